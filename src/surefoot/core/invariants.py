@@ -1,0 +1,117 @@
+"""The numbered promises, checked after every record, also in production.
+
+A violation raises: the records that would break a promise are never committed, and the engine
+freezes that position, naming the number. The numbers are those of docs/invariants.md; tests
+cite them. Checks are plain code, not `assert`, because Python drops those under `-O`.
+
+    S2   one lane: at most one unfinished order (a frozen position may show a late discovery)
+    S3   bounded exposure: never negative, never more than the entries bought
+    S5   finished means counted: a terminal order's fills add up to what the exchange told
+    S6   exactly once: no trade twice in an order, never more filled than ordered
+    S13  an exit never asks for more than is held
+    S14  state and substance agree; edges come from the table
+    S17  amounts are finite decimals
+    S21  a stop never loosens and a phase never goes back
+"""
+
+from __future__ import annotations
+
+from surefoot.core.errors import InvariantViolated
+from surefoot.core.exits import loosened
+from surefoot.core.order import Order, OrderStatus, Role
+from surefoot.core.position import TRANSITIONS, Position, State
+from surefoot.core.values import ZERO
+
+
+def check(before: Position | None, after: Position) -> None:
+    """Return if every promise holds.
+
+    Raises:
+        InvariantViolated: one does not; the message has its number and the figures.
+    """
+    for order in after.orders:
+        _check_order(after, order)
+    _check_lane(after)
+    _check_exposure(after)
+    _check_state(after)
+    if before is not None:
+        _check_step(before, after)
+
+
+def _check_order(position: Position, order: Order) -> None:
+    for amount in (order.quantity, order.filled, order.cost, order.reported):
+        if not amount.is_finite():
+            raise InvariantViolated("S17", f"{order.client_order_id} carries the amount {amount}")
+    if len(set(order.trades)) != len(order.trades):
+        raise InvariantViolated("S6", f"{order.client_order_id} counts a trade twice")
+    if order.filled > order.quantity:
+        raise InvariantViolated(
+            "S6",
+            f"{order.client_order_id} filled {order.filled} of {order.quantity}",
+        )
+    if order.finished and not order.counted:
+        raise InvariantViolated(
+            "S5",
+            f"{order.client_order_id} is {order.status} with {order.filled} booked of "
+            f"{order.reported} reported",
+        )
+    if order.status is OrderStatus.NEVER and order.filled:
+        raise InvariantViolated("S5", f"{order.client_order_id} is NEVER, but has fills")
+    if (
+        order.role is not Role.ENTRY
+        and order.remaining > position.quantity
+        and not (position.frozen or order.cancel_at)
+    ):
+        raise InvariantViolated(
+            "S13",
+            f"{order.client_order_id} would sell {order.remaining}, held is {position.quantity}",
+        )
+
+
+def _check_lane(position: Position) -> None:
+    unfinished = [order for order in position.orders if not order.finished]
+    if len(unfinished) > 1 and position.frozen is None:
+        names = ", ".join(order.client_order_id for order in unfinished)
+        raise InvariantViolated("S2", f"{position.position_id} has two live orders: {names}")
+
+
+def _check_exposure(position: Position) -> None:
+    if position.frozen is not None:
+        return
+    if position.quantity < ZERO:
+        raise InvariantViolated(
+            "S3",
+            f"{position.position_id} holds {position.quantity}: more was sold than bought",
+        )
+
+
+def _check_state(position: Position) -> None:
+    if position.frozen is not None:
+        return
+    wrong = _disagreement(position)
+    if wrong is not None:
+        raise InvariantViolated("S14", f"{position.position_id} is {position.state}, {wrong}")
+
+
+def _disagreement(position: Position) -> str | None:
+    live = position.unfinished
+    match position.state:
+        case State.FLAT if position.quantity:
+            return f"but holds {position.quantity}"
+        case State.OPENING if position.last(Role.ENTRY) is None:
+            return "without an entry order"
+        case State.OPEN if not position.entered:
+            return "but nothing was ever bought"
+        case State.CLOSED if live is not None:
+            return f"but {live.client_order_id} is live"
+        case _:
+            return None
+
+
+def _check_step(before: Position, after: Position) -> None:
+    if after.state is not before.state and after.state not in TRANSITIONS[before.state]:
+        raise InvariantViolated("S14", f"{before.state} became {after.state}")
+    settled = {State.OPEN, State.CLOSING}
+    held = before.state in settled and after.state in settled
+    if held and loosened(before.levels, after.levels, after.direction):
+        raise InvariantViolated("S21", f"{before.levels} became {after.levels}")

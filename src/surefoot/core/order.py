@@ -1,0 +1,141 @@
+"""An order: what we believe of it, what the exchange says of it, and the pair of the two.
+
+    INTENDED ──▶ WORKING ──▶ FILLED | CANCELED | EXPIRED | REJECTED
+        └──────▶ NEVER   (proven never accepted)
+
+Between the send and the proof an order is INTENDED and its outcome unknown. Unknown is not
+failure: nothing here turns silence into an answer. A terminal status is *told* by the exchange
+(`verdict`) before it is *believed* (`status`): belief waits until the fills that we have booked
+add up to the quantity that the exchange says was filled. Finished means counted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from surefoot.core.values import ZERO, ClientOrderId, ExchangeOrderId, Side, TradeId
+
+
+class Role(StrEnum):
+    """What an order is for."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STOP = "stop"
+
+
+class OrderStatus(StrEnum):
+    """What we believe of an order."""
+
+    INTENDED = "INTENDED"
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    NEVER = "NEVER"
+
+
+class ReportedStatus(StrEnum):
+    """What the exchange says of an order that it knows."""
+
+    OPEN = "OPEN"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+
+FINISHED = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.WORKING}
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """One order of one position.
+
+    `quantity` is in base units; `limit` None means a market order; `trigger` is a stop's price.
+    `signed_at` and `not_after` are exchange time: after `not_after` the exchange refuses the
+    request, whoever still holds its bytes. `expires_at` is when an unfilled remainder is to be
+    cancelled. `reported` is the largest cumulative filled quantity that the exchange has told.
+    """
+
+    client_order_id: ClientOrderId
+    role: Role
+    attempt: int
+    side: Side
+    quantity: Decimal
+    signed_at: datetime
+    not_after: datetime
+    limit: Decimal | None = None
+    trigger: Decimal | None = None
+    expires_at: datetime | None = None
+    status: OrderStatus = OrderStatus.INTENDED
+    exchange_order_id: ExchangeOrderId | None = None
+    verdict: OrderStatus | None = None
+    reported: Decimal = ZERO
+    filled: Decimal = ZERO
+    cost: Decimal = ZERO
+    trades: tuple[TradeId, ...] = ()
+    cancel_at: datetime | None = None
+    finished_at: datetime | None = None
+    doubt: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether nothing more is expected of this order."""
+        return self.status in FINISHED
+
+    @property
+    def counted(self) -> bool:
+        """Tell whether every fill that the exchange has told of is booked."""
+        return self.filled == self.reported
+
+    @property
+    def remaining(self) -> Decimal:
+        """Return the quantity that could still be filled."""
+        return ZERO if self.finished else self.quantity - self.filled
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Return the volume-weighted price of its fills, or None without any."""
+        return self.cost / self.filled if self.filled else None
+
+
+class Lesson(StrEnum):
+    """What a report teaches, given what we believed."""
+
+    ADOPT = "adopt"  # first evidence that it was accepted
+    REFRESH = "refresh"  # still working; the filled quantity may have grown
+    CONCLUDE = "conclude"  # the exchange says that it is over: count, then believe
+    STALE = "stale"  # older than what we know, or the same again
+    LATE = "late"  # we had proof that it did not exist; it does
+    CONFLICT = "conflict"  # two different endings: somebody must look
+
+
+def compare(believed: OrderStatus, reported: ReportedStatus) -> Lesson:  # noqa: C901, PLR0911 (one table)
+    """Meet belief and report, pair by pair; every pair has an arm and mypy proves it."""
+    match believed, reported:
+        case OrderStatus.INTENDED, ReportedStatus.OPEN:
+            return Lesson.ADOPT
+        case OrderStatus.WORKING, ReportedStatus.OPEN:
+            return Lesson.REFRESH
+        case ((OrderStatus.INTENDED | OrderStatus.WORKING), _):
+            return Lesson.CONCLUDE
+        case ((OrderStatus.NEVER | OrderStatus.REJECTED), ReportedStatus.REJECTED):
+            return Lesson.STALE
+        case ((OrderStatus.NEVER | OrderStatus.REJECTED), _):
+            return Lesson.LATE
+        case _, ReportedStatus.OPEN:
+            return Lesson.STALE
+        case OrderStatus.FILLED, ReportedStatus.FILLED:
+            return Lesson.STALE
+        case (
+            (OrderStatus.CANCELED | OrderStatus.EXPIRED),
+            (ReportedStatus.CANCELED | ReportedStatus.EXPIRED),
+        ):
+            return Lesson.STALE
+        case _:
+            return Lesson.CONFLICT

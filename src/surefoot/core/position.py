@@ -1,0 +1,177 @@
+"""The position: five states, one table, and what a position adds up to.
+
+`TRANSITIONS` is the only place where a move between states is allowed. The code asks it, the
+database's trigger is generated from it, the diagram in the documents is drawn from it and the
+tests walk it. `quantity` counts whenever it is not zero, whatever the state is called.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from surefoot.core.errors import IllegalTransition
+from surefoot.core.exits import ExitPlan, Levels
+from surefoot.core.order import Order, Role
+from surefoot.core.values import (
+    ZERO,
+    AccountName,
+    Asset,
+    BotName,
+    ClientOrderId,
+    Direction,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+)
+
+
+class State(StrEnum):
+    """Where a position is in its life."""
+
+    FLAT = "FLAT"
+    OPENING = "OPENING"
+    OPEN = "OPEN"
+    CLOSING = "CLOSING"
+    CLOSED = "CLOSED"
+
+
+TRANSITIONS: dict[State, dict[State, str]] = {
+    State.FLAT: {
+        State.OPENING: "an entry intent is durable",
+    },
+    State.OPENING: {
+        State.OPEN: "the entry order is finished and something was filled",
+        State.FLAT: "the entry order is finished, or proven never to have existed, "
+        "and nothing was filled",
+    },
+    State.OPEN: {
+        State.CLOSING: "an exit intent is durable, or a protective stop began to fill, "
+        "or an outside reduction is proven",
+    },
+    State.CLOSING: {
+        State.CLOSED: "quantity is zero (or dust): PnL is final",
+        State.OPEN: "the exit order is finished and quantity remains",
+    },
+    State.CLOSED: {},
+}
+
+
+def permit(source: State, target: State) -> None:
+    """Return if the table has this edge.
+
+    Raises:
+        IllegalTransition: it has not.
+    """
+    if target not in TRANSITIONS[source]:
+        allowed = ", ".join(TRANSITIONS[source]) or "nothing: it is final"
+        raise IllegalTransition(f"{source} may not become {target}; it may become {allowed}")
+
+
+class ExitWish(Struct, frozen=True, kw_only=True):
+    """Somebody decided to leave, and that decision is durable.
+
+    `by` is "strategy", a level's name or an operator; `persistent` wishes outlive a failed exit.
+    """
+
+    by: str
+    reason: str
+    limit: Decimal | None = None
+    expires_at: datetime | None = None
+    persistent: bool = False
+
+
+class Position(Struct, frozen=True, kw_only=True):
+    """One position of one bot, as its records add up.
+
+    Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross
+    base quantities; `base_fees` were taken out of the base asset and are not held; `written_off`
+    is what an operator declared gone.
+    """
+
+    position_id: PositionId
+    bot: BotName
+    account: AccountName
+    symbol: Symbol
+    base: Asset
+    quote: Asset
+    number: int
+    version: int = 0
+    state: State = State.FLAT
+    direction: Direction = Direction.LONG
+    plan: ExitPlan = field(default_factory=ExitPlan)
+    levels: Levels = field(default_factory=Levels)
+    orders: tuple[Order, ...] = ()
+    entered: Decimal = ZERO
+    entry_cost: Decimal = ZERO
+    exited: Decimal = ZERO
+    exit_proceeds: Decimal = ZERO
+    base_fees: Decimal = ZERO
+    written_off: Decimal = ZERO
+    fees: dict[str, Decimal] = field(default_factory=dict)
+    exit_wish: ExitWish | None = None
+    frozen: str | None = None
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def quantity(self) -> Decimal:
+        """Return the net base quantity held, after fees taken in the base asset."""
+        return self.entered - self.exited - self.base_fees - self.written_off
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """Return the volume-weighted entry price, or None before the first fill."""
+        return self.entry_cost / self.entered if self.entered else None
+
+    @property
+    def quote_fees(self) -> Decimal:
+        """Return the fees taken in the quote asset."""
+        return self.fees.get(self.quote, ZERO)
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        """Return the quote-asset result so far: what came back less what was paid for it.
+
+        Final once CLOSED: then it is cash, `exit_proceeds - entry_cost - quote fees`, to the last
+        digit. Dust left over is listed, not valued; fees in a third asset are listed in `fees`.
+        """
+        if not self.exited and self.state is not State.CLOSED:
+            return -self.quote_fees
+        held = self.entered - self.base_fees
+        share = ZERO if not held else self.entry_cost * self.exited / held
+        paid = self.entry_cost if self.state is State.CLOSED else share
+        return (self.exit_proceeds - paid) * self.direction.sign - self.quote_fees
+
+    def unrealized_pnl(self, price: Decimal) -> Decimal:
+        """Return what the held quantity would gain if it were sold at this price, before fees."""
+        held = self.entered - self.base_fees
+        if not held:
+            return ZERO
+        paid = self.entry_cost * self.quantity / held
+        return (price * self.quantity - paid) * self.direction.sign
+
+    @property
+    def unfinished(self) -> Order | None:
+        """Return the order that occupies this position's one lane, if any (the oldest)."""
+        return next((order for order in self.orders if not order.finished), None)
+
+    def last(self, role: Role) -> Order | None:
+        """Return the newest order of a role, or None."""
+        return next((order for order in reversed(self.orders) if order.role is role), None)
+
+    def find(
+        self,
+        client_order_id: ClientOrderId | None,
+        exchange_order_id: ExchangeOrderId | None = None,
+    ) -> Order | None:
+        """Return the order with either id, or None if neither is one of ours."""
+        for order in self.orders:
+            if client_order_id is not None and order.client_order_id == client_order_id:
+                return order
+            if exchange_order_id is not None and order.exchange_order_id == exchange_order_id:
+                return order
+        return None

@@ -1,0 +1,243 @@
+"""What is written down: one frozen type per kind of journal record of a position.
+
+A record is a fact, or a decision that has been taken. It is never changed and never removed.
+Decimals travel as strings and times as RFC 3339 UTC, so a journal can be read in any language.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from surefoot.core.exits import ExitPlan, Levels
+from surefoot.core.order import Order, OrderStatus, ReportedStatus
+from surefoot.core.position import ExitWish, State
+from surefoot.core.reports import Fill
+from surefoot.core.values import (
+    AccountName,
+    Asset,
+    BotName,
+    ClientOrderId,
+    Direction,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+)
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+class _Record(Struct, frozen=True, kw_only=True, tag_field="kind", tag=_kind):
+    at: datetime
+
+
+class PositionStarted(_Record, frozen=True, kw_only=True):
+    """A bot has a position record again, FLAT."""
+
+    position_id: PositionId
+    bot: BotName
+    account: AccountName
+    symbol: Symbol
+    base: Asset
+    quote: Asset
+    number: int
+
+
+class OrderIntended(_Record, frozen=True, kw_only=True):
+    """An order is written down; only after this is durable may a byte of it leave.
+
+    `plan` and `direction` come with an entry and with no other role.
+    """
+
+    order: Order
+    reason: str
+    plan: ExitPlan | None = None
+    direction: Direction | None = None
+
+
+class OrderReported(_Record, frozen=True, kw_only=True):
+    """The exchange said something new of an order: its id, more filled, or that it is over."""
+
+    client_order_id: ClientOrderId
+    exchange_order_id: ExchangeOrderId
+    status: ReportedStatus
+    filled: Decimal
+
+
+class OrderRefused(_Record, frozen=True, kw_only=True):
+    """The exchange refused the request with a definitive code; it will never be accepted."""
+
+    client_order_id: ClientOrderId
+    code: str
+    message: str
+
+
+class OrderDoubted(_Record, frozen=True, kw_only=True):
+    """No believable answer came to a request that left; the outcome is unknown."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderNever(_Record, frozen=True, kw_only=True):
+    """It is proven that the order was never accepted."""
+
+    client_order_id: ClientOrderId
+    evidence: str
+
+
+class OrderFinished(_Record, frozen=True, kw_only=True):
+    """The exchange's ending is believed: its fills are counted and add up."""
+
+    client_order_id: ClientOrderId
+    status: OrderStatus
+
+
+class CancelIntended(_Record, frozen=True, kw_only=True):
+    """The rest of an order is to be cancelled; the reply will only prompt a query."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class FillBooked(_Record, frozen=True, kw_only=True):
+    """One exchange trade is counted, once and for ever."""
+
+    client_order_id: ClientOrderId
+    fill: Fill
+
+
+class ExitWished(_Record, frozen=True, kw_only=True):
+    """The decision to leave is durable; the lane may have to be cleared first."""
+
+    wish: ExitWish
+
+
+class LevelsSet(_Record, frozen=True, kw_only=True):
+    """The stop, the target or the phase moved."""
+
+    levels: Levels
+
+
+class ReductionBooked(_Record, frozen=True, kw_only=True):
+    """Part of the holding was closed from outside, and the exchange's trades prove it."""
+
+    quantity: Decimal
+    price: Decimal
+    evidence: str
+
+
+class StateChanged(_Record, frozen=True, kw_only=True):
+    """The position moved along one edge of the state table."""
+
+    target: State
+    why: str
+
+
+class PositionFrozen(_Record, frozen=True, kw_only=True):
+    """No new risk here until an operator resolves it; protection stays."""
+
+    reason: str
+
+
+class PositionResolved(_Record, frozen=True, kw_only=True):
+    """An operator looked and decided; `written_off` is the quantity declared gone."""
+
+    by: str
+    how: str
+    written_off: Decimal
+
+
+PositionRecord: TypeAlias = (
+    PositionStarted
+    | OrderIntended
+    | OrderReported
+    | OrderRefused
+    | OrderDoubted
+    | OrderNever
+    | OrderFinished
+    | CancelIntended
+    | FillBooked
+    | ExitWished
+    | LevelsSet
+    | ReductionBooked
+    | StateChanged
+    | PositionFrozen
+    | PositionResolved
+)
+
+
+class BotStatusChanged(_Record, frozen=True, kw_only=True):
+    """A bot was started, paused, stopped or put into review, by whom and why."""
+
+    bot: BotName
+    status: str
+    by: str
+    reason: str | None = None
+
+
+class AccountBound(_Record, frozen=True, kw_only=True):
+    """The journal belongs to one account of one environment, for ever."""
+
+    account: AccountName
+    exchange: str
+    uid: str
+    environment: str
+
+
+class WatermarkMoved(_Record, frozen=True, kw_only=True):
+    """Every fill of this symbol up to and including this trade is read and dealt with."""
+
+    account: AccountName
+    symbol: Symbol
+    trade_id: str
+
+
+class OrphanCancelIntended(_Record, frozen=True, kw_only=True):
+    """An order that no live intent explains is to be cancelled."""
+
+    account: AccountName
+    symbol: Symbol
+    exchange_order_id: ExchangeOrderId
+    client_order_id: ClientOrderId | None
+    reason: str
+
+
+class BanNoted(_Record, frozen=True, kw_only=True):
+    """The exchange will not talk to us before this time; a restart must not forget it."""
+
+    account: AccountName
+    until: datetime
+
+
+class RecoveryFinished(_Record, frozen=True, kw_only=True):
+    """What recovery found and did, also when that was nothing, and when it failed."""
+
+    account: AccountName
+    outcome: str
+    positions: dict[str, int]
+    orders_cancelled: int
+    fills_booked: int
+    bots_restarted: int
+    bots_in_review: dict[str, str]
+    requests: int
+    weight: int
+    seconds: Decimal
+
+
+AccountRecord: TypeAlias = (
+    AccountBound | WatermarkMoved | OrphanCancelIntended | BanNoted | RecoveryFinished
+)
+
+Record: TypeAlias = PositionRecord | BotStatusChanged | AccountRecord
+
+
+def kind_of(record: Record) -> str:
+    """Return the name under which a record is stored."""
+    return str(record.__struct_config__.tag)

@@ -1,0 +1,107 @@
+"""What came back: the facts and non-facts that reach the core from outside.
+
+One door for a fact, however it arrived: the WebSocket, a poll and recovery all speak in these
+types. A report that could not be read has no type here, because it proves nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from surefoot.core.order import ReportedStatus
+from surefoot.core.values import (
+    ZERO,
+    Asset,
+    ClientOrderId,
+    ExchangeOrderId,
+    Side,
+    Symbol,
+    TradeId,
+)
+
+
+class OrderReport(Struct, frozen=True, kw_only=True):
+    """What the exchange says of one order; `filled` is cumulative, in base units."""
+
+    symbol: Symbol
+    exchange_order_id: ExchangeOrderId
+    status: ReportedStatus
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    client_order_id: ClientOrderId | None = None
+    limit: Decimal | None = None
+    at: datetime | None = None
+
+
+class Fill(Struct, frozen=True, kw_only=True):
+    """One exchange trade of one order; a negative fee is a rebate."""
+
+    symbol: Symbol
+    trade_id: TradeId
+    exchange_order_id: ExchangeOrderId
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    at: datetime
+    client_order_id: ClientOrderId | None = None
+    fee: Decimal = ZERO
+    fee_asset: Asset | None = None
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """The exchange said no, with a code that means it never will accept this request."""
+
+    client_order_id: ClientOrderId
+    code: str
+    message: str
+
+
+class Unsent(Struct, frozen=True, kw_only=True):
+    """The request provably never left this machine."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class Doubt(Struct, frozen=True, kw_only=True):
+    """The request left and no answer that can be believed came back."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """One attempt to prove that an order never existed: what was read, when, how completely.
+
+    `read_started_at` is exchange time before the first read; `version` is the position's at that
+    moment. `fills_complete` says that the window of fills since the intent is proven complete.
+    """
+
+    client_order_id: ClientOrderId
+    read_started_at: datetime
+    not_found: bool
+    fills_complete: bool
+    named_by_a_fill: bool
+    version: int
+
+
+class Reduction(Struct, frozen=True, kw_only=True):
+    """A holding that is provably smaller than our own fills explain, and by what trades."""
+
+    quantity: Decimal
+    price: Decimal
+    evidence: str
+
+
+class PriceSeen(Struct, frozen=True, kw_only=True):
+    """The market traded at this price."""
+
+    price: Decimal
+
+
+class TimePassed(Struct, frozen=True, kw_only=True):
+    """Nothing was reported; only the clock moved."""

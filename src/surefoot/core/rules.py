@@ -1,0 +1,271 @@
+"""What follows from a position as it stands: the rules that settle it.
+
+Each rule looks at a position and gives one record, or nothing. `decide` runs them after every
+input until none has anything to add; the order in `RULES` is the order of precedence. A rule
+never remembers: whatever it needs to know is in the position, so after a crash the same rules see
+the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from msgspec import Struct
+
+from surefoot.core.exits import at_entry
+from surefoot.core.instrument import Instrument
+from surefoot.core.order import Order, OrderStatus, Role
+from surefoot.core.position import Position, State
+from surefoot.core.records import (
+    CancelIntended,
+    LevelsSet,
+    OrderFinished,
+    OrderIntended,
+    PositionRecord,
+    StateChanged,
+)
+from surefoot.core.values import ZERO, ClientOrderId, PositionId, plain
+
+RETRY_FIRST: Final = timedelta(seconds=1)
+RETRY_LONGEST: Final = timedelta(seconds=60)
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What the venue and the operator have fixed for one bot.
+
+    `request_lifetime` bounds how long an order request may travel, `visibility` (V) how late an
+    accepted order may still be missing from every read. `native_stop` asks for a stop order that
+    rests at the exchange. `name_order` encodes identities the venue's way.
+    """
+
+    instrument: Instrument
+    request_lifetime: timedelta
+    visibility: timedelta
+    native_stop: bool
+    name_order: Callable[[PositionId, Role, int], ClientOrderId]
+
+
+Rule = Callable[[Position, datetime, Terms], "PositionRecord | None"]
+
+
+def move_state(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Move along the state table as soon as an edge's condition holds."""
+    step = _next_state(position, terms)
+    if step is None:
+        return None
+    target, why = step
+    return StateChanged(at=now, target=target, why=why)
+
+
+def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
+    live = position.unfinished
+    match position.state:
+        case State.FLAT if live is not None and live.role is Role.ENTRY:
+            return State.OPENING, "the entry intent is durable"
+        case State.OPENING if live is None and position.entered:
+            return State.OPEN, "the entry order is finished and something was filled"
+        case State.OPENING if live is None:
+            return State.FLAT, "the entry order is over and nothing was filled"
+        case State.OPEN:
+            why = _leaving(position, live, terms)
+            return None if why is None else (State.CLOSING, why)
+        case State.CLOSING if live is None and is_dust(position, terms):
+            return State.CLOSED, _ending(position)
+        case State.CLOSING if live is None:
+            return State.OPEN, f"{plain(position.quantity)} {position.base} remain"
+        case _:
+            return None
+
+
+def _leaving(position: Position, live: Order | None, terms: Terms) -> str | None:
+    if live is not None and live.role is Role.EXIT:
+        return "the exit intent is durable"
+    if live is not None and live.role is Role.STOP and live.filled:
+        return "the protective stop began to fill"
+    if live is None and is_dust(position, terms):
+        return "what is left is too little to trade"
+    return None
+
+
+def _ending(position: Position) -> str:
+    if position.quantity:
+        return f"{plain(position.quantity)} {position.base} of dust remain; PnL is final"
+    return "nothing is held any more; PnL is final"
+
+
+def set_levels(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Give a position its levels with its first fill, and follow its average price."""
+    entry = position.entry_price
+    if position.state is not State.OPENING or entry is None:
+        return None
+    levels = at_entry(position.plan, entry, position.direction, terms.instrument.tick)
+    return None if levels == position.levels else LevelsSet(at=now, levels=levels)
+
+
+def finish_orders(position: Position, now: datetime, _terms: Terms) -> PositionRecord | None:
+    """Believe an ending once it is counted."""
+    for order in position.orders:
+        if not order.finished and order.verdict is not None and order.counted:
+            return OrderFinished(
+                at=now,
+                client_order_id=order.client_order_id,
+                status=order.verdict,
+            )
+    return None
+
+
+def cancel_rest(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Withdraw whatever live order is no longer wanted."""
+    for order in position.orders:
+        if order.finished or order.cancel_at is not None or order.verdict is not None:
+            continue
+        reason = _unwanted(position, order, now, terms)
+        if reason is not None:
+            return CancelIntended(at=now, client_order_id=order.client_order_id, reason=reason)
+    return None
+
+
+def _unwanted(position: Position, order: Order, now: datetime, terms: Terms) -> str | None:
+    if order.expires_at is not None and now >= order.expires_at:
+        return "its time to live is over"
+    match order.role:
+        case Role.ENTRY:
+            return _unwanted_entry(position)
+        case Role.STOP:
+            return _unwanted_stop(position, order, terms)
+        case Role.EXIT:
+            return None
+
+
+def _unwanted_entry(position: Position) -> str | None:
+    if position.exit_wish is not None:
+        return f"leaving: {position.exit_wish.reason}"
+    if position.frozen is not None:
+        return "the position is frozen: no new risk"
+    if position.state is not State.OPENING:
+        return f"an entry is not wanted while {position.state}"
+    return None
+
+
+def _unwanted_stop(position: Position, order: Order, terms: Terms) -> str | None:
+    if order.filled:
+        return None  # It is selling already: let it.
+    if position.exit_wish is not None:
+        return f"making way for the exit: {position.exit_wish.reason}"
+    if order.trigger != position.levels.stop:
+        return "the stop has moved"
+    if order.quantity != terms.instrument.sellable(position.quantity):
+        return "the held quantity has changed"
+    return None
+
+
+def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Write the exit order down once the lane is free."""
+    wish = position.exit_wish
+    if wish is None or not _free_to_leave(position, now, terms):
+        return None
+    quantity = terms.instrument.sellable(position.quantity)
+    largest = terms.instrument.market_quantity_max
+    if wish.limit is None and largest is not None:
+        quantity = min(quantity, largest)
+    order = new_order(
+        position,
+        Role.EXIT,
+        quantity,
+        now,
+        terms,
+        limit=wish.limit,
+        expires_at=wish.expires_at,
+    )
+    return OrderIntended(at=now, order=order, reason=f"{wish.by}: {wish.reason}")
+
+
+def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Write a protective stop down that rests at the exchange, so that it outlives us."""
+    stop = position.levels.stop
+    if not terms.native_stop or stop is None or position.exit_wish is not None:
+        return None
+    if not _free_to_leave(position, now, terms):
+        return None
+    quantity = terms.instrument.sellable(position.quantity)
+    order = new_order(position, Role.STOP, quantity, now, terms, trigger=stop)
+    return OrderIntended(at=now, order=order, reason=f"protection at {plain(stop)}")
+
+
+def _free_to_leave(position: Position, now: datetime, terms: Terms) -> bool:
+    return (
+        position.state is State.OPEN
+        and position.unfinished is None
+        and not is_dust(position, terms)
+        and not resting(position, now)
+    )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    move_state,
+    set_levels,
+    finish_orders,
+    cancel_rest,
+    intend_exit,
+    intend_stop,
+)
+
+
+def retry_at(position: Position) -> datetime | None:
+    """Return when the next order may be written, given how the last ones failed; None: at once.
+
+    1, 2, 4 … 60 s after each failure in a row; a success starts over. A function of the records,
+    so a restart neither forgets nor shortens it.
+    """
+    failures = 0
+    last: datetime | None = None
+    for order in reversed(position.orders):
+        if order.status not in {OrderStatus.REJECTED, OrderStatus.NEVER}:
+            break
+        failures += 1
+        last = last or order.finished_at
+    if last is None:
+        return None
+    return last + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
+
+
+def resting(position: Position, now: datetime) -> bool:
+    """Tell whether the last orders failed so recently that the next one has to wait."""
+    until = retry_at(position)
+    return until is not None and now < until
+
+
+def is_dust(position: Position, terms: Terms) -> bool:
+    """Tell whether what is held is too little for the venue to trade."""
+    return terms.instrument.is_dust(position.quantity, position.entry_price or ZERO)
+
+
+def new_order(  # noqa: PLR0913 (an order has this many facts)
+    position: Position,
+    role: Role,
+    quantity: Decimal,
+    now: datetime,
+    terms: Terms,
+    *,
+    limit: Decimal | None = None,
+    trigger: Decimal | None = None,
+    expires_at: datetime | None = None,
+) -> Order:
+    """Write an order that has never been sent: its name, its lifetime, its size."""
+    attempt = len(position.orders) + 1
+    entry_side = position.direction.entry_side
+    return Order(
+        client_order_id=terms.name_order(position.position_id, role, attempt),
+        role=role,
+        attempt=attempt,
+        side=entry_side if role is Role.ENTRY else entry_side.opposite,
+        quantity=quantity,
+        limit=limit,
+        trigger=trigger,
+        expires_at=expires_at,
+        signed_at=now,
+        not_after=now + terms.request_lifetime,
+    )

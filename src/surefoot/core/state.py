@@ -1,0 +1,270 @@
+"""Applying records: `evolve(position, record) → position`, and nothing else.
+
+Every record changes exactly what its docstring says. A record that cannot apply raises and the
+position is unchanged, because positions are values. Replaying a stream from its first record
+always gives the same position, on any machine and in any released version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import singledispatch
+
+from msgspec.structs import replace
+
+from surefoot.core.errors import InvalidValue
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.position import Position, State, permit
+from surefoot.core.records import (
+    CancelIntended,
+    ExitWished,
+    FillBooked,
+    LevelsSet,
+    OrderDoubted,
+    OrderFinished,
+    OrderIntended,
+    OrderNever,
+    OrderRefused,
+    OrderReported,
+    PositionFrozen,
+    PositionRecord,
+    PositionResolved,
+    PositionStarted,
+    ReductionBooked,
+    StateChanged,
+)
+from surefoot.core.reports import Fill
+from surefoot.core.values import ZERO, ClientOrderId
+
+
+def evolve(position: Position | None, record: PositionRecord) -> Position:
+    """Return the position after a record.
+
+    Raises:
+        InvalidValue: the record does not belong to this position.
+        IllegalTransition: the state table has no such edge.
+    """
+    if isinstance(record, PositionStarted):
+        if position is not None:
+            raise InvalidValue(f"{record.position_id} is started twice")
+        return _started(record)
+    if position is None:
+        raise InvalidValue("the first record of a position must start it")
+    return replace(_apply(record, position), version=position.version + 1)
+
+
+def fold(records: Iterable[PositionRecord]) -> Position | None:
+    """Replay a whole stream; None if it is empty."""
+    position: Position | None = None
+    for record in records:
+        position = evolve(position, record)
+    return position
+
+
+def _started(record: PositionStarted) -> Position:
+    return Position(
+        position_id=record.position_id,
+        bot=record.bot,
+        account=record.account,
+        symbol=record.symbol,
+        base=record.base,
+        quote=record.quote,
+        number=record.number,
+        version=1,
+    )
+
+
+@singledispatch
+def _apply(record: PositionRecord, position: Position) -> Position:
+    raise InvalidValue(f"{type(record).__name__} is no record of {position.position_id}")
+
+
+@_apply.register
+def _(record: OrderIntended, position: Position) -> Position:
+    if position.find(record.order.client_order_id) is not None:
+        raise InvalidValue(f"client order id {record.order.client_order_id} is used twice")
+    changed = replace(position, orders=(*position.orders, record.order))
+    if record.order.role is not Role.ENTRY:
+        return changed
+    return replace(
+        changed,
+        plan=record.plan or position.plan,
+        direction=record.direction or position.direction,
+    )
+
+
+@_apply.register
+def _(record: OrderReported, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    if order.exchange_order_id not in {None, record.exchange_order_id}:
+        raise InvalidValue(
+            f"{order.client_order_id} is {order.exchange_order_id} at the exchange, "
+            f"not {record.exchange_order_id}",
+        )
+    over = record.status is not ReportedStatus.OPEN
+    return _with(
+        position,
+        replace(
+            order,
+            status=OrderStatus.WORKING,
+            exchange_order_id=record.exchange_order_id,
+            reported=max(order.reported, record.filled),
+            verdict=OrderStatus(record.status.value) if over else order.verdict,
+            doubt=None,
+            finished_at=None,
+        ),
+    )
+
+
+@_apply.register
+def _(record: OrderRefused, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    return _with(
+        position,
+        replace(
+            order,
+            status=OrderStatus.REJECTED,
+            finished_at=record.at,
+            doubt=f"{record.code}: {record.message}",
+        ),
+    )
+
+
+@_apply.register
+def _(record: OrderDoubted, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    return _with(position, replace(order, doubt=record.reason))
+
+
+@_apply.register
+def _(record: OrderNever, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    return _with(
+        position,
+        replace(order, status=OrderStatus.NEVER, finished_at=record.at, doubt=None),
+    )
+
+
+@_apply.register
+def _(record: OrderFinished, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    return _with(position, replace(order, status=record.status, finished_at=record.at))
+
+
+@_apply.register
+def _(record: CancelIntended, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    return _with(position, replace(order, cancel_at=record.at))
+
+
+@_apply.register
+def _(record: FillBooked, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    fill = record.fill
+    filled = order.filled + fill.quantity
+    # A fill on an order that we had finished re-opens it: the ear is never closed.
+    booked = replace(
+        order,
+        status=OrderStatus.WORKING,
+        exchange_order_id=order.exchange_order_id or fill.exchange_order_id,
+        verdict=order.verdict or (order.status if order.finished else None),
+        filled=filled,
+        reported=max(order.reported, filled),
+        cost=order.cost + fill.price * fill.quantity,
+        trades=(*order.trades, fill.trade_id),
+        doubt=None,
+        finished_at=None,
+    )
+    if booked.verdict in {OrderStatus.NEVER, OrderStatus.REJECTED}:
+        booked = replace(booked, verdict=None)
+    changed = _with(_with_fee(position, fill), booked)
+    worth = fill.price * fill.quantity
+    if order.role is Role.ENTRY:
+        return replace(
+            changed,
+            entered=changed.entered + fill.quantity,
+            entry_cost=changed.entry_cost + worth,
+            opened_at=changed.opened_at or fill.at,
+        )
+    return replace(
+        changed,
+        exited=changed.exited + fill.quantity,
+        exit_proceeds=changed.exit_proceeds + worth,
+    )
+
+
+@_apply.register
+def _(record: ExitWished, position: Position) -> Position:
+    return replace(position, exit_wish=record.wish)
+
+
+@_apply.register
+def _(record: LevelsSet, position: Position) -> Position:
+    return replace(position, levels=record.levels)
+
+
+@_apply.register
+def _(record: ReductionBooked, position: Position) -> Position:
+    return replace(
+        position,
+        exited=position.exited + record.quantity,
+        exit_proceeds=position.exit_proceeds + record.quantity * record.price,
+    )
+
+
+@_apply.register
+def _(record: StateChanged, position: Position) -> Position:
+    permit(position.state, record.target)
+    wish = position.exit_wish
+    # A failed exit is decided anew from the next tick, unless an operator insists.
+    lapsed = record.target in {State.FLAT, State.CLOSED} or (
+        record.target is State.OPEN
+        and position.state is State.CLOSING
+        and not (wish is not None and wish.persistent)
+    )
+    return replace(
+        position,
+        state=record.target,
+        exit_wish=None if lapsed else wish,
+        closed_at=record.at if record.target is State.CLOSED else position.closed_at,
+    )
+
+
+@_apply.register
+def _(record: PositionFrozen, position: Position) -> Position:
+    return replace(position, frozen=record.reason)
+
+
+@_apply.register
+def _(record: PositionResolved, position: Position) -> Position:
+    return replace(
+        position,
+        frozen=None,
+        written_off=position.written_off + record.written_off,
+    )
+
+
+def _order(position: Position, client_order_id: ClientOrderId) -> Order:
+    order = position.find(client_order_id)
+    if order is None:
+        raise InvalidValue(f"{position.position_id} has no order {client_order_id}")
+    return order
+
+
+def _with(position: Position, changed: Order) -> Position:
+    return replace(
+        position,
+        orders=tuple(
+            changed if order.client_order_id == changed.client_order_id else order
+            for order in position.orders
+        ),
+    )
+
+
+def _with_fee(position: Position, fill: Fill) -> Position:
+    if not fill.fee or fill.fee_asset is None:
+        return position
+    fees = dict(position.fees)
+    fees[fill.fee_asset] = fees.get(fill.fee_asset, ZERO) + fill.fee
+    in_base = fill.fee if fill.fee_asset == position.base else ZERO
+    return replace(position, fees=fees, base_fees=position.base_fees + in_base)

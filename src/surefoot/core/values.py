@@ -1,0 +1,94 @@
+"""Names and amounts: the words of the domain as types, and the arithmetic they share.
+
+Amounts are finite `Decimal`s, times are aware UTC. Nothing here knows about orders.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+from typing import NewType, assert_never
+
+from surefoot.core.errors import InvalidValue
+
+AccountName = NewType("AccountName", str)
+BotName = NewType("BotName", str)
+Symbol = NewType("Symbol", str)
+Asset = NewType("Asset", str)
+PositionId = NewType("PositionId", str)
+ClientOrderId = NewType("ClientOrderId", str)
+ExchangeOrderId = NewType("ExchangeOrderId", str)
+TradeId = NewType("TradeId", str)
+
+ZERO = Decimal(0)
+
+
+class Side(StrEnum):
+    """Which way an order moves the base asset."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """Return the side that undoes this one."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Direction(StrEnum):
+    """Which way a position gains."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """Return +1 for long, -1 for short: multiply a price difference by it to get a gain."""
+        return 1 if self is Direction.LONG else -1
+
+    @property
+    def entry_side(self) -> Side:
+        """Return the side of the order that opens such a position."""
+        match self:
+            case Direction.LONG:
+                return Side.BUY
+            case Direction.SHORT:
+                return Side.SELL
+            case _:
+                assert_never(self)
+
+
+def floor_to(amount: Decimal, step: Decimal) -> Decimal:
+    """Round an amount down to a multiple of a step; a zero step leaves it alone."""
+    return _to_step(amount, step, ROUND_FLOOR)
+
+
+def ceil_to(amount: Decimal, step: Decimal) -> Decimal:
+    """Round an amount up to a multiple of a step; a zero step leaves it alone."""
+    return _to_step(amount, step, ROUND_CEILING)
+
+
+def _to_step(amount: Decimal, step: Decimal, rounding: str) -> Decimal:
+    if step == 0:
+        return amount
+    return (amount / step).to_integral_value(rounding=rounding) * step
+
+
+def finite(amount: Decimal, name: str) -> Decimal:
+    """Return the amount, or raise `InvalidValue` if it is NaN or infinite."""
+    if not amount.is_finite():
+        raise InvalidValue(f"{name} is {amount}; it must be a finite decimal number")
+    return amount
+
+
+def aware(at: datetime, name: str = "time") -> datetime:
+    """Return the time, or raise `InvalidValue` unless it is aware and in UTC."""
+    if at.utcoffset() != timedelta(0):
+        raise InvalidValue(f"{name} {at!r} is not an aware UTC time")
+    return at
+
+
+def plain(amount: Decimal) -> str:
+    """Write an amount without an exponent and without a negative zero."""
+    return format(amount or abs(amount), "f")

@@ -1,0 +1,264 @@
+"""One bot's positions, behind one door: decide, journal, evolve, then act.
+
+Every fact and every wish enters through `tell` (or, from a comparison, through `accept`), under
+one lock, so a position is never decided upon twice at once. Nothing is believed before the journal
+has it, and nothing is sent that this very commit did not make durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from surefoot.core.decide import Ask, Input, Withdraw, decide, owed
+from surefoot.core.errors import InvariantViolated
+from surefoot.core.position import Position, State
+from surefoot.core.records import (
+    CancelIntended,
+    FillBooked,
+    OrderIntended,
+    PositionRecord,
+    PositionStarted,
+    Record,
+)
+from surefoot.core.rules import Terms
+from surefoot.core.signals import Freeze
+from surefoot.core.state import evolve
+from surefoot.core.values import BotName, ClientOrderId, PositionId
+from surefoot.crashpoint import crashpoint
+from surefoot.engine.dispatch import Dispatch
+from surefoot.journal.port import Append, Change, Journal, Memory, Receipt, position_stream
+
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+
+
+class Listener(Protocol):
+    """Who wants to know what a position's records say, after they are durable."""
+
+    def recorded(self, position: Position, records: Sequence[PositionRecord]) -> None:
+        """Hear of records that have just become durable, and of the position after them."""
+        ...
+
+    def urge(self, client_order_id: ClientOrderId) -> None:
+        """Hear that the exchange should be asked about an order soon."""
+        ...
+
+
+class Staged(Struct, frozen=True, kw_only=True):
+    """Records that are decided and not yet durable, with the positions that they lead to."""
+
+    before: Position
+    after: Position
+    records: tuple[PositionRecord, ...]
+    successor: PositionStarted | None = None
+
+    def appends(self) -> tuple[Append, ...]:
+        """Return what the journal has to append."""
+        first = Append(
+            stream=position_stream(self.after.position_id),
+            expected=self.before.version,
+            records=self.records,
+            position=self.after,
+        )
+        if self.successor is None:
+            return (first,)
+        return (first, _started(self.successor))
+
+
+class Keeper:
+    """Keeps the positions of one bot: the current one, and older ones that are not settled."""
+
+    def __init__(  # noqa: PLR0913 (the parts of one door, wired once in account.py)
+        self,
+        *,
+        bot: BotName,
+        positions: Iterable[Position],
+        terms: Terms,
+        journal: Journal,
+        dispatch: Dispatch,
+        now: Callable[[], datetime],
+        spawn: Spawn,
+        listener: Listener,
+    ) -> None:
+        self.bot = bot
+        self.terms = terms
+        self.lock = asyncio.Lock()
+        self._positions = {position.position_id: position for position in positions}
+        self._journal = journal
+        self._dispatch = dispatch
+        self._now = now
+        self._spawn = spawn
+        self._listener = listener
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """Return every position kept here, oldest first."""
+        return tuple(self._positions.values())
+
+    @property
+    def position(self) -> Position:
+        """Return the bot's current position."""
+        return next(reversed(self._positions.values()))
+
+    def find(self, position_id: PositionId) -> Position | None:
+        """Return one position, or None if it is not kept here."""
+        return self._positions.get(position_id)
+
+    async def tell(
+        self,
+        event: Input,
+        *,
+        position_id: PositionId | None = None,
+        memory: Memory | None = None,
+    ) -> tuple[PositionRecord, ...]:
+        """Let the core decide upon an input, and make what follows durable.
+
+        A broken invariant is never committed: the position is frozen instead, naming it.
+
+        Raises:
+            SignalRefused: the wish is not allowed here and now.
+            JournalPoisoned: nobody knows what is durable; the process must exit.
+        """
+        async with self.lock:
+            position = self._positions[position_id] if position_id else self.position
+            try:
+                records = decide(position, event, self._now(), self.terms)
+            except InvariantViolated as broken:
+                freeze = Freeze(reason=f"invariant {broken}")
+                records = decide(position, freeze, self._now(), self.terms)
+            if not records:
+                return ()
+            staged = self.stage(position, records)
+            receipt = await self._commit(staged, memory)
+            self.settle(staged, receipt)
+            return records
+
+    def stage(self, position: Position, records: Sequence[PositionRecord]) -> Staged:
+        """Work out what records lead to; a CLOSED position brings its successor, FLAT."""
+        after = position
+        for record in records:
+            after = evolve(after, record)
+        closed = after.state is State.CLOSED and position.state is not State.CLOSED
+        successor = None
+        if closed and after.position_id == self.position.position_id:
+            successor = next_position(after, records[-1].at)
+        return Staged(before=position, after=after, records=tuple(records), successor=successor)
+
+    async def _commit(self, staged: Staged, memory: Memory | None) -> Receipt:
+        change = Change(
+            at=staged.records[-1].at,
+            appends=staged.appends(),
+            memories=() if memory is None else (memory,),
+        )
+        points = commit_points(staged.records)
+        for point in points:
+            crashpoint(f"{point}.before-commit")
+        receipt = await self._journal.commit(change)
+        for point in points:
+            crashpoint(f"{point}.after-commit")
+        return receipt
+
+    def settle(self, staged: Staged, receipt: Receipt) -> None:
+        """Believe what is durable now, tell the listener, and do what is owed."""
+        self._positions[staged.after.position_id] = staged.after
+        if staged.successor is not None:
+            started = evolve(None, staged.successor)
+            self._positions[started.position_id] = started
+        self._listener.recorded(staged.after, staged.records)
+        for record in staged.records:
+            self._act(staged.after, record, receipt)
+
+    def _act(self, position: Position, record: Record, receipt: Receipt) -> None:
+        match record:
+            case OrderIntended(order=order):
+                self._spawn(self._send(position, order.client_order_id, receipt))
+            case CancelIntended(client_order_id=name):
+                self._spawn(self._withdraw(position.position_id, name))
+            case _:
+                pass
+
+    async def _send(self, position: Position, name: ClientOrderId, receipt: Receipt) -> None:
+        order = position.find(name)
+        if order is None:
+            return
+        outcome = await self._dispatch.send(position.symbol, order, receipt)
+        await self.tell(outcome, position_id=position.position_id)
+        crashpoint("order.after-result-commit")
+        self._listener.urge(name)
+
+    async def _withdraw(self, position_id: PositionId, name: ClientOrderId) -> None:
+        """Cancel if the exchange's id is known; if not, the asking that goes on will bring it."""
+        position = self._positions[position_id]
+        for duty in owed(position):
+            match duty:
+                case Withdraw(order=order, exchange_order_id=known):
+                    if order.client_order_id == name:
+                        await self._dispatch.cancel(position.symbol, known)
+                case Ask():
+                    pass
+        self._listener.urge(name)
+
+    async def pursue(self) -> None:
+        """Ask again for every cancel that is owed (a lost one, or one from before a crash)."""
+        for position in self.positions:
+            for duty in owed(position):
+                if isinstance(duty, Withdraw):
+                    await self._withdraw(position.position_id, duty.order.client_order_id)
+
+    def forget_settled(self) -> None:
+        """Let go of positions that are CLOSED, not frozen and without a recent NEVER order."""
+        current = self.position.position_id
+        for position in self.positions:
+            if position.position_id == current or position.frozen is not None:
+                continue
+            if position.state is State.CLOSED and not any(
+                order.status == "NEVER" for order in position.orders
+            ):
+                del self._positions[position.position_id]
+
+
+def commit_points(records: Sequence[PositionRecord]) -> tuple[str, ...]:
+    """Return the crash points that a commit of these records passes."""
+    points = []
+    if any(isinstance(record, OrderIntended) for record in records):
+        points.append("intent")
+    if any(isinstance(record, FillBooked) for record in records):
+        points.append("fill")
+    return tuple(points)
+
+
+def next_position(closed: Position, at: datetime) -> PositionStarted:
+    """Return the record that gives a bot its next position."""
+    return first_position(closed, number=closed.number + 1, at=at)
+
+
+def first_position(like: Position, *, number: int, at: datetime) -> PositionStarted:
+    """Return a record that starts a position for the same bot and symbol as another."""
+    return PositionStarted(
+        at=at,
+        position_id=position_id(like.bot, number),
+        bot=like.bot,
+        account=like.account,
+        symbol=like.symbol,
+        base=like.base,
+        quote=like.quote,
+        number=number,
+    )
+
+
+def position_id(bot: BotName, number: int) -> PositionId:
+    """Return the name of a bot's n-th position."""
+    return PositionId(f"{bot}-{number}")
+
+
+def _started(record: PositionStarted) -> Append:
+    return Append(
+        stream=position_stream(record.position_id),
+        expected=0,
+        records=(record,),
+        position=evolve(None, record),
+    )

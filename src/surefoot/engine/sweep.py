@@ -1,0 +1,252 @@
+"""Reading the exchange so that the core can compare.
+
+The order of questions is part of the proof: streams are already buffered, then open orders, then
+orders by id, then fills, then balances. Exchange time is noted before the first question. An
+answer that did not come is left out of the evidence and listed in `failures`; nothing can be
+concluded from what is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from surefoot.core.order import Order, OrderStatus
+from surefoot.core.position import Position
+from surefoot.core.reconcile import Belief, Evidence, Window, short_symbols, wanted
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import (
+    AccountName,
+    Asset,
+    ClientOrderId,
+    ExchangeOrderId,
+    Symbol,
+    TradeId,
+)
+from surefoot.crashpoint import crashpoint
+from surefoot.exchange.errors import ReadFailed
+from surefoot.exchange.port import Exchange
+from surefoot.journal.port import Reader
+
+# Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
+# account that others trade on as well; no more than this in one round.
+LOOK_UPS_MAX: Final = 20
+
+
+class Gathered(Struct, frozen=True, kw_only=True):
+    """One round of reading: the evidence, how far fills are proven read, and what failed."""
+
+    evidence: Evidence
+    watermarks: dict[Symbol, TradeId]
+    failures: tuple[str, ...]
+    reset: str | None = None
+
+
+class Sweep:
+    """Asks one exchange the questions that a belief raises."""
+
+    def __init__(self, account: AccountName, exchange: Exchange, journal: Reader) -> None:
+        self._account = account
+        self._exchange = exchange
+        self._journal = journal
+
+    async def everything(
+        self, belief: Belief, symbols: Sequence[Symbol], missing: frozenset[Asset]
+    ) -> Gathered:
+        """Read all that bears on an account: recovery, reconnects and the slow timer."""
+        round_ = _Round(self, belief)
+        await round_.open_orders(symbols)
+        crashpoint("recovery.after-orders")
+        await round_.by_id(tuple(order for _, order in wanted(belief.positions, round_.started)))
+        for symbol in symbols:
+            await round_.window(symbol)
+        crashpoint("recovery.after-fills")
+        await round_.balances()
+        return round_.result(missing)
+
+    async def some(self, belief: Belief, orders: Sequence[ClientOrderId]) -> Gathered:
+        """Ask about some orders only: the quick way, between two full rounds."""
+        round_ = _Round(self, belief)
+        asked = [
+            (position, order)
+            for position in belief.positions
+            for order in position.orders
+            if order.client_order_id in orders
+        ]
+        await round_.by_id(tuple(order for _, order in asked))
+        overdue = {
+            position.symbol
+            for position, order in asked
+            if order.status is OrderStatus.INTENDED
+            and round_.started > order.not_after + belief.terms[position.symbol].visibility
+        }
+        for symbol in sorted(overdue):
+            await round_.window(symbol)
+        return round_.result(frozenset())
+
+
+class _Round:
+    """One round of questions and what came of them."""
+
+    def __init__(self, sweep: Sweep, belief: Belief) -> None:
+        self._exchange = sweep._exchange  # noqa: SLF001 (two halves of one file)
+        self._journal = sweep._journal  # noqa: SLF001
+        self._account = sweep._account  # noqa: SLF001
+        self._belief = belief
+        self.started: datetime = self._exchange.now()
+        self._versions = {p.position_id: p.version for p in belief.positions}
+        self._open: tuple[OrderReport, ...] = ()
+        self._looked_up: dict[ClientOrderId, OrderReport | None] = {}
+        self._windows: dict[Symbol, Window] = {}
+        self._watermarks: dict[Symbol, TradeId] = {}
+        self._balances: dict[Asset, Decimal] | None = None
+        self._failures: list[str] = []
+        self._reset: str | None = None
+
+    async def open_orders(self, symbols: Sequence[Symbol]) -> None:
+        try:
+            self._open = await self._exchange.open_orders(symbols)
+        except ReadFailed as error:
+            self._failures.append(f"open orders: {error}")
+
+    async def by_id(self, orders: Sequence[Order]) -> None:
+        """Ask for every order that the list did not show, and for listed ones that are over."""
+        listed = {report.client_order_id for report in self._open}
+        for position in self._belief.positions:
+            for order in position.orders:
+                name = order.client_order_id
+                suspicious = name in listed and order.finished
+                if (order in orders and name not in listed) or suspicious:
+                    await self._ask(position, order)
+
+    async def _ask(self, position: Position, order: Order) -> None:
+        name = order.client_order_id
+        try:
+            report = await self._exchange.order(position.symbol, name)
+        except ReadFailed as error:
+            self._failures.append(f"order {name}: {error}")
+            return
+        self._looked_up[name] = report
+        if report is not None and report.filled > order.filled:
+            await self._fills_of(position.symbol, report)
+
+    async def _fills_of(self, symbol: Symbol, report: OrderReport) -> None:
+        try:
+            fills = await self._exchange.fills_of(symbol, report.exchange_order_id)
+        except ReadFailed as error:
+            self._failures.append(f"fills of {report.exchange_order_id}: {error}")
+            return
+        self._merge(symbol, fills, complete=False)
+
+    async def window(self, symbol: Symbol) -> None:
+        """Read the fills since the watermark, and learn whose the unknown ones are."""
+        watermark = await self._journal.watermark(self._account, symbol)
+        try:
+            read = await self._exchange.fills(symbol, watermark)
+            fills = await self._attributed(symbol, read.fills)
+        except ReadFailed as error:
+            self._failures.append(f"fills of {symbol}: {error}")
+            return
+        if read.reset:
+            self._reset = (
+                f"{symbol}: the newest trade is older than trade {watermark}, which is in the "
+                f"journal; is this the right account, and has the exchange been reset?"
+            )
+            return
+        self._merge(symbol, fills, complete=read.complete)
+        if read.complete and read.fills and not self._intended(symbol):
+            self._watermarks[symbol] = read.fills[-1].trade_id
+
+    async def _attributed(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Give each fill its client order id, if an intent's fate may hang on it."""
+        if not self._intended(symbol):
+            return tuple(fills)
+        names: dict[ExchangeOrderId, ClientOrderId | None] = {
+            order.exchange_order_id: order.client_order_id
+            for position in self._belief.positions
+            for order in position.orders
+            if order.exchange_order_id is not None
+        }
+        for unknown in dict.fromkeys(fill.exchange_order_id for fill in fills):
+            if unknown in names:
+                continue
+            if len(names) > LOOK_UPS_MAX + len(self._belief.positions):
+                raise ReadFailed(f"more than {LOOK_UPS_MAX} unknown orders on {symbol}")
+            report = await self._exchange.order_by_exchange_id(symbol, unknown)
+            names[unknown] = None if report is None else report.client_order_id
+        return tuple(
+            replace(fill, client_order_id=fill.client_order_id or names[fill.exchange_order_id])
+            for fill in fills
+        )
+
+    def _intended(self, symbol: Symbol) -> bool:
+        return any(
+            order.status is OrderStatus.INTENDED
+            for position in self._belief.positions
+            if position.symbol == symbol
+            for order in position.orders
+        )
+
+    def _merge(self, symbol: Symbol, fills: Sequence[Fill], *, complete: bool) -> None:
+        before = self._windows.get(symbol, Window(fills=(), complete=False))
+        together = {fill.trade_id: fill for fill in (*before.fills, *fills)}
+        ordered = sorted(together.values(), key=lambda fill: (fill.at, fill.trade_id))
+        self._windows[symbol] = Window(
+            fills=tuple(ordered),
+            complete=complete or before.complete,
+        )
+
+    async def balances(self) -> None:
+        """Read holdings; where one is short, read the fills back to the entry to explain it."""
+        try:
+            balances = await self._exchange.balances()
+        except ReadFailed as error:
+            self._failures.append(f"balances: {error}")
+            return
+        self._balances = dict(balances)
+        for symbol in short_symbols(self._belief, self.result(frozenset()).evidence):
+            await self._since_entry(symbol)
+
+    async def _since_entry(self, symbol: Symbol) -> None:
+        entries = [
+            order.trades[0]
+            for position in self._belief.positions
+            if position.symbol == symbol and position.quantity
+            for order in position.orders
+            if order.trades
+        ]
+        if not entries:
+            return
+        try:
+            read = await self._exchange.fills(symbol, min(entries, key=_trade_order))
+        except ReadFailed as error:
+            self._failures.append(f"fills of {symbol}: {error}")
+            return
+        self._merge(symbol, read.fills, complete=False)
+
+    def result(self, missing: frozenset[Asset]) -> Gathered:
+        evidence = Evidence(
+            started_at=self.started,
+            versions=self._versions,
+            open_orders=self._open,
+            looked_up=self._looked_up,
+            windows=self._windows,
+            balances=self._balances,
+            missing=missing,
+        )
+        return Gathered(
+            evidence=evidence,
+            watermarks=self._watermarks,
+            failures=tuple(self._failures),
+            reset=self._reset,
+        )
+
+
+def _trade_order(trade_id: TradeId) -> tuple[int, str]:
+    """Order trade ids as the venue numbers them: shorter numbers are older."""
+    return (len(trade_id), trade_id)

@@ -1,0 +1,209 @@
+"""What the engine may ask of an exchange, and in which words it is answered.
+
+Every answer is a value of the core. Every failure is one of `surefoot.exchange.errors`. Times are
+exchange time. Reads that cannot prove themselves raise `ReadFailed`: an empty answer from this
+port means that the exchange really said "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from surefoot.core.instrument import Instrument
+from surefoot.core.order import Order
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Symbol, TradeId
+from surefoot.exchange.venues import Venue
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Which account answers to these keys; `environment` is "live" or "simulated"."""
+
+    exchange: str
+    uid: str
+    environment: str
+
+
+class FillsRead(Struct, frozen=True, kw_only=True):
+    """Fills of one symbol, oldest first; `complete` only if the window is proven without a gap.
+
+    `reset` tells that the newest trade is older than the watermark: another account, or an
+    exchange that started over.
+    """
+
+    fills: tuple[Fill, ...]
+    complete: bool
+    reset: bool = False
+
+
+class Tick(Struct, frozen=True, kw_only=True):
+    """The market at one moment; `price` is the last trade, `at` exchange time."""
+
+    symbol: Symbol
+    price: Decimal
+    bid: Decimal
+    ask: Decimal
+    at: datetime
+
+
+class Candle(Struct, frozen=True, kw_only=True):
+    """One closed candle; `at` is its opening time, `volume` in base units."""
+
+    symbol: Symbol
+    timeframe: str
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """A stream was broken or silent: whatever it would have said must be read instead."""
+
+    reason: str
+
+
+class Connected(Struct, frozen=True, kw_only=True):
+    """A stream is up; from now on it buffers, and reads may start."""
+
+
+AccountEvent: TypeAlias = OrderReport | Fill | Gap | Connected
+MarketEvent: TypeAlias = Tick | Candle | Gap | Connected
+
+
+class Spending(Struct, frozen=True, kw_only=True):
+    """Requests made and request weight spent since the adapter was created."""
+
+    requests: int
+    weight: int
+
+
+class Orders(Protocol):
+    """The verbs that change something; the only ones that `engine.dispatch` is given."""
+
+    def now(self) -> datetime:
+        """Return exchange time: the local clock corrected by the measured offset."""
+        ...
+
+    async def send(self, symbol: Symbol, order: Order) -> OrderReport:
+        """Send an order once, so that the exchange refuses it after `order.not_after`.
+
+        Raises:
+            NotSent: it never left (also when `not_after` has passed already).
+            Refused: a definitive code says that it was not accepted.
+            Unknown: anything else.
+        """
+        ...
+
+    async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
+        """Ask for an order to be cancelled; returning proves nothing, so query afterwards.
+
+        Raises:
+            NotSent | Refused | Unknown: as for `send`.
+        """
+        ...
+
+
+class Reads(Protocol):
+    """The questions. All raise `ReadFailed` (or `Banned`) when there is no believable answer."""
+
+    async def order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderReport | None:
+        """Look one order up by client order id; None if the exchange says that it knows none."""
+        ...
+
+    async def order_by_exchange_id(
+        self, symbol: Symbol, exchange_order_id: ExchangeOrderId
+    ) -> OrderReport | None:
+        """Look one order up by the exchange's id, to learn whose client order id it carries."""
+        ...
+
+    async def open_orders(self, symbols: Sequence[Symbol]) -> tuple[OrderReport, ...]:
+        """List the open orders on these symbols, in whichever way costs less weight."""
+        ...
+
+    async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
+        """Read every fill after a trade, page by page until a short page; None: from the first.
+
+        The first page is read from the watermark itself, so that it must show it again.
+        """
+        ...
+
+    async def fills_of(
+        self, symbol: Symbol, exchange_order_id: ExchangeOrderId
+    ) -> tuple[Fill, ...]:
+        """Read the fills of one order."""
+        ...
+
+    async def newest_trade(self, symbol: Symbol) -> TradeId | None:
+        """Return the id of the account's newest fill of a symbol, or None if there is none."""
+        ...
+
+    async def balances(self) -> dict[Asset, Decimal]:
+        """Return total holdings (free and locked) of every asset that is not zero."""
+        ...
+
+    async def candles(
+        self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int
+    ) -> tuple[Candle, ...]:
+        """Read closed candles that opened at or after `since` (None: the newest), oldest first."""
+        ...
+
+
+class Streams(Protocol):
+    """What the exchange tells unasked. Iterators never end by themselves; cancel them."""
+
+    def account(self) -> AsyncIterator[AccountEvent]:
+        """Yield order reports and fills of the account, with a `Gap` for every break."""
+        ...
+
+    def market(
+        self, symbols: Sequence[Symbol], timeframes: Sequence[tuple[Symbol, str]]
+    ) -> AsyncIterator[MarketEvent]:
+        """Yield ticks of these symbols and closed candles of these pairs, with gaps marked."""
+        ...
+
+
+class Exchange(Orders, Reads, Streams, Protocol):
+    """One account at one exchange."""
+
+    venue: Venue
+
+    async def connect(self) -> None:
+        """Load the markets and measure the clock offset.
+
+        Raises:
+            ReadFailed: not now; try again later.
+            Misconfigured: not ever, with these settings.
+        """
+        ...
+
+    async def identify(self) -> Identity:
+        """Ask which account the keys belong to."""
+        ...
+
+    async def measure_clock(self) -> Decimal:
+        """Measure the exchange's clock again; return local minus exchange, in seconds."""
+        ...
+
+    def instrument(self, symbol: Symbol) -> Instrument:
+        """Return the filters of one symbol (loaded by `connect`).
+
+        Raises:
+            Misconfigured: the venue does not list it; the message names near ones.
+        """
+        ...
+
+    def spending(self) -> Spending:
+        """Return what has been asked so far."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...

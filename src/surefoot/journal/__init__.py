@@ -1,0 +1,1 @@
+"""The journal: the append-only record that is the authority, and what keeps it."""

@@ -1,0 +1,42 @@
+"""How a journal says no.
+
+JournalError
+├── StaleAppend        the stream has moved on; read again and decide again
+├── DuplicateFill      this exchange trade is booked already
+├── IllegalUpdate      the database's own trigger refused a state transition
+├── JournalPoisoned    a commit failed: nobody knows whether it happened; exit and recover
+├── JournalLocked      another process holds the lease (the message names it)
+└── JournalUnusable    truncated, damaged, newer than this program, or another account's
+"""
+
+from __future__ import annotations
+
+from surefoot.core.errors import SurefootError
+
+
+class JournalError(SurefootError):
+    """Anything a journal raises."""
+
+
+class StaleAppend(JournalError):
+    """An append expected another version of its stream; nothing was written."""
+
+
+class DuplicateFill(JournalError):
+    """A fill is in the journal already; nothing was written."""
+
+
+class IllegalUpdate(JournalError):
+    """The database refused a state transition that the table does not have."""
+
+
+class JournalPoisoned(JournalError):
+    """A commit failed and its outcome is unknown; this process must not go on."""
+
+
+class JournalLocked(JournalError):
+    """Another process is running on this journal."""
+
+
+class JournalUnusable(JournalError):
+    """The journal cannot be trusted or understood; nothing was changed."""

@@ -1,0 +1,203 @@
+"""The durable record: what may be asked of a journal, whatever keeps it.
+
+A `Change` is all or nothing. Each of its appends is conditional on the stream standing at the
+version that the writer has seen; a stale or repeated append changes nothing and says so. What
+`commit` has returned for is on disk; a commit that failed in any other way poisons the journal,
+because nobody can know whether it happened: the process must exit and come back through recovery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from surefoot.core.position import Position
+from surefoot.core.records import OrderIntended, Record, RecoveryFinished
+from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
+
+
+class Append(Struct, frozen=True, kw_only=True):
+    """Records for one stream, valid only if it stands at `expected` (records so far).
+
+    A stream is a position ("position/dip-btc-1"), a bot ("bot/dip-btc") or an account
+    ("account/main"). `position` is the projection after the records, for position streams.
+    """
+
+    stream: str
+    expected: int
+    records: tuple[Record, ...]
+    position: Position | None = None
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """A strategy's memory as it stands: replaced, not appended."""
+
+    bot: BotName
+    data: dict[str, Any]
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What became of an operator's command: "done" or "refused", and why."""
+
+    command_id: str
+    status: str
+    result: str
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One transaction: everything in it becomes durable together, or nothing does."""
+
+    at: datetime
+    appends: tuple[Append, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """Proof that a change is durable. Only a journal makes these; a send requires one.
+
+    `intents` are the client order ids of the orders whose intent this change made durable.
+    """
+
+    sequence: int
+    intents: frozenset[ClientOrderId]
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One row of the journal, as it was written."""
+
+    sequence: int
+    stream: str
+    version: int
+    at: datetime
+    record: Record
+
+
+class BotRow(Struct, frozen=True, kw_only=True):
+    """What the journal knows of one bot: its last status and its newest position."""
+
+    bot: BotName
+    version: int
+    status: str
+    reason: str | None
+    position: Position | None
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """An operator's wish as a row: durable, done at most once, and void after `expires_at`.
+
+    `target` is a bot or a position id; `kind` one of pause, resume, close, recover, resolve.
+    """
+
+    command_id: str
+    kind: str
+    target: str
+    actor: str
+    posted_at: datetime
+    expires_at: datetime
+    arguments: dict[str, str] = {}
+    status: str = "posted"
+    result: str | None = None
+
+
+class Reader(Protocol):
+    """Questions to the journal. They see only what is durable."""
+
+    @property
+    def epoch(self) -> str:
+        """Return the epoch drawn when this journal was created or restored."""
+        ...
+
+    async def entries(
+        self, *, stream: str | None = None, after: int = 0, limit: int = 1000
+    ) -> tuple[Entry, ...]:
+        """Read rows in order, after a sequence number, optionally of one stream only."""
+        ...
+
+    async def positions(
+        self, *, bot: BotName | None = None, current_only: bool = False
+    ) -> tuple[Position, ...]:
+        """Read positions, oldest first; `current_only` leaves out CLOSED ones that are settled.
+
+        Settled means CLOSED, not frozen, and without an order called NEVER in the last day.
+        Each is folded from its records and must equal its stored projection.
+        """
+        ...
+
+    async def bots(self) -> tuple[BotRow, ...]:
+        """Read every bot that the journal has heard of."""
+        ...
+
+    async def version(self, stream: str) -> int:
+        """Return how many records a stream has."""
+        ...
+
+    async def memory(self, bot: BotName) -> dict[str, Any]:
+        """Return what a strategy last remembered; empty if nothing."""
+        ...
+
+    async def watermark(self, account: AccountName, symbol: Symbol) -> TradeId | None:
+        """Return the last trade up to which fills are proven read; None before the first."""
+        ...
+
+    async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
+        """Return the newest recovery report."""
+        ...
+
+    async def commands(self, *, status: str | None = None) -> tuple[Command, ...]:
+        """Read operator commands, oldest first."""
+        ...
+
+
+class Operators(Protocol):
+    """All that a command line, a dashboard or a messenger may write."""
+
+    async def post(self, command: Command) -> bool:
+        """Store a command; False if one with this id was stored before (then nothing changed)."""
+        ...
+
+
+class Journal(Reader, Operators, Protocol):
+    """The one writer's view."""
+
+    async def commit(self, change: Change) -> Receipt:
+        """Make a change durable.
+
+        Raises:
+            StaleAppend: a stream has moved on; nothing was written.
+            DuplicateFill: a fill in it is booked already; nothing was written.
+            JournalPoisoned: the outcome is unknown, now or at an earlier commit.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was committed and let go of the file and the lease."""
+        ...
+
+
+def position_stream(position_id: PositionId) -> str:
+    """Return the name of a position's stream."""
+    return f"position/{position_id}"
+
+
+def bot_stream(bot: BotName) -> str:
+    """Return the name of a bot's stream."""
+    return f"bot/{bot}"
+
+
+def account_stream(account: AccountName) -> str:
+    """Return the name of an account's stream."""
+    return f"account/{account}"
+
+
+def intents_in(appends: Sequence[Append]) -> frozenset[ClientOrderId]:
+    """Return the client order ids that these appends would make durable."""
+    return frozenset(
+        record.order.client_order_id
+        for append in appends
+        for record in append.records
+        if isinstance(record, OrderIntended)
+    )

@@ -1,0 +1,157 @@
+"""Short ways to say what a test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from surefoot.core.decide import Input, decide
+from surefoot.core.exits import ExitPlan
+from surefoot.core.identity import order_identity
+from surefoot.core.instrument import Instrument
+from surefoot.core.order import Order, ReportedStatus, Role
+from surefoot.core.position import Position
+from surefoot.core.records import PositionRecord, PositionStarted
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.rules import Terms
+from surefoot.core.signals import EntrySignal
+from surefoot.core.state import evolve
+from surefoot.core.values import (
+    AccountName,
+    Asset,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+    TradeId,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BTC = Symbol("BTC/USDT")
+D = Decimal
+
+
+def named(position_id: PositionId, role: Role, attempt: int) -> ClientOrderId:
+    return ClientOrderId("sf" + order_identity("epoch", position_id, role, attempt).hex())
+
+
+INSTRUMENT = Instrument(
+    symbol=BTC,
+    base=Asset("BTC"),
+    quote=Asset("USDT"),
+    tick=D("0.01"),
+    lot=D("0.00001"),
+    quantity_min=D("0.00001"),
+    notional_min=D(5),
+)
+TERMS = Terms(
+    instrument=INSTRUMENT,
+    request_lifetime=timedelta(seconds=5),
+    visibility=timedelta(seconds=60),
+    native_stop=False,
+    name_order=named,
+)
+PROTECTED = Terms(
+    instrument=INSTRUMENT,
+    request_lifetime=timedelta(seconds=5),
+    visibility=timedelta(seconds=60),
+    native_stop=True,
+    name_order=named,
+)
+PLAN = ExitPlan(stop_loss=D("0.02"), take_profit=D("0.04"), break_even=D("0.01"))
+
+
+def started(bot: str = "dip-btc", number: int = 1) -> PositionStarted:
+    return PositionStarted(
+        at=START,
+        position_id=PositionId(f"{bot}-{number}"),
+        bot=BotName(bot),
+        account=AccountName("main"),
+        symbol=BTC,
+        base=Asset("BTC"),
+        quote=Asset("USDT"),
+        number=number,
+    )
+
+
+class Life:
+    """A position living through inputs; keeps every record and moves its own clock."""
+
+    def __init__(self, terms: Terms = TERMS) -> None:
+        self.terms = terms
+        self.now = START
+        self.records: list[PositionRecord] = [started()]
+        self.position: Position = evolve(None, self.records[0])
+
+    def tell(self, *events: Input, after: timedelta = timedelta(0)) -> list[str]:
+        """Return the kinds of the records that followed."""
+        self.now += after
+        kinds = []
+        for event in events:
+            for record in decide(self.position, event, self.now, self.terms):
+                self.position = evolve(self.position, record)
+                self.records.append(record)
+                kinds.append(str(record.__struct_config__.tag))
+        return kinds
+
+    def enter(self, quantity: str = "0.00160", plan: ExitPlan = PLAN) -> Order:
+        self.tell(EntrySignal(quantity=D(quantity), plan=plan))
+        return self.order
+
+    def opened(self, price: str = "50000", quantity: str = "0.00160") -> Position:
+        """Enter, and have it filled in one trade without fees."""
+        order = self.enter(quantity)
+        self.tell(report(order, "FILLED", order.quantity), fill(order, price, trade="1"))
+        return self.position
+
+    @property
+    def order(self) -> Order:
+        return self.position.orders[-1]
+
+
+def report(
+    order: Order, status: str, filled: Decimal | str = "0", exchange_id: str | None = None
+) -> OrderReport:
+    return OrderReport(
+        symbol=BTC,
+        client_order_id=order.client_order_id,
+        exchange_order_id=ExchangeOrderId(exchange_id or f"x{order.attempt}"),
+        status=ReportedStatus(status),
+        side=order.side,
+        quantity=order.quantity,
+        filled=Decimal(filled),
+    )
+
+
+def fill(
+    order: Order,
+    price: str,
+    quantity: Decimal | str | None = None,
+    *,
+    trade: str,
+    fee: str = "0",
+    asset: str = "USDT",
+    at: datetime = START,
+) -> Fill:
+    return Fill(
+        symbol=BTC,
+        trade_id=TradeId(trade),
+        exchange_order_id=ExchangeOrderId(f"x{order.attempt}"),
+        client_order_id=order.client_order_id,
+        side=order.side,
+        price=D(price),
+        quantity=order.quantity if quantity is None else Decimal(quantity),
+        fee=D(fee),
+        fee_asset=Asset(asset),
+        at=at,
+    )
+
+
+def replay(records: Iterable[PositionRecord]) -> Position:
+    position: Position | None = None
+    for record in records:
+        position = evolve(position, record)
+    assert position is not None
+    return position
