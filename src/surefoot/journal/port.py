@@ -111,10 +111,19 @@ class Reader(Protocol):
         """Return the epoch drawn when this journal was created or restored."""
         ...
 
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """Return every epoch this journal has had, newest first."""
+        ...
+
     async def entries(
         self, *, stream: str | None = None, after: int = 0, limit: int = 1000
     ) -> tuple[Entry, ...]:
         """Read rows in order, after a sequence number, optionally of one stream only."""
+        ...
+
+    async def last(self, stream: str, kind: str) -> Entry | None:
+        """Read the newest row of one kind in one stream."""
         ...
 
     async def positions(

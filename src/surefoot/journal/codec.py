@@ -1,0 +1,64 @@
+"""Records as JSON text and back, and the chain that ties each row to all before it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from surefoot.core.records import Record
+from surefoot.core.values import plain
+from surefoot.journal.errors import JournalUnusable
+
+_encoder: Final = msgspec.json.Encoder(decimal_format="string", order="sorted")
+_decoder: Final = msgspec.json.Decoder(Record)
+CHAIN_START: Final = b"\x00" * 16
+
+
+def encode(record: Record) -> str:
+    """Write a record as JSON; the same record always gives the same bytes."""
+    return _encoder.encode(record).decode()
+
+
+def decode(data: str, sequence: int) -> Record:
+    """Read a record back.
+
+    Raises:
+        JournalUnusable: the row is damaged, or from a newer version of the program.
+    """
+    try:
+        return _decoder.decode(data)  # type: ignore[no-any-return]
+    except msgspec.DecodeError as error:
+        raise JournalUnusable(
+            f"journal row {sequence} cannot be read ({error}); it is damaged or newer than this "
+            f"program: restore a backup, or use the version that wrote it",
+        ) from error
+
+
+def encode_json(value: Any) -> str:
+    """Write plain data as JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def link(previous: bytes, stream: str, version: int, data: str) -> bytes:
+    """Return the chain value of a row: it depends on the row and on every row before it."""
+    content = f"{stream}\n{version}\n{data}".encode()
+    return blake2b(previous + content, digest_size=16).digest()
+
+
+def stamp(at: datetime) -> str:
+    """Write a UTC time so that text order is time order."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unstamp(text: str) -> datetime:
+    """Read a time back."""
+    return datetime.fromisoformat(text)
+
+
+def amount(value: Decimal | None) -> str | None:
+    """Write an amount as plain digits, or NULL."""
+    return None if value is None else plain(value)

@@ -1,0 +1,72 @@
+"""One server per journal: a lock that the operating system lets go of when a process dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from surefoot.journal.errors import JournalLocked
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who runs on a journal."""
+
+    pid: int
+    host: str
+    since: datetime
+
+
+class Lease:
+    """Held from `take` until `release` or the death of the process, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def take(self, at: datetime) -> None:
+        """Become the one writer.
+
+        Raises:
+            JournalLocked: somebody else is; the message names the process.
+        """
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(file, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _read(file)
+            os.close(file)
+            raise JournalLocked(_refusal(self._path, holder)) from None
+        text = msgspec.json.encode(Holder(pid=os.getpid(), host=socket.gethostname(), since=at))
+        os.ftruncate(file, 0)
+        os.pwrite(file, text, 0)
+        self._file = file
+
+    def release(self) -> None:
+        """Let go; harmless if not held."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None
+
+
+def _read(file: int) -> Holder | None:
+    try:
+        return msgspec.json.decode(os.pread(file, 1000, 0), type=Holder)
+    except msgspec.DecodeError:
+        return None
+
+
+def _refusal(path: Path, holder: Holder | None) -> str:
+    journal = path.name.removesuffix(".lock")
+    if holder is None:
+        return f"another Surefoot runs on {journal}; stop it first"
+    return (
+        f"another Surefoot runs on {journal}: process {holder.pid} on {holder.host} since "
+        f"{holder.since:%Y-%m-%d %H:%M:%S} UTC; stop it first, or use another journal"
+    )

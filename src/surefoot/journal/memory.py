@@ -1,0 +1,200 @@
+"""A journal that lives as long as the process: for tests and for trying things out.
+
+It keeps the promises of the port that do not need a disk, and sits the same exam as the real one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from surefoot.core.errors import IllegalTransition
+from surefoot.core.position import Position, State, permit
+from surefoot.core.records import (
+    BotStatusChanged,
+    FillBooked,
+    RecoveryFinished,
+    StateChanged,
+    WatermarkMoved,
+    kind_of,
+)
+from surefoot.core.values import AccountName, BotName, PositionId, Symbol, TradeId
+from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
+from surefoot.journal.port import (
+    Append,
+    BotRow,
+    Change,
+    Command,
+    Entry,
+    Receipt,
+    intents_in,
+)
+from surefoot.journal.projection import is_settled
+
+
+class MemoryJournal:
+    """The port, in dictionaries."""
+
+    def __init__(self, epoch: str = "memory") -> None:
+        self._epoch = epoch
+        self._entries: list[Entry] = []
+        self._versions: dict[str, int] = {}
+        self._positions: dict[PositionId, Position] = {}
+        self._fills: set[tuple[str, str, str]] = set()
+        self._bots: dict[BotName, BotStatusChanged] = {}
+        self._memories: dict[BotName, dict[str, Any]] = {}
+        self._watermarks: dict[tuple[AccountName, Symbol], TradeId] = {}
+        self._commands: dict[str, Command] = {}
+
+    @property
+    def epoch(self) -> str:
+        """Return the epoch."""
+        return self._epoch
+
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """Return the only epoch there is."""
+        return (self._epoch,)
+
+    async def commit(self, change: Change) -> Receipt:
+        """Make a change visible, all of it or nothing."""
+        fills = [key for append in change.appends for key in self._check(append)]
+        if len(set(fills)) < len(fills) or not self._fills.isdisjoint(fills):
+            raise DuplicateFill("a fill is booked already; nothing was written")
+        self._fills.update(fills)
+        for append in change.appends:
+            self._append(append)
+        for memory in change.memories:
+            self._memories[memory.bot] = dict(memory.data)
+        for verdict in change.verdicts:
+            command = self._commands.get(verdict.command_id)
+            if command is not None and command.status == "posted":
+                self._commands[verdict.command_id] = replace(
+                    command,
+                    status=verdict.status,
+                    result=verdict.result,
+                )
+        return Receipt(sequence=len(self._entries), intents=intents_in(change.appends))
+
+    def _check(self, append: Append) -> list[tuple[str, str, str]]:
+        stands = self._versions.get(append.stream, 0)
+        if stands != append.expected:
+            raise StaleAppend(f"{append.stream} stands at {stands}, not {append.expected}")
+        position = append.position
+        if position is None:
+            return []
+        self._walk(append, self._positions.get(position.position_id))
+        return [
+            (position.account, record.fill.symbol, record.fill.trade_id)
+            for record in append.records
+            if isinstance(record, FillBooked)
+        ]
+
+    def _walk(self, append: Append, before: Position | None) -> None:
+        """Follow the state edge by edge, as the database's trigger does."""
+        state = State.FLAT if before is None else before.state
+        for record in append.records:
+            if isinstance(record, StateChanged):
+                try:
+                    permit(state, record.target)
+                except IllegalTransition as error:
+                    raise IllegalUpdate(str(error)) from error
+                state = record.target
+
+    def _append(self, append: Append) -> None:
+        for record in append.records:
+            version = self._versions.get(append.stream, 0) + 1
+            self._versions[append.stream] = version
+            entry = Entry(
+                sequence=len(self._entries) + 1,
+                stream=append.stream,
+                version=version,
+                at=record.at,
+                record=record,
+            )
+            self._entries.append(entry)
+            if isinstance(record, BotStatusChanged):
+                self._bots[record.bot] = record
+            elif isinstance(record, WatermarkMoved):
+                self._watermarks[record.account, record.symbol] = TradeId(record.trade_id)
+        if append.position is not None:
+            self._positions[append.position.position_id] = append.position
+
+    async def entries(
+        self, *, stream: str | None = None, after: int = 0, limit: int = 1000
+    ) -> tuple[Entry, ...]:
+        """Read rows in order."""
+        found = (
+            entry for entry in self._entries[after:] if stream is None or entry.stream == stream
+        )
+        return tuple(found)[:limit]
+
+    async def last(self, stream: str, kind: str) -> Entry | None:
+        """Read the newest row of one kind in one stream."""
+        for entry in reversed(self._entries):
+            if entry.stream == stream and kind_of(entry.record) == kind:
+                return entry
+        return None
+
+    async def positions(
+        self, *, bot: BotName | None = None, current_only: bool = False
+    ) -> tuple[Position, ...]:
+        """Read positions, oldest first."""
+        found = sorted(self._positions.values(), key=lambda each: (each.bot, each.number))
+        return tuple(
+            position
+            for position in found
+            if bot in {None, position.bot} and not (current_only and is_settled(position))
+        )
+
+    async def bots(self) -> tuple[BotRow, ...]:
+        """Read every bot."""
+        rows = []
+        for bot, record in sorted(self._bots.items()):
+            newest = await self.positions(bot=bot)
+            rows.append(
+                BotRow(
+                    bot=bot,
+                    version=self._versions[f"bot/{bot}"],
+                    status=record.status,
+                    reason=record.reason,
+                    position=newest[-1] if newest else None,
+                ),
+            )
+        return tuple(rows)
+
+    async def version(self, stream: str) -> int:
+        """Return how many records a stream has."""
+        return self._versions.get(stream, 0)
+
+    async def memory(self, bot: BotName) -> dict[str, Any]:
+        """Return what a strategy last remembered."""
+        return dict(self._memories.get(bot, {}))
+
+    async def watermark(self, account: AccountName, symbol: Symbol) -> TradeId | None:
+        """Return the last trade up to which fills are read."""
+        return self._watermarks.get((account, symbol))
+
+    async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
+        """Return the newest recovery report."""
+        for entry in reversed(self._entries):
+            if isinstance(entry.record, RecoveryFinished):
+                return entry.at, entry.record
+        return None
+
+    async def commands(self, *, status: str | None = None) -> tuple[Command, ...]:
+        """Read operator commands, oldest first."""
+        found = sorted(self._commands.values(), key=lambda each: each.posted_at)
+        return tuple(command for command in found if status in {None, command.status})
+
+    async def post(self, command: Command) -> bool:
+        """Store a command once."""
+        if command.command_id in self._commands:
+            return False
+        self._commands[command.command_id] = command
+        return True
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""

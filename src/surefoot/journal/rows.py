@@ -1,0 +1,166 @@
+"""Questions to a journal database, and rows as values. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from surefoot.core.position import Position
+from surefoot.core.records import PositionRecord, Record
+from surefoot.core.state import evolve
+from surefoot.core.values import BotName
+from surefoot.journal.codec import CHAIN_START, decode, link, unstamp
+from surefoot.journal.errors import JournalUnusable
+from surefoot.journal.port import BotRow, Command, Entry, position_stream
+from surefoot.journal.projection import projected
+
+_COLUMNS: Final = "sequence, stream, version, at, data"
+_PROJECTED: Final = (
+    "version, phase, frozen, quantity, entry_price, realized_pnl, stop, take_profit, settled"
+)
+
+
+def entries(
+    connection: apsw.Connection, *, stream: str | None, after: int, limit: int
+) -> Iterator[Entry]:
+    """Read journal rows in order."""
+    where = "sequence > ?" if stream is None else "sequence > ? AND stream = ?"
+    bindings: tuple[Any, ...] = (after,) if stream is None else (after, stream)
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY sequence LIMIT ?",  # noqa: S608
+        (*bindings, limit),
+    )
+    return (_entry(row) for row in rows)
+
+
+def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
+    """Read the newest row of one kind in one stream."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE stream = ? AND kind = ? "  # noqa: S608
+        "ORDER BY sequence DESC LIMIT 1",
+        (stream, kind),
+    )
+    return next((_entry(row) for row in rows), None)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    sequence, stream, version, at, data = row
+    return Entry(
+        sequence=sequence,
+        stream=stream,
+        version=version,
+        at=unstamp(at),
+        record=decode(data, sequence),
+    )
+
+
+def positions(
+    connection: apsw.Connection, *, bot: BotName | None, current_only: bool
+) -> Iterator[Position]:
+    """Fold positions from their records, and hold each against its stored projection (S8)."""
+    clauses = ["bot = ?"] if bot is not None else []
+    clauses += ["settled = 0"] if current_only else []
+    where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+    rows = connection.execute(
+        f"SELECT position_id, state, {_PROJECTED} FROM positions {where} "  # noqa: S608
+        "ORDER BY bot, number",
+        (bot,) if bot is not None else (),
+    )
+    for position_id, state, *columns in rows.fetchall():
+        position = fold_position(connection, str(position_id))
+        if position.state != state or projected(position) != tuple(columns):
+            raise JournalUnusable(
+                f"{position_id} does not follow from its records: the records say "
+                f"{position.state} {projected(position)}, the table says {state} "
+                f"{tuple(columns)}; restore a backup",
+            )
+        yield position
+
+
+def fold_position(connection: apsw.Connection, position_id: str) -> Position:
+    """Replay one position."""
+    position: Position | None = None
+    rows = connection.execute(
+        "SELECT data, sequence FROM records WHERE stream = ? ORDER BY version",
+        (position_stream(position_id),),  # type: ignore[arg-type]
+    )
+    for data, sequence in rows:
+        record: Record = decode(data, sequence)
+        position = evolve(position, _position_record(record))
+    if position is None:
+        raise JournalUnusable(f"{position_id} has a row but no records; restore a backup")
+    return position
+
+
+def _position_record(record: Record) -> PositionRecord:
+    return record  # type: ignore[return-value]  # evolve refuses what is none
+
+
+def bots(connection: apsw.Connection) -> Iterator[BotRow]:
+    """Read every bot with its newest position."""
+    rows = connection.execute("SELECT bot, version, status, reason FROM bots ORDER BY bot")
+    for bot, version, status, reason in rows.fetchall():
+        newest = connection.execute(
+            "SELECT position_id FROM positions WHERE bot = ? ORDER BY number DESC LIMIT 1", (bot,)
+        ).get
+        yield BotRow(
+            bot=BotName(str(bot)),
+            version=int(str(version)),
+            status=str(status),
+            reason=None if reason is None else str(reason),
+            position=None if newest is None else fold_position(connection, newest),
+        )
+
+
+def commands(connection: apsw.Connection, status: str | None) -> Iterator[Command]:
+    """Read operator commands, oldest first."""
+    where = "" if status is None else "WHERE status = ?"
+    rows = connection.execute(
+        "SELECT command_id, kind, target, actor, posted_at, expires_at, arguments, status, result "  # noqa: S608
+        f"FROM commands {where} ORDER BY posted_at, command_id",
+        () if status is None else (status,),
+    )
+    for row in rows:
+        yield Command(
+            command_id=row[0],
+            kind=row[1],
+            target=row[2],
+            actor=row[3],
+            posted_at=unstamp(row[4]),
+            expires_at=unstamp(row[5]),
+            arguments=msgspec.json.decode(row[6], type=dict[str, str]),
+            status=row[7],
+            result=row[8],
+        )
+
+
+def check_chain(connection: apsw.Connection, *, newest: int | None = None) -> bytes:
+    """Walk the hash chain (only the newest rows, if asked) and return its end.
+
+    Raises:
+        JournalUnusable: a row was changed, removed or put in between.
+    """
+    start = 0
+    if newest is not None:
+        start = max(0, (connection.execute("SELECT max(sequence) FROM records").get or 0) - newest)
+    chain: bytes = CHAIN_START
+    if start:
+        chain = connection.execute("SELECT chain FROM records WHERE sequence = ?", (start,)).get
+    expected = start
+    rows = connection.execute(
+        "SELECT sequence, stream, version, data, chain FROM records WHERE sequence > ? "
+        "ORDER BY sequence",
+        (start,),
+    )
+    for sequence, stream, version, data, stored in rows:
+        expected += 1
+        chain = link(chain, stream, version, data)
+        if sequence != expected or chain != stored:
+            raise JournalUnusable(
+                f"journal row {sequence} does not follow from the rows before it: it was changed "
+                f"or something was removed; restore a backup",
+            )
+    return chain

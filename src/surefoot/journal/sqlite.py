@@ -1,0 +1,376 @@
+"""The journal in one SQLite file: WAL, synchronous=FULL, one writer, many readers.
+
+`SqliteReader` is what a command line needs: it never creates a file, works while the server runs
+and while it does not, and may post commands. `SqliteJournal` is the server's: it holds the lease
+and the writer. Durability is not hoped for: after opening, the settings are read back.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+import msgspec
+from typing_extensions import override
+
+from surefoot.core.position import Position
+from surefoot.core.records import RecoveryFinished
+from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.crashpoint import crashpoint
+from surefoot.journal import rows
+from surefoot.journal.codec import encode_json, stamp
+from surefoot.journal.errors import JournalUnusable
+from surefoot.journal.lease import Lease
+from surefoot.journal.port import BotRow, Change, Command, Entry, Receipt
+from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
+from surefoot.journal.writer import Writer
+
+BUSY_TIMEOUT_MS: Final = 5_000
+# How many of the newest rows have their hash chain walked at every start; `verify` walks all.
+CHAIN_TAIL: Final = 200
+
+
+class SqliteReader:
+    """Reads a journal, and posts commands to it."""
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self.path = path
+        self._read = connection
+        self._epochs: tuple[str, ...] = tuple(
+            msgspec.json.decode(_meta(connection, "epochs"), type=list[str]),
+        )
+
+    @property
+    def epoch(self) -> str:
+        """Return the epoch drawn when this journal was created or restored."""
+        return self._epochs[0]
+
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """Return every epoch this journal has had, newest first."""
+        return self._epochs
+
+    async def entries(
+        self, *, stream: str | None = None, after: int = 0, limit: int = 1000
+    ) -> tuple[Entry, ...]:
+        """Read rows in order, after a sequence number, optionally of one stream only."""
+        return tuple(rows.entries(self._read, stream=stream, after=after, limit=limit))
+
+    async def last(self, stream: str, kind: str) -> Entry | None:
+        """Read the newest row of one kind in one stream."""
+        return rows.last(self._read, stream, kind)
+
+    async def records(self) -> int:
+        """Return how many records there are."""
+        count: int = self._read.execute("SELECT count(*) FROM records").get
+        return count
+
+    async def positions(
+        self, *, bot: BotName | None = None, current_only: bool = False
+    ) -> tuple[Position, ...]:
+        """Read positions, each folded from its records and held against its projection."""
+        return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
+
+    async def bots(self) -> tuple[BotRow, ...]:
+        """Read every bot that the journal has heard of."""
+        return tuple(rows.bots(self._read))
+
+    async def version(self, stream: str) -> int:
+        """Return how many records a stream has."""
+        version: int | None = self._read.execute(
+            "SELECT max(version) FROM records WHERE stream = ?", (stream,)
+        ).get
+        return version or 0
+
+    async def memory(self, bot: BotName) -> dict[str, Any]:
+        """Return what a strategy last remembered; empty if nothing."""
+        data = self._read.execute("SELECT data FROM memories WHERE bot = ?", (bot,)).get
+        return {} if data is None else msgspec.json.decode(data, type=dict[str, Any])
+
+    async def watermark(self, account: AccountName, symbol: Symbol) -> TradeId | None:
+        """Return the last trade up to which fills are proven read; None before the first."""
+        trade = self._read.execute(
+            "SELECT trade_id FROM watermarks WHERE account = ? AND symbol = ?", (account, symbol)
+        ).get
+        return None if trade is None else TradeId(trade)
+
+    async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
+        """Return the newest recovery report."""
+        found = self._read.execute(
+            "SELECT stream FROM records WHERE kind = 'recovery-finished' "
+            "ORDER BY sequence DESC LIMIT 1"
+        ).get
+        entry = None if found is None else rows.last(self._read, found, "recovery-finished")
+        if entry is None or not isinstance(entry.record, RecoveryFinished):
+            return None
+        return entry.at, entry.record
+
+    async def commands(self, *, status: str | None = None) -> tuple[Command, ...]:
+        """Read operator commands, oldest first."""
+        return tuple(rows.commands(self._read, status))
+
+    async def post(self, command: Command) -> bool:
+        """Store a command; False if one with this id was stored before."""
+        before = self._read.total_changes()
+        self._read.execute(
+            "INSERT INTO commands VALUES (?,?,?,?,?,?,?,'posted',NULL) ON CONFLICT DO NOTHING",
+            (
+                command.command_id,
+                command.kind,
+                command.target,
+                command.actor,
+                stamp(command.posted_at),
+                stamp(command.expires_at),
+                encode_json(command.arguments),
+            ),
+        )
+        return self._read.total_changes() > before
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        self._read.close()
+
+    def verify(self) -> int:
+        """Check everything: pages, the whole hash chain, every fold. Return the record count.
+
+        Raises:
+            JournalUnusable: something does not hold; the message says what.
+        """
+        _quick_check(self._read, self.path)
+        rows.check_chain(self._read)
+        for _ in rows.positions(self._read, bot=None, current_only=False):
+            pass
+        count: int = self._read.execute("SELECT count(*) FROM records").get
+        return count
+
+
+class SqliteJournal(SqliteReader):
+    """The server's journal: the lease, the writer, and a reading connection beside them."""
+
+    def __init__(
+        self,
+        path: Path,
+        reading: apsw.Connection,
+        writer: Writer,
+        lease: Lease,
+        writing: apsw.Connection,
+    ) -> None:
+        super().__init__(path, reading)
+        self._writer = writer
+        self._lease = lease
+        self._writing = writing
+
+    @property
+    def commits(self) -> int:
+        """Return how many database commits there were; group commit makes them few."""
+        return self._writer.commits
+
+    async def commit(self, change: Change) -> Receipt:
+        """Make a change durable."""
+        return await self._writer.commit(change)
+
+    @override
+    async def close(self) -> None:
+        """Commit what is queued, close both connections, release the lease."""
+        self._writer.stop()
+        self._writing.close()
+        self._read.close()
+        self._lease.release()
+
+
+def open_sqlite_reader(path: Path) -> SqliteReader:
+    """Open an existing journal to read it and to post commands.
+
+    Raises:
+        JournalUnusable: there is none, or it cannot be trusted or understood.
+    """
+    if not path.exists():
+        raise JournalUnusable(f"there is no journal at {path}; `surefoot run` creates it")
+    with _unusable(path):
+        connection = _connect(path)
+        _check_schema(connection, path, len(MIGRATIONS), oldest=len(MIGRATIONS))
+        return SqliteReader(path, connection)
+
+
+def open_sqlite(
+    path: Path, *, at: datetime, migrations: tuple[str, ...] = MIGRATIONS
+) -> SqliteJournal:
+    """Open or create a journal as its one writer.
+
+    Raises:
+        JournalLocked: another process runs on it.
+        JournalUnusable: it cannot be trusted or understood; it is left untouched.
+    """
+    if not path.parent.is_dir():
+        raise JournalUnusable(f"the folder {path.parent} does not exist; create it first")
+    lease = Lease(path.with_name(f"{path.name}.lock"))
+    lease.take(at)
+    try:
+        return _open_locked(path, lease, migrations)
+    except BaseException:
+        lease.release()
+        raise
+
+
+def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> SqliteJournal:
+    with _unusable(path):
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        elif path.stat().st_size == 0 and not path.with_name(f"{path.name}-wal").exists():
+            _refuse_empty(path)
+        path.chmod(0o600)
+        writing = _connect(path)
+        version = _check_schema(writing, path, len(migrations))
+        _quick_check(writing, path)
+        _make_durable(writing)
+        _migrate(writing, path, version, migrations)
+        _claim(writing, path)
+        chain = rows.check_chain(writing, newest=CHAIN_TAIL)
+        return SqliteJournal(path, _connect(path), Writer(writing, chain), lease, writing)
+
+
+def backup(path: Path, destination: Path) -> None:
+    """Copy a journal while it is in use; the copy draws a new epoch when it is first run.
+
+    Raises:
+        JournalUnusable: there is no journal, or the destination exists.
+    """
+    reader = open_sqlite_reader(path)
+    if destination.exists():
+        raise JournalUnusable(f"{destination} exists; a backup never overwrites")
+    os.close(os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    target = apsw.Connection(str(destination))
+    with target.backup("main", reader._read, "main") as copy:  # noqa: SLF001 (same file)
+        while not copy.done:
+            copy.step(1000)
+    target.execute("PRAGMA journal_mode = DELETE")
+    target.execute("UPDATE meta SET value = 'restored' WHERE key = 'file'")
+    target.close()
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _make_durable(connection: apsw.Connection) -> None:
+    """Set and read back what durability rests on; a setting that did not take is a refusal."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    for name, value in wanted.items():
+        found = connection.execute(f"PRAGMA {name}").get
+        if found != value:
+            raise JournalUnusable(
+                f"SQLite did not accept {name} = {value} (it says {found}): this file system "
+                f"cannot keep a journal safely; use a local disk",
+            )
+
+
+def _check_schema(connection: apsw.Connection, path: Path, newest: int, *, oldest: int = 0) -> int:
+    version: int = connection.execute("PRAGMA user_version").get
+    application: int = connection.execute("PRAGMA application_id").get
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if application != APPLICATION_ID and tables:
+        raise JournalUnusable(f"{path} is a database, but not a Surefoot journal")
+    if version > newest:
+        raise JournalUnusable(
+            f"{path} has schema version {version}; this program knows up to {newest}. "
+            f"Use the newer version that wrote it; nothing was changed",
+        )
+    if version < oldest:
+        raise JournalUnusable(f"{path} has an older schema; `surefoot run` brings it up to date")
+    return version
+
+
+def _migrate(
+    connection: apsw.Connection, path: Path, version: int, migrations: tuple[str, ...]
+) -> None:
+    """Bring the schema up to date, one transaction a step, the version number last."""
+    if 0 < version < len(migrations):
+        _keep_copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
+    for number in range(version + 1, len(migrations) + 1):
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute(migrations[number - 1])
+        if number == 1:
+            epochs = encode_json([_draw_epoch()])
+            connection.execute("INSERT INTO meta VALUES ('epochs', ?)", (epochs,))
+            connection.execute("INSERT INTO meta VALUES ('file', ?)", (_identity(path),))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        crashpoint("migration.before-commit")
+        connection.execute("COMMIT")
+        crashpoint("migration.after-commit")
+
+
+def _keep_copy(connection: apsw.Connection, copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(copy),))
+    copy.chmod(0o600)
+
+
+def _claim(connection: apsw.Connection, path: Path) -> None:
+    """Draw a new epoch if this file is not the one that the journal was last run in.
+
+    A restored backup or a copied file may know less than the exchange does: under a new epoch no
+    name is ever used twice, and the former epochs' orders are still recognised as ours.
+    """
+    identity = _identity(path)
+    if _meta(connection, "file") == identity:
+        return
+    epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
+    with connection:
+        connection.execute(
+            "UPDATE meta SET value = ? WHERE key = 'epochs'",
+            (encode_json([_draw_epoch(), *epochs]),),
+        )
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'file'", (identity,))
+
+
+def _identity(path: Path) -> str:
+    return f"inode {path.stat().st_ino}"
+
+
+def _draw_epoch() -> str:
+    return secrets.token_hex(16)
+
+
+def _meta(connection: apsw.Connection, key: str) -> str:
+    value = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+    if value is None:
+        raise JournalUnusable(f"the journal has no {key}; restore a backup")
+    return str(value)
+
+
+def _quick_check(connection: apsw.Connection, path: Path) -> None:
+    answer = connection.execute("PRAGMA quick_check(1)").get
+    if answer != "ok":
+        raise JournalUnusable(f"{path} is damaged ({answer}); restore a backup")
+
+
+def _refuse_empty(path: Path) -> None:
+    raise JournalUnusable(
+        f"{path} is empty, so whatever was in it is lost: restore a backup, or remove the file "
+        f"to start a new journal",
+    )
+
+
+@contextmanager
+def _unusable(path: Path) -> Iterator[None]:
+    """Translate what SQLite says of a bad file."""
+    try:
+        yield
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise JournalUnusable(
+            f"{path} is damaged or no journal ({error}); restore a backup"
+        ) from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
+        raise JournalUnusable(f"{path} cannot be opened: {error}") from error

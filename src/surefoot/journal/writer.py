@@ -1,0 +1,135 @@
+"""The one writer: a thread, its own connection, and many changes per commit.
+
+Callers queue a change and wait. The thread takes whatever is queued, runs each change in a
+savepoint, and commits once, so that fifty bots share one trip to the disk. A refused change is
+rolled back alone. A commit that fails poisons: the disk may hold it or not, and only a fresh
+start can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from typing import Final
+
+import apsw
+from msgspec import Struct
+
+from surefoot.crashpoint import crashpoint
+from surefoot.journal.errors import JournalError, JournalPoisoned
+from surefoot.journal.port import Change, Receipt, intents_in
+from surefoot.journal.projection import apply_change
+
+# More than this many changes never share a commit; the rest wait for the next one.
+BATCH_MAX: Final = 256
+# Changes waiting beyond this make callers fail instead of memory grow.
+QUEUE_MAX: Final = 10_000
+
+
+class _Waiting(Struct, kw_only=True):
+    change: Change
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Receipt]
+    outcome: Receipt | BaseException | None = None
+
+    def answer(self, outcome: Receipt | BaseException) -> None:
+        self.loop.call_soon_threadsafe(_resolve, self.future, outcome)
+
+
+def _resolve(future: asyncio.Future[Receipt], outcome: Receipt | BaseException) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+class Writer:
+    """Owns the writing connection from start to stop."""
+
+    def __init__(self, connection: apsw.Connection, chain: bytes) -> None:
+        self._connection = connection
+        self._chain = chain
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(QUEUE_MAX)
+        self._poison: str | None = None
+        self.commits = 0
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    async def commit(self, change: Change) -> Receipt:
+        """Queue a change and wait until it is durable."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(change=change, loop=loop, future=loop.create_future())
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            raise JournalPoisoned(f"{QUEUE_MAX} changes wait for the disk; giving up") from None
+        return await asyncio.shield(waiting.future)
+
+    def stop(self) -> None:
+        """Commit what is queued, then let the thread end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            batch, last = self._drain(first)
+            self._write(batch)
+            if last:
+                return
+
+    def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        batch = [first]
+        while len(batch) < BATCH_MAX:
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if waiting is None:
+                return batch, True
+            batch.append(waiting)
+        return batch, False
+
+    def _write(self, batch: list[_Waiting]) -> None:
+        if self._poison is None:
+            try:
+                self._transact(batch)
+            except Exception as error:  # noqa: BLE001 (whatever it was, the outcome is unknown)
+                self._poison = (
+                    f"a commit failed ({error}); nobody knows whether it happened. This process "
+                    f"stops here; the next start asks the exchange"
+                )
+        for waiting in batch:
+            poisoned = self._poison is not None and not isinstance(waiting.outcome, JournalError)
+            if poisoned or waiting.outcome is None:
+                waiting.answer(JournalPoisoned(self._poison or "no outcome"))
+            else:
+                waiting.answer(waiting.outcome)
+
+    def _transact(self, batch: list[_Waiting]) -> None:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        chain = self._chain
+        for waiting in batch:
+            execute("SAVEPOINT change")
+            try:
+                chain = apply_change(self._connection, waiting.change, chain)
+            except JournalError as refusal:
+                execute("ROLLBACK TO change")
+                waiting.outcome = refusal
+            else:
+                waiting.outcome = Receipt(
+                    sequence=self._connection.last_insert_rowid(),
+                    intents=intents_in(waiting.change.appends),
+                )
+            execute("RELEASE change")
+        crashpoint("journal.before-commit")
+        execute("COMMIT")
+        crashpoint("journal.after-commit")
+        self._chain = chain
+        self.commits += 1

@@ -1,0 +1,200 @@
+"""One exam for every journal: what the port promises, each implementation must do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+from tests.builders import BTC, START, Life, fill, report
+
+from surefoot.core.order import OrderStatus
+from surefoot.core.position import State
+from surefoot.core.records import BotStatusChanged, StateChanged, WatermarkMoved
+from surefoot.core.signals import ExitSignal
+from surefoot.core.values import AccountName, BotName
+from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
+from surefoot.journal.memory import MemoryJournal
+from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
+from surefoot.journal.sqlite import open_sqlite
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    opened: Journal
+    if request.param == "memory":
+        opened = MemoryJournal()
+    else:
+        opened = open_sqlite(tmp_path / "exam.db", at=START)
+    yield opened
+    await opened.close()
+
+
+def append(life: Life, since: int = 0) -> Append:
+    return Append(
+        stream=f"position/{life.position.position_id}",
+        expected=since,
+        records=tuple(life.records[since:]),
+        position=life.position,
+    )
+
+
+def change(*appends: Append, **more: object) -> Change:
+    return Change(at=START, appends=appends, **more)  # type: ignore[arg-type]
+
+
+async def whole_life(journal: Journal) -> Life:
+    """Enter and leave, one commit a step."""
+    life = Life()
+    await journal.commit(change(append(life)))
+    for step in ("enter", "fill", "exit", "out"):
+        since = len(life.records)
+        if step == "enter":
+            life.enter()
+        elif step == "exit":
+            life.tell(ExitSignal(reason="enough"))
+        else:
+            trade = "1" if step == "fill" else "2"
+            done = report(life.order, "FILLED", life.order.quantity)
+            life.tell(done, fill(life.order, "50000", trade=trade))
+        await journal.commit(change(append(life, since)))
+    return life
+
+
+async def test_what_was_committed_is_read_back(journal: Journal) -> None:
+    life = await whole_life(journal)
+    assert await journal.positions() == (life.position,)
+    assert life.position.state is State.CLOSED
+    entries = await journal.entries()
+    assert [entry.record for entry in entries] == life.records
+    assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
+    assert await journal.entries(after=3, limit=2) == entries[3:5]
+    assert await journal.version("position/dip-btc-1") == life.position.version
+
+
+async def test_a_receipt_names_the_intents_that_it_covers(journal: Journal) -> None:
+    """S1: only these may be sent on the strength of this commit."""
+    life = Life()
+    receipt = await journal.commit(change(append(life)))
+    assert receipt.intents == frozenset()
+    life.enter()
+    receipt = await journal.commit(change(append(life, 1)))
+    assert receipt.intents == {life.order.client_order_id}
+
+
+async def test_a_repeated_append_changes_nothing(journal: Journal) -> None:
+    life = Life()
+    await journal.commit(change(append(life)))
+    life.enter()
+    step = change(append(life, 1))
+    await journal.commit(step)
+    before = await journal.entries()
+    with pytest.raises(StaleAppend):
+        await journal.commit(step)
+    assert await journal.entries() == before
+
+
+async def test_an_append_from_the_future_changes_nothing(journal: Journal) -> None:
+    life = Life()
+    life.enter()
+    with pytest.raises(StaleAppend):
+        await journal.commit(change(append(life, 1)))
+    assert await journal.entries() == ()
+
+
+async def test_all_or_nothing(journal: Journal) -> None:
+    """One stale append in a change, and nothing of the change is there."""
+    good, stale = Life(), Append(stream="bot/x", expected=5, records=())
+    with pytest.raises(StaleAppend):
+        await journal.commit(
+            change(append(good), stale, memories=(Memory(bot=BotName("x"), data={"a": 1}),)),
+        )
+    assert await journal.entries() == ()
+    assert await journal.positions() == ()
+    assert await journal.memory(BotName("x")) == {}
+
+
+async def test_a_fill_is_booked_once(journal: Journal) -> None:
+    """S6: the same trade under another order is refused by the store itself."""
+    await whole_life(journal)
+    other = Life(bot="other")
+    other.enter()
+    other.tell(fill(other.order, "50000", trade="1"))
+    before = await journal.entries()
+    with pytest.raises(DuplicateFill):
+        await journal.commit(change(append(other)))
+    assert await journal.entries() == before
+
+
+async def test_an_illegal_transition_is_refused(journal: Journal) -> None:
+    """The table is asked by the code and again by the store."""
+    life = Life()
+    await journal.commit(change(append(life)))
+    skip = StateChanged(at=START, target=State.CLOSED, why="because")
+    wrong = Append(stream="position/dip-btc-1", expected=1, records=(skip,), position=life.position)
+    with pytest.raises(IllegalUpdate):
+        await journal.commit(change(wrong))
+    assert len(await journal.entries()) == 1
+
+
+async def test_settled_positions_are_left_out_of_the_current_ones(journal: Journal) -> None:
+    life = await whole_life(journal)
+    assert all(order.status is OrderStatus.FILLED for order in life.position.orders)
+    assert await journal.positions(current_only=True) == ()
+    assert await journal.positions(bot=BotName("nobody")) == ()
+
+
+async def test_bots_memories_and_watermarks(journal: Journal) -> None:
+    bot, account = BotName("dip-btc"), AccountName("main")
+    status = BotStatusChanged(at=START, bot=bot, status="PAUSED", by="ann", reason="lunch")
+    mark = WatermarkMoved(at=START, account=account, symbol=BTC, trade_id="77")
+    await journal.commit(
+        change(
+            Append(stream="bot/dip-btc", expected=0, records=(status,)),
+            Append(stream="account/main", expected=0, records=(mark,)),
+            append(Life()),
+            memories=(Memory(bot=bot, data={"high": 1.5}),),
+        ),
+    )
+    (row,) = await journal.bots()
+    assert (row.status, row.reason, row.version) == ("PAUSED", "lunch", 1)
+    assert row.position == Life().position
+    assert await journal.memory(bot) == {"high": 1.5}
+    assert await journal.watermark(account, BTC) == "77"
+    last = await journal.last("account/main", "watermark-moved")
+    assert last is not None
+    assert last.record == mark
+    assert await journal.last("account/main", "account-bound") is None
+
+
+async def test_commands_are_durable_and_idempotent(journal: Journal) -> None:
+    command = Command(
+        command_id="c1",
+        kind="close",
+        target="dip-btc",
+        actor="ann",
+        posted_at=START,
+        expires_at=START,
+        arguments={"why": "enough"},
+    )
+    assert await journal.post(command) is True
+    assert await journal.post(command) is False
+    assert await journal.commands(status="posted") == (command,)
+    await journal.commit(
+        change(verdicts=(Verdict(command_id="c1", status="done", result="closing"),)),
+    )
+    assert await journal.commands(status="posted") == ()
+    (done,) = await journal.commands()
+    assert (done.status, done.result) == ("done", "closing")
+    assert await journal.post(command) is False
+
+
+async def test_amounts_come_back_exactly(journal: Journal) -> None:
+    life = Life()
+    order = life.enter("0.00160")
+    life.tell(fill(order, "61685.990000001", trade="1", fee="0.000000016", asset="BTC"))
+    await journal.commit(change(append(life)))
+    (position,) = await journal.positions()
+    assert position.entry_cost == D("61685.990000001") * D("0.00160")
+    assert position == life.position
