@@ -78,6 +78,22 @@ AccountEvent: TypeAlias = OrderReport | Fill | Gap | Connected
 MarketEvent: TypeAlias = Tick | Candle | Gap | Connected
 
 
+class Time(Protocol):
+    """The clock that an adapter is lent."""
+
+    def now(self) -> datetime:
+        """Return the local wall clock, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
 class Spending(Struct, frozen=True, kw_only=True):
     """Requests made and request weight spent since the adapter was created."""
 
@@ -202,6 +218,10 @@ class Exchange(Orders, Reads, Streams, Protocol):
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""
+        ...
+
+    def note_ban(self, until: datetime) -> None:
+        """Keep away until then: a ban that was noted before a restart still holds."""
         ...
 
     async def close(self) -> None:

@@ -93,8 +93,9 @@ async def test_raw_sql_cannot_move_a_position_illegally(
         "INSERT INTO records SELECT 99, stream, version, at, kind, data, chain FROM records",
         "INSERT INTO fills SELECT * FROM fills",
         (
-            "INSERT INTO positions (position_id, bot, account, symbol, number, version, state, phase, "
-            "quantity, realized_pnl, settled) VALUES ('x','b','a','s',9,1,'OPEN','MONITORING',0,0,0)"
+            "INSERT INTO positions (position_id, bot, account, symbol, number, version, state, "
+            "phase, quantity, realized_pnl, settled) "
+            "VALUES ('x', 'b', 'a', 's', 9, 1, 'OPEN', 'MONITORING', 0, 0, 0)"
         ),
     ],
 )

@@ -1,0 +1,226 @@
+"""Streams that admit their gaps.
+
+ccxt's watch calls are not queues: what arrives while nobody waits is merged or lost. So the raw
+events are taken where they arrive (see `ccxt_client`) into a bounded queue of ours, and the watch
+calls only keep the socket alive and tell us when it dies. Every break, overflow or silence is a
+`Gap`; after one, a fresh client is made, and whatever was missed has to be read by other means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final
+
+from surefoot.core.values import Symbol
+from surefoot.exchange import translate, verdicts
+from surefoot.exchange.ccxt_client import FencedBinance
+from surefoot.exchange.port import (
+    AccountEvent,
+    Connected,
+    Gap,
+    MarketEvent,
+    Tick,
+    Time,
+)
+from surefoot.exchange.verdicts import Garbled
+
+QUEUE_MAX: Final = 10_000
+# A market stream that says nothing for this long is taken for dead, whatever its socket says.
+SILENCE_MAX_S: Final = 30.0
+BACK_OFF_MAX_S: Final = 60.0
+_RawQueue = asyncio.Queue[tuple[str, dict[str, Any]]]
+
+
+async def account_events(
+    new_client: Callable[[], FencedBinance], time: Time
+) -> AsyncIterator[AccountEvent]:
+    """Yield execution reports for ever; one fresh client for each life of the stream."""
+    attempt = 0
+    while True:
+        client = new_client()
+        life = _Life(client)
+        try:
+            await client.ensure_user_data_stream_ws_subscribe_signature("spot")
+            yield Connected()
+            attempt = 0
+            async for _, message in life.events(client.watch_orders, None):
+                for event in _account_event(client, message):
+                    yield event
+            yield Gap(reason=life.ending)
+        except Exception as error:  # noqa: BLE001 (ccxt raises what it likes; all are a broken stream)
+            yield Gap(reason=verdicts.describe(error))
+        finally:
+            await life.close()
+        attempt += 1
+        await time.sleep(_back_off(attempt))
+
+
+async def market_events(
+    new_client: Callable[[], FencedBinance],
+    time: Time,
+    symbols: Sequence[Symbol],
+    timeframes: Sequence[tuple[Symbol, str]],
+) -> AsyncIterator[MarketEvent]:
+    """Yield ticks and closed candles for ever."""
+    attempt = 0
+    while True:
+        client = new_client()
+        life = _Life(client)
+        market = _Market(client)
+        watches = _watches(client, symbols, timeframes)
+        try:
+            async for kind, message in life.events_of(watches, SILENCE_MAX_S):
+                if attempt >= 0:
+                    yield Connected()
+                    attempt = -1
+                event = market.take(kind, message)
+                if event is not None:
+                    yield event
+            yield Gap(reason=life.ending)
+        except Exception as error:  # noqa: BLE001 (see above)
+            yield Gap(reason=verdicts.describe(error))
+        finally:
+            await life.close()
+        attempt = max(attempt, 0) + 1
+        await time.sleep(_back_off(attempt))
+
+
+def _watches(
+    client: FencedBinance,
+    symbols: Sequence[Symbol],
+    timeframes: Sequence[tuple[Symbol, str]],
+) -> list[Callable[[], Any]]:
+    names = list(symbols)
+    watches: list[Callable[[], Any]] = [
+        lambda: client.watch_trades_for_symbols(names),
+        lambda: client.watch_bids_asks(names),
+    ]
+    pairs = [[symbol, timeframe] for symbol, timeframe in timeframes]
+    if pairs:
+        watches.append(lambda: client.watch_ohlcv_for_symbols(pairs))
+    return watches
+
+
+class _Life:
+    """One life of one stream: a client, its raw events, and why it ended."""
+
+    def __init__(self, client: FencedBinance) -> None:
+        self._client = client
+        self._queue: _RawQueue = asyncio.Queue(QUEUE_MAX)
+        self._overflow = False
+        self._watching: list[asyncio.Future[Any]] = []
+        self.ending = "the stream ended"
+        client.on_raw = self._take
+
+    def _take(self, kind: str, message: dict[str, Any]) -> None:
+        try:
+            self._queue.put_nowait((kind, dict(message)))
+        except asyncio.QueueFull:
+            self._overflow = True
+
+    async def events(
+        self, watch: Callable[[], Any], silence_s: float | None
+    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        async for event in self.events_of([watch], silence_s):
+            yield event
+
+    async def events_of(
+        self, watches: Sequence[Callable[[], Any]], silence_s: float | None
+    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Yield raw events until a watch fails, the queue overflows or silence falls."""
+        loop = asyncio.get_running_loop()
+        self._watching = [loop.create_task(self._keep(watch)) for watch in watches]
+        while not self._overflow:
+            getting = loop.create_task(self._queue.get())
+            done, _ = await asyncio.wait(
+                {getting, *self._watching},
+                timeout=silence_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if getting in done:
+                yield getting.result()
+                continue
+            getting.cancel()
+            broken = next((task for task in self._watching if task in done), None)
+            if broken is None:
+                self.ending = f"nothing was heard for {silence_s:.0f} s"
+            else:
+                self.ending = verdicts.describe(_error_of(broken))
+            return
+        self.ending = f"more than {QUEUE_MAX} events waited; the rest were not kept"
+
+    async def _keep(self, watch: Callable[[], Any]) -> None:
+        """Await the watch call again and again; it fails when the socket does."""
+        sockets = None
+        while True:
+            await watch()
+            known = {url: id(client) for url, client in self._client.clients.items()}
+            if sockets is not None and not sockets.items() <= known.items():
+                raise ConnectionError("the socket was replaced behind our back")
+            sockets = known
+
+    async def close(self) -> None:
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        self._client.on_raw = None
+        with suppress(Exception):
+            await self._client.close()
+
+
+class _Market:
+    """The last price and book of each symbol; a tick when either is new."""
+
+    def __init__(self, client: FencedBinance) -> None:
+        self._names = {market["id"]: Symbol(name) for name, market in client.markets.items()}
+        self._last: dict[Symbol, Decimal] = {}
+        self._book: dict[Symbol, tuple[Decimal, Decimal]] = {}
+        self._client = client
+
+    def take(self, kind: str, message: dict[str, Any]) -> MarketEvent | None:
+        """Return the event of a raw message, or None while it does not make one."""
+        symbol = self._names.get(str(message.get("s")))
+        if symbol is None:
+            return None
+        try:
+            return self._event(kind, message, symbol)
+        except Garbled as error:
+            return Gap(reason=f"{symbol}: {error}")
+
+    def _event(self, kind: str, message: dict[str, Any], symbol: Symbol) -> MarketEvent | None:
+        if kind == "kline":
+            return translate.stream_candle(translate.payload(message.get("k")), symbol)
+        if kind == "trade":
+            self._last[symbol] = translate.positive(message, "p")
+        else:
+            bid, ask = translate.positive(message, "b"), translate.positive(message, "a")
+            self._book[symbol] = (bid, ask)
+        if symbol not in self._last or symbol not in self._book:
+            return None
+        bid, ask = self._book[symbol]
+        at = translate.to_moment(message.get("E") or int(self._client.nonce()), "E")
+        return Tick(symbol=symbol, price=self._last[symbol], bid=bid, ask=ask, at=at)
+
+
+def _account_event(client: FencedBinance, message: dict[str, Any]) -> list[AccountEvent]:
+    market = client.markets_by_id.get(str(message.get("s")))
+    if not market:
+        return []
+    symbol = Symbol(market[0]["symbol"])
+    try:
+        report, fill = translate.execution(message, symbol)
+    except Garbled as error:
+        return [Gap(reason=f"an execution report cannot be believed: {error}")]
+    return [report] if fill is None else [fill, report]
+
+
+def _error_of(task: asyncio.Future[Any]) -> Exception:
+    error = None if task.cancelled() else task.exception()
+    return error if isinstance(error, Exception) else ConnectionError("the stream ended")
+
+
+def _back_off(attempt: int) -> float:
+    return float(min(2 ** min(attempt - 1, 6), BACK_OFF_MAX_S)) if attempt else 0.0

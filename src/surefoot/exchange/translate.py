@@ -1,0 +1,254 @@
+"""Binance payloads as values of the core. Strict: what is odd is `Garbled` and not believed.
+
+Amounts are read from the strings of the payload, never through a float; a missing field is never
+a default. A parser that invents "0 filled" invents that nothing happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, TypeAlias
+
+from surefoot.core.instrument import Instrument
+from surefoot.core.order import ReportedStatus
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import (
+    Asset,
+    ClientOrderId,
+    ExchangeOrderId,
+    Side,
+    Symbol,
+    TradeId,
+)
+from surefoot.exchange.port import Candle
+from surefoot.exchange.verdicts import Garbled
+
+Payload: TypeAlias = Mapping[str, Any]
+
+STATUSES: Final = {
+    "NEW": ReportedStatus.OPEN,
+    "PENDING_NEW": ReportedStatus.OPEN,
+    "PARTIALLY_FILLED": ReportedStatus.OPEN,
+    "PENDING_CANCEL": ReportedStatus.OPEN,
+    "FILLED": ReportedStatus.FILLED,
+    "CANCELED": ReportedStatus.CANCELED,
+    "EXPIRED": ReportedStatus.EXPIRED,
+    "EXPIRED_IN_MATCH": ReportedStatus.EXPIRED,
+    "REJECTED": ReportedStatus.REJECTED,
+}
+
+
+def payload(value: object) -> Payload:
+    """Return a JSON object, or raise `Garbled`."""
+    if not isinstance(value, dict):
+        raise Garbled(f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def listed(value: object) -> list[Payload]:
+    """Return a list of JSON objects, or raise `Garbled`."""
+    if not isinstance(value, list):
+        raise Garbled(f"expected a list, got {type(value).__name__}")
+    return [payload(each) for each in value]
+
+
+def order_report(row: object, symbol: Symbol) -> OrderReport:
+    """Read one order of the REST API (acknowledgement, query and list have the same fields)."""
+    raw = payload(row)
+    return OrderReport(
+        symbol=symbol,
+        client_order_id=ClientOrderId(text(raw, "clientOrderId")),
+        exchange_order_id=ExchangeOrderId(number(raw, "orderId")),
+        status=_status(raw, "status"),
+        side=_side(raw, "side"),
+        quantity=positive(raw, "origQty"),
+        filled=amount(raw, "executedQty"),
+        limit=amount(raw, "price") or None,
+        at=_order_time(raw),
+    )
+
+
+def fill(row: object, symbol: Symbol) -> Fill:
+    """Read one row of myTrades."""
+    raw = payload(row)
+    return Fill(
+        symbol=symbol,
+        trade_id=TradeId(number(raw, "id")),
+        exchange_order_id=ExchangeOrderId(number(raw, "orderId")),
+        side=Side.BUY if flag(raw, "isBuyer") else Side.SELL,
+        price=positive(raw, "price"),
+        quantity=positive(raw, "qty"),
+        fee=to_decimal(raw.get("commission"), "commission"),
+        fee_asset=Asset(text(raw, "commissionAsset")),
+        at=moment(raw, "time"),
+    )
+
+
+def execution(raw: Payload, symbol: Symbol) -> tuple[OrderReport, Fill | None]:
+    """Read one executionReport of the user data stream.
+
+    `C` is the order's own id when `c` names the cancel request.
+    """
+    client_order_id = ClientOrderId(str(raw.get("C") or "") or text(raw, "c"))
+    report = OrderReport(
+        symbol=symbol,
+        client_order_id=client_order_id,
+        exchange_order_id=ExchangeOrderId(number(raw, "i")),
+        status=_status(raw, "X"),
+        side=_side(raw, "S"),
+        quantity=positive(raw, "q"),
+        filled=amount(raw, "z"),
+        limit=amount(raw, "p") or None,
+        at=moment(raw, "T"),
+    )
+    if raw.get("x") != "TRADE":
+        return report, None
+    fee_asset = raw.get("N")
+    trade = Fill(
+        symbol=symbol,
+        trade_id=TradeId(number(raw, "t")),
+        exchange_order_id=report.exchange_order_id,
+        client_order_id=client_order_id,
+        side=report.side,
+        price=positive(raw, "L"),
+        quantity=positive(raw, "l"),
+        fee=to_decimal(raw.get("n"), "n"),
+        fee_asset=None if fee_asset is None else Asset(str(fee_asset)),
+        at=moment(raw, "T"),
+    )
+    return report, trade
+
+
+def instrument(raw: Payload, symbol: Symbol) -> Instrument:
+    """Read a symbol's filters from exchangeInfo."""
+    filters = {each.get("filterType"): each for each in listed(raw.get("filters"))}
+    try:
+        price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
+    except KeyError as missing:
+        raise Garbled(f"{symbol} has no filter {missing}") from missing
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
+    market = filters.get("MARKET_LOT_SIZE")
+    largest_market = amount(market, "maxQty") if market is not None else Decimal(0)
+    return Instrument(
+        symbol=symbol,
+        base=Asset(text(raw, "baseAsset")),
+        quote=Asset(text(raw, "quoteAsset")),
+        tick=amount(price, "tickSize"),
+        lot=amount(lot, "stepSize"),
+        quantity_min=amount(lot, "minQty"),
+        quantity_max=amount(lot, "maxQty") or None,
+        market_quantity_max=largest_market or None,
+        notional_min=amount(notional, "minNotional"),
+    )
+
+
+def candle(row: object, symbol: Symbol, timeframe: str) -> Candle:
+    """Read one row of klines."""
+    if not isinstance(row, list) or len(row) < 7:  # noqa: PLR2004 (open time to close time)
+        raise Garbled("a kline is a list of at least seven values")
+    names = ("open", "high", "low", "close", "volume")
+    values = {name: to_decimal(value, name) for name, value in zip(names, row[1:6], strict=True)}
+    return Candle(symbol=symbol, timeframe=timeframe, at=to_moment(row[0], "open time"), **values)
+
+
+def stream_candle(raw: Payload, symbol: Symbol) -> Candle | None:
+    """Read one kline event; None while the candle is not closed."""
+    if raw.get("x") is not True:
+        return None
+    return Candle(
+        symbol=symbol,
+        timeframe=text(raw, "i"),
+        at=moment(raw, "t"),
+        open=positive(raw, "o"),
+        high=positive(raw, "h"),
+        low=positive(raw, "l"),
+        close=positive(raw, "c"),
+        volume=amount(raw, "v"),
+    )
+
+
+def text(raw: Payload, key: str) -> str:
+    """Return a non-empty string field."""
+    value = raw.get(key)
+    if not isinstance(value, str) or not value:
+        raise Garbled(f"{key} is {value!r}, expected text")
+    return value
+
+
+def number(raw: Payload, key: str) -> str:
+    """Return an id field as text; ids are whole numbers, sometimes written as strings."""
+    value = raw.get(key)
+    plausible = isinstance(value, int) and not isinstance(value, bool)
+    if not plausible and not (isinstance(value, str) and value.isdigit()):
+        raise Garbled(f"{key} is {value!r}, expected a whole number")
+    return str(value)
+
+
+def flag(raw: Payload, key: str) -> bool:
+    """Return a true or false field."""
+    value = raw.get(key)
+    if not isinstance(value, bool):
+        raise Garbled(f"{key} is {value!r}, expected true or false")
+    return value
+
+
+def amount(raw: Payload, key: str) -> Decimal:
+    """Return an amount that is zero or more."""
+    value = to_decimal(raw.get(key), key)
+    if value < 0:
+        raise Garbled(f"{key} is {value}, expected zero or more")
+    return value
+
+
+def positive(raw: Payload, key: str) -> Decimal:
+    """Return an amount that is more than zero."""
+    value = amount(raw, key)
+    if not value:
+        raise Garbled(f"{key} is zero, expected more")
+    return value
+
+
+def moment(raw: Payload, key: str) -> datetime:
+    """Return a time field, which Binance writes as milliseconds since 1970."""
+    return to_moment(raw.get(key), key)
+
+
+def to_moment(value: object, key: str) -> datetime:
+    """Turn milliseconds since 1970 into an aware UTC time."""
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise Garbled(f"{key} is {value!r}, expected milliseconds since 1970")
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def to_decimal(value: object, key: str) -> Decimal:
+    """Turn the text of an amount into a finite decimal; floats are refused."""
+    if not isinstance(value, str):
+        raise Garbled(f"{key} is {value!r}, expected an amount as text")
+    try:
+        result = Decimal(value)
+    except InvalidOperation:
+        raise Garbled(f"{key} is {value!r}, expected an amount") from None
+    if not result.is_finite():
+        raise Garbled(f"{key} is {value!r}, expected a finite amount")
+    return result
+
+
+def _status(raw: Payload, key: str) -> ReportedStatus:
+    status = STATUSES.get(str(raw.get(key)))
+    if status is None:
+        raise Garbled(f"{key} is {raw.get(key)!r}, which is no order status")
+    return status
+
+
+def _side(raw: Payload, key: str) -> Side:
+    try:
+        return Side(str(raw.get(key)).lower())
+    except ValueError:
+        raise Garbled(f"{key} is {raw.get(key)!r}, expected BUY or SELL") from None
+
+
+def _order_time(raw: Payload) -> datetime | None:
+    key = next((key for key in ("updateTime", "transactTime", "time") if key in raw), None)
+    return None if key is None else moment(raw, key)
