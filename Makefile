@@ -3,21 +3,36 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHON := $(BIN)/python
 STAMP := $(VENV)/.installed
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet install
+CODE := src tests $(wildcard examples benchmarks)
+UV_VERSION := 0.13.8
+
+# The first of these that is new enough makes the virtual environment.
+PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
+RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint imports types sweep lock clean
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check format format-check lint imports types test-process sweep \
+  lock clean
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
+# A virtual environment that is broken or too old is made again.
 $(STAMP): requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Surefoot needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) -c 'import pip; $(RECENT)' 2>/dev/null || { \
+	  for python in $(PYTHONS) ""; do \
+	    test -n "$$python" && "$$python" -c '$(RECENT)' 2>/dev/null && break; \
+	  done; \
+	  test -n "$$python" || { echo "Surefoot needs Python 3.11 or newer with its venv module;" \
+	    "found none of: $(PYTHONS). Or say which: make PYTHONS=/path/to/python3" >&2; exit 1; }; \
+	  "$$python" -m venv --clear $(VENV); }
+	@echo "installing what requirements/dev.txt pins into $(VENV)"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 setup: $(STAMP) ## Install everything, pinned and hashed, into .venv
@@ -26,33 +41,36 @@ demo: $(STAMP) ## See bots die and come back, on a simulated exchange
 	@$(BIN)/surefoot demo
 
 test: $(STAMP) ## Run the tests
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(PYTHON) -m pytest -q -m "not slow"
 
 check: format-check lint imports types test ## Everything that CI runs
 
 format: $(STAMP) ## Format the code
-	@$(BIN)/ruff format src tests
+	@$(PYTHON) -m ruff format $(CODE)
 
-.PHONY: format-check
 format-check: $(STAMP)
-	@$(BIN)/ruff format --check src tests
+	@$(PYTHON) -m ruff format --check $(CODE)
 
 lint: $(STAMP) ## Lint
-	@$(BIN)/ruff check src tests
+	@$(PYTHON) -m ruff check $(CODE)
 
 imports: $(STAMP) ## Check that rooms import downwards only
 	@$(BIN)/lint-imports
 
 types: $(STAMP) ## Check types, strictly
-	@$(BIN)/mypy
+	@$(PYTHON) -m mypy
 
-sweep: $(STAMP) ## The long crash sweeps (results: docs/results.md)
-	@$(BIN)/python -m pytest -q -m slow
+test-process: $(STAMP) ## All tests that kill real processes, the long ones too
+	@$(PYTHON) -m pytest -q -m process -o faulthandler_timeout=3600
 
-lock: $(STAMP) ## Renew requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --group dev pyproject.toml --output-file requirements/dev.txt
+sweep: $(STAMP) ## The long sweeps that `make test` leaves out
+	@$(PYTHON) -m pytest -q -m slow -o faulthandler_timeout=3600
+
+lock: $(STAMP) ## Renew requirements/dev.txt (newest allowed versions: make lock UPGRADE=--upgrade)
+	@test -x $(VENV)/uv/bin/uv || $(PIP) --target $(VENV)/uv uv==$(UV_VERSION)
+	@$(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE) \
+	  --group dev pyproject.toml --output-file requirements/dev.txt
 
 clean: ## Remove what was built
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

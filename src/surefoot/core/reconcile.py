@@ -9,17 +9,19 @@ nothing the second time, because every record comes out of `decide`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
-from surefoot.core.decide import Input, decide, unproven
+from surefoot.core.decide import Input, decide
 from surefoot.core.errors import InvariantViolated, SurefootError
+from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
+from surefoot.core.facts import unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.orphans import carries_our_mark, orphans, strangers
 from surefoot.core.position import Position, State
 from surefoot.core.records import PositionFrozen, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, Reduction, TimePassed
@@ -29,8 +31,6 @@ from surefoot.core.state import evolve
 from surefoot.core.values import (
     ZERO,
     Asset,
-    BotName,
-    ClientOrderId,
     PositionId,
     Side,
     Symbol,
@@ -43,85 +43,16 @@ LATE_SWEEP: Final = timedelta(hours=24)
 VANISHED_MAX: Final = 1
 
 
-class FindingKind(StrEnum):
-    """What a comparison can come to."""
-
-    ORDER_FOUND = "order-found"
-    ORDER_OVER = "order-over"
-    ORDER_UNKNOWN = "order-unknown"
-    ORDER_ABSENT = "order-absent"
-    ORDER_VANISHED = "order-vanished"
-    ORDER_LATE = "order-late"
-    FILLS_MISSED = "fills-missed"
-    REDUCED_OUTSIDE = "reduced-outside"
-    HOLDING_MISSING = "holding-missing"
-    ORPHAN = "orphan"
-    UNKNOWN_OWN_ORDER = "unknown-own-order"
-    FOREIGN_ORDER = "foreign-order"
-    EXCHANGE_RESET = "exchange-reset"
-    FAILED = "failed"
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """One difference: where, on what evidence, and what follows from it."""
-
-    kind: FindingKind
-    symbol: Symbol
-    evidence: str
-    outcome: str
-    bot: BotName | None = None
-    position_id: PositionId | None = None
-    order: str | None = None
-
-
-class Window(Struct, frozen=True, kw_only=True):
-    """The account's fills of one symbol, read without a gap if `complete`."""
-
-    fills: tuple[Fill, ...]
-    complete: bool
-
-
-class Evidence(Struct, frozen=True, kw_only=True):
-    """What one round of reading brought; a question that failed is simply not in here.
-
-    `started_at` is exchange time before the first read, `versions` are the positions' then.
-    `looked_up` holds the answers to by-id questions; None is the exchange's own "no such order".
-    `missing` are base assets whose balance was short in an earlier round as well.
-    """
-
-    started_at: datetime
-    versions: Mapping[PositionId, int]
-    open_orders: tuple[OrderReport, ...] = ()
-    looked_up: Mapping[ClientOrderId, OrderReport | None] = {}
-    windows: Mapping[Symbol, Window] = {}
-    balances: Mapping[Asset, Decimal] | None = None
-    missing: frozenset[Asset] = frozenset()
-
-
-class Belief(Struct, frozen=True, kw_only=True):
-    """What the journal says of one account. `is_ours` recognises our client order ids."""
-
-    positions: tuple[Position, ...]
-    terms: Mapping[Symbol, Terms]
-    is_ours: Callable[[str], bool]
-    exclusive: bool
-
-
-class Orphan(Struct, frozen=True, kw_only=True):
-    """An order that is to be cancelled, as a journaled intent."""
-
-    report: OrderReport
-    reason: str
-
-
 class Reconciliation(Struct, frozen=True, kw_only=True):
     """What follows: records per position, orders to cancel, and what to tell the operator.
 
+    `versions` are the positions' that were compared: records apply to those and to no others.
     `halt` is a reason to stop everything on this account and ask; nothing else is then done.
     """
 
     findings: tuple[Finding, ...] = ()
     records: Mapping[PositionId, tuple[PositionRecord, ...]] = {}
+    versions: Mapping[PositionId, int] = {}
     orphans: tuple[Orphan, ...] = ()
     halt: str | None = None
 
@@ -134,19 +65,24 @@ def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliati
     findings: list[Finding] = []
     records: dict[PositionId, tuple[PositionRecord, ...]] = {}
     short = _short_assets(belief, evidence)
-    strangers = _strangers(belief, evidence)
+    unknown_own = strangers(belief, evidence)
     for position in belief.positions:
         comparison = _Comparison(position, belief.terms[position.symbol], evidence, now)
         comparison.run(
             short.get(position.base, ZERO),
             _holders(belief, position.base),
-            strangers.get(position.symbol),
+            unknown_own.get(position.symbol),
         )
         findings += comparison.findings
         if comparison.records:
             records[position.position_id] = tuple(comparison.records)
-    orphans = _orphans(belief, evidence, findings)
-    return Reconciliation(findings=tuple(findings), records=records, orphans=orphans)
+    to_cancel = orphans(belief, evidence, findings)
+    return Reconciliation(
+        findings=tuple(findings),
+        records=records,
+        versions={position.position_id: position.version for position in belief.positions},
+        orphans=to_cancel,
+    )
 
 
 def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
@@ -190,7 +126,7 @@ class _Comparison:
     def run(self, short: Decimal, holders: int, stranger: OrderReport | None) -> None:
         try:
             if stranger is not None:
-                self._tell(Freeze(reason=_carries_our_mark(stranger)))
+                self._tell(Freeze(reason=carries_our_mark(stranger)))
             self._orders()
             self._fills()
             self._absences()
@@ -406,90 +342,4 @@ def _lately_never(order: Order, now: datetime) -> bool:
         order.status is OrderStatus.NEVER
         and order.finished_at is not None
         and now - order.finished_at < LATE_SWEEP
-    )
-
-
-def _orphans(belief: Belief, evidence: Evidence, findings: list[Finding]) -> tuple[Orphan, ...]:
-    known = {
-        order.client_order_id: (position, order)
-        for position in belief.positions
-        for order in position.orders
-    }
-    orphans: list[Orphan] = []
-    for report in evidence.open_orders:
-        name = report.client_order_id or ClientOrderId("")
-        if name in known:
-            orphan = _terminal_here(*known[name], report, evidence)
-        elif belief.is_ours(name):
-            orphan = None
-            findings.append(_unknown_own(report))
-        else:
-            orphan = Orphan(report=report, reason="not ours") if belief.exclusive else None
-            findings.append(_foreign(report, cancelled=belief.exclusive))
-        if orphan is not None:
-            orphans.append(orphan)
-    findings += [_orphaned(orphan) for orphan in orphans if orphan.reason != "not ours"]
-    return tuple(orphans)
-
-
-def _terminal_here(
-    position: Position, order: Order, report: OrderReport, evidence: Evidence
-) -> Orphan | None:
-    """Only an entry whose intent is over, and which a by-id answer confirms to be live."""
-    confirmed = evidence.looked_up.get(order.client_order_id)
-    if not order.finished or order.role is not Role.ENTRY or confirmed is None:
-        return None
-    if order.status in {OrderStatus.NEVER, OrderStatus.REJECTED}:
-        return None  # Adopted, frozen and withdrawn through its position.
-    if confirmed.status is not ReportedStatus.OPEN:
-        return None
-    return Orphan(report=report, reason=f"{position.position_id} has it as {order.status}")
-
-
-def _orphaned(orphan: Orphan) -> Finding:
-    return Finding(
-        kind=FindingKind.ORPHAN,
-        symbol=orphan.report.symbol,
-        order=orphan.report.client_order_id,
-        evidence=f"live as {orphan.report.exchange_order_id}, but {orphan.reason}",
-        outcome="cancelling it",
-    )
-
-
-def _strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, OrderReport]:
-    """Return, per symbol, a live order of ours that the journal has never heard of."""
-    known = {o.client_order_id for position in belief.positions for o in position.orders}
-    return {
-        report.symbol: report
-        for report in evidence.open_orders
-        if report.client_order_id is not None
-        and report.client_order_id not in known
-        and belief.is_ours(report.client_order_id)
-    }
-
-
-def _carries_our_mark(report: OrderReport) -> str:
-    return (
-        f"{report.client_order_id} ({report.exchange_order_id} at the exchange) carries our mark, "
-        f"but the journal has no such order"
-    )
-
-
-def _unknown_own(report: OrderReport) -> Finding:
-    return Finding(
-        kind=FindingKind.UNKNOWN_OWN_ORDER,
-        symbol=report.symbol,
-        order=report.client_order_id,
-        evidence=_carries_our_mark(report),
-        outcome="its bots are frozen; was an older journal restored?",
-    )
-
-
-def _foreign(report: OrderReport, *, cancelled: bool) -> Finding:
-    return Finding(
-        kind=FindingKind.FOREIGN_ORDER,
-        symbol=report.symbol,
-        order=report.client_order_id,
-        evidence=f"{report.side} {plain(report.quantity)} as {report.exchange_order_id}",
-        outcome="cancelling it: the account is ours alone" if cancelled else "left alone",
     )

@@ -31,7 +31,15 @@ from surefoot.core.state import evolve
 from surefoot.core.values import BotName, ClientOrderId, PositionId
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.dispatch import Dispatch
-from surefoot.journal.port import Append, Change, Journal, Memory, Receipt, position_stream
+from surefoot.journal.port import (
+    Append,
+    Change,
+    Journal,
+    Memory,
+    Receipt,
+    Verdict,
+    position_stream,
+)
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -114,6 +122,7 @@ class Keeper:
         *,
         position_id: PositionId | None = None,
         memory: Memory | None = None,
+        verdict: Verdict | None = None,
     ) -> tuple[PositionRecord, ...]:
         """Let the core decide upon an input, and make what follows durable.
 
@@ -133,7 +142,7 @@ class Keeper:
             if not records:
                 return ()
             staged = self.stage(position, records)
-            receipt = await self._commit(staged, memory)
+            receipt = await self._commit(staged, memory, verdict)
             self.settle(staged, receipt)
             return records
 
@@ -148,11 +157,14 @@ class Keeper:
             successor = next_position(after, records[-1].at)
         return Staged(before=position, after=after, records=tuple(records), successor=successor)
 
-    async def _commit(self, staged: Staged, memory: Memory | None) -> Receipt:
+    async def _commit(
+        self, staged: Staged, memory: Memory | None, verdict: Verdict | None
+    ) -> Receipt:
         change = Change(
             at=staged.records[-1].at,
             appends=staged.appends(),
             memories=() if memory is None else (memory,),
+            verdicts=() if verdict is None else (verdict,),
         )
         points = commit_points(staged.records)
         for point in points:

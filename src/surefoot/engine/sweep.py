@@ -16,9 +16,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.position import Position
-from surefoot.core.reconcile import Belief, Evidence, Window, short_symbols, wanted
+from surefoot.core.reconcile import short_symbols, wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
     AccountName,

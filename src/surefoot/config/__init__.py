@@ -1,0 +1,32 @@
+"""The configuration: parsed once, at the edge, into frozen settings.
+
+document    the shape of `surefoot.toml`, with every key described
+overrides   the environment over the file
+problems    what is wrong, in sentences without keys
+secret      where keys come from, and a wrapper that hides them
+settings    the result
+load        all of it, in order
+template    what `surefoot init` writes
+"""
+
+from __future__ import annotations
+
+from surefoot.config.errors import ConfigError
+from surefoot.config.load import load, strategies
+from surefoot.config.secret import Secret
+from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
+from surefoot.config.template import STRATEGY_TEMPLATE, TEMPLATE
+
+__all__ = [
+    "STRATEGY_TEMPLATE",
+    "TEMPLATE",
+    "Account",
+    "Bot",
+    "ConfigError",
+    "Log",
+    "Recovery",
+    "Secret",
+    "Settings",
+    "load",
+    "strategies",
+]

@@ -1,0 +1,99 @@
+"""One account: where it leads, and its keys.
+
+Keys are looked for only here. Whether a literal key is allowed depends on where the urls lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from surefoot.config.document import AccountTable
+from surefoot.config.problems import KeyPath, dotted
+from surefoot.config.secret import Secret, resolve
+from surefoot.config.settings import Account
+from surefoot.core.errors import InvalidValue
+from surefoot.core.values import AccountName
+from surefoot.exchange.errors import Misconfigured
+from surefoot.exchange.hosts import environment as environment_of
+
+# ccxt's own names of credentials: the first two have keys of their own, none is ever literal.
+_ACCOUNT_KEYS: Final = {"apiKey": "api_key", "secret": "secret"}
+_CREDENTIALS: Final = {*_ACCOUNT_KEYS, "password", "privateKey", "token", "twofa", "login"}
+
+
+def read_account(
+    name: str, table: AccountTable, *, environment: Mapping[str, str] | None, directory: Path
+) -> tuple[Account | None, list[str]]:
+    """Return an account with its keys, or None and what is wrong with it.
+
+    Without an environment no key is looked for.
+    """
+    where: KeyPath = ("accounts", name)
+    try:
+        place = environment_of(
+            table.exchange, table.ccxt, allow_custom_host=table.allow_custom_host
+        )
+    except (Misconfigured, ValueError) as error:
+        return None, [f"{dotted((*where, 'ccxt', 'urls'))}: {error}"]
+    simulated = place == "simulated"
+    keyring = _Keyring(environment=environment, directory=directory, allow_literal=simulated)
+    account = Account(
+        name=AccountName(name),
+        exchange=table.exchange,
+        environment="simulated" if simulated else "live",
+        api_key=Secret(keyring.find(table.api_key, (*where, "api_key"))),
+        secret=Secret(keyring.find(table.secret, (*where, "secret"))),
+        ownership=table.ownership,
+        visibility=table.visibility,
+        allow_custom_host=table.allow_custom_host,
+        ccxt=keyring.fill_in(table.ccxt, (*where, "ccxt")),
+    )
+    return (None if keyring.problems else account), keyring.problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keyring:
+    """Finds keys, and collects what is wrong with them."""
+
+    environment: Mapping[str, str] | None
+    directory: Path
+    allow_literal: bool
+    problems: list[str] = field(default_factory=list)
+
+    def find(self, text: str, path: KeyPath) -> str | None:
+        """Return the key that a setting stands for, or None."""
+        if self.environment is None:
+            return None
+        try:
+            return resolve(
+                text,
+                environment=self.environment,
+                directory=self.directory,
+                allow_literal=self.allow_literal,
+            )
+        except InvalidValue as error:
+            self.problems.append(f"{dotted(path)}: {error}")
+            return None
+
+    def fill_in(self, value: Any, path: KeyPath) -> Any:
+        """Return ccxt's settings as ccxt wants them: keys found, and no Decimal."""
+        match value:
+            case dict():
+                for wrong in sorted(_ACCOUNT_KEYS.keys() & value.keys()):
+                    right = dotted((*path[:2], _ACCOUNT_KEYS[wrong]))
+                    self.problems.append(f"{dotted((*path, wrong))}: write it as {right}")
+                return {key: self.fill_in(each, (*path, key)) for key, each in value.items()}
+            case list():
+                return [self.fill_in(each, path) for each in value]
+            case Decimal():
+                return float(value)
+            case str() if path[3:4] == ("urls",):
+                return value  # as it was judged: never from elsewhere
+            case str() if path[-1] in _CREDENTIALS or value.startswith(("env:", "file:")):
+                return self.find(value, path)
+            case _:
+                return value

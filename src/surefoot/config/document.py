@@ -1,0 +1,280 @@
+"""The shape of `surefoot.toml`: every key, its type, its default and what it means.
+
+The descriptions are the reference: `docs/configuration.md` repeats them, and a test compares.
+Values are made exact here (amounts, percentages, durations); what depends on the outside, such
+as keys and files, is resolved in `load`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from surefoot.core.errors import InvalidValue
+from surefoot.exchange.venues import VENUES
+from surefoot.strategy import parse
+from surefoot.strategy.spelling import suggest
+
+T = TypeVar("T")
+
+_NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
+_SYMBOL: Final = re.compile(r"[^\s/:]+/[^\s/:]+(:[^\s/:]+)?")
+_JOURNAL: Final = re.compile(r"sqlite:///.+|postgres(ql)?://.+", re.DOTALL)
+
+
+def _checked(read: Callable[[Any], T]) -> BeforeValidator:
+    """Let pydantic run one of our readers; it takes only ValueError for an answer."""
+
+    def run(value: Any) -> T:
+        try:
+            return read(value)
+        except InvalidValue as error:
+            raise ValueError(str(error)) from None
+
+    return BeforeValidator(run)
+
+
+def _distance(value: Any) -> Decimal | None:
+    return None if value == "off" else parse.fraction(value)
+
+
+def _stop_distance(value: Any) -> Decimal | None:
+    distance = _distance(value)
+    if distance is not None and distance >= 1:
+        raise InvalidValue("a stop is less than 100% away")
+    return distance
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidValue(f"expected a whole number of 1 or more, got {parse.shown(value)}")
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise InvalidValue("names are 1 to 40 of the characters a-z, 0-9 and -")
+    return value
+
+
+def _symbol(value: Any) -> str:
+    if not isinstance(value, str) or not _SYMBOL.fullmatch(value):
+        raise InvalidValue(f'expected a symbol such as "BTC/USDT", got {parse.shown(value)}')
+    return value
+
+
+def _exchange(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f'expected an exchange such as "binance", got {parse.shown(value)}')
+    if value not in VENUES:
+        raise InvalidValue(
+            f'the exchange "{value[:40]}" is not supported{suggest(value, VENUES)}; '
+            f"supported: {', '.join(sorted(VENUES))}",
+        )
+    return value
+
+
+def _journal_url(value: Any) -> str:
+    # The value may hold a password, so it is never repeated.
+    if not isinstance(value, str) or not _JOURNAL.fullmatch(value):
+        raise InvalidValue('expected "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE"')
+    return value
+
+
+Name: TypeAlias = Annotated[str, _checked(_name)]
+Amount: TypeAlias = Annotated[Decimal, _checked(parse.amount)]
+Fraction: TypeAlias = Annotated[Decimal, _checked(parse.fraction)]
+Distance: TypeAlias = Annotated[Decimal | None, _checked(_distance)]
+StopDistance: TypeAlias = Annotated[Decimal | None, _checked(_stop_distance)]
+Span: TypeAlias = Annotated[timedelta, _checked(parse.duration)]
+Count: TypeAlias = Annotated[int, _checked(_count)]
+
+
+class Table(BaseModel):
+    """A table of the file: unknown keys are errors, and no error repeats a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class JournalTable(Table):
+    """Where everything is written down."""
+
+    url: Annotated[str, _checked(_journal_url)] = Field(
+        default="sqlite:///surefoot.db",
+        description="The journal: `sqlite:///FILE`, relative to the configuration's directory, or "
+        "`postgresql://USER@HOST/DATABASE`.",
+    )
+
+
+class AccountTable(Table):
+    """One exchange login."""
+
+    exchange: Annotated[str, _checked(_exchange)] = Field(
+        description="The exchange, by its ccxt id, such as `binance`.",
+    )
+    api_key: str = Field(
+        description="The API key: `env:NAME`, or `file:PATH` to a file that only you can read. A "
+        "key itself is refused here unless the exchange is simulated.",
+    )
+    secret: str = Field(description="The API secret, written like `api_key`.")
+    ownership: Literal["shared", "exclusive"] = Field(
+        default="shared",
+        description="`shared`: orders that Surefoot does not know are reported and left alone. "
+        "`exclusive`: nothing else trades here, so unknown open orders on the bots' symbols are "
+        "cancelled.",
+    )
+    visibility: Span | None = Field(
+        default=None,
+        description="How long an accepted order may still be missing from every list. Only after "
+        "that is absence believed. Default: what is known of the exchange.",
+    )
+    allow_custom_host: bool = Field(
+        default=False,
+        description="Let `ccxt.urls` point at hosts that are neither this machine nor the "
+        "exchange's own. Signed orders go there.",
+    )
+    ccxt: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Handed to the ccxt constructor, deep-merged: `urls`, `options`, `timeout`, "
+        "`password`, … Text that starts with `env:` or `file:` is resolved like a key. If every "
+        "url is on this machine, the exchange counts as simulated.",
+    )
+
+
+class RecoveryTable(Table):
+    """How far a start looks back, and how long it tries."""
+
+    lookback: Span = Field(
+        default=timedelta(hours=24),
+        description="How far back fills are read at a start; further if something older is "
+        "unresolved.",
+    )
+    give_up_after: Span = Field(
+        default=timedelta(minutes=10),
+        description="How long a start tries to reach an exchange before it runs without its bots.",
+    )
+
+
+class BotLimitsTable(Table):
+    """Caps of one bot; what is not given here is taken from `[limits]`."""
+
+    order_notional: Amount | None = Field(
+        default=None, description="As `limits.order_notional`, for this bot."
+    )
+    position_notional: Amount | None = Field(
+        default=None, description="As `limits.position_notional`, for this bot."
+    )
+    orders_per_minute: Count | None = Field(
+        default=None, description="As `limits.orders_per_minute`, for this bot."
+    )
+    price_band: Fraction | None = Field(
+        default=None, description="As `limits.price_band`, for this bot."
+    )
+
+
+class BotTable(Table):
+    """One strategy, on one symbol, on one account."""
+
+    account: str = Field(description="The account it trades on: a name under `[accounts]`.")
+    symbol: Annotated[str, _checked(_symbol)] = Field(
+        description="The market in ccxt's unified spelling, such as `BTC/USDT`.",
+    )
+    strategy: str = Field(
+        description="`package.module:Class`, or `my_bots.py:Class` for a file beside the "
+        "configuration.",
+    )
+    notional: Amount = Field(
+        description="Quote currency spent on each entry, rounded to the exchange's steps.",
+    )
+    stop_loss: StopDistance = Field(
+        default=None, description='How far against the entry to get out: `"2%"`, 0.02 or `"off"`.'
+    )
+    take_profit: Distance = Field(
+        default=None,
+        description="How far in favour of the entry to get out; written like `stop_loss`.",
+    )
+    break_even: Distance = Field(
+        default=None, description="The gain at which the stop moves to the entry price."
+    )
+    trailing_stop: StopDistance = Field(
+        default=None, description="How far behind the best price the stop follows."
+    )
+    stop_at: Literal["exchange", "local"] = Field(
+        default="exchange",
+        description="Where the stop waits. `exchange`: as an order at the exchange, which works "
+        "while Surefoot is down. `local`: in this process only.",
+    )
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="The strategy's parameters, by their names."
+    )
+    limits: BotLimitsTable = Field(
+        default_factory=BotLimitsTable, description="Caps that differ from `[limits]`."
+    )
+
+
+class LimitsTable(Table):
+    """Caps that no strategy can pass, per bot."""
+
+    order_notional: Amount | None = Field(
+        default=None,
+        description="The largest order, in quote currency. Default: twice the bot's `notional`.",
+    )
+    position_notional: Amount | None = Field(
+        default=None,
+        description="The largest position, in quote currency. Default: twice the bot's `notional`.",
+    )
+    orders_per_minute: Count = Field(default=20, description="The most orders in any 60 seconds.")
+    price_band: Fraction = Field(
+        default=Decimal("0.05"),
+        description="How far a limit may be from the last trade.",
+    )
+
+
+class LogTable(Table):
+    """What is written to stderr."""
+
+    format: Literal["console", "json"] = Field(
+        default="console",
+        description="`console` for people, `json` for machines: one object a line.",
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important events that are written."
+    )
+
+
+class Document(Table):
+    """The whole file."""
+
+    journal: JournalTable = Field(default_factory=JournalTable, description="The record.")
+    accounts: dict[Name, AccountTable] = Field(
+        default_factory=dict, description="Exchange logins, by name."
+    )
+    recovery: RecoveryTable = Field(default_factory=RecoveryTable, description="Starting.")
+    limits: LimitsTable = Field(default_factory=LimitsTable, description="Caps for every bot.")
+    bots: dict[Name, BotTable] = Field(default_factory=dict, description="Bots, by name.")
+    log: LogTable = Field(default_factory=LogTable, description="The log.")
+
+
+def within(kind: Any, key: str) -> Any:
+    """Return the type under a key of a table's type; None if there can be none."""
+    if is_table(kind):
+        field = kind.model_fields.get(key)
+        return None if field is None else field.annotation
+    if is_free(kind):
+        return Any
+    return get_args(kind)[1] if get_origin(kind) is dict else None
+
+
+def is_table(kind: Any) -> bool:
+    """Tell whether a type is a table with fixed keys."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def is_free(kind: Any) -> bool:
+    """Tell whether anything may be written below."""
+    return kind is Any or kind == dict[str, Any]

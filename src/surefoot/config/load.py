@@ -1,0 +1,182 @@
+"""Read a configuration once, at the edge, and find everything that is wrong with it.
+
+file → environment over it → shape and types → keys, names and limits. A later step looks at
+whatever the earlier one could read, so that one run shows all there is to change.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from surefoot.config import overrides
+from surefoot.config.accounts import read_account
+from surefoot.config.document import BotTable, Document, LimitsTable
+from surefoot.config.errors import ConfigError
+from surefoot.config.problems import KeyPath, dotted, sentences
+from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
+from surefoot.core.exits import ExitPlan
+from surefoot.core.values import AccountName, BotName, Symbol, plain
+from surefoot.engine.limits import Limits
+from surefoot.strategy.contract import Strategy
+from surefoot.strategy.errors import InvalidParameters, StrategyNotLoaded
+from surefoot.strategy.load import load_strategy, make_strategy
+from surefoot.strategy.spelling import suggest
+
+BYTES_MAX: Final = 1_048_576
+DEFAULT_CAP: Final = 2  # times the bot's notional
+
+
+def load(path: Path, environment: Mapping[str, str], *, keys: bool = True) -> Settings:
+    """Return what a configuration file and the environment say.
+
+    Without `keys` no key is looked for: for commands that only read the journal.
+
+    Raises:
+        ConfigError: something is wrong with it; every problem is listed.
+    """
+    document = _read(path)
+    set_by, problems = overrides.apply(document, environment)
+    tables, wrong = _validated(document, set_by)
+    problems += wrong
+    directory = path.resolve().parent
+    accounts: dict[AccountName, Account] = {}
+    for name, table in tables.accounts.items():
+        account, wrong = read_account(
+            name, table, environment=environment if keys else None, directory=directory
+        )
+        problems += wrong
+        if account is not None:
+            accounts[account.name] = account
+    bots: dict[BotName, Bot] = {}
+    for name, written in tables.bots.items():
+        bot = bots[BotName(name)] = _bot(name, written, tables.limits)
+        problems += _doubts(bot, document)
+    if problems:
+        raise ConfigError(str(path), problems)
+    return Settings(
+        directory=directory,
+        journal_url=tables.journal.url,
+        accounts=accounts,
+        bots=bots,
+        recovery=Recovery(
+            lookback=tables.recovery.lookback, give_up_after=tables.recovery.give_up_after
+        ),
+        log=Log(format=tables.log.format, level=tables.log.level),
+    )
+
+
+def strategies(settings: Settings) -> dict[BotName, Strategy]:
+    """Make every bot's strategy. This runs their authors' code.
+
+    Raises:
+        ConfigError: some are missing, broken or have wrong parameters; all are listed.
+    """
+    made: dict[BotName, Strategy] = {}
+    problems: list[str] = []
+    for bot in settings.bots.values():
+        where = dotted(("bots", bot.name))
+        try:
+            kind = load_strategy(bot.strategy, settings.directory)
+            made[bot.name] = make_strategy(kind, bot.params)
+        except InvalidParameters as error:
+            problems += [f"{where}.params: {problem}" for problem in error.problems]
+        except StrategyNotLoaded as error:
+            problems.append(f"{where}.strategy: {error}")
+    if problems:
+        raise ConfigError("the configuration", problems)
+    return made
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
+    except FileNotFoundError:
+        problem = "there is no such file; `surefoot init` writes one"
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+    else:
+        if len(content) > BYTES_MAX:
+            raise ConfigError(str(path), [f"it is larger than {BYTES_MAX} bytes"])
+        try:
+            return tomllib.loads(content.decode(), parse_float=Decimal)
+        except UnicodeDecodeError as error:
+            problem = f"it is not UTF-8 text (byte {error.start})"
+        except tomllib.TOMLDecodeError as error:
+            problem = f"it is not valid TOML: {error}"
+    # Raised out here, so that no driver's exception with a piece of the file hangs on it.
+    raise ConfigError(str(path), [problem])
+
+
+def _validated(
+    document: dict[str, Any], set_by: Mapping[KeyPath, str]
+) -> tuple[Document, list[str]]:
+    """Check the shape; return it without the accounts, bots and tables that are wrong."""
+    try:
+        return Document.model_validate(document), []
+    except ValidationError as error:
+        found = sentences(error, set_by)
+    problems = [sentence for each in found.values() for sentence in each]
+    return Document.model_validate(_without(document, found)), problems
+
+
+def _without(document: dict[str, Any], paths: Iterable[KeyPath]) -> dict[str, Any]:
+    kept = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in document.items()
+    }
+    for path in paths:
+        if path[0] in {"accounts", "bots"} and len(path) > 1:
+            kept[path[0]].pop(path[1], None)
+        else:
+            kept.pop(path[0], None)
+    return kept
+
+
+def _bot(name: str, table: BotTable, limits: LimitsTable) -> Bot:
+    own = table.limits
+    cap = table.notional * DEFAULT_CAP
+    return Bot(
+        name=BotName(name),
+        account=AccountName(table.account),
+        symbol=Symbol(table.symbol),
+        strategy=table.strategy,
+        notional=table.notional,
+        plan=ExitPlan(
+            stop_loss=table.stop_loss,
+            take_profit=table.take_profit,
+            break_even=table.break_even,
+            trailing_stop=table.trailing_stop,
+        ),
+        stop_at=table.stop_at,
+        params=table.params,
+        limits=Limits(
+            order_notional=own.order_notional or limits.order_notional or cap,
+            position_notional=own.position_notional or limits.position_notional or cap,
+            orders_per_minute=own.orders_per_minute or limits.orders_per_minute,
+            price_band=own.price_band or limits.price_band,
+        ),
+    )
+
+
+def _doubts(bot: Bot, document: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong between a bot and the rest of the file."""
+    where = dotted(("bots", bot.name))
+    problems = []
+    # As written, not as understood: an account with mistakes of its own is not unknown.
+    accounts = document.get("accounts", {})
+    if isinstance(accounts, dict) and bot.account not in accounts:
+        hint = suggest(bot.account, accounts)
+        problems.append(f'{where}.account: there is no account "{bot.account}"{hint}')
+    for cap in ("order_notional", "position_notional"):
+        most: Decimal = getattr(bot.limits, cap)
+        if bot.notional > most:
+            problems.append(
+                f"{where}.notional: {plain(bot.notional)} is over the cap {cap} of {plain(most)}"
+            )
+    return problems

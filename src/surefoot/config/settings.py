@@ -1,0 +1,88 @@
+"""What a configuration says, resolved and frozen: the only form the rest of the program sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from surefoot.config.secret import Secret
+from surefoot.core.exits import ExitPlan
+from surefoot.core.values import AccountName, BotName, Symbol
+from surefoot.engine.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One exchange login; `ccxt` may hold a password and is left out of the repr."""
+
+    name: AccountName
+    exchange: str
+    environment: Literal["live", "simulated"]
+    api_key: Secret
+    secret: Secret
+    ownership: Literal["shared", "exclusive"]
+    visibility: timedelta | None
+    allow_custom_host: bool
+    ccxt: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """One strategy, on one symbol, on one account; `limits` are complete."""
+
+    name: BotName
+    account: AccountName
+    symbol: Symbol
+    strategy: str
+    notional: Decimal
+    plan: ExitPlan
+    stop_at: Literal["exchange", "local"]
+    params: Mapping[str, Any]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How far a start looks back, and how long it tries."""
+
+    lookback: timedelta
+    give_up_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is written to stderr."""
+
+    format: Literal["console", "json"]
+    level: Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration; `directory` is where its file lies."""
+
+    directory: Path
+    journal_url: str = field(repr=False)  # may hold a password
+    accounts: Mapping[AccountName, Account]
+    bots: Mapping[BotName, Bot]
+    recovery: Recovery
+    log: Log
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Return the journal's file, or None if the journal is a server."""
+        path = self.journal_url.removeprefix("sqlite:///")
+        return None if path == self.journal_url else self.directory / path
+
+    @property
+    def journal_shown(self) -> str:
+        """Return where the journal is, without a password."""
+        if self.journal_path is not None:
+            return str(self.journal_path)
+        parts = urlsplit(self.journal_url)
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"

@@ -1,0 +1,86 @@
+"""What is compared: belief on one side, evidence on the other; and what a difference is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from surefoot.core.position import Position
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.rules import Terms
+from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Symbol
+
+
+class FindingKind(StrEnum):
+    """What a comparison can come to."""
+
+    ORDER_FOUND = "order-found"
+    ORDER_OVER = "order-over"
+    ORDER_UNKNOWN = "order-unknown"
+    ORDER_ABSENT = "order-absent"
+    ORDER_VANISHED = "order-vanished"
+    ORDER_LATE = "order-late"
+    FILLS_MISSED = "fills-missed"
+    REDUCED_OUTSIDE = "reduced-outside"
+    HOLDING_MISSING = "holding-missing"
+    ORPHAN = "orphan"
+    UNKNOWN_OWN_ORDER = "unknown-own-order"
+    FOREIGN_ORDER = "foreign-order"
+    EXCHANGE_RESET = "exchange-reset"
+    FAILED = "failed"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One difference: where, on what evidence, and what follows from it."""
+
+    kind: FindingKind
+    symbol: Symbol
+    evidence: str
+    outcome: str
+    bot: BotName | None = None
+    position_id: PositionId | None = None
+    order: str | None = None
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """The account's fills of one symbol, read without a gap if `complete`."""
+
+    fills: tuple[Fill, ...]
+    complete: bool
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What one round of reading brought; a question that failed is simply not in here.
+
+    `started_at` is exchange time before the first read, `versions` are the positions' then.
+    `looked_up` holds the answers to by-id questions; None is the exchange's own "no such order".
+    `missing` are base assets whose balance was short in an earlier round as well.
+    """
+
+    started_at: datetime
+    versions: Mapping[PositionId, int]
+    open_orders: tuple[OrderReport, ...] = ()
+    looked_up: Mapping[ClientOrderId, OrderReport | None] = {}
+    windows: Mapping[Symbol, Window] = {}
+    balances: Mapping[Asset, Decimal] | None = None
+    missing: frozenset[Asset] = frozenset()
+
+
+class Belief(Struct, frozen=True, kw_only=True):
+    """What the journal says of one account. `is_ours` recognises our client order ids."""
+
+    positions: tuple[Position, ...]
+    terms: Mapping[Symbol, Terms]
+    is_ours: Callable[[str], bool]
+    exclusive: bool
+
+
+class Orphan(Struct, frozen=True, kw_only=True):
+    """An order that is to be cancelled, as a journaled intent."""
+
+    report: OrderReport
+    reason: str

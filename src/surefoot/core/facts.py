@@ -1,0 +1,273 @@
+"""What the exchange and the market say, and what a position learns from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from surefoot.core.draft import Draft, take
+from surefoot.core.exits import advance, breached
+from surefoot.core.order import Lesson, Order, OrderStatus, Role, compare
+from surefoot.core.position import ExitWish, Position, State
+from surefoot.core.records import (
+    CancelIntended,
+    ExitWished,
+    FillBooked,
+    LevelsSet,
+    OrderDoubted,
+    OrderNever,
+    OrderRefused,
+    OrderReported,
+    PositionRecord,
+    ReductionBooked,
+    StateChanged,
+)
+from surefoot.core.reports import (
+    Absence,
+    Doubt,
+    Fill,
+    OrderReport,
+    PriceSeen,
+    Reduction,
+    Refusal,
+    TimePassed,
+    Unsent,
+)
+from surefoot.core.rules import Terms
+from surefoot.core.values import ZERO, plain
+
+# This many refused exits in a row, and a person has to look (they go on being tried, slowly).
+EXIT_REFUSALS_MAX: Final = 3
+# A resting stop at the exchange has first go; only this far past it do we step in ourselves.
+STOP_GRACE: Final = Decimal("0.002")
+
+
+def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -> str | None:
+    """Return why a search does not prove that an order never existed, or None if it does.
+
+    All of these must hold (DESIGN: absence is not evidence): the read started after
+    `not_after + V`; the order is not found by its id; no fill since the intent names it, in a
+    window proven complete; and the position has not changed since the read began.
+    """
+    deadline = order.not_after + terms.visibility
+    if order.status is not OrderStatus.INTENDED:
+        return f"it is {order.status}, and what was once seen cannot be unseen"
+    if not absence.not_found:
+        return "the exchange did not say that it knows no such order"
+    if absence.read_started_at <= deadline:
+        return f"the read began at {absence.read_started_at}, before {deadline}"
+    if not absence.fills_complete:
+        return "the window of fills is not proven complete"
+    if absence.named_by_a_fill:
+        return "a fill names it"
+    if absence.version != position.version:
+        return "the position has changed since the read began"
+    return None
+
+
+@take.register
+def _(_event: TimePassed, _draft: Draft) -> None:
+    """Only the rules run."""
+
+
+# What the exchange says -------------------------------------------------------------------------
+
+
+@take.register
+def _(report: OrderReport, draft: Draft) -> None:
+    order = draft.position.find(report.client_order_id, report.exchange_order_id)
+    if order is None:
+        return
+    contradiction = _contradiction(order, report)
+    if contradiction is not None:
+        draft.freeze(contradiction)
+        return
+    lesson = compare(order.status, report.status)
+    if lesson is Lesson.CONFLICT or (lesson is Lesson.STALE and report.filled > order.reported):
+        draft.freeze(
+            f"{order.client_order_id} is {order.status} here with {plain(order.filled)} filled, "
+            f"{report.status} at the exchange with {plain(report.filled)}",
+        )
+    elif lesson is Lesson.LATE:
+        draft.freeze(f"{order.client_order_id} was {order.status}, yet the exchange has it")
+        draft.add(_reported(order, report, draft.now))
+    elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
+        draft.add(_reported(order, report, draft.now))
+
+
+def _contradiction(order: Order, report: OrderReport) -> str | None:
+    if order.exchange_order_id not in {None, report.exchange_order_id}:
+        return (
+            f"the exchange has two orders named {order.client_order_id}: "
+            f"{order.exchange_order_id} and {report.exchange_order_id}"
+        )
+    if report.side is not order.side or report.filled > order.quantity:
+        return (
+            f"{order.client_order_id} is a {order.side} of {plain(order.quantity)} here, "
+            f"a {report.side} with {plain(report.filled)} filled at the exchange"
+        )
+    return None
+
+
+def _is_news(order: Order, report: OrderReport, lesson: Lesson) -> bool:
+    if lesson is Lesson.ADOPT or report.filled > order.reported:
+        return True
+    return lesson is Lesson.CONCLUDE and order.verdict is None
+
+
+def _reported(order: Order, report: OrderReport, now: datetime) -> OrderReported:
+    return OrderReported(
+        at=now,
+        client_order_id=order.client_order_id,
+        exchange_order_id=report.exchange_order_id,
+        status=report.status,
+        filled=report.filled,
+    )
+
+
+@take.register
+def _(fill: Fill, draft: Draft) -> None:
+    order = draft.position.find(fill.client_order_id, fill.exchange_order_id)
+    if order is None or fill.trade_id in order.trades:
+        return
+    if order.filled + fill.quantity > order.quantity:
+        draft.freeze(
+            f"trade {fill.trade_id} would fill {order.client_order_id} beyond its "
+            f"{plain(order.quantity)}; it was not booked",
+        )
+        return
+    if order.finished:
+        draft.freeze(f"trade {fill.trade_id} came after {order.client_order_id} was over")
+    draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
+
+
+@take.register
+def _(refusal: Refusal, draft: Draft) -> None:
+    order = draft.position.find(refusal.client_order_id)
+    if order is None or order.status is not OrderStatus.INTENDED:
+        return
+    draft.add(
+        OrderRefused(
+            at=draft.now,
+            client_order_id=order.client_order_id,
+            code=refusal.code,
+            message=refusal.message,
+        ),
+    )
+    tail = [each for each in draft.position.orders if each.role is Role.EXIT][-EXIT_REFUSALS_MAX:]
+    if len(tail) == EXIT_REFUSALS_MAX and all(each.status is OrderStatus.REJECTED for each in tail):
+        draft.freeze(f"the exchange refused {EXIT_REFUSALS_MAX} exits in a row: {refusal.message}")
+
+
+@take.register
+def _(unsent: Unsent, draft: Draft) -> None:
+    order = draft.position.find(unsent.client_order_id)
+    if order is not None and order.status is OrderStatus.INTENDED:
+        evidence = f"the request never left: {unsent.reason}"
+        draft.add(
+            OrderNever(at=draft.now, client_order_id=order.client_order_id, evidence=evidence),
+        )
+
+
+@take.register
+def _(doubt: Doubt, draft: Draft) -> None:
+    order = draft.position.find(doubt.client_order_id)
+    if order is not None and order.status is OrderStatus.INTENDED and order.doubt is None:
+        draft.add(
+            OrderDoubted(
+                at=draft.now,
+                client_order_id=order.client_order_id,
+                reason=doubt.reason,
+            ),
+        )
+
+
+@take.register
+def _(absence: Absence, draft: Draft) -> None:
+    order = draft.position.find(absence.client_order_id)
+    if order is None or unproven(order, absence, draft.position, draft.terms) is not None:
+        return
+    evidence = (
+        f"not found by its id, nor in any fill, in a read begun at {absence.read_started_at}, "
+        f"after not_after {order.not_after} + {draft.terms.visibility}"
+    )
+    draft.add(OrderNever(at=draft.now, client_order_id=order.client_order_id, evidence=evidence))
+
+
+@take.register
+def _(reduction: Reduction, draft: Draft) -> None:
+    position = draft.position
+    quantity = min(reduction.quantity, position.quantity)
+    if position.state not in {State.OPEN, State.CLOSING} or quantity <= ZERO:
+        return
+    if position.state is State.OPEN:
+        draft.add(
+            StateChanged(
+                at=draft.now,
+                target=State.CLOSING,
+                why=f"closed from outside: {reduction.evidence}",
+            ),
+        )
+    live = position.unfinished
+    if live is not None and live.cancel_at is None:
+        draft.add(_withdrawal(live, draft.now))
+    draft.add(
+        ReductionBooked(
+            at=draft.now,
+            quantity=quantity,
+            price=reduction.price,
+            evidence=reduction.evidence,
+        ),
+    )
+
+
+# What the market says ---------------------------------------------------------------------------
+
+
+@take.register
+def _(seen: PriceSeen, draft: Draft) -> None:
+    entry = draft.position.entry_price
+    if entry is None or draft.position.state not in {State.OPENING, State.OPEN}:
+        return
+    if draft.position.state is State.OPEN:
+        _follow(seen.price, entry, draft)
+    position = draft.position
+    level = breached(position.levels, seen.price, position.direction)
+    if level is None or position.exit_wish is not None:
+        return
+    if level != "take-profit" and _exchange_has_first_go(position, seen.price):
+        return
+    reason = f"the price {plain(seen.price)} reached it"
+    draft.add(ExitWished(at=draft.now, wish=ExitWish(by=level, reason=reason)))
+
+
+def _follow(price: Decimal, entry: Decimal, draft: Draft) -> None:
+    position = draft.position
+    levels = advance(
+        position.plan,
+        position.levels,
+        entry=entry,
+        price=price,
+        direction=position.direction,
+        tick=draft.terms.instrument.tick,
+    )
+    if levels != position.levels:
+        draft.add(LevelsSet(at=draft.now, levels=levels))
+
+
+def _exchange_has_first_go(position: Position, price: Decimal) -> bool:
+    live, stop = position.unfinished, position.levels.stop
+    if live is None or live.role is not Role.STOP or stop is None or live.trigger != stop:
+        return False
+    if live.status is not OrderStatus.WORKING:
+        return False
+    return (stop - price) * position.direction.sign < stop * STOP_GRACE
+
+
+def _withdrawal(order: Order, now: datetime) -> PositionRecord:
+    return CancelIntended(
+        at=now,
+        client_order_id=order.client_order_id,
+        reason="the holding was reduced from outside",
+    )

@@ -1,0 +1,97 @@
+"""Orders that live at the exchange and that no live intent explains: orphans, ours or foreign."""
+
+from __future__ import annotations
+
+from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.position import Position
+from surefoot.core.reports import OrderReport
+from surefoot.core.values import ClientOrderId, Symbol, plain
+
+
+def orphans(belief: Belief, evidence: Evidence, findings: list[Finding]) -> tuple[Orphan, ...]:
+    """Return the orders to cancel; what is only reported is added to `findings`."""
+    known = {
+        order.client_order_id: (position, order)
+        for position in belief.positions
+        for order in position.orders
+    }
+    found: list[Orphan] = []
+    for report in evidence.open_orders:
+        name = report.client_order_id or ClientOrderId("")
+        if name in known:
+            orphan = _terminal_here(*known[name], report, evidence)
+        elif belief.is_ours(name):
+            orphan = None
+            findings.append(_unknown_own(report))
+        else:
+            orphan = Orphan(report=report, reason="not ours") if belief.exclusive else None
+            findings.append(_foreign(report, cancelled=belief.exclusive))
+        if orphan is not None:
+            found.append(orphan)
+    findings += [_orphaned(orphan) for orphan in found if orphan.reason != "not ours"]
+    return tuple(found)
+
+
+def _terminal_here(
+    position: Position, order: Order, report: OrderReport, evidence: Evidence
+) -> Orphan | None:
+    """Only an entry whose intent is over, and which a by-id answer confirms to be live."""
+    confirmed = evidence.looked_up.get(order.client_order_id)
+    if not order.finished or order.role is not Role.ENTRY or confirmed is None:
+        return None
+    if order.status in {OrderStatus.NEVER, OrderStatus.REJECTED}:
+        return None  # Adopted, frozen and withdrawn through its position.
+    if confirmed.status is not ReportedStatus.OPEN:
+        return None
+    return Orphan(report=report, reason=f"{position.position_id} has it as {order.status}")
+
+
+def _orphaned(orphan: Orphan) -> Finding:
+    return Finding(
+        kind=FindingKind.ORPHAN,
+        symbol=orphan.report.symbol,
+        order=orphan.report.client_order_id,
+        evidence=f"live as {orphan.report.exchange_order_id}, but {orphan.reason}",
+        outcome="cancelling it",
+    )
+
+
+def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, OrderReport]:
+    """Return, per symbol, a live order of ours that the journal has never heard of."""
+    known = {o.client_order_id for position in belief.positions for o in position.orders}
+    return {
+        report.symbol: report
+        for report in evidence.open_orders
+        if report.client_order_id is not None
+        and report.client_order_id not in known
+        and belief.is_ours(report.client_order_id)
+    }
+
+
+def carries_our_mark(report: OrderReport) -> str:
+    """Return the sentence for an order that only a restored backup explains."""
+    return (
+        f"{report.client_order_id} ({report.exchange_order_id} at the exchange) carries our mark, "
+        f"but the journal has no such order"
+    )
+
+
+def _unknown_own(report: OrderReport) -> Finding:
+    return Finding(
+        kind=FindingKind.UNKNOWN_OWN_ORDER,
+        symbol=report.symbol,
+        order=report.client_order_id,
+        evidence=carries_our_mark(report),
+        outcome="its bots are frozen; was an older journal restored?",
+    )
+
+
+def _foreign(report: OrderReport, *, cancelled: bool) -> Finding:
+    return Finding(
+        kind=FindingKind.FOREIGN_ORDER,
+        symbol=report.symbol,
+        order=report.client_order_id,
+        evidence=f"{report.side} {plain(report.quantity)} as {report.exchange_order_id}",
+        outcome="cancelling it: the account is ours alone" if cancelled else "left alone",
+    )

@@ -1,0 +1,172 @@
+"""What strategies and operators want, and what a position makes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from surefoot.core.draft import Draft, take
+from surefoot.core.errors import SignalRefused
+from surefoot.core.order import Order, OrderStatus, Role
+from surefoot.core.position import ExitWish, State
+from surefoot.core.records import (
+    ExitWished,
+    FillBooked,
+    OrderFinished,
+    OrderIntended,
+    OrderNever,
+    PositionRecord,
+    PositionResolved,
+)
+from surefoot.core.reports import Fill
+from surefoot.core.rules import is_dust, new_order, resting, retry_at
+from surefoot.core.signals import (
+    Adopt,
+    Close,
+    EntrySignal,
+    ExitSignal,
+    Filled,
+    Flatten,
+    Freeze,
+    Ignore,
+)
+from surefoot.core.values import (
+    ZERO,
+    ClientOrderId,
+    Direction,
+    ExchangeOrderId,
+    TradeId,
+    plain,
+)
+
+
+@take.register
+def _(signal: EntrySignal, draft: Draft) -> None:
+    position = draft.position
+    if position.state is not State.FLAT or position.unfinished is not None:
+        raise SignalRefused(f"no entry while the position is {position.state}")
+    if position.frozen is not None:
+        raise SignalRefused(f"no entry while the position is frozen: {position.frozen}")
+    if signal.direction is not Direction.LONG:
+        raise SignalRefused("a short entry needs a venue with derivatives; this one is spot")
+    if resting(position, draft.now):
+        raise SignalRefused(f"the last entry failed; the next may follow at {retry_at(position)}")
+    order = new_order(
+        position,
+        Role.ENTRY,
+        signal.quantity,
+        draft.now,
+        draft.terms,
+        limit=signal.limit,
+        expires_at=None if signal.time_to_live is None else draft.now + signal.time_to_live,
+    )
+    draft.add(
+        OrderIntended(
+            at=draft.now,
+            order=order,
+            reason=signal.reason,
+            plan=signal.plan,
+            direction=signal.direction,
+        ),
+    )
+
+
+@take.register
+def _(signal: ExitSignal, draft: Draft) -> None:
+    position = draft.position
+    if position.state is not State.OPEN:
+        raise SignalRefused(f"no exit while the position is {position.state}")
+    if position.exit_wish is not None:
+        raise SignalRefused("an exit is under way")
+    if is_dust(position, draft.terms):
+        raise SignalRefused("what is held is too little to trade")
+    if resting(position, draft.now):
+        raise SignalRefused(f"the last exit failed; the next may follow at {retry_at(position)}")
+    wish = ExitWish(
+        by="strategy",
+        reason=signal.reason,
+        limit=signal.limit,
+        expires_at=None if signal.time_to_live is None else draft.now + signal.time_to_live,
+    )
+    draft.add(ExitWished(at=draft.now, wish=wish))
+
+
+@take.register
+def _(close: Close, draft: Draft) -> None:
+    position = draft.position
+    if position.state in {State.FLAT, State.CLOSED}:
+        raise SignalRefused(
+            f"{position.position_id} is {position.state}: there is nothing to close"
+        )
+    wish = position.exit_wish
+    if wish is not None and wish.persistent:
+        raise SignalRefused(f"{position.position_id} is being closed already, by {wish.by}")
+    reason = f"{close.by} closed it"
+    draft.add(ExitWished(at=draft.now, wish=ExitWish(by=close.by, reason=reason, persistent=True)))
+
+
+@take.register
+def _(freeze: Freeze, draft: Draft) -> None:
+    draft.freeze(freeze.reason)
+
+
+@take.register
+def _(word: Adopt | Ignore, draft: Draft) -> None:
+    position = draft.position
+    if position.frozen is None:
+        raise SignalRefused(f"{position.position_id} is not frozen")
+    if position.state is State.CLOSED and not is_dust(position, draft.terms):
+        raise SignalRefused(
+            f"{position.position_id} is CLOSED, yet {plain(position.quantity)} {position.base} "
+            f"arrived late: deal with them at the exchange, then resolve it with --flat",
+        )
+    how = "adopt" if isinstance(word, Adopt) else "ignore"
+    draft.add(PositionResolved(at=draft.now, by=word.by, how=how, written_off=ZERO))
+
+
+@take.register
+def _(word: Flatten, draft: Draft) -> None:
+    for order in draft.position.orders:
+        if not order.finished:
+            draft.add(_abandoned(order, word.by, draft.now))
+    quantity = draft.position.quantity
+    draft.add(PositionResolved(at=draft.now, by=word.by, how="flat", written_off=quantity))
+
+
+@take.register
+def _(word: Filled, draft: Draft) -> None:
+    order = draft.position.find(word.client_order_id)
+    if order is None or order.finished:
+        raise SignalRefused(f"{word.client_order_id} is no unfinished order of this position")
+    if word.quantity > order.quantity - order.filled:
+        raise SignalRefused(f"only {plain(order.quantity - order.filled)} of it can be filled")
+    fill = Fill(
+        symbol=draft.position.symbol,
+        trade_id=TradeId(f"operator-{order.client_order_id}"),
+        exchange_order_id=order.exchange_order_id or ExchangeOrderId("operator"),
+        client_order_id=order.client_order_id,
+        side=order.side,
+        price=word.price,
+        quantity=word.quantity,
+        fee=word.fee,
+        fee_asset=draft.position.quote,
+        at=draft.now,
+    )
+    draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
+    full = order.filled + word.quantity == order.quantity
+    status = OrderStatus.FILLED if full else OrderStatus.CANCELED
+    draft.add(
+        OrderFinished(at=draft.now, client_order_id=order.client_order_id, status=status),
+    )
+    draft.add(PositionResolved(at=draft.now, by=word.by, how="filled", written_off=ZERO))
+
+
+def _abandoned(order: Order, by: str, now: datetime) -> PositionRecord:
+    name: ClientOrderId = order.client_order_id
+    if order.status is OrderStatus.INTENDED:
+        return OrderNever(at=now, client_order_id=name, evidence=f"{by} says so")
+    if not order.counted:
+        raise SignalRefused(
+            f"{name} filled {plain(order.reported)} at the exchange, {plain(order.filled)} are "
+            f"booked: say what it filled with --filled QUANTITY@PRICE first",
+        )
+    return OrderFinished(at=now, client_order_id=name, status=OrderStatus.CANCELED)

@@ -1,0 +1,66 @@
+"""A strategy behind its guard: what the engine knows, in the words that bot authors read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from surefoot.core import reports
+from surefoot.core.position import Position
+from surefoot.exchange import port
+from surefoot.strategy import Candle, Fill, PositionView, Signal, Strategy, Tick, View
+from surefoot.strategy.call import Caller, Event, Hook
+
+# A hook that needs longer than this to have an opinion is taken for stuck.
+HOOK_LIMIT_S: Final = 5.0
+
+
+class Advisor:
+    """Asks one strategy, and keeps its memory between the questions."""
+
+    def __init__(self, strategy: Strategy, *, name: str, journaled: dict[str, Any]) -> None:
+        candle_at = journaled.get("candle_at")
+        self.memory: dict[str, Any] = journaled.get("strategy", {})
+        self.candle_at = None if candle_at is None else datetime.fromisoformat(candle_at)
+        self._caller = Caller(strategy, name=name)
+        self._last: Decimal | None = None
+
+    def to_memory(self, candle_at: datetime | None) -> dict[str, Any]:
+        """Return what goes into the journal, so that the next process can go on from it."""
+        return {
+            "strategy": self.memory,
+            "candle_at": None if candle_at is None else candle_at.isoformat(),
+        }
+
+    async def on_tick(self, tick: port.Tick, position: Position, now: datetime) -> Signal | None:
+        """Ask about a tick."""
+        self._last = tick.price
+        return await self._ask("on_tick", Tick.of(tick), position, now)
+
+    async def on_candle(
+        self, candle: port.Candle, position: Position, now: datetime
+    ) -> Signal | None:
+        """Ask about a closed candle."""
+        return await self._ask("on_candle", Candle.of(candle), position, now)
+
+    async def on_fill(self, fill: reports.Fill, position: Position, now: datetime) -> Signal | None:
+        """Ask about a booked fill."""
+        return await self._ask("on_fill", Fill.of(fill), position, now)
+
+    async def _ask(
+        self, hook: Hook, event: Event, position: Position, now: datetime
+    ) -> Signal | None:
+        view = View(
+            symbol=position.symbol,
+            now=now,
+            memory=self.memory,
+            position=PositionView.of(position, self._last),
+        )
+        advice = await self._caller.consult(hook, event, view, limit_s=HOOK_LIMIT_S)
+        self.memory = advice.memory
+        return advice.signal
+
+    def close(self) -> None:
+        """Let the strategy's thread end."""
+        self._caller.close()

@@ -1,0 +1,176 @@
+"""An account's positions together: what we believe, and how a comparison becomes durable.
+
+One comparison may concern many positions. What follows from it is committed as one change, with
+the watermark that says how far fills are read: a fill, its projection and the watermark move
+together or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+from msgspec import Struct
+
+from surefoot.core.evidence import Belief, Orphan
+from surefoot.core.identity import epoch_mark
+from surefoot.core.position import Position
+from surefoot.core.reconcile import Reconciliation
+from surefoot.core.records import (
+    AccountRecord,
+    CancelIntended,
+    FillBooked,
+    OrderIntended,
+    OrphanCancelIntended,
+    WatermarkMoved,
+)
+from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.crashpoint import crashpoint
+from surefoot.engine.keeper import Keeper, Staged, commit_points
+from surefoot.exchange.venues import Venue
+from surefoot.journal.port import Append, Change, Journal, account_stream
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    """What a comparison changed: records written, fills booked, orders being cancelled."""
+
+    records: int = 0
+    fills: int = 0
+    cancels: int = 0
+    intents: int = 0
+
+
+class Books:
+    """The keepers of one account."""
+
+    def __init__(
+        self,
+        *,
+        account: AccountName,
+        venue: Venue,
+        exclusive: bool,
+        keepers: Mapping[BotName, Keeper],
+        journal: Journal,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._account = account
+        self._exclusive = exclusive
+        self._keepers = keepers
+        self._journal = journal
+        self._now = now
+        self._marks = tuple(epoch_mark(epoch) for epoch in journal.epochs)
+        self._venue = venue
+
+    def belief(self) -> Belief:
+        """Return what the journal says, for the core to compare."""
+        return Belief(
+            positions=self.positions(),
+            terms={keeper.position.symbol: keeper.terms for keeper in self._keepers.values()},
+            is_ours=self.is_ours,
+            exclusive=self._exclusive,
+        )
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return every position that is kept, of every bot."""
+        return tuple(each for keeper in self._keepers.values() for each in keeper.positions)
+
+    def is_ours(self, client_order_id: str) -> bool:
+        """Tell whether an order carries the mark of any epoch of this journal."""
+        return any(self._venue.is_marked(client_order_id, mark) for mark in self._marks)
+
+    async def apply(self, outcome: Reconciliation, watermarks: Mapping[Symbol, TradeId]) -> Applied:
+        """Make what follows from a comparison durable, then act on it.
+
+        A position that has moved on since the comparison is left for the next one, and then the
+        watermarks stay where they are too.
+        """
+        async with AsyncExitStack() as locks:
+            for keeper in self._touched(outcome):
+                await locks.enter_async_context(keeper.lock)
+            staged, current = self._stage(outcome)
+            appends = [append for _, each in staged for append in each.appends()]
+            moved = self._moves(watermarks) if current else ()
+            appends += await self._account_append(moved)
+            if not appends:
+                return Applied()
+            points = commit_points([record for _, each in staged for record in each.records])
+            for point in points:
+                crashpoint(f"{point}.before-commit")
+            crashpoint("recovery.before-commit")
+            receipt = await self._journal.commit(Change(at=self._now(), appends=tuple(appends)))
+            crashpoint("recovery.after-commit")
+            for point in points:
+                crashpoint(f"{point}.after-commit")
+            for keeper, each in staged:
+                keeper.settle(each, receipt)
+        return _count(each for _, each in staged)
+
+    def _touched(self, outcome: Reconciliation) -> list[Keeper]:
+        """Return the keepers concerned, always in the same order, so that locks never cross."""
+        return [
+            keeper
+            for _, keeper in sorted(self._keepers.items())
+            if any(keeper.find(position_id) for position_id in outcome.records)
+        ]
+
+    def _stage(self, outcome: Reconciliation) -> tuple[list[tuple[Keeper, Staged]], bool]:
+        staged, current = [], True
+        for keeper in self._touched(outcome):
+            for position_id, records in outcome.records.items():
+                position = keeper.find(position_id)
+                if position is None:
+                    continue
+                if position.version != self._compared(outcome, position):
+                    current = False
+                    continue
+                staged.append((keeper, keeper.stage(position, records)))
+        return staged, current
+
+    @staticmethod
+    def _compared(outcome: Reconciliation, position: Position) -> int:
+        return outcome.versions.get(position.position_id, -1)
+
+    def _moves(self, watermarks: Mapping[Symbol, TradeId]) -> tuple[AccountRecord, ...]:
+        return tuple(
+            WatermarkMoved(at=self._now(), account=self._account, symbol=symbol, trade_id=trade)
+            for symbol, trade in watermarks.items()
+        )
+
+    async def _account_append(self, records: Iterable[AccountRecord]) -> list[Append]:
+        records = tuple(records)
+        if not records:
+            return []
+        stream = account_stream(self._account)
+        version = await self._journal.version(stream)
+        return [Append(stream=stream, expected=version, records=records)]
+
+    async def note(self, *records: AccountRecord) -> None:
+        """Write records of the account itself."""
+        appends = await self._account_append(records)
+        await self._journal.commit(Change(at=self._now(), appends=tuple(appends)))
+
+    async def intend_orphan_cancels(self, orphans: Iterable[Orphan]) -> None:
+        """Write down which orphans will be cancelled; only then may they be."""
+        records = [
+            OrphanCancelIntended(
+                at=self._now(),
+                account=self._account,
+                symbol=orphan.report.symbol,
+                exchange_order_id=orphan.report.exchange_order_id,
+                client_order_id=orphan.report.client_order_id,
+                reason=orphan.reason,
+            )
+            for orphan in orphans
+        ]
+        await self.note(*records)
+
+
+def _count(staged: Iterable[Staged]) -> Applied:
+    records = [record for each in staged for record in each.records]
+    return Applied(
+        records=len(records),
+        fills=sum(isinstance(record, FillBooked) for record in records),
+        cancels=sum(isinstance(record, CancelIntended) for record in records),
+        intents=sum(isinstance(record, OrderIntended) for record in records),
+    )

@@ -1,0 +1,111 @@
+"""Streams in: each event to the door it belongs to, each gap to whoever must read instead.
+
+A stream is never trusted to be complete. What it says is a fact like any other; what it does not
+say is found by the sweeps. So losing a stream costs time, never correctness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import AccountName, BotName, Symbol
+from surefoot.engine.keeper import Keeper
+from surefoot.engine.runner import Runner
+from surefoot.engine.voice import Log
+from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketEvent, Streams, Tick
+
+# How long recovery waits for the account stream before it goes on with reads alone.
+CONNECT_WAIT_S: Final = 10.0
+
+
+class Feed:
+    """The streams of one account."""
+
+    def __init__(
+        self,
+        *,
+        account: AccountName,
+        streams: Streams,
+        keepers: Mapping[BotName, Keeper],
+        runners: Mapping[BotName, Runner],
+        gap: Callable[[], None],
+        log: Log,
+    ) -> None:
+        self._account = account
+        self._streams = streams
+        self._keepers = keepers
+        self._runners = runners
+        self._gap = gap
+        self._log = log
+        self._connected = asyncio.Event()
+        self._broken = False
+
+    async def connected(self) -> bool:
+        """Wait, but not for ever, until the account stream buffers what happens."""
+        try:
+            async with asyncio.timeout(CONNECT_WAIT_S):
+                await self._connected.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def account(self) -> None:
+        """Take the account's own events in, for ever."""
+        async for event in self._streams.account():
+            await self._take(event)
+
+    async def _take(self, event: AccountEvent) -> None:
+        match event:
+            case Connected():
+                self._log.info("account stream up", account=self._account)
+                self._connected.set()
+                if self._broken:
+                    self._broken = False
+                    self._gap()
+            case Gap(reason=reason):
+                self._log.warning("account stream broken", account=self._account, why=reason)
+                self._connected.clear()
+                self._broken = True
+                self._gap()
+            case OrderReport() | Fill():
+                await self._tell(event)
+
+    async def _tell(self, event: OrderReport | Fill) -> None:
+        for keeper in self._keepers.values():
+            for position in keeper.positions:
+                if position.find(event.client_order_id, event.exchange_order_id) is not None:
+                    await keeper.tell(event, position_id=position.position_id)
+                    return
+        self._log.info(
+            "foreign event",
+            account=self._account,
+            symbol=event.symbol,
+            order=event.client_order_id,
+        )
+
+    async def market(
+        self, symbols: Iterable[Symbol], timeframes: Iterable[tuple[Symbol, str]]
+    ) -> None:
+        """Take the market in, for ever."""
+        async for event in self._streams.market(tuple(symbols), tuple(timeframes)):
+            self._spread(event)
+
+    def _spread(self, event: MarketEvent) -> None:
+        match event:
+            case Connected():
+                self._log.info("market stream up", account=self._account)
+            case Gap(reason=reason):
+                self._log.warning("market stream broken", account=self._account, why=reason)
+                for runner in self._runners.values():
+                    runner.go_stale()
+            case Tick(symbol=symbol) | Candle(symbol=symbol):
+                for runner in self._runners.values():
+                    if runner.spec.symbol == symbol and _wanted(runner, event):
+                        runner.offer(event)
+
+
+def _wanted(runner: Runner, event: Tick | Candle) -> bool:
+    return isinstance(event, Tick) or event.timeframe == runner.spec.timeframe

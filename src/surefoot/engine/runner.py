@@ -1,0 +1,285 @@
+"""One bot, one loop: the market comes in, the strategy is asked, its signal is guarded.
+
+Protection first: every price goes to the position before the strategy hears of it, so a strategy
+that raises, blocks or lies can cost entries but never a stop. A signal becomes an input of the
+core only after the guards: the bot is running, recovery is done, the market is fresh, no cap is
+passed. Exits pass all guards that are about risk being added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from surefoot.core.errors import InvalidValue, SignalRefused
+from surefoot.core.instrument import Instrument
+from surefoot.core.order import Role
+from surefoot.core.reports import Fill, PriceSeen
+from surefoot.core.signals import EntrySignal, ExitSignal
+from surefoot.core.values import Side
+from surefoot.engine.advisor import Advisor
+from surefoot.engine.clock import Clock
+from surefoot.engine.keeper import Keeper
+from surefoot.engine.limits import check_order, check_price, check_rate
+from surefoot.engine.specs import BotSpec
+from surefoot.engine.voice import Log
+from surefoot.exchange.errors import ReadFailed
+from surefoot.exchange.port import Candle, Reads, Tick
+from surefoot.journal.port import Change, Journal, Memory
+from surefoot.strategy import Enter, Exit, Signal
+from surefoot.strategy.errors import StrategyFailed
+
+# Candles and fills that wait for a slow strategy; more than this and the oldest are dropped, said.
+INBOX_MAX: Final = 1_000
+# Without a tick for this long the market is stale: no entries, exits as before.
+STALE_AFTER: Final = timedelta(seconds=30)
+# Memory that changed without a signal is written down at most this often.
+MEMORY_EVERY_S: Final = 1.0
+# Candles that are read after a time of not listening; older ones are not shown any more.
+CATCH_UP_MAX: Final = 500
+
+News: TypeAlias = Candle | Fill
+
+
+class Runner:
+    """Drives one bot until it is cancelled."""
+
+    def __init__(  # noqa: PLR0913 (the parts of one loop, wired once in account.py)
+        self,
+        *,
+        spec: BotSpec,
+        keeper: Keeper,
+        advisor: Advisor | None,
+        journal: Journal,
+        clock: Clock,
+        now: Callable[[], datetime],
+        gate: Callable[[], str | None],
+        review: Callable[[str], Awaitable[None]],
+        log: Log,
+    ) -> None:
+        self.spec = spec
+        self.keeper = keeper
+        self.refused = 0
+        self._advisor = advisor
+        self._journal = journal
+        self._clock = clock
+        self._now = now
+        self._gate = gate
+        self._review = review
+        self._log = log
+        self._tick: Tick | None = None
+        self._seen_at: float | None = None
+        self._news: list[News] = []
+        self._priced = asyncio.Event()
+        self._news_or_tick = asyncio.Event()
+        self._candle_at = None if advisor is None else advisor.candle_at
+        self._remembered = self._memory()
+        self._remembered_at = 0.0
+
+    @property
+    def last_price(self) -> Decimal | None:
+        """Return the price of the last trade seen, or None."""
+        return None if self._tick is None else self._tick.price
+
+    def offer(self, event: Tick | News) -> None:
+        """Take an event in; of ticks only the newest waits, of the rest all do, up to a bound."""
+        if isinstance(event, Tick):
+            self._tick = event
+            self._seen_at = self._clock.monotonic()
+            self._priced.set()
+        else:
+            if len(self._news) >= INBOX_MAX:
+                self._log.warning("news dropped", bot=self.spec.bot, waiting=len(self._news))
+                self._news.pop(0)
+            self._news.append(event)
+        self._news_or_tick.set()
+
+    def go_stale(self) -> None:
+        """Forget that the market was fresh: its stream broke."""
+        self._seen_at = None
+
+    def mute(self) -> None:
+        """Ask the strategy nothing any more; what is held is still protected."""
+        if self._advisor is not None:
+            self._advisor.close()
+        self._advisor = None
+
+    @property
+    def muted(self) -> bool:
+        """Tell whether no strategy is asked."""
+        return self._advisor is None
+
+    def hear(self, advisor: Advisor | None) -> None:
+        """Ask this strategy from now on."""
+        self._advisor = advisor
+
+    async def catch_up(self, reads: Reads) -> None:
+        """Read the candles that closed while nobody listened; the stream brings the rest."""
+        timeframe = self.spec.timeframe
+        if timeframe is None or self._candle_at is None:
+            return
+        since = self._candle_at + length_of(timeframe)
+        try:
+            candles = await reads.candles(self.spec.symbol, timeframe, since, CATCH_UP_MAX)
+        except ReadFailed as error:
+            self._log.warning("candles not read", bot=self.spec.bot, why=str(error))
+            return
+        for candle in candles:
+            self.offer(candle)
+
+    async def run(self) -> None:
+        """Serve this bot for ever: protection in one loop, opinions in another."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._protect())
+            loops.create_task(self._advise())
+
+    async def _protect(self) -> None:
+        """Show every new price to the positions; never waits for the strategy."""
+        while True:
+            await self._priced.wait()
+            self._priced.clear()
+            if self._tick is not None:
+                await self._show(PriceSeen(price=self._tick.price))
+
+    async def _show(self, seen: PriceSeen) -> None:
+        for position in self.keeper.positions:
+            if position.quantity or position.unfinished is not None:
+                await self.keeper.tell(seen, position_id=position.position_id)
+
+    async def _advise(self) -> None:
+        told: Tick | None = None
+        while True:
+            await self._news_or_tick.wait()
+            self._news_or_tick.clear()
+            while self._news:
+                await self._hear(self._news.pop(0))
+            tick = self._tick
+            if tick is not None and tick is not told and self._advisor is not None:
+                told = tick
+                await self._ask(self._advisor.on_tick(tick, self.keeper.position, self._now()))
+
+    async def _hear(self, news: News) -> None:
+        if self._advisor is None:
+            return
+        position = self.keeper.position
+        if isinstance(news, Candle):
+            if self._candle_at is not None and news.at <= self._candle_at:
+                return
+            self._candle_at = news.at
+            answer = self._advisor.on_candle(news, position, self._now())
+            await self._ask(answer, late=self._is_late(news))
+        else:
+            await self._ask(self._advisor.on_fill(news, position, self._now()))
+
+    def _is_late(self, candle: Candle) -> bool:
+        """Tell whether a candle closed so long ago that no opinion on it should be acted upon."""
+        closed = candle.at + length_of(candle.timeframe)
+        return self._now() - closed > STALE_AFTER
+
+    async def _ask(self, answer: Awaitable[Signal | None], *, late: bool = False) -> None:
+        try:
+            signal = await answer
+        except StrategyFailed as error:
+            self.mute()
+            await self._review(str(error))
+            return
+        if signal is not None and not late:
+            await self._take(signal)
+        await self._remember()
+
+    async def _take(self, signal: Signal) -> None:
+        try:
+            wish = self._exit(signal) if isinstance(signal, Exit) else self._entry(signal)
+            await self.keeper.tell(wish, memory=self._memory())
+        except (SignalRefused, InvalidValue) as error:
+            self.refused += 1
+            self._log.info(
+                "signal refused",
+                bot=self.spec.bot,
+                signal=type(signal).__name__,
+                why=str(error),
+                refused=self.refused,
+            )
+
+    def _entry(self, signal: Enter) -> EntrySignal:
+        tick = self._fresh()
+        reason = self._gate()
+        if reason is not None:
+            raise SignalRefused(reason)
+        instrument = self._instrument
+        limit = None if signal.limit is None else instrument.price(signal.limit, Side.BUY)
+        price = tick.ask if limit is None else limit
+        quantity = instrument.size(self.spec.notional, price)
+        limits = self.spec.limits
+        symbol = self.spec.symbol
+        check_order(limits, symbol=symbol, quantity=quantity, price=price, last=tick.price)
+        check_rate(limits, self._written(), self._now())
+        return EntrySignal(
+            quantity=quantity,
+            plan=signal.plan(self.spec.plan),
+            direction=signal.direction,
+            limit=limit,
+            time_to_live=signal.time_to_live,
+            reason=signal.reason,
+        )
+
+    def _exit(self, signal: Exit) -> ExitSignal:
+        limit = signal.limit
+        if limit is not None:
+            limit = self._instrument.price(limit, Side.SELL)
+            if self._tick is not None:
+                check_price(
+                    self.spec.limits,
+                    symbol=self.spec.symbol,
+                    price=limit,
+                    last=self._tick.price,
+                )
+        return ExitSignal(limit=limit, time_to_live=signal.time_to_live, reason=signal.reason)
+
+    def _fresh(self) -> Tick:
+        heard = self._seen_at
+        age = None if heard is None else self._clock.monotonic() - heard
+        if self._tick is None or age is None or age > STALE_AFTER.total_seconds():
+            raise SignalRefused("no entry while market data is stale")
+        return self._tick
+
+    def _written(self) -> list[datetime]:
+        return [
+            order.signed_at
+            for position in self.keeper.positions
+            for order in position.orders
+            if order.role is not Role.STOP
+        ]
+
+    @property
+    def _instrument(self) -> Instrument:
+        return self.keeper.terms.instrument
+
+    def _memory(self) -> Memory | None:
+        """Return what must survive: the strategy's memory, and the last candle it was shown."""
+        if self._advisor is None:
+            return None
+        return Memory(bot=self.spec.bot, data=self._advisor.to_memory(self._candle_at))
+
+    async def _remember(self) -> None:
+        """Write memory down that changed without a signal, at most once a second."""
+        if self._clock.monotonic() - self._remembered_at < MEMORY_EVERY_S:
+            return
+        await self.checkpoint()
+
+    async def checkpoint(self) -> None:
+        """Make what the strategy remembers durable now, if it changed."""
+        self._remembered_at = self._clock.monotonic()
+        memory = self._memory()
+        if memory is not None and memory != self._remembered:
+            self._remembered = memory
+            await self._journal.commit(Change(at=self._now(), memories=(memory,)))
+
+
+def length_of(timeframe: str) -> timedelta:
+    """Return how long a candle lasts: "1m", "4h", "1d", "1w"."""
+    unit = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}[timeframe[-1]]
+    return timedelta(seconds=int(timeframe[:-1]) * unit)

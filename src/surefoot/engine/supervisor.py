@@ -1,0 +1,221 @@
+"""All accounts of one process: started, recovered, and served with operators' commands.
+
+Commands are rows of the journal. Each is carried out at most once, in one transaction with what
+it does, and is void after its time: a "close" from yesterday must not close today's position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from surefoot.core.decide import Input
+from surefoot.core.errors import InvalidValue, InvariantViolated, SignalRefused
+from surefoot.core.signals import Adopt, Close, Filled, Flatten, Ignore
+from surefoot.core.values import AccountName, BotName, ClientOrderId
+from surefoot.engine.account import Account
+from surefoot.engine.clock import Clock
+from surefoot.engine.keeper import Keeper, Spawn
+from surefoot.engine.recovery import Recovery
+from surefoot.engine.statuses import Status
+from surefoot.engine.voice import Log
+from surefoot.journal.port import Change, Command, Journal, Verdict
+
+COMMANDS_EVERY_S: Final = 0.25
+
+
+class Supervisor:
+    """Serves the accounts of one journal until it is cancelled."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        accounts: Callable[[Spawn], Mapping[AccountName, Account]],
+        log: Log,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._make_accounts = accounts
+        self._log = log
+        self._asked: dict[AccountName, asyncio.Event] = {}
+
+    async def run(self) -> None:
+        """Serve for ever.
+
+        Raises:
+            WrongAccount: the journal and the keys do not belong together.
+            JournalPoisoned: this process must not go on.
+        """
+        async with asyncio.TaskGroup() as tasks:
+
+            def spawn(work: object) -> None:
+                tasks.create_task(work)  # type: ignore[arg-type]
+
+            accounts = self._make_accounts(spawn)
+            try:
+                for name, account in accounts.items():
+                    self._asked[name] = asyncio.Event()
+                    spawn(self._serve(account))
+                await self._obey(accounts)
+            finally:
+                for account in accounts.values():
+                    await account.stop()
+
+    async def _serve(self, account: Account) -> None:
+        """Recover, patiently; after giving up, again whenever somebody asks."""
+        asked = self._asked[account.spec.account]
+        while True:
+            if await Recovery(account).patiently():
+                account.start_loops()
+            await asked.wait()
+            asked.clear()
+
+    async def _obey(self, accounts: Mapping[AccountName, Account]) -> None:
+        while True:
+            for command in await self._journal.commands(status="posted"):
+                await self._carry_out(command, accounts)
+            await self._clock.sleep(COMMANDS_EVERY_S)
+
+    async def _carry_out(self, command: Command, accounts: Mapping[AccountName, Account]) -> None:
+        try:
+            self._refuse_old(command)
+            done = await self._do(command, accounts)
+        except (SignalRefused, InvalidValue, InvariantViolated) as refusal:
+            done = Verdict(
+                command_id=command.command_id,
+                status="refused",
+                result=str(refusal),
+            )
+            await self._journal.commit(Change(at=self._clock.now(), verdicts=(done,)))
+        self._log.info(
+            "command",
+            kind=command.kind,
+            target=command.target,
+            by=command.actor,
+            outcome=done.status,
+            result=done.result,
+        )
+
+    def _refuse_old(self, command: Command) -> None:
+        if self._clock.now() > command.expires_at:
+            raise SignalRefused(f"it was void after {command.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+
+    async def _do(self, command: Command, accounts: Mapping[AccountName, Account]) -> Verdict:
+        if command.kind == "resolve":
+            return await self._resolve(command, accounts)
+        account, bot = _bot(command.target, accounts)
+        match command.kind:
+            case "pause":
+                return await self._set(account, bot, Status.PAUSED, command)
+            case "resume":
+                refuse_if_review_stands(account, bot)
+                await account.revive(bot)
+                return await self._set(account, bot, Status.RUNNING, command)
+            case "recover":
+                self._asked[account.spec.account].set()
+                verdict = _done(command, "recovery is starting")
+                await self._journal.commit(Change(at=self._clock.now(), verdicts=(verdict,)))
+                return verdict
+            case "close":
+                keeper = _kept(account, bot)
+                return await self._tell(keeper, Close(by=command.actor), command, "closing")
+            case _:
+                raise InvalidValue(f"nobody knows the command {command.kind!r}")
+
+    async def _set(
+        self, account: Account, bot: BotName, status: Status, command: Command
+    ) -> Verdict:
+        verdict = _done(command, f"{bot} is {status}")
+        reason = command.arguments.get("reason")
+        await account.statuses.change(bot, status, by=command.actor, reason=reason, verdict=verdict)
+        return verdict
+
+    async def _resolve(self, command: Command, accounts: Mapping[AccountName, Account]) -> Verdict:
+        for account in accounts.values():
+            found = account.find(command.target)
+            if found is not None:
+                keeper, position = found
+                live = position.unfinished
+                word = resolution(command, None if live is None else live.client_order_id)
+                verdict = _done(command, f"{command.target} is resolved")
+                await keeper.tell(word, position_id=position.position_id, verdict=verdict)
+                account.want_sweep()
+                return verdict
+        raise InvalidValue(f"no position {command.target} is kept here")
+
+    async def _tell(self, keeper: Keeper, word: Input, command: Command, result: str) -> Verdict:
+        verdict = _done(command, result)
+        await keeper.tell(word, verdict=verdict)
+        return verdict
+
+
+def refuse_if_review_stands(account: Account, bot: BotName) -> None:
+    """Refuse to resume a bot whose account is not recovered: `recover` is what it needs.
+
+    Raises:
+        SignalRefused: it is not recovered.
+    """
+    if not account.recovered:
+        raise SignalRefused(f"{bot} cannot run before its account is recovered: surefoot recover")
+
+
+def resolution(command: Command, unfinished: ClientOrderId | None) -> Input:
+    """Turn the arguments of a resolve command into the operator's word.
+
+    Raises:
+        InvalidValue: they do not say what to do.
+    """
+    by, how = command.actor, command.arguments.get("how")
+    match how:
+        case "adopt":
+            return Adopt(by=by)
+        case "flat":
+            return Flatten(by=by)
+        case "ignore":
+            return Ignore(by=by)
+        case "filled":
+            return _filled(command, unfinished)
+        case _:
+            raise InvalidValue(f"resolve how? {how!r} is none of adopt, flat, filled, ignore")
+
+
+def _filled(command: Command, unfinished: ClientOrderId | None) -> Filled:
+    order = command.arguments.get("order") or unfinished
+    if order is None:
+        raise InvalidValue("there is no unfinished order that could have been filled")
+    try:
+        quantity = Decimal(command.arguments["quantity"])
+        price = Decimal(command.arguments["price"])
+    except (KeyError, InvalidOperation) as error:
+        raise InvalidValue("--filled needs QUANTITY@PRICE, two decimal numbers") from error
+    if not (quantity.is_finite() and price.is_finite() and quantity > 0 and price > 0):
+        raise InvalidValue("--filled needs QUANTITY@PRICE, two positive numbers")
+    return Filled(
+        by=command.actor,
+        client_order_id=ClientOrderId(order),
+        quantity=quantity,
+        price=price,
+    )
+
+
+def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, BotName]:
+    for account in accounts.values():
+        names = [*(spec.bot for spec in account.spec.bots), *account.keepers]
+        if target in names:
+            return account, BotName(target)
+    raise InvalidValue(f"there is no bot {target}")
+
+
+def _kept(account: Account, bot: BotName) -> Keeper:
+    keeper = account.keepers.get(bot)
+    if keeper is None or not account.recovered:
+        raise SignalRefused(f"{bot} is not recovered yet: surefoot recover {bot}")
+    return keeper
+
+
+def _done(command: Command, result: str) -> Verdict:
+    return Verdict(command_id=command.command_id, status="done", result=result)

@@ -1,0 +1,24 @@
+"""What bot authors import: the class to extend, what it sees, and what it may answer.
+
+A strategy has opinions and nothing else. It never sees keys or the exchange, cannot place an
+order, and cannot stop another bot, whatever it does.
+"""
+
+from __future__ import annotations
+
+from surefoot.strategy.contract import Strategy
+from surefoot.strategy.facts import Candle, Fill, PositionView, Tick, View
+from surefoot.strategy.signals import UNSET, Enter, Exit, Signal
+
+__all__ = [
+    "UNSET",
+    "Candle",
+    "Enter",
+    "Exit",
+    "Fill",
+    "PositionView",
+    "Signal",
+    "Strategy",
+    "Tick",
+    "View",
+]

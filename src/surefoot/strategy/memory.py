@@ -1,0 +1,73 @@
+"""A strategy's memory: what of it would survive a restart, and nothing else.
+
+`durable` is applied to memory before and after every call. So a strategy sees after each tick
+exactly what it would see after a crash, and a bug of the kind "works until restarted" shows at
+once. Tuples become lists, as in JSON; what JSON cannot hold is refused by its name.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import msgspec
+
+from surefoot.core.errors import InvalidValue
+from surefoot.strategy.parse import shown
+
+DEPTH_MAX: Final = 16
+BYTES_MAX: Final = 65_536  # every change of it is journaled
+_INTEGER_MAX: Final = 2**63 - 1
+
+
+def durable(memory: object) -> dict[str, Any]:
+    """Return a deep copy that is plain JSON.
+
+    Raises:
+        InvalidValue: some of it is not, or it is too large; the message names the key.
+    """
+    if not isinstance(memory, dict):
+        raise InvalidValue(f"memory must stay a table of names and values, got {shown(memory)}")
+    plain = _table(memory, "memory", 0)
+    try:
+        size = len(msgspec.json.encode(plain))
+    except UnicodeEncodeError:
+        raise InvalidValue("memory holds text that is not valid Unicode") from None
+    if size > BYTES_MAX:
+        raise InvalidValue(
+            f"memory is {size} bytes, over {BYTES_MAX}; keep a bounded window of what you need",
+        )
+    return plain
+
+
+def _value(value: object, path: str, depth: int) -> Any:
+    if depth > DEPTH_MAX:
+        raise InvalidValue(f"{path} is nested more than {DEPTH_MAX} deep, or contains itself")
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return str.__str__(value)
+        case int() if -_INTEGER_MAX <= value <= _INTEGER_MAX:
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+        case list() | tuple():
+            return [_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+        case dict():
+            return _table(value, path, depth)
+        case _:
+            raise InvalidValue(
+                f"{path} is {shown(value)}, which JSON cannot hold; "
+                f"keep text, finite numbers, true/false, lists and tables",
+            )
+
+
+def _table(table: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
+    for key in table:
+        if not isinstance(key, str):
+            raise InvalidValue(f"{path} has the key {key!r}; keys must be text, as in JSON")
+    return {
+        str.__str__(key): _value(value, f'{path}["{key}"]', depth + 1)
+        for key, value in table.items()
+    }

@@ -1,0 +1,146 @@
+"""What a strategy may answer: `Enter`, `Exit`, or None for "nothing now".
+
+Numbers are made exact on construction, so a bad one is refused on the line that wrote it. A
+signal is a wish: limits, sizes and the state of the position decide whether it is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+from msgspec.structs import replace
+
+from surefoot.core.errors import InvalidValue
+from surefoot.core.exits import ExitPlan
+from surefoot.core.values import Direction
+from surefoot.strategy import parse
+
+REASON_MAX: Final = 500
+_FOREVER_S: Final = 10**9  # more than a duration may be, and less than timedelta overflows at
+
+
+class Unset(Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "unset"
+
+
+# Not None: None switches a stop off, UNSET leaves it to the bot's configuration.
+UNSET: Final = Unset.UNSET
+Number: TypeAlias = int | float | str | Decimal
+Distance: TypeAlias = Number | Literal[Unset.UNSET] | None
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Enter:
+    """Open a position, with the bot's `notional`; without a limit by a market order.
+
+    `time_to_live` is how long a limit order may rest: a timedelta, seconds, "30s" or "5m".
+    `stop_loss` and `take_profit` ("2%" or 0.02) replace the bot's for this position; None
+    switches one off.
+    """
+
+    long: bool
+    limit: Decimal | None
+    time_to_live: timedelta | None
+    stop_loss: Decimal | Literal[Unset.UNSET] | None
+    take_profit: Decimal | Literal[Unset.UNSET] | None
+    reason: str
+
+    def __init__(
+        self,
+        *,
+        long: bool = True,
+        limit: Number | None = None,
+        time_to_live: timedelta | float | str | None = None,
+        stop_loss: Distance = UNSET,
+        take_profit: Distance = UNSET,
+        reason: str = "",
+    ) -> None:
+        if not isinstance(long, bool):
+            raise InvalidValue(f"Enter.long: expected True or False, got {parse.shown(long)}")
+        stop = _distance(stop_loss, "Enter.stop_loss")
+        if isinstance(stop, Decimal) and stop >= 1:
+            raise InvalidValue("Enter.stop_loss: a stop is less than 100% away from the entry")
+        store = object.__setattr__
+        store(self, "long", long)
+        store(self, "limit", _limit(limit, "Enter.limit"))
+        store(self, "time_to_live", _time_to_live(time_to_live, "Enter.time_to_live"))
+        store(self, "stop_loss", stop)
+        store(self, "take_profit", _distance(take_profit, "Enter.take_profit"))
+        store(self, "reason", _reason(reason, "Enter.reason"))
+
+    @property
+    def direction(self) -> Direction:
+        """Return which way the position would gain."""
+        return Direction.LONG if self.long else Direction.SHORT
+
+    def plan(self, configured: ExitPlan) -> ExitPlan:
+        """Return the bot's exit plan with what this signal overrides."""
+        plan = configured
+        if self.stop_loss is not UNSET:
+            plan = replace(plan, stop_loss=self.stop_loss)
+        if self.take_profit is not UNSET:
+            plan = replace(plan, take_profit=self.take_profit)
+        return plan
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Exit:
+    """Leave the whole position; without a limit by a market order."""
+
+    limit: Decimal | None
+    time_to_live: timedelta | None
+    reason: str
+
+    def __init__(
+        self,
+        *,
+        limit: Number | None = None,
+        time_to_live: timedelta | float | str | None = None,
+        reason: str = "",
+    ) -> None:
+        store = object.__setattr__
+        store(self, "limit", _limit(limit, "Exit.limit"))
+        store(self, "time_to_live", _time_to_live(time_to_live, "Exit.time_to_live"))
+        store(self, "reason", _reason(reason, "Exit.reason"))
+
+
+Signal: TypeAlias = Enter | Exit
+
+
+def _limit(value: Number | None, name: str) -> Decimal | None:
+    try:
+        return None if value is None else parse.amount(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from None
+
+
+def _distance(value: Distance, name: str) -> Decimal | Literal[Unset.UNSET] | None:
+    try:
+        return value if value is None or value is UNSET else parse.fraction(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from None
+
+
+def _time_to_live(value: timedelta | float | str | None, name: str) -> timedelta | None:
+    if value is None:
+        return None
+    try:
+        if isinstance(value, int | float):
+            seconds = min(parse.number(value), Decimal(_FOREVER_S))
+            return parse.duration(timedelta(seconds=float(seconds)))
+        return parse.duration(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from None
+
+
+def _reason(value: str, name: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f"{name}: expected text, got {parse.shown(value)}")
+    # One line, because logs and messages are made of lines.
+    return " ".join(value.split())[:REASON_MAX]
