@@ -1,0 +1,30 @@
+"""An exchange on this machine: Binance spot's REST and WebSocket wire, with faults and a ledger.
+
+Unmodified ccxt and ccxt.pro talk to it. It is stricter than the real one where that costs a bot
+its money: client order ids are unique among open orders only, a request is refused after its
+recvWindow however long it waited, and pages are as short as Binance's. It imports nothing of
+Surefoot, so that it can judge it.
+
+clock        the simulated exchange's time, which tests may move
+model        settings, orders, trades, errors
+filters      what an order request must look like
+exchange     the truth: balances, orders, matching
+candles      candles from trades
+market       where prices come from: a recorded tape, a seeded walk, or you
+wire         the truth in Binance's shapes
+faults       what is armed to go wrong, and when
+security     signatures, recvWindow, request weight
+rest         the REST API
+streams      the WebSocket streams
+control_api  the other API: arm faults, move prices, read the ledger
+control      a client of that API, without dependencies
+server       all of it, listening on loopback
+"""
+
+from __future__ import annotations
+
+from surefoot.simulator.control import Control
+from surefoot.simulator.model import Rules, Settings, ccxt_settings
+from surefoot.simulator.server import Simulator
+
+__all__ = ["Control", "Rules", "Settings", "Simulator", "ccxt_settings"]

@@ -1,0 +1,253 @@
+"""The other API: arm faults, move prices and clocks, trade by hand, read the ledger.
+
+It is for whoever runs the exchange, on this machine. A page in a browser cannot use it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from itertools import count
+from typing import Any, Final
+
+from aiohttp import web
+
+from surefoot.simulator import wire
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.exchange import Exchange
+from surefoot.simulator.faults import FAULTS, Armory, Fault
+from surefoot.simulator.market import Market
+from surefoot.simulator.model import ZERO, ApiError, NewOrder, Order, Twist, ccxt_settings
+from surefoot.simulator.rest import Rest
+from surefoot.simulator.streams import Streams
+
+Command = Callable[[Mapping[str, Any]], Any]
+_MODES: Final = ("tape", "random", "manual")
+_FEE_MODES: Final = ("received", "quote", "bnb", "mixed")
+
+
+class ControlApi:
+    """Commands by name, each a POST of one JSON object; and documents to read."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        market: Market,
+        rest: Rest,
+        streams: Streams,
+        armory: Armory,
+        clock: Clock,
+    ) -> None:
+        self._exchange = exchange
+        self._market = market
+        self._rest = rest
+        self._streams = streams
+        self._armory = armory
+        self._clock = clock
+        self._outside = count(1)
+        self._commands: dict[str, Command] = {
+            "arm": self._arm,
+            "disarm": self._disarm,
+            "price": self._price,
+            "market": self._set_market,
+            "order": self._order,
+            "cancel": self._cancel,
+            "fill": self._fill,
+            "expire": self._expire,
+            "archive": self._archive,
+            "clock": self._move_clock,
+            "balance": self._balance,
+            "account": self._account,
+            "fees": self._fees,
+            "rules": self._rules,
+            "streams": self._break_streams,
+            "reset": self._reset,
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the documents and the commands."""
+        return [
+            web.get("/sim/ledger", _document(self._ledger)),
+            web.get("/sim/state", _document(self._state)),
+            web.get("/sim/faults", _document(self._list_faults)),
+            web.get("/sim/ccxt", self._ccxt),
+            web.post("/sim/{command}", self._run),
+        ]
+
+    async def _run(self, request: web.Request) -> web.Response:
+        command = self._commands.get(request.match_info["command"])
+        if command is None:
+            known = ", ".join(self._commands)
+            return web.json_response({"error": f"no such command; known: {known}"}, status=404)
+        if "Origin" in request.headers:
+            return web.json_response({"error": "not from a browser"}, status=403)
+        try:
+            given = json.loads(await request.text() or "{}")
+            return web.json_response(command(given))
+        except ApiError as error:
+            return web.json_response({"error": error.message}, status=400)
+        except KeyError as error:
+            return web.json_response({"error": f"{error} is unknown or missing"}, status=400)
+        except (ValueError, TypeError, InvalidOperation) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    # Documents -----------------------------------------------------------------------------------
+
+    def _ledger(self) -> dict[str, Any]:
+        return {
+            "orders": [
+                {**wire.order_row(order), "origin": order.origin}
+                for order in self._exchange.orders.values()
+            ],
+            "trades": [wire.trade_row(trade) for trade in self._exchange.trades],
+            "balances": wire.balances(self._exchange),
+            "requests": self._rest.requests,
+            "weight": self._rest.meter.total,
+            "now_ms": self._clock.now_ms(),
+        }
+
+    def _state(self) -> dict[str, Any]:
+        quotes = {
+            symbol: {"last": str(q.last), "bid": str(q.bid), "ask": str(q.ask)}
+            for symbol, q in self._exchange.quotes.items()
+        }
+        return {
+            "now_ms": self._clock.now_ms(),
+            "market": self._market.mode,
+            "quotes": quotes,
+            "sockets": self._streams.counts(),
+            "uid": self._exchange.uid,
+            "requests": len(self._rest.requests),
+        }
+
+    def _list_faults(self) -> dict[str, Any]:
+        return {
+            "known": FAULTS,
+            "armed": [_shown(fault) for fault in self._armory.faults.values()],
+            "history": [_shown(fault) for fault in self._armory.history],
+        }
+
+    async def _ccxt(self, request: web.Request) -> web.Response:
+        return web.json_response(ccxt_settings(f"http://{request.host}"))
+
+    # Commands ------------------------------------------------------------------------------------
+
+    def _arm(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        rest = {key: value for key, value in given.items() if key != "name"}
+        fault = self._armory.arm(str(given["name"]), rest)
+        if fault.name == "outage":
+            self._streams.disconnect()
+        return _shown(fault)
+
+    def _disarm(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._armory.disarm(given.get("fault_id"))
+        return {}
+
+    def _price(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        symbol = self._exchange.rules_of(str(given["symbol"])).symbol
+        spread = Decimal(str(given.get("spread", "0")))
+        for price in given.get("path") or [given["price"]]:
+            self._market.move(symbol, Decimal(str(price)), spread)
+        return {}
+
+    def _set_market(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._market.mode = _chosen(given["mode"], _MODES)
+        return {}
+
+    def _order(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Trade by hand, as the account's owner would in the exchange's app."""
+        rules = self._exchange.rules_of(str(given["symbol"]))
+        price = Decimal(str(given.get("price", "0")))
+        request = NewOrder(
+            symbol=rules.symbol,
+            side=_chosen(str(given["side"]).upper(), ("BUY", "SELL")),
+            type="LIMIT" if price else "MARKET",
+            quantity=Decimal(str(given["quantity"])),
+            price=price,
+            stop_price=ZERO,
+            client_order_id=str(given.get("client_order_id", f"outside_{next(self._outside)}")),
+        )
+        return wire.order_row(self._exchange.place(request, Twist(), origin="outside"))
+
+    def _cancel(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        order = self._found(given)
+        self._exchange.cancel(order, "outside_cancel")
+        return wire.order_row(order)
+
+    def _fill(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        order = self._found(given)
+        if not order.open:
+            raise ApiError(-2011, f"order {order.order_id} is {order.status}")
+        quantity = Decimal(str(given.get("quantity", order.left)))
+        price = Decimal(str(given.get("price", order.price or order.stop_price)))
+        self._exchange.fill(order, min(quantity, order.left), price, maker=True)
+        return wire.order_row(order)
+
+    def _expire(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        order = self._found(given)
+        self._exchange.expire(order)
+        return wire.order_row(order)
+
+    def _archive(self, _given: Mapping[str, Any]) -> dict[str, Any]:
+        over = [o.order_id for o in self._exchange.orders.values() if not o.open and not o.executed]
+        self._exchange.archived.update(over)
+        return {"archived": len(over)}
+
+    def _move_clock(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._clock.advance(float(given["advance"]))
+        return {"now_ms": self._clock.now_ms()}
+
+    def _balance(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._exchange.free[str(given["asset"])] = Decimal(str(given["free"]))
+        return {}
+
+    def _account(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._exchange.uid = int(given["uid"])
+        return {}
+
+    def _fees(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._exchange.fee_mode = _chosen(given["mode"], _FEE_MODES)
+        return {}
+
+    def _rules(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        rules = self._exchange.rules_of(str(given["symbol"]))
+        for name in ("tick", "lot", "quantity_min", "quantity_max", "notional_min"):
+            if name in given:
+                setattr(rules, name, Decimal(str(given[name])))
+        rules.trading = bool(given.get("trading", rules.trading))
+        return {}
+
+    def _break_streams(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._streams.disconnect(str(given.get("kind", "*")))
+        return {}
+
+    def _reset(self, _given: Mapping[str, Any]) -> dict[str, Any]:
+        self._exchange.reset()
+        return {}
+
+    def _found(self, given: Mapping[str, Any]) -> Order:
+        if "order_id" in given:
+            return self._exchange.orders[int(given["order_id"])]
+        name = str(given["client_order_id"])
+        return [o for o in self._exchange.orders.values() if o.client_order_id == name][-1]
+
+
+def _shown(fault: Fault) -> dict[str, Any]:
+    return asdict(fault)
+
+
+def _chosen(value: Any, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise ValueError(f"expected one of {', '.join(known)}, got {value!r}")
+    return value
+
+
+def _document(
+    read: Callable[[], dict[str, Any]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(_request: web.Request) -> web.Response:
+        return web.json_response(read())
+
+    return serve

@@ -1,0 +1,283 @@
+"""The truth: balances, orders and matching. No network, no faults, no shapes.
+
+There is no order book behind the best bid and ask: a market order fills there in full, in one or
+more trades; a limit order fills at its own price when the market reaches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_DOWN, Decimal
+from itertools import count
+from typing import Final, Literal
+
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.model import (
+    ZERO,
+    ApiError,
+    NewOrder,
+    Order,
+    Quote,
+    Rules,
+    Settings,
+    Trade,
+    Twist,
+)
+
+Execution = Literal["NEW", "TRADE", "CANCELED", "EXPIRED"]
+Origin = Literal["api", "outside"]
+Listener = Callable[[Execution, Order, Trade | None], None]
+
+_CENT: Final = Decimal("0.00000001")
+_BNB_USDT: Final = Decimal(500)
+# Trade ids are shared with everybody else's trades on the symbol.
+_TRADE_ID_STEP: Final = 7
+_FIRST_TRADE_ID: Final = 3_700_000_000
+_FIRST_ORDER_ID: Final = 28_000_000_000
+
+
+class Exchange:
+    """One account, its orders, and the market that they meet."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.rules = {rules.symbol: rules for rules in settings.rules}
+        self.quotes = {
+            r.symbol: Quote(last=r.price, bid=r.price, ask=r.price) for r in self.rules.values()
+        }
+        self.uid = settings.uid
+        self.fee_mode = settings.fee_mode
+        self.fee_rate = settings.fee_rate
+        self.slices = settings.slices
+        self._first_balances = dict(settings.balances)
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.free: dict[str, Decimal] = dict(self._first_balances)
+        self.locked: dict[str, Decimal] = {}
+        self.orders: dict[int, Order] = {}
+        self._open: dict[int, Order] = {}
+        self.trades: list[Trade] = []
+        self.archived: set[int] = set()
+        self._order_ids = count(_FIRST_ORDER_ID)
+        self._trade_ids = {symbol: count(_FIRST_TRADE_ID, _TRADE_ID_STEP) for symbol in self.rules}
+        self._fees = count()
+
+    def reset(self) -> None:
+        """Start over, as testnets do: no orders, no trades, ids from the beginning."""
+        self._start_over()
+
+    def listen(self, listener: Listener) -> None:
+        """Have every execution reported, in order."""
+        self._listeners.append(listener)
+
+    def rules_of(self, symbol: str) -> Rules:
+        """Return a symbol's filters; raise ApiError -1121 if there is none."""
+        rules = self.rules.get(symbol)
+        if rules is None:
+            raise ApiError(-1121, "Invalid symbol.")
+        return rules
+
+    # Orders --------------------------------------------------------------------------------------
+
+    def place(self, new: NewOrder, twist: Twist, origin: Origin = "api") -> Order:
+        """Accept an order and let it meet the market."""
+        duplicate = any(
+            order.client_order_id == new.client_order_id for order in self._open.values()
+        )
+        if duplicate:
+            raise ApiError(-2010, "Duplicate order sent.")
+        quote = self.quotes[new.symbol]
+        if new.type == "STOP_LOSS" and _reached(new.side, new.stop_price, quote):
+            raise ApiError(-2010, "Stop price would trigger immediately.")
+        asset, amount = self._needs(new, quote)
+        if self.free.get(asset, ZERO) < amount:
+            raise ApiError(-2010, "Account has insufficient balance for requested action.")
+        now = self._clock.now_ms()
+        order = Order(
+            order_id=next(self._order_ids),
+            client_order_id=new.client_order_id,
+            symbol=new.symbol,
+            side=new.side,
+            type=new.type,
+            quantity=new.quantity,
+            price=new.price,
+            stop_price=new.stop_price,
+            created_ms=now,
+            updated_ms=now,
+            origin=origin,
+            hidden_until_ms=now + twist.hidden_ms if twist.hidden_ms else 0,
+        )
+        order.held = amount
+        self.orders[order.order_id] = self._open[order.order_id] = order
+        self._move(asset, -amount, amount)
+        self._tell("NEW", order, None)
+        self._meet(order, twist)
+        return order
+
+    def _meet(self, order: Order, twist: Twist) -> None:
+        quote = self.quotes[order.symbol]
+        hidden_ms = max(twist.hidden_ms, twist.fills_hidden_ms)
+        if twist.fraction is not None:
+            part = _floor(order.quantity * twist.fraction, self.rules[order.symbol].lot)
+            price = order.price or (quote.ask if order.side == "BUY" else quote.bid)
+            if part > ZERO:
+                self.fill(order, part, price, hidden_ms=hidden_ms)
+            if twist.then_cancel:
+                self._end(order, "CANCELED" if order.type == "LIMIT" else "EXPIRED")
+        elif order.type == "MARKET":
+            self._take(order, hidden_ms)
+        elif order.type == "LIMIT":
+            self._try_limit(order, maker=False, hidden_ms=hidden_ms)
+
+    def cancel(self, order: Order, client_id: str) -> None:
+        """Cancel an open order; `client_id` names the request to cancel."""
+        if not order.open:
+            raise ApiError(-2011, "Unknown order sent.")
+        order.cancel_client_id = client_id
+        self._end(order, "CANCELED")
+
+    def expire(self, order: Order) -> None:
+        """End an open order by the exchange's own decision."""
+        self._end(order, "EXPIRED")
+
+    def _end(self, order: Order, status: Literal["CANCELED", "EXPIRED"]) -> None:
+        if not order.open:
+            return
+        held = self._release(order, order.left)
+        self._move(self._held_asset(order), held, -held)
+        order.status = status
+        del self._open[order.order_id]
+        order.updated_ms = self._clock.now_ms()
+        self._tell(status, order, None)
+
+    # Matching ------------------------------------------------------------------------------------
+
+    def price(self, symbol: str, quote: Quote) -> None:
+        """Move the market, and fill what it reaches."""
+        self.quotes[symbol] = quote
+        for order in [each for each in self._open.values() if each.symbol == symbol]:
+            if order.type == "LIMIT":
+                self._try_limit(order, maker=True)
+            elif order.triggered or _reached(order.side, order.stop_price, quote):
+                order.triggered = True
+                self._take(order)
+
+    def _try_limit(self, order: Order, *, maker: bool, hidden_ms: int = 0) -> None:
+        quote = self.quotes[order.symbol]
+        if order.side == "BUY" and order.price >= min(quote.ask, quote.last):
+            price = order.price if maker else min(order.price, quote.ask)
+        elif order.side == "SELL" and order.price <= max(quote.bid, quote.last):
+            price = order.price if maker else max(order.price, quote.bid)
+        else:
+            return
+        self.fill(order, order.left, price, maker=maker, hidden_ms=hidden_ms)
+
+    def _take(self, order: Order, hidden_ms: int = 0) -> None:
+        quote, rules = self.quotes[order.symbol], self.rules[order.symbol]
+        price = quote.ask if order.side == "BUY" else quote.bid
+        worse = rules.tick if order.side == "BUY" else -rules.tick
+        part = _floor(order.left / self.slices, rules.lot)
+        for _ in range(self.slices - 1):
+            if part > ZERO:
+                self.fill(order, part, price, hidden_ms=hidden_ms)
+                price += worse
+        self.fill(order, order.left, price, hidden_ms=hidden_ms)
+
+    def fill(
+        self,
+        order: Order,
+        quantity: Decimal,
+        price: Decimal,
+        *,
+        maker: bool = False,
+        hidden_ms: int = 0,
+    ) -> Trade:
+        """Fill some of an order: one trade, its fee, and the balances."""
+        now = self._clock.now_ms()
+        worth = quantity * price
+        fee, fee_asset = self._fee(order, quantity, worth)
+        trade = Trade(
+            trade_id=next(self._trade_ids[order.symbol]),
+            order_id=order.order_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=price,
+            quantity=quantity,
+            fee=fee,
+            fee_asset=fee_asset,
+            maker=maker,
+            at_ms=now,
+            hidden_until_ms=now + hidden_ms if hidden_ms else 0,
+        )
+        self._settle(order, trade, worth)
+        order.executed += quantity
+        order.spent += worth
+        order.status = "PARTIALLY_FILLED" if order.left else "FILLED"
+        if not order.left:
+            del self._open[order.order_id]
+        order.updated_ms = now
+        self.trades.append(trade)
+        self._tell("TRADE", order, trade)
+        return trade
+
+    def _settle(self, order: Order, trade: Trade, worth: Decimal) -> None:
+        rules = self.rules[order.symbol]
+        held = self._release(order, trade.quantity)
+        if order.side == "BUY":
+            self._move(rules.quote, held - worth, -held)
+            self._move(rules.base, trade.quantity, ZERO)
+        else:
+            self._move(rules.base, held - trade.quantity, -held)
+            self._move(rules.quote, worth, ZERO)
+        self._move(trade.fee_asset, -trade.fee, ZERO)
+
+    def _fee(self, order: Order, quantity: Decimal, worth: Decimal) -> tuple[Decimal, str]:
+        rules, mode = self.rules[order.symbol], self.fee_mode
+        if mode == "mixed":
+            mode = "bnb" if next(self._fees) % 2 else "received"
+        if mode == "bnb":
+            return _cents(worth * self.fee_rate / _BNB_USDT), "BNB"
+        if mode == "received" and order.side == "BUY":
+            return _cents(quantity * self.fee_rate), rules.base
+        return _cents(worth * self.fee_rate), rules.quote
+
+    # Balances ------------------------------------------------------------------------------------
+
+    def _needs(self, new: NewOrder, quote: Quote) -> tuple[str, Decimal]:
+        rules = self.rules[new.symbol]
+        if new.side == "SELL":
+            return rules.base, new.quantity
+        return rules.quote, new.quantity * (new.price or new.stop_price or quote.ask)
+
+    def _held_asset(self, order: Order) -> str:
+        rules = self.rules[order.symbol]
+        return rules.base if order.side == "SELL" else rules.quote
+
+    def _release(self, order: Order, quantity: Decimal) -> Decimal:
+        """Return how much of what an order holds is let go with this much of it."""
+        whole = quantity == order.left
+        amount = order.held if whole else _cents(order.held * quantity / order.left)
+        order.held -= amount
+        return amount
+
+    def _move(self, asset: str, free: Decimal, locked: Decimal) -> None:
+        self.free[asset] = self.free.get(asset, ZERO) + free
+        self.locked[asset] = self.locked.get(asset, ZERO) + locked
+
+    def _tell(self, execution: Execution, order: Order, trade: Trade | None) -> None:
+        for listener in self._listeners:
+            listener(execution, order, trade)
+
+
+def _reached(side: str, stop: Decimal, quote: Quote) -> bool:
+    return quote.last <= stop if side == "SELL" else quote.last >= stop
+
+
+def _floor(value: Decimal, step: Decimal) -> Decimal:
+    return (value / step).to_integral_value(ROUND_DOWN) * step
+
+
+def _cents(value: Decimal) -> Decimal:
+    return value.quantize(_CENT, ROUND_DOWN)

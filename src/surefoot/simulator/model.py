@@ -1,0 +1,201 @@
+"""What the simulated exchange is made of. Amounts are Decimal, times milliseconds since 1970."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+FeeMode = Literal["received", "quote", "bnb", "mixed"]
+MarketMode = Literal["tape", "random", "manual"]
+OPEN: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
+ZERO: Final = Decimal(0)
+
+
+class ApiError(Exception):
+    """An answer in Binance's words: an HTTP status, a code and a message."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@dataclass(slots=True, kw_only=True)
+class Rules:
+    """One symbol and its filters."""
+
+    symbol: str
+    base: str
+    quote: str
+    price: Decimal
+    tick: Decimal = Decimal("0.01")
+    lot: Decimal = Decimal("0.00001")
+    quantity_min: Decimal = Decimal("0.00001")
+    quantity_max: Decimal = Decimal(9000)
+    notional_min: Decimal = Decimal(5)
+    trading: bool = True
+
+
+def default_rules() -> tuple[Rules, ...]:
+    """Return the two symbols of the tape and two quiet ones."""
+    return (
+        Rules(symbol="BTCUSDT", base="BTC", quote="USDT", price=Decimal("61685.99")),
+        Rules(
+            symbol="ETHUSDT",
+            base="ETH",
+            quote="USDT",
+            price=Decimal("2682.51"),
+            lot=Decimal("0.0001"),
+            quantity_min=Decimal("0.0001"),
+        ),
+        Rules(
+            symbol="BNBUSDT",
+            base="BNB",
+            quote="USDT",
+            price=Decimal(500),
+            tick=Decimal("0.1"),
+            lot=Decimal("0.001"),
+            quantity_min=Decimal("0.001"),
+        ),
+        Rules(
+            symbol="SOLUSDT",
+            base="SOL",
+            quote="USDT",
+            price=Decimal(150),
+            lot=Decimal("0.001"),
+            quantity_min=Decimal("0.001"),
+        ),
+    )
+
+
+def default_balances() -> dict[str, Decimal]:
+    """Return enough to trade with."""
+    return {"USDT": Decimal(100_000), "BNB": Decimal(10)}
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """How to set the exchange up; `port` 0 takes a free one. It listens on loopback only."""
+
+    port: int = 0
+    key: str = "simulated-key"
+    secret: str = "simulated-secret"  # noqa: S105 (the point of a simulated exchange)
+    uid: int = 354_937_868
+    rules: tuple[Rules, ...] = field(default_factory=default_rules)
+    balances: dict[str, Decimal] = field(default_factory=default_balances)
+    market: MarketMode = "manual"
+    tape: Path | None = None
+    seed: int = 1
+    speed: float = 1.0
+    fee_mode: FeeMode = "received"
+    fee_rate: Decimal = Decimal("0.001")
+    slices: int = 1
+    weight_limit: int = 6000
+
+
+def ccxt_settings(url: str) -> dict[str, Any]:
+    """Return what to hand to ccxt's Binance constructor so that it talks to `url`."""
+    sockets = url.replace("http://", "ws://", 1)
+    return {
+        "urls": {
+            "api": {
+                "public": f"{url}/api/v3",
+                "private": f"{url}/api/v3",
+                "ws": {
+                    "spot": f"{sockets}/stream/ws",
+                    "ws-api": {"spot": f"{sockets}/ws-api/v3"},
+                },
+            },
+        },
+        "options": {
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchCurrencies": False,
+            "fetchMargins": False,
+        },
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class Order:
+    """One order, as it truly is."""
+
+    order_id: int
+    client_order_id: str
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    type: Literal["MARKET", "LIMIT", "STOP_LOSS"]
+    quantity: Decimal
+    price: Decimal
+    stop_price: Decimal
+    created_ms: int
+    updated_ms: int
+    origin: Literal["api", "outside"] = "api"
+    status: str = "NEW"
+    executed: Decimal = ZERO
+    spent: Decimal = ZERO
+    held: Decimal = ZERO
+    triggered: bool = False
+    hidden_until_ms: int = 0
+    cancel_client_id: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Tell whether it may still fill."""
+        return self.status in OPEN
+
+    @property
+    def left(self) -> Decimal:
+        """Return what has not been filled."""
+        return self.quantity - self.executed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """One fill. Ids count up per symbol, with other people's trades in between."""
+
+    trade_id: int
+    order_id: int
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    at_ms: int
+    hidden_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """A request for an order that has passed every filter."""
+
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    type: Literal["MARKET", "LIMIT", "STOP_LOSS"]
+    quantity: Decimal
+    price: Decimal
+    stop_price: Decimal
+    client_order_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Twist:
+    """What a fault does to an order that is being accepted."""
+
+    fraction: Decimal | None = None
+    then_cancel: bool = False
+    hidden_ms: int = 0
+    fills_hidden_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The market of one symbol at one moment."""
+
+    last: Decimal
+    bid: Decimal
+    ask: Decimal

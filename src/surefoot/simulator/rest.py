@@ -1,0 +1,376 @@
+"""The REST API: Binance spot's paths, through the armed faults, to the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from surefoot.simulator import security, wire
+from surefoot.simulator.candles import FRAMES_MS, Candles
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.exchange import Exchange
+from surefoot.simulator.faults import REQUEST_FAULTS, Armory, Fault
+from surefoot.simulator.filters import new_order
+from surefoot.simulator.model import ApiError, Order, Settings, Trade, Twist
+
+Params: TypeAlias = Mapping[str, str]
+Hits: TypeAlias = dict[str, Fault]
+_DAY_MS: Final = 86_400_000
+_ROWS: Final = 500
+_ROWS_MAX: Final = 1000
+_REQUESTS_KEPT: Final = 100_000
+_LISTS: Final = frozenset({"openOrders", "allOrders", "myTrades"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    operation: str
+    act: Callable[[Params, Hits], Any]
+    signed: bool = True
+
+
+class Rest:
+    """Answers requests, and remembers every one of them."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        candles: Candles,
+        armory: Armory,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._exchange = exchange
+        self._candles = candles
+        self._armory = armory
+        self._clock = clock
+        self._settings = settings
+        self.meter = security.Meter(clock, settings.weight_limit)
+        self.requests: list[dict[str, Any]] = []
+        self._table = {
+            ("POST", "order"): _Route("order.send", self._send),
+            ("DELETE", "order"): _Route("order.cancel", self._cancel),
+            ("GET", "order"): _Route("order.query", self._query),
+            ("GET", "openOrders"): _Route("openOrders", self._open_orders),
+            ("GET", "allOrders"): _Route("allOrders", self._all_orders),
+            ("GET", "myTrades"): _Route("myTrades", self._my_trades),
+            ("GET", "account"): _Route("account", self._account),
+            ("GET", "time"): _Route("time", self._time, signed=False),
+            ("GET", "ping"): _Route("ping", lambda _params, _hits: {}, signed=False),
+            ("GET", "exchangeInfo"): _Route("exchangeInfo", self._info, signed=False),
+            ("GET", "klines"): _Route("klines", self._klines, signed=False),
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the one door of the REST API."""
+        return [web.route("*", "/api/v3/{path:.*}", self._serve)]
+
+    # Through the faults --------------------------------------------------------------------------
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        params, payload = await _params(request)
+        route = self._table.get((request.method, request.match_info["path"]))
+        if route is None:
+            return web.json_response({"code": -1000, "msg": "no such path"}, status=404)
+        entry = self._remember(route.operation, params)
+        if self._armory.outage:
+            return _cut(request)
+        hits = self._armory.take(route.operation, params, REQUEST_FAULTS)
+        if hits:
+            entry["faults"] = sorted(hits)
+        early = await self._before(request, hits)
+        if early is not None:
+            return early
+        try:
+            self._admit(request, route, params, payload)
+            answer = route.act(params, hits)
+            entry |= {"done": True, "order_id": _order_id(answer)}
+            if "duplicate_request" in hits:
+                self._again(route, params, hits, entry)
+        except ApiError as error:
+            entry |= {"code": error.code}
+            return self._refuse(error)
+        return await self._after(request, route.operation, answer, hits)
+
+    def _remember(self, operation: str, params: Params) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "at_ms": self._clock.now_ms(),
+            "operation": operation,
+            "symbol": params.get("symbol"),
+            "client_order_id": params.get("newClientOrderId") or params.get("origClientOrderId"),
+            "side": params.get("side"),
+            "type": params.get("type"),
+            "done": False,
+        }
+        self.requests.append(entry)
+        del self.requests[:-_REQUESTS_KEPT]
+        return entry
+
+    def _admit(self, request: web.Request, route: _Route, params: Params, payload: str) -> None:
+        is_order = route.operation == "order.send"
+        weight = security.weight_of(route.operation, params)
+        self.meter.charge(weight, is_order=is_order)
+        if route.signed:
+            security.check_key(request.headers.get("X-MBX-APIKEY"), self._settings.key)
+            security.check_signature(payload, params.get("signature"), self._settings.secret)
+            security.check_window(params, self._clock)
+
+    async def _before(self, request: web.Request, hits: Hits) -> web.StreamResponse | None:
+        if (hold := hits.get("hold_request")) is not None:
+            await self._clock.sleep(hold.number("seconds", 1))
+        if "lose_request" in hits:
+            return _cut(request)
+        if (fault := hits.get("redirect")) is not None:
+            raise web.HTTPFound(str(fault.parameters.get("location", "http://127.0.0.1:9/")))
+        if (fault := hits.get("rate_limit")) is not None:
+            status = int(fault.number("status", 429))
+            after = int(fault.number("seconds", 5))
+            return self._refuse(security.RateLimited(-1003, "Too many requests.", status, after))
+        for name, status in (("error_before", 503), ("reject", 400)):
+            if (fault := hits.get(name)) is not None:
+                return self._refuse(_error_of(fault, status))
+        return None
+
+    def _again(self, route: _Route, params: Params, hits: Hits, entry: dict[str, Any]) -> None:
+        try:
+            answer = route.act(params, {k: v for k, v in hits.items() if k != "duplicate_request"})
+            entry["twice"] = {"done": True, "order_id": _order_id(answer)}
+        except ApiError as error:
+            entry["twice"] = {"done": False, "code": error.code}
+
+    async def _after(
+        self, request: web.Request, operation: str, answer: Any, hits: Hits
+    ) -> web.StreamResponse:
+        if (slow := hits.get("slow_response")) is not None:
+            await self._clock.sleep(slow.number("seconds", 1))
+        if "lose_response" in hits:
+            return _cut(request)
+        if (fault := hits.get("error_after")) is not None:
+            return self._refuse(_error_of(fault, 504))
+        if (fault := hits.get("html_body")) is not None:
+            page = "<html><body><h1>Bad Gateway</h1></body></html>"
+            status = int(fault.number("status", 502))
+            return web.Response(text=page, content_type="text/html", status=status)
+        if "empty_body" in hits:
+            return web.Response(text="")
+        answer = _spoiled(answer, operation, hits)
+        if "truncated_body" in hits:
+            return await _truncated(request, json.dumps(answer).encode())
+        return web.json_response(answer, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-MBX-USED-WEIGHT-1M": str(self.meter.used)}
+
+    def _refuse(self, error: ApiError) -> web.Response:
+        headers = self._headers()
+        if isinstance(error, security.RateLimited):
+            headers["Retry-After"] = str(error.retry_after)
+        body = {"code": error.code, "msg": error.message}
+        return web.json_response(body, status=error.status, headers=headers)
+
+    # To the truth --------------------------------------------------------------------------------
+
+    def _send(self, params: Params, hits: Hits) -> Any:
+        rules = self._exchange.rules_of(_needed(params, "symbol"))
+        quote = self._exchange.quotes[rules.symbol]
+        request = new_order(params, rules, quote, f"web_{self._clock.now_ms()}")
+        order = self._exchange.place(request, _twist(hits))
+        return wire.acknowledgement(order)
+
+    def _cancel(self, params: Params, _hits: Hits) -> Any:
+        order = self._find(params)
+        if order is None:
+            raise ApiError(-2011, "Unknown order sent.")
+        self._exchange.cancel(order, f"cancel_{order.order_id}")
+        return wire.cancellation(order)
+
+    def _query(self, params: Params, _hits: Hits) -> Any:
+        order = self._find(params)
+        if order is None:
+            raise ApiError(-2013, "Order does not exist.")
+        if order.order_id in self._exchange.archived:
+            raise ApiError(
+                -2026,
+                "Order was canceled or expired with no executed qty and has been archived.",
+            )
+        return wire.order_row(order)
+
+    def _find(self, params: Params) -> Order | None:
+        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
+        name, number = params.get("origClientOrderId"), params.get("orderId")
+        if not name and not number:
+            raise ApiError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent.")
+        found = [
+            order
+            for order in self._orders(symbol)
+            if (order.order_id == _integer(number) if number else order.client_order_id == name)
+        ]
+        return found[-1] if found else None
+
+    def _orders(self, symbol: str | None) -> list[Order]:
+        now = self._clock.now_ms()
+        return [
+            order
+            for order in self._exchange.orders.values()
+            if symbol in {None, order.symbol} and order.hidden_until_ms <= now
+        ]
+
+    def _open_orders(self, params: Params, _hits: Hits) -> Any:
+        symbol = params.get("symbol")
+        if symbol is not None:
+            self._exchange.rules_of(symbol)
+        return [wire.order_row(order) for order in self._orders(symbol) if order.open]
+
+    def _all_orders(self, params: Params, _hits: Hits) -> Any:
+        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
+        start = _window(params)[0]
+        rows = [order for order in self._orders(symbol) if order.created_ms >= start]
+        return [wire.order_row(order) for order in rows[-_limit(params) :]]
+
+    def _my_trades(self, params: Params, _hits: Hits) -> Any:
+        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
+        now = self._clock.now_ms()
+        hidden = {o.order_id for o in self._exchange.orders.values() if o.hidden_until_ms > now}
+        trades = [
+            trade
+            for trade in self._exchange.trades
+            if trade.symbol == symbol
+            and trade.hidden_until_ms <= now
+            and trade.order_id not in hidden
+        ]
+        return [wire.trade_row(trade) for trade in _page(trades, params)]
+
+    def _account(self, _params: Params, hits: Hits) -> Any:
+        answer = wire.account(self._exchange, self._clock.now_ms())
+        if (fault := hits.get("wrong_uid")) is not None:
+            answer["uid"] = int(fault.number("uid", 1))
+        if "zero_balance" in hits:
+            for row in answer["balances"]:
+                row["free"] = row["locked"] = wire.amount(Decimal(0))
+        return answer
+
+    def _time(self, _params: Params, _hits: Hits) -> Any:
+        return {"serverTime": self._clock.now_ms()}
+
+    def _info(self, _params: Params, _hits: Hits) -> Any:
+        limit = self._settings.weight_limit
+        return wire.exchange_info(self._exchange, self._clock.now_ms(), limit)
+
+    def _klines(self, params: Params, _hits: Hits) -> Any:
+        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
+        frame = _needed(params, "interval")
+        if frame not in FRAMES_MS:
+            raise ApiError(-1120, "Invalid interval.")
+        self._candles.roll(self._clock.now_ms())
+        start = params.get("startTime")
+        return self._candles.klines(
+            symbol, frame, _integer(start) if start else None, _limit(params)
+        )
+
+
+def _page(trades: list[Trade], params: Params) -> list[Trade]:
+    """Cut one page. Source: Binance spot API, "Account trade list"."""
+    limit = _limit(params)
+    if "orderId" in params:
+        trades = [trade for trade in trades if trade.order_id == _integer(params["orderId"])]
+    timed = "startTime" in params or "endTime" in params
+    if "fromId" in params:
+        if timed:
+            raise ApiError(-1128, "Combination of optional parameters invalid.")
+        first = _integer(params["fromId"])
+        return [trade for trade in trades if trade.trade_id >= first][:limit]
+    if timed:
+        start, end = _window(params)
+        inside = [trade for trade in trades if start <= trade.at_ms <= end]
+        return inside[:limit] if "startTime" in params else inside[-limit:]
+    return trades[-limit:]
+
+
+def _window(params: Params) -> tuple[int, int]:
+    start = _integer(params["startTime"]) if "startTime" in params else 0
+    end = _integer(params["endTime"]) if "endTime" in params else 2**62
+    if "startTime" in params and "endTime" in params and end - start > _DAY_MS:
+        raise ApiError(-1127, "More than 24 hours between startTime and endTime.")
+    return start, end
+
+
+def _limit(params: Params) -> int:
+    return min(_integer(params.get("limit", str(_ROWS))), _ROWS_MAX)
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ApiError(-1100, "Illegal characters found in a parameter.") from None
+
+
+def _needed(params: Params, name: str) -> str:
+    if not params.get(name):
+        raise ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null.")
+    return params[name]
+
+
+def _twist(hits: Hits) -> Twist:
+    """Say what the armed faults do to an order that is being accepted."""
+    part = hits.get("partial_fill") or hits.get("partial_then_cancel")
+    hide, hide_fills = hits.get("hide_order"), hits.get("hide_fills")
+    return Twist(
+        fraction=None if part is None else Decimal(str(part.parameters.get("fraction", "0.5"))),
+        then_cancel="partial_then_cancel" in hits,
+        hidden_ms=0 if hide is None else round(hide.number("seconds", 30) * 1000),
+        fills_hidden_ms=0 if hide_fills is None else round(hide_fills.number("seconds", 30) * 1000),
+    )
+
+
+def _spoiled(answer: Any, operation: str, hits: Hits) -> Any:
+    if "ack_without_id" in hits and isinstance(answer, dict):
+        return {key: value for key, value in answer.items() if key != "orderId"}
+    if operation in _LISTS and "empty_list" in hits:
+        return []
+    if operation in _LISTS and "omit_row" in hits:
+        return answer[1:]
+    return answer
+
+
+def _error_of(fault: Fault, status: int) -> ApiError:
+    code = int(fault.number("code", -1000))
+    message = str(fault.parameters.get("message", "Simulated error."))
+    return ApiError(code, message, int(fault.number("status", status)))
+
+
+def _order_id(answer: Any) -> int | None:
+    return answer.get("orderId") if isinstance(answer, dict) else None
+
+
+async def _params(request: web.Request) -> tuple[dict[str, str], str]:
+    """Return the parameters, and the exact text that was signed."""
+    query = request.raw_path.partition("?")[2]
+    body = await request.text()
+    params = dict(parse_qsl(query, keep_blank_values=True))
+    params |= dict(parse_qsl(body, keep_blank_values=True))
+    signed = "".join(part.partition("&signature=")[0] for part in (query, body))
+    return params, signed
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Break the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def _truncated(request: web.Request, body: bytes) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response

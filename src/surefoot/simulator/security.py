@@ -1,0 +1,120 @@
+"""Who may ask, for how long, how much. Source: Binance spot API, "Request security", "Limits"."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.model import ApiError
+
+RECV_WINDOW: Final = 5_000
+RECV_WINDOW_MAX: Final = 60_000
+_AHEAD_MAX_MS: Final = 1_000
+_MINUTE_MS: Final = 60_000
+_ORDERS_PER_10_S: Final = 100
+_STRIKES_MAX: Final = 5
+_BAN_MS: Final = 120_000
+
+# Request weight per operation; a list of everything costs more, a list for one order less.
+WEIGHTS: Final = {
+    "ping": 1, "time": 1, "exchangeInfo": 20, "klines": 2, "ticker.price": 2, "ticker.book": 2,
+    "depth": 5, "account": 20, "order.send": 1, "order.cancel": 1, "order.query": 4,
+    "openOrders": 6, "allOrders": 20, "myTrades": 20,
+}  # fmt: skip
+_OPEN_ORDERS_ALL: Final = 80
+_TRADES_OF_ORDER: Final = 5
+
+
+def check_key(key: str | None, expected: str) -> None:
+    """Refuse a request without our key."""
+    if key != expected:
+        raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
+
+def check_signature(payload: str, signature: str | None, secret: str) -> None:
+    """Refuse a payload that was not signed with our secret."""
+    if not signature:
+        raise ApiError(-1102, "Mandatory parameter 'signature' was not sent, was empty/null.")
+    expected = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, signature):
+        raise ApiError(-1022, "Signature for this request is not valid.")
+
+
+def check_window(params: Mapping[str, str], clock: Clock) -> None:
+    """Refuse a request that is outside of its recvWindow; asked on arrival and before matching."""
+    try:
+        timestamp = int(params.get("timestamp", ""))
+        window = int(float(params.get("recvWindow", RECV_WINDOW)))
+    except ValueError:
+        raise ApiError(
+            -1102, "Mandatory parameter 'timestamp' was not sent, was empty/null."
+        ) from None
+    if window > RECV_WINDOW_MAX:
+        raise ApiError(-1131, "recvWindow must be less than 60000")
+    now = clock.now_ms()
+    if timestamp >= now + _AHEAD_MAX_MS:
+        raise ApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if now - timestamp > window:
+        raise ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def weight_of(operation: str, params: Mapping[str, str]) -> int:
+    """Return what a request costs."""
+    if operation == "openOrders" and "symbol" not in params:
+        return _OPEN_ORDERS_ALL
+    if operation == "myTrades" and "orderId" in params:
+        return _TRADES_OF_ORDER
+    return WEIGHTS.get(operation, 1)
+
+
+class RateLimited(ApiError):
+    """Too much was asked; `retry_after` is seconds."""
+
+    def __init__(self, code: int, message: str, status: int, retry_after: int) -> None:
+        super().__init__(code, message, status)
+        self.retry_after = retry_after
+
+
+class Meter:
+    """Counts request weight and orders, and bans who does not listen."""
+
+    def __init__(self, clock: Clock, limit: int) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._minute = 0
+        self._strikes = 0
+        self._banned_until_ms = 0
+        self._orders: deque[int] = deque()
+        self.used = 0
+        self.total = 0
+
+    def charge(self, weight: int, *, is_order: bool) -> None:
+        """Count one request; raise RateLimited if it is one too many."""
+        now = self._clock.now_ms()
+        if now < self._banned_until_ms:
+            left = -(-(self._banned_until_ms - now) // 1000)
+            raise RateLimited(-1003, "Way too much request weight used; IP banned.", 418, left)
+        minute = now // _MINUTE_MS
+        if minute != self._minute:
+            self._minute, self.used, self._strikes = minute, 0, 0
+        self.used += weight
+        self.total += weight
+        if self.used > self._limit:
+            self._strikes += 1
+            if self._strikes > _STRIKES_MAX:
+                self._banned_until_ms = now + _BAN_MS
+            left = -(-((minute + 1) * _MINUTE_MS - now) // 1000)
+            raise RateLimited(-1003, "Too much request weight used.", 429, left)
+        if is_order:
+            self._order(now)
+
+    def _order(self, now: int) -> None:
+        while self._orders and self._orders[0] <= now - 10_000:
+            self._orders.popleft()
+        if len(self._orders) >= _ORDERS_PER_10_S:
+            raise RateLimited(-1015, "Too many new orders.", 429, 10)
+        self._orders.append(now)

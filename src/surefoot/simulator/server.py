@@ -1,0 +1,77 @@
+"""The whole simulated exchange, listening on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+from aiohttp import web
+
+from surefoot.simulator.candles import Candles
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.control_api import ControlApi
+from surefoot.simulator.exchange import Exchange
+from surefoot.simulator.faults import Armory
+from surefoot.simulator.market import Market
+from surefoot.simulator.model import Settings
+from surefoot.simulator.rest import Rest
+from surefoot.simulator.streams import Streams
+
+_HOST: Final = "127.0.0.1"
+
+
+class Simulator:
+    """A running exchange: `async with Simulator(Settings()) as simulator: simulator.url`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.clock = Clock()
+        self.exchange = Exchange(settings, self.clock)
+        self.armory = Armory()
+        self._settings = settings
+        self._streams = Streams(self.exchange, self.armory, self.clock, settings)
+        candles = Candles(settings.rules, self.clock.now_ms(), settings.seed)
+        rest = Rest(self.exchange, candles, self.armory, self.clock, settings)
+        self._market = Market(self.exchange, candles, self._streams.publish, self.clock, settings)
+        control = ControlApi(
+            self.exchange, self._market, rest, self._streams, self.armory, self.clock
+        )
+        application = web.Application()
+        application.add_routes([*rest.routes(), *self._streams.routes(), *control.routes()])
+        # A cut connection is the point here, and no error to log.
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=_quiet(), shutdown_timeout=0.1
+        )
+        self._driving: asyncio.Task[None] | None = None
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, _HOST, self._settings.port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        self._driving = asyncio.get_running_loop().create_task(self._market.run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._driving is not None:
+            self._driving.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._driving
+        self._streams.disconnect()
+        await self._runner.cleanup()
+
+
+def _quiet() -> logging.Logger:
+    log = logging.getLogger("surefoot.simulator")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    return log

@@ -1,0 +1,224 @@
+"""The WebSocket streams: market data, and the account's events over the WebSocket API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import WSMsgType, web
+
+from surefoot.simulator import security, wire
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.exchange import Exchange, Execution
+from surefoot.simulator.faults import STREAM_FAULTS, Armory, Fault
+from surefoot.simulator.model import ApiError, Order, Settings, Trade
+
+_HISTORY: Final = 1_000
+_MS: Final = 1_000
+
+
+class Connection:
+    """One socket, and what it listens to."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self.socket = socket
+        self.names: set[str] = set()
+        self.user = False
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Queue a message; they leave in order."""
+        self._queue.put_nowait(json.dumps(message))
+
+    async def pump(self) -> None:
+        """Send what is queued, for ever."""
+        with suppress(ConnectionError):
+            while True:
+                await self.socket.send_str(await self._queue.get())
+
+
+class Streams:
+    """Every open socket, and the faults between the truth and them."""
+
+    def __init__(
+        self, exchange: Exchange, armory: Armory, clock: Clock, settings: Settings
+    ) -> None:
+        self._exchange = exchange
+        self._armory = armory
+        self._clock = clock
+        self._settings = settings
+        self._connections: set[Connection] = set()
+        self._history: dict[str, deque[dict[str, Any]]] = {
+            kind: deque(maxlen=_HISTORY) for kind in ("user", "market")
+        }
+        self._held: dict[str, list[dict[str, Any]]] = {"user": [], "market": []}
+        self._silent_until: dict[str, float] = {"user": 0.0, "market": 0.0}
+        exchange.listen(self._on_execution)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return where the sockets are."""
+        return [
+            web.get("/stream/{rest:.*}", self._serve_market),
+            web.get("/ws-api/v3", self._serve_account),
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many sockets listen."""
+        users = sum(1 for connection in self._connections if connection.user)
+        return {"user": users, "market": len(self._connections) - users}
+
+    # What happens ---------------------------------------------------------------------------------
+
+    def publish(self, symbol: str, stream: str, message: dict[str, Any]) -> None:
+        """Send a market event to everyone who listens to it."""
+        name = f"{symbol.lower()}@{stream}"
+        if any(name in connection.names for connection in self._connections):
+            self._emit("market", name, message)
+
+    def _on_execution(self, execution: Execution, order: Order, trade: Trade | None) -> None:
+        now = self._clock.now_ms()
+        report = wire.execution_report(execution, order, trade, now)
+        messages = [report]
+        if execution != "NEW" or order.held:
+            messages.append(wire.account_position(self._exchange, order, now))
+        hidden_until = max(order.hidden_until_ms, trade.hidden_until_ms if trade else 0)
+        for message in messages:
+            event = {"subscriptionId": 0, "event": message}
+            if hidden_until > now:
+                wait = (hidden_until - now) / _MS
+                self._later(wait, partial(self._emit, "user", order.symbol, event))
+            else:
+                self._emit("user", order.symbol, event)
+
+    def _emit(self, kind: str, name: str, message: dict[str, Any]) -> None:
+        """Send one event, through whatever is armed against it."""
+        symbol = name.split("@", maxsplit=1)[0].upper()
+        hits = self._armory.take(kind, {"symbol": symbol}, STREAM_FAULTS)
+        if not self._swallowed(kind, name, message, hits):
+            self._deliver(kind, name, message, hits)
+
+    def _swallowed(
+        self, kind: str, name: str, message: dict[str, Any], hits: dict[str, Fault]
+    ) -> bool:
+        loop = asyncio.get_running_loop()
+        if (silence := hits.get("stream_silence")) is not None:
+            self._silent_until[kind] = loop.time() + silence.number("seconds", 60)
+        if "stream_disconnect" in hits:
+            self.disconnect(kind)
+            return True
+        if loop.time() < self._silent_until[kind] or "stream_drop" in hits:
+            return True
+        if (delay := hits.get("stream_delay")) is not None:
+            self._later(delay.number("seconds", 1), partial(self._send, kind, name, message))
+            return True
+        if "stream_reorder" in hits:
+            self._held[kind].append(message)
+            return True
+        return False
+
+    def _deliver(
+        self, kind: str, name: str, message: dict[str, Any], hits: dict[str, Fault]
+    ) -> None:
+        if "stream_replay" in hits:
+            for earlier in list(self._history[kind]):
+                self._send(kind, name, earlier, remember=False)
+        self._send(kind, name, message)
+        if "stream_duplicate" in hits:
+            self._send(kind, name, message)
+        held, self._held[kind] = self._held[kind], []
+        for late in held:
+            self._send(kind, name, late)
+
+    def _send(
+        self, kind: str, name: str, message: dict[str, Any], *, remember: bool = True
+    ) -> None:
+        if remember:
+            self._history[kind].append(message)
+        for connection in self._connections:
+            wanted = connection.user if kind == "user" else name in connection.names
+            if wanted:
+                connection.send(message)
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, act)
+
+    def disconnect(self, kind: str = "*") -> None:
+        """Break the sockets, without a goodbye."""
+        for connection in list(self._connections):
+            mine = "user" if connection.user else "market"
+            if kind in {"*", mine}:
+                _break(connection.socket)
+
+    # Sockets -------------------------------------------------------------------------------------
+
+    async def _serve_market(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, self._market_request)
+
+    async def _serve_account(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, self._account_request)
+
+    async def _serve(
+        self,
+        request: web.Request,
+        answer: Callable[[Connection, Mapping[str, Any]], dict[str, Any]],
+    ) -> web.StreamResponse:
+        if self._armory.outage and request.transport is not None:
+            request.transport.abort()
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        connection = Connection(socket)
+        self._connections.add(connection)
+        pump = asyncio.get_running_loop().create_task(connection.pump())
+        try:
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                with suppress(ValueError):
+                    asked = json.loads(message.data)
+                    if isinstance(asked, dict):
+                        connection.send(answer(connection, asked))
+        finally:
+            self._connections.discard(connection)
+            pump.cancel()
+        return socket
+
+    def _market_request(self, connection: Connection, asked: Mapping[str, Any]) -> dict[str, Any]:
+        names = {str(name) for name in asked.get("params") or ()}
+        match asked.get("method"):
+            case "SUBSCRIBE":
+                connection.names |= names
+            case "UNSUBSCRIBE":
+                connection.names -= names
+            case _:
+                return {"error": {"code": 0, "msg": "Unknown method"}, "id": asked.get("id")}
+        return {"result": None, "id": asked.get("id")}
+
+    def _account_request(self, connection: Connection, asked: Mapping[str, Any]) -> dict[str, Any]:
+        ident = asked.get("id")
+        try:
+            self._check(asked.get("method"), dict(asked.get("params") or {}))
+        except ApiError as error:
+            refusal = {"code": error.code, "msg": error.message}
+            return {"id": ident, "status": error.status, "error": refusal}
+        connection.user = True
+        return {"id": ident, "status": 200, "result": {"subscriptionId": 0}}
+
+    def _check(self, method: object, params: dict[str, Any]) -> None:
+        if method != "userDataStream.subscribe.signature":
+            raise ApiError(-1102, "Unknown method.")
+        signature = params.pop("signature", None)
+        payload = "&".join(f"{key}={params[key]}" for key in sorted(params))
+        security.check_key(params.get("apiKey"), self._settings.key)
+        security.check_signature(payload, signature, self._settings.secret)
+        security.check_window({key: str(value) for key, value in params.items()}, self._clock)
+
+
+def _break(socket: web.WebSocketResponse) -> None:
+    request = socket._req  # noqa: SLF001 (aiohttp has no public way to drop a socket)
+    if request is not None and request.transport is not None:
+        request.transport.abort()

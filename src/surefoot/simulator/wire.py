@@ -1,0 +1,225 @@
+"""The truth in Binance's shapes. Source: Binance spot API, REST and user data stream."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from surefoot.simulator.exchange import Exchange, Execution
+from surefoot.simulator.model import Order, Rules, Trade
+
+
+def amount(value: Decimal) -> str:
+    """Write an amount as Binance does: eight decimals."""
+    return f"{value:.8f}"
+
+
+def order_row(order: Order) -> dict[str, Any]:
+    """Return one order as queries and lists show it."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": -1,
+        "clientOrderId": order.client_order_id,
+        "price": amount(order.price),
+        "origQty": amount(order.quantity),
+        "executedQty": amount(order.executed),
+        "cummulativeQuoteQty": amount(order.spent),
+        "status": order.status,
+        "timeInForce": "GTC",
+        "type": order.type,
+        "side": order.side,
+        "stopPrice": amount(order.stop_price),
+        "icebergQty": "0.00000000",
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": order.type != "STOP_LOSS" or order.triggered,
+        "origQuoteOrderQty": "0.00000000",
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+
+
+def acknowledgement(order: Order) -> dict[str, Any]:
+    """Return the answer to a new order (newOrderRespType RESULT)."""
+    row = order_row(order)
+    for absent in ("time", "updateTime", "isWorking", "icebergQty", "origQuoteOrderQty"):
+        del row[absent]
+    return {**row, "transactTime": order.updated_ms, "workingTime": order.created_ms}
+
+
+def cancellation(order: Order) -> dict[str, Any]:
+    """Return the answer to a cancel; `clientOrderId` names the cancel request."""
+    row = acknowledgement(order)
+    row["origClientOrderId"] = order.client_order_id
+    row["clientOrderId"] = order.cancel_client_id
+    return row
+
+
+def trade_row(trade: Trade) -> dict[str, Any]:
+    """Return one row of myTrades; it carries no client order id."""
+    return {
+        "symbol": trade.symbol,
+        "id": trade.trade_id,
+        "orderId": trade.order_id,
+        "orderListId": -1,
+        "price": amount(trade.price),
+        "qty": amount(trade.quantity),
+        "quoteQty": amount(trade.price * trade.quantity),
+        "commission": amount(trade.fee),
+        "commissionAsset": trade.fee_asset,
+        "time": trade.at_ms,
+        "isBuyer": trade.side == "BUY",
+        "isMaker": trade.maker,
+        "isBestMatch": True,
+    }
+
+
+def balances(exchange: Exchange) -> list[dict[str, str]]:
+    """Return every balance that was ever touched."""
+    names = sorted({*exchange.free, *exchange.locked})
+    return [
+        {
+            "asset": name,
+            "free": amount(exchange.free.get(name, Decimal(0))),
+            "locked": amount(exchange.locked.get(name, Decimal(0))),
+        }
+        for name in names
+    ]
+
+
+def account(exchange: Exchange, now_ms: int) -> dict[str, Any]:
+    """Return the account: who it is and what it holds."""
+    return {
+        "makerCommission": 10,
+        "takerCommission": 10,
+        "canTrade": True,
+        "canWithdraw": False,
+        "canDeposit": True,
+        "updateTime": now_ms,
+        "accountType": "SPOT",
+        "balances": balances(exchange),
+        "permissions": ["SPOT"],
+        "uid": exchange.uid,
+    }
+
+
+def exchange_info(exchange: Exchange, now_ms: int, weight_limit: int) -> dict[str, Any]:
+    """Return the symbols with their filters, and the limits."""
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms,
+        "rateLimits": [
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": "MINUTE",
+                "intervalNum": 1,
+                "limit": weight_limit,
+            },
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
+        ],
+        "exchangeFilters": [],
+        "symbols": [_symbol(rules) for rules in exchange.rules.values()],
+    }
+
+
+def _symbol(rules: Rules) -> dict[str, Any]:
+    return {
+        "symbol": rules.symbol,
+        "status": "TRADING" if rules.trading else "BREAK",
+        "baseAsset": rules.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": rules.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "orderTypes": ["LIMIT", "MARKET", "STOP_LOSS"],
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "permissions": ["SPOT"],
+        "permissionSets": [["SPOT"]],
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": amount(rules.tick),
+                "maxPrice": "1000000.00000000",
+                "tickSize": amount(rules.tick),
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": amount(rules.quantity_min),
+                "maxQty": amount(rules.quantity_max),
+                "stepSize": amount(rules.lot),
+            },
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": "0.00000000",
+                "maxQty": amount(rules.quantity_max),
+                "stepSize": "0.00000000",
+            },
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": amount(rules.notional_min),
+                "applyMinToMarket": True,
+                "maxNotional": "9000000.00000000",
+                "applyMaxToMarket": False,
+                "avgPriceMins": 5,
+            },
+        ],
+    }
+
+
+def execution_report(
+    execution: Execution, order: Order, trade: Trade | None, now_ms: int
+) -> dict[str, Any]:
+    """Return one event of the user data stream; `C` is the order's own id after a cancel."""
+    cancelled = execution == "CANCELED"
+    return {
+        "e": "executionReport",
+        "E": now_ms,
+        "s": order.symbol,
+        "c": order.cancel_client_id if cancelled else order.client_order_id,
+        "S": order.side,
+        "o": order.type,
+        "f": "GTC",
+        "q": amount(order.quantity),
+        "p": amount(order.price),
+        "P": amount(order.stop_price),
+        "F": "0.00000000",
+        "g": -1,
+        "C": order.client_order_id if cancelled else "",
+        "x": execution,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.order_id,
+        "l": amount(trade.quantity) if trade else "0.00000000",
+        "z": amount(order.executed),
+        "L": amount(trade.price) if trade else "0.00000000",
+        "n": amount(trade.fee) if trade else "0",
+        "N": trade.fee_asset if trade else None,
+        "T": order.updated_ms,
+        "t": trade.trade_id if trade else -1,
+        "v": 0,
+        "I": order.order_id * 2,
+        "w": order.open,
+        "m": trade.maker if trade else False,
+        "M": False,
+        "O": order.created_ms,
+        "Z": amount(order.spent),
+        "Y": amount(trade.price * trade.quantity) if trade else "0.00000000",
+        "Q": "0.00000000",
+        "V": "EXPIRE_MAKER",
+    }
+
+
+def account_position(exchange: Exchange, order: Order, now_ms: int) -> dict[str, Any]:
+    """Return the balances that an execution touched, as the user data stream shows them."""
+    rules = exchange.rules[order.symbol]
+    touched = {rules.base, rules.quote, "BNB"}
+    rows = [row for row in balances(exchange) if row["asset"] in touched]
+    return {
+        "e": "outboundAccountPosition",
+        "E": now_ms,
+        "u": now_ms,
+        "B": [{"a": row["asset"], "f": row["free"], "l": row["locked"]} for row in rows],
+    }
