@@ -16,7 +16,6 @@ POINTS: Final = frozenset(
         "intent.before-commit",
         "intent.after-commit",
         "order.before-send",
-        "order.after-send",
         "order.after-response",
         "order.after-result-commit",
         "fill.before-commit",

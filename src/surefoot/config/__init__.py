@@ -12,7 +12,7 @@ template    what `surefoot init` writes
 from __future__ import annotations
 
 from surefoot.config.errors import ConfigError
-from surefoot.config.load import load, strategies
+from surefoot.config.load import load, strategies, strategy
 from surefoot.config.secret import Secret
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
 from surefoot.config.template import STRATEGY_TEMPLATE, TEMPLATE
@@ -29,4 +29,5 @@ __all__ = [
     "Settings",
     "load",
     "strategies",
+    "strategy",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from surefoot.config.document import AccountTable
 from surefoot.config.problems import KeyPath, dotted
@@ -33,11 +34,15 @@ def read_account(
     Without an environment no key is looked for.
     """
     where: KeyPath = ("accounts", name)
+    if _has_unreadable(table.ccxt.get("urls")):
+        return None, [
+            f"{dotted((*where, 'ccxt', 'urls'))}: expected urls such as https://HOST/PATH"
+        ]
     try:
         place = environment_of(
             table.exchange, table.ccxt, allow_custom_host=table.allow_custom_host
         )
-    except (Misconfigured, ValueError) as error:
+    except Misconfigured as error:
         return None, [f"{dotted((*where, 'ccxt', 'urls'))}: {error}"]
     simulated = place == "simulated"
     keyring = _Keyring(environment=environment, directory=directory, allow_literal=simulated)
@@ -53,6 +58,23 @@ def read_account(
         ccxt=keyring.fill_in(table.ccxt, (*where, "ccxt")),
     )
     return (None if keyring.problems else account), keyring.problems
+
+
+def _has_unreadable(urls: Any) -> bool:
+    # Asked first: later messages name the host, and without one they would repeat the whole url,
+    # password included.
+    match urls:
+        case dict():
+            return any(_has_unreadable(each) for each in urls.values())
+        case list():
+            return any(_has_unreadable(each) for each in urls)
+        case str():
+            try:
+                return "://" in urls and not urlsplit(urls).hostname
+            except ValueError:
+                return True
+        case _:
+            return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +111,9 @@ class _Keyring:
                 return {key: self.fill_in(each, (*path, key)) for key, each in value.items()}
             case list():
                 return [self.fill_in(each, path) for each in value]
+            case _ if path[-1] in _CREDENTIALS and not isinstance(value, str):
+                self.problems.append(f"{dotted(path)}: expected text in quotes")
+                return None
             case Decimal():
                 return float(value)
             case str() if path[3:4] == ("urls",):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -83,6 +84,10 @@ def _journal_url(value: Any) -> str:
     # The value may hold a password, so it is never repeated.
     if not isinstance(value, str) or not _JOURNAL.fullmatch(value):
         raise InvalidValue('expected "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE"')
+    try:
+        urlsplit(value)
+    except ValueError:
+        raise InvalidValue("its host cannot be read") from None
     return value
 
 

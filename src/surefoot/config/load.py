@@ -93,6 +93,16 @@ def strategies(settings: Settings) -> dict[BotName, Strategy]:
     return made
 
 
+def strategy(settings: Settings, bot: BotName) -> Strategy:
+    """Make one bot's strategy from what is on disk now.
+
+    Raises:
+        StrategyNotLoaded: it is missing or broken, or has wrong parameters.
+    """
+    spec = settings.bots[bot]
+    return make_strategy(load_strategy(spec.strategy, settings.directory), spec.params)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
@@ -110,6 +120,8 @@ def _read(path: Path) -> dict[str, Any]:
             problem = f"it is not UTF-8 text (byte {error.start})"
         except tomllib.TOMLDecodeError as error:
             problem = f"it is not valid TOML: {error}"
+        except overrides.TOO_LARGE:
+            problem = "a number in it is too long, or its brackets are too deep"
     # Raised out here, so that no driver's exception with a piece of the file hangs on it.
     raise ConfigError(str(path), [problem])
 

@@ -19,6 +19,8 @@ from surefoot.core.errors import InvalidValue
 from surefoot.strategy.spelling import suggest
 
 PREFIX: Final = "SUREFOOT__"
+# What tomllib lets through of int, Decimal and the interpreter's own limits.
+TOO_LARGE: Final = (ValueError, ArithmeticError, RecursionError)
 
 
 def apply(
@@ -91,5 +93,8 @@ def _value(text: str, kind: Any) -> Any:
         read = tomllib.loads(f"value = {text.strip()}", parse_float=Decimal)
     except tomllib.TOMLDecodeError:
         return text
+    except TOO_LARGE:
+        problem = "a number in it is too long, or its brackets are too deep"
+        raise InvalidValue(problem) from None
     plain = list(read) == ["value"] and not isinstance(read["value"], date | time)
     return read["value"] if plain else text

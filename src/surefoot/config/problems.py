@@ -35,11 +35,18 @@ def sentences(error: ValidationError, set_by: Mapping[KeyPath, str]) -> dict[Key
     """
     found: dict[KeyPath, list[str]] = {}
     for each in error.errors(include_url=False):
-        path = tuple(str(part) for part in each["loc"] if part != "[key]")
+        path = _path(each)
         variable = set_by.get(path)
         source = f" (set by {variable})" if variable else ""
         found.setdefault(path, []).append(_sentence(each, path) + source)
     return found
+
+
+def _path(error: ErrorDetails) -> KeyPath:
+    path = tuple(str(part) for part in error["loc"])
+    # pydantic's mark for a bot or an account whose name is wrong; it could be a key just as well.
+    marked = len(path) == len(("bots", "name", "[key]")) and path[-1] == "[key]"
+    return path[:-1] if marked and error["type"] == "value_error" else path
 
 
 def dotted(path: KeyPath) -> str:

@@ -63,7 +63,7 @@ def resolve(
         case "env":
             value = _variable(name, environment)
         case "file":
-            value = _file((directory / Path(name).expanduser()) if name else None)
+            value = _file(_path(name, directory))
         case _ if allow_literal:
             value = text
         case _:
@@ -85,11 +85,23 @@ def _variable(name: str, environment: Mapping[str, str]) -> str:
     return environment[name]
 
 
-def _file(path: Path | None) -> str:
-    if path is None:
+def _path(name: str, directory: Path) -> Path:
+    if not name or "\0" in name:
         raise InvalidValue('"file:" must be followed by a path')
     try:
-        with path.open("rb") as file:
+        return directory / Path(name).expanduser()
+    except RuntimeError:
+        raise InvalidValue(f"{name} starts with a home directory that is not known") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A named pipe would be waited for, and a start would hang before it could be refused.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _file(path: Path) -> str:
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidValue(f"{path} is not a file")

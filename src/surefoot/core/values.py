@@ -90,5 +90,6 @@ def aware(at: datetime, name: str = "time") -> datetime:
 
 
 def plain(amount: Decimal) -> str:
-    """Write an amount without an exponent and without a negative zero."""
-    return format(amount or abs(amount), "f")
+    """Write an amount without an exponent, a negative zero or zeros at its end."""
+    text = format(amount or abs(amount), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

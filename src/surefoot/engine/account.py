@@ -85,6 +85,7 @@ class Account:
         self.statuses = Statuses(journal, exchange.now, self.log)
         self.dispatch = Dispatch(exchange)
         self.recovered = False
+        self.recovering = False
         self.books = Books(
             account=spec.account,
             venue=exchange.venue,
@@ -122,10 +123,15 @@ class Account:
         self.runners[spec.bot] = self._runner(spec, self._make_advisor(spec.bot, memory))
 
     async def revive(self, bot: BotName) -> None:
-        """Give a bot whose strategy had failed a fresh one, with the memory that is durable."""
+        """Give a bot whose strategy had failed a fresh one, with the memory that is durable.
+
+        Raises:
+            InvalidValue: the strategy cannot be made.
+        """
         runner = self.runners.get(bot)
         if runner is not None and runner.muted:
-            runner.hear(self._make_advisor(bot, await self.journal.memory(bot)))
+            memory = await self.journal.memory(bot)
+            runner.hear(self._make_advisor(bot, memory))
 
     def add_watch(self, bot: BotName, position: Position) -> None:
         """Make a loop without a strategy: what is held is watched, nothing is ever added."""
@@ -243,7 +249,8 @@ class Account:
             Halted: the exchange contradicts the journal as a whole.
         """
         belief = self.books.belief()
-        gathered = await self._sweep.everything(belief, self.symbols, self._suspects)
+        lookback = None if self.recovered else self.spec.lookback
+        gathered = await self._sweep.everything(belief, self.symbols, self._suspects, lookback)
         if gathered.reset is not None:
             raise Halted(gathered.reset)
         outcome = reconcile(belief, gathered.evidence, self.exchange.now())
@@ -389,12 +396,15 @@ class Account:
     # Review --------------------------------------------------------------------------------------
 
     async def review(self, bot: BotName, reason: str) -> None:
-        """Take one bot out of entering, and say why."""
-        await self.statuses.change(bot, Status.REVIEW, by="surefoot", reason=reason)
+        """Take one bot out of entering, and say why; what an operator stopped stays stopped."""
+        status = self.statuses.of(bot)
+        kept = status if status in {Status.PAUSED, Status.STOPPED} else Status.REVIEW
+        await self.statuses.change(bot, kept, by="surefoot", reason=reason)
 
     async def review_all(self, reason: str) -> None:
         """Take every bot of this account out of entering, and say why."""
         self.recovered = False
+        await self.statuses.load()
         for bot in self._bots():
             await self.review(bot, reason)
 

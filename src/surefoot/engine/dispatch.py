@@ -18,10 +18,11 @@ from surefoot.journal.port import Receipt
 
 
 class Dispatch:
-    """The only holder of the verbs that change something at the exchange."""
+    """The only holder of the verbs that change something; `busy` counts sends that are out."""
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
+        self.busy = 0
 
     async def send(
         self, symbol: Symbol, order: Order, receipt: Receipt
@@ -35,6 +36,7 @@ class Dispatch:
         if name not in receipt.intents:
             raise InvariantViolated("S1", f"{name} is not durable; it must not be sent")
         crashpoint("order.before-send")
+        self.busy += 1
         try:
             report = await self._orders.send(symbol, order)
         except NotSent as error:
@@ -43,6 +45,8 @@ class Dispatch:
             return Refusal(client_order_id=name, code=error.code, message=error.message)
         except Unknown as error:
             return Doubt(client_order_id=name, reason=str(error))
+        finally:
+            self.busy -= 1
         crashpoint("order.after-response")
         return report
 

@@ -33,6 +33,7 @@ from surefoot.crashpoint import crashpoint
 from surefoot.engine.account import Account, Halted, outcomes
 from surefoot.engine.books import Applied
 from surefoot.engine.keeper import Keeper, position_id
+from surefoot.engine.runner import length_of
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
@@ -62,6 +63,13 @@ class Recovery:
         Raises:
             WrongAccount: the keys belong to another account; nothing was touched.
         """
+        self._account.recovering = True
+        try:
+            return await self._patiently()
+        finally:
+            self._account.recovering = False
+
+    async def _patiently(self) -> bool:
         started = self._account.clock.monotonic()
         attempt = 0
         while True:
@@ -184,8 +192,12 @@ class Recovery:
             status = account.statuses.of(spec.bot)
             if spec.bot not in account.keepers or status in {Status.PAUSED, Status.STOPPED}:
                 continue
+            try:
+                await account.revive(spec.bot)
+            except InvalidValue as error:
+                await account.review(spec.bot, str(error))
+                continue
             self._restarted += 1
-            await account.revive(spec.bot)
             await account.statuses.change(spec.bot, Status.RUNNING, by="surefoot")
 
     async def _give_up(self, reason: str, started: float) -> None:
@@ -286,8 +298,25 @@ async def load(account: Account) -> None:
         await _load_left_over(account, bot, positions)
 
 
+async def load_existing(account: Account) -> None:
+    """Load what the journal has, for looking only: nothing is started and nothing is written."""
+    specs = {spec.bot: spec for spec in account.spec.bots}
+    for position in await account.journal.positions(current_only=True):
+        if position.account != account.spec.account:
+            continue
+        spec = specs.get(position.bot)
+        instrument = account.exchange.instrument(position.symbol)
+        before = account.keepers.get(position.bot)
+        positions = [*(before.positions if before else ()), position]
+        account.keepers[position.bot] = _keeper(account, position.bot, positions, instrument, spec)
+
+
 async def _load_bot(account: Account, spec: BotSpec, positions: list[Position]) -> None:
     instrument = account.exchange.instrument(spec.symbol)
+    frames = account.exchange.venue.timeframes
+    if spec.timeframe is not None and spec.timeframe not in frames:
+        known = ", ".join(sorted(frames, key=length_of))
+        raise Misconfigured(f"there are no candles of {spec.timeframe} here; there are {known}")
     current = positions[-1] if positions else None
     if current is not None and current.symbol != spec.symbol:
         if current.state is not State.FLAT or current.quantity:

@@ -19,7 +19,7 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.order import Role
 from surefoot.core.reports import Fill, PriceSeen
 from surefoot.core.signals import EntrySignal, ExitSignal
-from surefoot.core.values import Side
+from surefoot.core.values import Side, plain
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
@@ -38,6 +38,8 @@ INBOX_MAX: Final = 1_000
 STALE_AFTER: Final = timedelta(seconds=30)
 # Memory that changed without a signal is written down at most this often.
 MEMORY_EVERY_S: Final = 1.0
+# The market price goes into the journal this often, for whoever reads it there.
+MARK_EVERY: Final = timedelta(seconds=5)
 # Candles that are read after a time of not listening; older ones are not shown any more.
 CATCH_UP_MAX: Final = 500
 
@@ -76,6 +78,7 @@ class Runner:
         self._priced = asyncio.Event()
         self._news_or_tick = asyncio.Event()
         self._candle_at = None if advisor is None else advisor.candle_at
+        self._mark: tuple[Decimal, datetime] | None = None
         self._remembered = self._memory()
         self._remembered_at = 0.0
 
@@ -142,7 +145,13 @@ class Runner:
             await self._priced.wait()
             self._priced.clear()
             if self._tick is not None:
+                self._note_mark(self._tick)
                 await self._show(PriceSeen(price=self._tick.price))
+
+    def _note_mark(self, tick: Tick) -> None:
+        """Note the price now and then, so that the journal can say what a position is worth."""
+        if self._mark is None or tick.at - self._mark[1] >= MARK_EVERY:
+            self._mark = (tick.price, tick.at)
 
     async def _show(self, seen: PriceSeen) -> None:
         for position in self.keeper.positions:
@@ -184,6 +193,7 @@ class Runner:
             signal = await answer
         except StrategyFailed as error:
             self.mute()
+            self._log.error("strategy failed", bot=self.spec.bot, details=error.details or None)
             await self._review(str(error))
             return
         if signal is not None and not late:
@@ -262,7 +272,10 @@ class Runner:
         """Return what must survive: the strategy's memory, and the last candle it was shown."""
         if self._advisor is None:
             return None
-        return Memory(bot=self.spec.bot, data=self._advisor.to_memory(self._candle_at))
+        data = self._advisor.to_memory(self._candle_at)
+        if self._mark is not None:
+            data["mark"] = {"price": plain(self._mark[0]), "at": self._mark[1].isoformat()}
+        return Memory(bot=self.spec.bot, data=data)
 
     async def _remember(self) -> None:
         """Write memory down that changed without a signal, at most once a second."""

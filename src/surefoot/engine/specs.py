@@ -32,12 +32,14 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     """One exchange login and its bots.
 
     `visibility` overrides the venue's V; `give_up_after` is how long an unreachable exchange is
-    tried at start before its bots are put into review.
+    tried at start before its bots are put into review; `lookback` is how far back a start reads
+    fills again.
     """
 
     account: AccountName
     exclusive: bool
     give_up_after: timedelta
+    lookback: timedelta
     bots: tuple[BotSpec, ...]
     visibility: timedelta | None = None
     request_lifetime: timedelta | None = None

@@ -45,9 +45,9 @@ class Statuses:
         self._known: dict[BotName, tuple[Status, str | None]] = {}
 
     async def load(self) -> None:
-        """Read what the journal has."""
+        """Read what the journal has, once."""
         for row in await self._journal.bots():
-            self._known[row.bot] = (Status(row.status), row.reason)
+            self._known.setdefault(row.bot, (Status(row.status), row.reason))
 
     def of(self, bot: BotName) -> Status | None:
         """Return a bot's status, or None if the journal has never heard of it."""

@@ -77,6 +77,8 @@ class Supervisor:
     async def _obey(self, accounts: Mapping[AccountName, Account]) -> None:
         while True:
             for command in await self._journal.commands(status="posted"):
+                if self._too_early(command, accounts):
+                    continue
                 await self._carry_out(command, accounts)
             await self._clock.sleep(COMMANDS_EVERY_S)
 
@@ -99,6 +101,11 @@ class Supervisor:
             outcome=done.status,
             result=done.result,
         )
+
+    def _too_early(self, command: Command, accounts: Mapping[AccountName, Account]) -> bool:
+        """Let a command wait while its account is being recovered, but not past its time."""
+        recovering = any(account.recovering for account in accounts.values())
+        return recovering and self._clock.now() <= command.expires_at
 
     def _refuse_old(self, command: Command) -> None:
         if self._clock.now() > command.expires_at:

@@ -9,7 +9,7 @@ concluded from what is not there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -57,15 +57,23 @@ class Sweep:
         self._journal = journal
 
     async def everything(
-        self, belief: Belief, symbols: Sequence[Symbol], missing: frozenset[Asset]
+        self,
+        belief: Belief,
+        symbols: Sequence[Symbol],
+        missing: frozenset[Asset],
+        lookback: timedelta | None,
     ) -> Gathered:
-        """Read all that bears on an account: recovery, reconnects and the slow timer."""
+        """Read all that bears on an account: recovery, reconnects and the slow timer.
+
+        With `lookback`, fills are read again from where the watermark stood so long ago: whatever
+        became visible late is found.
+        """
         round_ = _Round(self, belief)
         await round_.open_orders(symbols)
         crashpoint("recovery.after-orders")
         await round_.by_id(tuple(order for _, order in wanted(belief.positions, round_.started)))
         for symbol in symbols:
-            await round_.window(symbol)
+            await round_.window(symbol, lookback)
         crashpoint("recovery.after-fills")
         await round_.balances()
         return round_.result(missing)
@@ -144,12 +152,14 @@ class _Round:
             return
         self._merge(symbol, fills, complete=False)
 
-    async def window(self, symbol: Symbol) -> None:
+    async def window(self, symbol: Symbol, lookback: timedelta | None = None) -> None:
         """Read the fills since the watermark, and learn whose the unknown ones are."""
-        watermark = await self._journal.watermark(self._account, symbol)
+        before = None if lookback is None else self.started - lookback
+        watermark = await self._journal.watermark(self._account, symbol, before=before)
         try:
             read = await self._exchange.fills(symbol, watermark)
-            fills = await self._attributed(symbol, read.fills)
+            fresh = await self._not_of_others(symbol, read.fills)
+            fills = await self._attributed(symbol, fresh)
         except ReadFailed as error:
             self._failures.append(f"fills of {symbol}: {error}")
             return
@@ -162,6 +172,14 @@ class _Round:
         self._merge(symbol, fills, complete=read.complete)
         if read.complete and read.fills and not self._intended(symbol):
             self._watermarks[symbol] = read.fills[-1].trade_id
+
+    async def _not_of_others(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Leave out what positions have booked that are settled and no longer kept."""
+        booked = await self._journal.booked(
+            self._account, symbol, [fill.trade_id for fill in fills]
+        )
+        kept = {trade for p in self._belief.positions for o in p.orders for trade in o.trades}
+        return tuple(f for f in fills if f.trade_id in kept or f.trade_id not in booked)
 
     async def _attributed(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Give each fill its client order id, if an intent's fate may hang on it."""
@@ -228,7 +246,8 @@ class _Round:
         except ReadFailed as error:
             self._failures.append(f"fills of {symbol}: {error}")
             return
-        self._merge(symbol, read.fills, complete=False)
+        fresh = await self._not_of_others(symbol, read.fills)
+        self._merge(symbol, fresh, complete=False)
 
     def result(self, missing: frozenset[Asset]) -> Gathered:
         evidence = Evidence(

@@ -14,6 +14,21 @@ from urllib.parse import urlsplit
 
 from surefoot.exchange.errors import Misconfigured
 
+# Whoever redirects one of these to this machine must redirect all: ccxt fills the rest in with the
+# real exchange, and a "simulated" account would send real orders.
+_TOGETHER: Final = {
+    "binance": (
+        ("api", "public"),
+        ("api", "private"),
+        ("api", "ws", "spot"),
+        ("api", "ws", "ws-api", "spot"),
+    ),
+}
+_PROXIES: Final = (
+    "proxy", "proxyUrl", "proxyUrlCallback", "httpProxy", "httpsProxy", "socksProxy", "wsProxy",
+    "wssProxy", "wsSocksProxy", "proxy_url", "http_proxy", "https_proxy", "socks_proxy",
+    "ws_proxy", "wss_proxy", "ws_socks_proxy", "aiohttp_proxy", "aiohttp_trust_env",
+)  # fmt: skip
 OWN_HOSTS: Final = {"binance": ("binance.com", "binance.vision", "binance.us")}
 
 
@@ -30,7 +45,32 @@ def environment(exchange: str, settings: dict[str, Any], *, allow_custom_host: b
             f"the urls of {exchange} mix this machine and real hosts ({', '.join(sorted(hosts))}); "
             f"use one or the other",
         )
-    return kinds.pop() if kinds else "live"
+    proxies = [name for name in _PROXIES if settings.get(name)]
+    if proxies and not allow_custom_host:
+        raise Misconfigured(
+            f"{proxies[0]} sends signed orders through another host. If that is meant, set "
+            f"allow_custom_host = true",
+        )
+    kind = kinds.pop() if kinds else "live"
+    if kind == "simulated":
+        _refuse_half(exchange, settings["urls"])
+    return kind
+
+
+def _refuse_half(exchange: str, urls: Any) -> None:
+    for path in _TOGETHER.get(exchange, ()):
+        if not any(True for _ in _urls(_at(urls, path))):
+            missing = ".".join(("urls", *path))
+            raise Misconfigured(
+                f"{missing} is not given, so ccxt would use the real exchange there; a simulated "
+                f"account needs all of {', '.join('.'.join(each) for each in _TOGETHER[exchange])}",
+            )
+
+
+def _at(urls: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        urls = urls.get(key) if isinstance(urls, dict) else None
+    return urls
 
 
 def is_loopback(host: str) -> bool:
@@ -60,6 +100,6 @@ def _urls(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if "://" in value:
             yield value
-    elif isinstance(value, dict):
-        for each in value.values():
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from _urls(each)

@@ -36,6 +36,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     definitive_codes: frozenset[str]
     weights: dict[str, int]
     weight_per_minute: int
+    timeframes: frozenset[str]
 
     def encode(self, identity: bytes) -> ClientOrderId:
         """Write a 128-bit identity in this venue's alphabet and length.
@@ -62,6 +63,12 @@ _BINANCE_DEFINITIVE = frozenset(
         "-1102", "-1103", "-1104", "-1105", "-1106", "-1108", "-1111", "-1112", "-1114", "-1115",
         "-1116", "-1117", "-1118", "-1119", "-1120", "-1121", "-1128", "-1130", "-1131", "-2010",
         "-2014", "-2015",
+    },
+)  # fmt: skip
+
+_BINANCE_TIMEFRAMES = frozenset(
+    {
+        "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w",
     },
 )  # fmt: skip
 
@@ -93,6 +100,7 @@ BINANCE = Venue(
         "klines": 2,
     },
     weight_per_minute=6000,
+    timeframes=_BINANCE_TIMEFRAMES,
 )
 
 VENUES: dict[str, Venue] = {BINANCE.name: BINANCE}

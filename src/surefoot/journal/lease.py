@@ -55,6 +55,40 @@ class Lease:
             self._file = None
 
 
+def holder_of(journal: Path) -> Holder | None:
+    """Return who runs on a journal now, or None; changes nothing."""
+    try:
+        file = os.open(journal.with_name(f"{journal.name}.lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        holder = _read(file)
+        return holder if holder is not None and _holds(holder, file) else None
+    finally:
+        os.close(file)
+
+
+def _holds(holder: Holder, file: int) -> bool:
+    # Asking for the lock could refuse a server that starts just now, so only if one seems up.
+    if not _alive(holder.pid):
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _read(file: int) -> Holder | None:
     try:
         return msgspec.json.decode(os.pread(file, 1000, 0), type=Holder)

@@ -5,6 +5,7 @@ It keeps the promises of the port that do not need a disk, and sits the same exa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -173,9 +174,31 @@ class MemoryJournal:
         """Return what a strategy last remembered."""
         return dict(self._memories.get(bot, {}))
 
-    async def watermark(self, account: AccountName, symbol: Symbol) -> TradeId | None:
-        """Return the last trade up to which fills are read."""
-        return self._watermarks.get((account, symbol))
+    async def records(self) -> int:
+        """Return how many records there are."""
+        return len(self._entries)
+
+    async def watermark(
+        self, account: AccountName, symbol: Symbol, *, before: datetime | None = None
+    ) -> TradeId | None:
+        """Return the last trade up to which fills are read, now or at an earlier time."""
+        if before is None:
+            return self._watermarks.get((account, symbol))
+        moves = [
+            (entry.at, record.trade_id)
+            for entry in self._entries
+            if isinstance(record := entry.record, WatermarkMoved)
+            and (record.account, record.symbol) == (account, symbol)
+        ]
+        earlier = [trade for at, trade in moves if at <= before]
+        found = earlier[-1:] or [trade for _, trade in moves[:1]]
+        return TradeId(found[0]) if found else None
+
+    async def booked(
+        self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
+    ) -> frozenset[TradeId]:
+        """Return which of these trades are booked, by whatever position."""
+        return frozenset(trade for trade in trades if (account, symbol, trade) in self._fills)
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
         """Return the newest recovery report."""

@@ -8,7 +8,7 @@ because nobody can know whether it happened: the process must exit and come back
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -144,12 +144,27 @@ class Reader(Protocol):
         """Return how many records a stream has."""
         ...
 
+    async def records(self) -> int:
+        """Return how many records there are."""
+        ...
+
     async def memory(self, bot: BotName) -> dict[str, Any]:
         """Return what a strategy last remembered; empty if nothing."""
         ...
 
-    async def watermark(self, account: AccountName, symbol: Symbol) -> TradeId | None:
-        """Return the last trade up to which fills are proven read; None before the first."""
+    async def watermark(
+        self, account: AccountName, symbol: Symbol, *, before: datetime | None = None
+    ) -> TradeId | None:
+        """Return the last trade up to which fills are proven read; None before the first.
+
+        With `before`: where it stood then, or the first one that there ever was.
+        """
+        ...
+
+    async def booked(
+        self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
+    ) -> frozenset[TradeId]:
+        """Return which of these trades are booked, by whatever position."""
         ...
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:

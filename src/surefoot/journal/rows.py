@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import apsw
@@ -11,10 +12,10 @@ import msgspec
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, Record
 from surefoot.core.state import evolve
-from surefoot.core.values import BotName
-from surefoot.journal.codec import CHAIN_START, decode, link, unstamp
+from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.journal.codec import CHAIN_START, decode, link, stamp, unstamp
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.port import BotRow, Command, Entry, position_stream
+from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
 from surefoot.journal.projection import projected
 
 _COLUMNS: Final = "sequence, stream, version, at, data"
@@ -44,6 +45,24 @@ def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
         (stream, kind),
     )
     return next((_entry(row) for row in rows), None)
+
+
+def watermark(
+    connection: apsw.Connection, account: AccountName, symbol: Symbol, before: datetime | None
+) -> TradeId | None:
+    """Read a watermark as it stands, or where it stood at a time (the first one, if not yet)."""
+    if before is None:
+        trade = connection.execute(
+            "SELECT trade_id FROM watermarks WHERE account = ? AND symbol = ?", (account, symbol)
+        ).get
+    else:
+        trade = connection.execute(
+            "SELECT data ->> 'trade_id' FROM records WHERE stream = ? AND kind = 'watermark-moved' "
+            "AND data ->> 'symbol' = ? ORDER BY at > ?, CASE WHEN at > ? THEN sequence "
+            "ELSE -sequence END LIMIT 1",
+            (account_stream(account), symbol, stamp(before), stamp(before)),
+        ).get
+    return None if trade is None else TradeId(str(trade))
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -93,12 +93,22 @@ class SqliteReader:
         data = self._read.execute("SELECT data FROM memories WHERE bot = ?", (bot,)).get
         return {} if data is None else msgspec.json.decode(data, type=dict[str, Any])
 
-    async def watermark(self, account: AccountName, symbol: Symbol) -> TradeId | None:
-        """Return the last trade up to which fills are proven read; None before the first."""
-        trade = self._read.execute(
-            "SELECT trade_id FROM watermarks WHERE account = ? AND symbol = ?", (account, symbol)
-        ).get
-        return None if trade is None else TradeId(trade)
+    async def watermark(
+        self, account: AccountName, symbol: Symbol, *, before: datetime | None = None
+    ) -> TradeId | None:
+        """Return the last trade up to which fills are proven read, now or at an earlier time."""
+        return rows.watermark(self._read, account, symbol, before)
+
+    async def booked(
+        self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
+    ) -> frozenset[TradeId]:
+        """Return which of these trades are booked, by whatever position."""
+        found = self._read.execute(
+            "SELECT trade_id FROM fills WHERE account = ? AND symbol = ? "
+            "AND trade_id IN (SELECT value FROM json_each(?))",
+            (account, symbol, encode_json(list(trades))),
+        )
+        return frozenset(TradeId(trade) for (trade,) in found)
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
         """Return the newest recovery report."""

@@ -1,0 +1,374 @@
+"""The composition root: settings become accounts, exchanges, a journal and a supervisor.
+
+Whatever is wrong with the settings themselves is found here, before anything is written or sent:
+`preflight` asks the exchange, if it can be reached, whether these keys, symbols and amounts can
+work at all. An exchange that cannot be reached now is no mistake; recovery is patient with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from surefoot import config
+from surefoot.config import ConfigError, Settings
+from surefoot.core.errors import InvalidValue
+from surefoot.core.reconcile import Reconciliation
+from surefoot.core.records import AccountBound, RecoveryFinished
+from surefoot.core.values import AccountName, BotName
+from surefoot.engine.account import Account
+from surefoot.engine.advisor import Advisor
+from surefoot.engine.clock import Clock, SystemClock
+from surefoot.engine.keeper import Spawn
+from surefoot.engine.recovery import Recovery, WrongAccount, check_binding, load_existing
+from surefoot.engine.specs import AccountSpec, BotSpec
+from surefoot.engine.supervisor import Supervisor
+from surefoot.engine.voice import Log
+from surefoot.exchange import open_exchange
+from surefoot.exchange.errors import Misconfigured, ReadFailed
+from surefoot.exchange.port import Exchange
+from surefoot.journal import journal_path, open_journal, open_reader
+from surefoot.journal.port import Change, Journal, Reader, Receipt, account_stream
+from surefoot.strategy import Strategy
+from surefoot.strategy.errors import StrategyNotLoaded
+
+Strategies = Mapping[BotName, Strategy]
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What a comparison found in one account, without writing or doing anything."""
+
+    account: AccountName
+    outcome: Reconciliation
+    failures: tuple[str, ...]
+
+
+class Checkup(Struct, frozen=True, kw_only=True):
+    """What one exchange account answered."""
+
+    account: AccountName
+    environment: str
+    visibility: str
+    request_lifetime: str
+    native_stop: bool
+    weight_per_minute: int
+    uid: str | None = None
+    clock_offset: str | None = None
+    failure: str | None = None
+
+
+async def serve(settings: Settings, strategies: Strategies, log: Log) -> None:
+    """Run the server until it is cancelled.
+
+    Raises:
+        ConfigError: these settings cannot work; nothing was written or sent.
+        JournalError: the journal is locked, unusable, or was poisoned: exit and start again.
+    """
+    async with _prepared(settings, strategies, log) as parts:
+        log.info("started", journal=settings.journal_shown, epoch=parts.journal.epoch[:8])
+        supervisor = Supervisor(
+            journal=parts.journal,
+            clock=parts.clock,
+            accounts=parts.accounts,
+            log=log,
+        )
+        await supervisor.run()
+
+
+async def recover(
+    settings: Settings, strategies: Strategies, log: Log
+) -> tuple[RecoveryFinished, ...]:
+    """Recover every account once, without running the bots; return the reports.
+
+    Raises:
+        ConfigError | JournalError: as for `serve`.
+    """
+    async with _prepared(settings, strategies, log) as parts:
+        async with asyncio.TaskGroup() as tasks:
+            running: list[asyncio.Task[None]] = []
+
+            def spawn(work: Any) -> None:
+                running.append(tasks.create_task(work))
+
+            accounts = parts.accounts(spawn)
+            for account in accounts.values():
+                await Recovery(account).patiently()
+                while account.dispatch.busy:
+                    await parts.clock.sleep(0.05)
+            for task in running:
+                task.cancel()
+            for account in accounts.values():
+                await account.stop()
+        reports = [
+            await parts.journal.last(account_stream(name), "recovery-finished") for name in accounts
+        ]
+        return tuple(
+            entry.record
+            for entry in reports
+            if entry is not None and isinstance(entry.record, RecoveryFinished)
+        )
+
+
+async def look(settings: Settings, log: Log) -> tuple[Look, ...]:
+    """Compare journal and exchange without writing or doing anything.
+
+    Raises:
+        JournalError: there is no journal to compare with.
+        ConfigError: the keys are of another account.
+        Halted: the exchange contradicts the journal as a whole.
+    """
+    clock = SystemClock()
+    reader = open_reader(settings.journal_url, settings.directory)
+    exchanges = _exchanges(settings, clock)
+    try:
+        looks = []
+        for name, exchange in exchanges.items():
+            account = Account(
+                _account_spec(settings, name, {}),
+                exchange=exchange,
+                journal=cast("Journal", _ReadOnly(reader)),
+                clock=clock,
+                log=log,
+                make_advisor=lambda _bot, _memory: None,
+                spawn=_spawn_nothing,
+            )
+            await exchange.connect()
+            await _check_account(reader, name, exchange)
+            await load_existing(account)
+            outcome, gathered = await account.look()
+            looks.append(Look(account=name, outcome=outcome, failures=gathered.failures))
+        return tuple(looks)
+    finally:
+        for exchange in exchanges.values():
+            await exchange.close()
+        await reader.close()
+
+
+async def check(settings: Settings, strategies: Strategies) -> tuple[Checkup, ...]:
+    """Ask every account's exchange who it is and what the clock says; changes nothing.
+
+    Raises:
+        ConfigError: these settings cannot work.
+    """
+    clock = SystemClock()
+    exchanges = _exchanges(settings, clock)
+    existing = journal_path(settings.journal_url, settings.directory).exists()
+    reader = open_reader(settings.journal_url, settings.directory) if existing else None
+    try:
+        await preflight(settings, strategies, exchanges, reader)
+    finally:
+        for exchange in exchanges.values():
+            await exchange.close()
+        if reader is not None:
+            await reader.close()
+    return tuple([await _checkup(settings, name, each) for name, each in exchanges.items()])
+
+
+async def _checkup(settings: Settings, name: AccountName, exchange: Exchange) -> Checkup:
+    account, venue = settings.accounts[name], exchange.venue
+    facts = Checkup(
+        account=name,
+        environment=account.environment,
+        visibility=f"{(account.visibility or venue.visibility).total_seconds():g} s",
+        request_lifetime=f"{venue.request_lifetime.total_seconds():g} s",
+        native_stop=venue.native_stop,
+        weight_per_minute=venue.weight_per_minute,
+    )
+    try:
+        await exchange.connect()
+        identity = await exchange.identify()
+        offset = await exchange.measure_clock()
+    except (ReadFailed, Misconfigured) as error:
+        return replace(facts, failure=str(error))
+    else:
+        return replace(facts, uid=identity.uid, clock_offset=f"{offset} s")
+    finally:
+        await exchange.close()
+
+
+class _ReadOnly:
+    """A journal that can only be asked, for looking."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    async def commit(self, _change: Change) -> Receipt:
+        """Refuse: looking never writes."""
+        raise InvalidValue("a dry run writes nothing")
+
+
+def _spawn_nothing(work: Any) -> None:
+    work.close()
+
+
+# Putting together --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """Everything that a server is made of."""
+
+    settings: Settings
+    strategies: Strategies
+    exchanges: Mapping[AccountName, Exchange]
+    journal: Journal
+    clock: Clock
+    log: Log
+
+    def accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
+        """Put every account together."""
+        made = dict(self.strategies)
+        return {
+            name: Account(
+                _account_spec(self.settings, name, self.strategies),
+                exchange=exchange,
+                journal=self.journal,
+                clock=self.clock,
+                log=self.log,
+                make_advisor=partial(_advisor, self.settings, made),
+                spawn=spawn,
+            )
+            for name, exchange in self.exchanges.items()
+        }
+
+
+@asynccontextmanager
+async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> AsyncIterator[_Parts]:
+    """Open everything, in the order that leaves nothing behind when something is wrong."""
+    clock = SystemClock()
+    existing = journal_path(settings.journal_url, settings.directory).exists()
+    opened = partial(open_journal, settings.journal_url, settings.directory)
+    journal = opened(at=clock.now()) if existing else None
+    exchanges = _exchanges(settings, clock)
+    try:
+        await preflight(settings, strategies, exchanges, journal)
+        if journal is None:
+            journal = opened(at=clock.now())
+        yield _Parts(
+            settings=settings,
+            strategies=strategies,
+            exchanges=exchanges,
+            journal=journal,
+            clock=clock,
+            log=log,
+        )
+    finally:
+        for exchange in exchanges.values():
+            await exchange.close()
+        if journal is not None:
+            await journal.close()
+
+
+async def preflight(
+    settings: Settings,
+    strategies: Strategies,
+    exchanges: Mapping[AccountName, Exchange],
+    journal: Reader | None,
+) -> None:
+    """Refuse settings that cannot work, if the exchange can be asked.
+
+    Raises:
+        ConfigError: keys, account, symbols or amounts are wrong; all that is found is listed.
+    """
+    known = set() if journal is None else {row.bot for row in await journal.bots()}
+    problems: list[str] = []
+    for name, exchange in exchanges.items():
+        try:
+            await exchange.connect()
+            await _check_account(journal, name, exchange)
+            for spec in _account_spec(settings, name, strategies).bots:
+                if spec.bot not in known:
+                    problems += [problem async for problem in _doubts(exchange, spec)]
+        except ReadFailed:
+            continue  # Recovery will wait for it.
+        except (Misconfigured, WrongAccount) as error:
+            problems.append(f"accounts.{name}: {error}")
+    if problems:
+        raise ConfigError("the configuration", problems)
+
+
+async def _check_account(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:
+    identity = await exchange.identify()
+    entry = None if journal is None else await journal.last(account_stream(name), "account-bound")
+    if entry is not None and isinstance(entry.record, AccountBound):
+        who = (identity.exchange, identity.uid, identity.environment)
+        check_binding(name, entry.record, *who)
+
+
+async def _doubts(exchange: Exchange, spec: BotSpec) -> AsyncIterator[str]:
+    """Yield what is wrong with a bot that has never run: a known one is put into review instead."""
+    try:
+        instrument = exchange.instrument(spec.symbol)
+    except Misconfigured as error:
+        yield f"bots.{spec.bot}.symbol: {error}"
+        return
+    candles = await exchange.candles(spec.symbol, "1m", None, 1)
+    try:
+        if candles:
+            instrument.size(spec.notional, candles[-1].close)
+    except InvalidValue as error:
+        yield f"bots.{spec.bot}.notional: {error}"
+
+
+def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
+    used = {bot.account for bot in settings.bots.values()}
+    return {
+        name: open_exchange(
+            account.exchange,
+            key=account.api_key.reveal(),
+            secret=account.secret.reveal(),
+            settings=dict(account.ccxt),
+            allow_custom_host=account.allow_custom_host,
+            time=clock,
+        )
+        for name, account in settings.accounts.items()
+        if name in used
+    }
+
+
+def _advisor(
+    settings: Settings, made: dict[BotName, Strategy], bot: BotName, memory: dict[str, Any]
+) -> Advisor:
+    """Put a bot's strategy behind its guard; a second time it is loaded afresh."""
+    strategy = made.pop(bot, None)
+    if strategy is None:
+        try:
+            strategy = config.strategy(settings, bot)
+        except StrategyNotLoaded as error:
+            raise InvalidValue(str(error)) from error
+    return Advisor(strategy, name=bot, journaled=memory)
+
+
+def _account_spec(settings: Settings, name: AccountName, strategies: Strategies) -> AccountSpec:
+    account = settings.accounts[name]
+    return AccountSpec(
+        account=name,
+        exclusive=account.ownership == "exclusive",
+        lookback=settings.recovery.lookback,
+        give_up_after=settings.recovery.give_up_after,
+        visibility=account.visibility,
+        bots=tuple(
+            BotSpec(
+                bot=bot.name,
+                account=bot.account,
+                symbol=bot.symbol,
+                notional=bot.notional,
+                plan=bot.plan,
+                native_stop=bot.stop_at == "exchange",
+                limits=bot.limits,
+                timeframe=strategies[bot.name].timeframe if bot.name in strategies else None,
+            )
+            for bot in settings.bots.values()
+            if bot.account == name
+        ),
+    )

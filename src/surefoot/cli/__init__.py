@@ -1,0 +1,86 @@
+"""The command line: one file per command, imported when it is used.
+
+Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 something needs review. `--json` prints
+one document on stdout; logs and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+import surefoot
+from surefoot.cli.outcome import FAILED, FINE, USAGE, code_of, leaf
+from surefoot.core.errors import SurefootError
+
+__all__ = ["COMMANDS", "HELP", "application", "main", "run"]
+
+COMMANDS: Final = {
+    "demo": "surefoot.cli.demo:demo",
+    "init": "surefoot.cli.init:init",
+    "check": "surefoot.cli.check:check",
+    "run": "surefoot.cli.run:run",
+    "status": "surefoot.cli.status:status",
+    "log": "surefoot.cli.log:log",
+    "explain": "surefoot.cli.explain:explain",
+    "recover": "surefoot.cli.recover:recover",
+    "pause": "surefoot.cli.pause:pause",
+    "resume": "surefoot.cli.resume:resume",
+    "close": "surefoot.cli.close:close",
+    "resolve": "surefoot.cli.resolve:resolve",
+    "backup": "surefoot.cli.backup:backup",
+    "export": "surefoot.cli.export:export",
+    "sim": "surefoot.cli.sim:sim",
+}
+
+HELP: Final = (
+    "A crash-safe runtime for trading bots: kill it at any instant, start it again, and it knows "
+    "what it owns, what it owes, and what it must not do twice."
+)
+
+
+def application() -> App:
+    """Return the command line, with every command by its name."""
+    app = App(name="surefoot", help=HELP, version=surefoot.__version__)
+    for name, place in COMMANDS.items():
+        app.command(place, name=name)
+    app.register_install_completion_command(add_to_startup=False)
+    return app
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; a mistake becomes a sentence on stderr."""
+    try:
+        result = application()(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+    except CycloptsError as error:
+        return _complain(str(error), USAGE)
+    except SurefootError as error:
+        return _complain(str(error), code_of(error))
+    except BaseExceptionGroup as group:
+        cause = leaf(group)
+        if not isinstance(cause, SurefootError):
+            raise
+        return _complain(str(cause), code_of(cause))
+    except BrokenPipeError:
+        # Whoever read us has seen enough; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except KeyboardInterrupt:
+        return FAILED
+    return result if isinstance(result, int) else FINE
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"surefoot: {message.strip()}\n")
+    return code

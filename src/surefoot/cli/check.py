@@ -1,0 +1,65 @@
+"""`surefoot check`: would it run? Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from surefoot import app, config
+from surefoot.app import Checkup
+from surefoot.cli.options import Options
+from surefoot.cli.outcome import FAILED, FINE
+from surefoot.cli.output import say, show_json, show_table
+from surefoot.config import Settings
+from surefoot.journal import journal_path
+from surefoot.journal.sqlite import open_sqlite_reader
+
+
+def check(*, options: Options | None = None) -> int:
+    """Check the configuration, strategies, keys, clocks and the journal; change nothing.
+
+    Exits with 2 if the configuration or the journal is unusable, 1 if an exchange does not answer.
+    """
+    options = options or Options()
+    settings = options.settings(keys=True)
+    strategies = config.strategies(settings)
+    records = _records(settings)
+    checkups = asyncio.run(app.check(settings, strategies))
+    if options.json:
+        show_json(
+            {
+                "journal": {"url": settings.journal_shown, "records": records},
+                "bots": sorted(settings.bots),
+                "accounts": checkups,
+            },
+        )
+    else:
+        _show(settings, records, checkups)
+    return FAILED if any(each.failure for each in checkups) else FINE
+
+
+def _records(settings: Settings) -> int | None:
+    path = journal_path(settings.journal_url, settings.directory)
+    return open_sqlite_reader(path).verify() if path.exists() else None
+
+
+def _show(settings: Settings, records: int | None, checkups: tuple[Checkup, ...]) -> None:
+    found = (
+        "none yet; `surefoot run` creates it" if records is None else f"{records} records, sound"
+    )
+    say(f"Configuration: {len(settings.bots)} bots, strategies loaded.")
+    say(f"Journal {settings.journal_shown}: {found}.")
+    say("")
+    columns = ("ACCOUNT", "ENVIRONMENT", "UID", "CLOCK OFFSET", "VISIBILITY", "STOPS", "ANSWER")
+    rows = [
+        (
+            each.account,
+            each.environment.upper() if each.environment == "simulated" else each.environment,
+            each.uid,
+            each.clock_offset,
+            each.visibility,
+            "at the exchange" if each.native_stop else "local",
+            each.failure or "ok",
+        )
+        for each in checkups
+    ]
+    show_table(columns, rows)

@@ -1,0 +1,61 @@
+"""`surefoot explain`: the life of one position, record by record, in sentences."""
+
+from __future__ import annotations
+
+import asyncio
+
+from surefoot.cli.options import Options
+from surefoot.cli.outcome import FINE, Failed
+from surefoot.cli.output import say, show_json
+from surefoot.core.position import Position
+from surefoot.core.values import PositionId, plain
+from surefoot.journal.port import Entry, position_stream
+from surefoot.journal.sentences import sentence
+from surefoot.journal.sqlite import SqliteReader
+from surefoot.journal.status import position_status
+
+
+def explain(position: str, *, options: Options | None = None) -> int:
+    """Tell the life of one position.
+
+    Parameters
+    ----------
+    position
+        The position's id, such as dip-btc-1; a bot's name means its newest one.
+    options
+        Where the configuration is, and how to answer.
+    """
+    options = options or Options()
+    found, entries = asyncio.run(_read(options.reader(), position))
+    if options.json:
+        show_json(entries)
+        return FINE
+    say(f"{found.position_id}: {found.symbol}, bot {found.bot}, account {found.account}", "bold")
+    for entry in entries:
+        say(f"  {entry.at:%F %T}.{entry.at.microsecond // 1000:03}  {sentence(entry.record)}")
+    say(_ending(found), "bold")
+    return FINE
+
+
+async def _read(reader: SqliteReader, name: str) -> tuple[Position, tuple[Entry, ...]]:
+    try:
+        positions = await reader.positions()
+        matching = [p for p in positions if name in {p.position_id, p.bot}]
+        if not matching:
+            known = ", ".join(p.position_id for p in positions[-5:]) or "none yet"
+            raise Failed(f"there is no position {name}; the newest are: {known}")
+        found = matching[-1]
+        stream = position_stream(PositionId(found.position_id))
+        return found, await reader.entries(stream=stream, limit=100_000)
+    finally:
+        await reader.close()
+
+
+def _ending(position: Position) -> str:
+    pnl = position_status(position).realized_pnl
+    fees = ", ".join(f"{plain(fee)} {asset}" for asset, fee in position.fees.items()) or "none"
+    frozen = f" It is FROZEN: {position.frozen}" if position.frozen else ""
+    return (
+        f"Now {position.state}, holding {plain(position.quantity)} {position.base}; realized "
+        f"{pnl} {position.quote}, fees {fees}.{frozen}"
+    )

@@ -1,0 +1,102 @@
+"""Logs: structlog to stderr, for people or as JSON lines, with every known secret blacked out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Final, Literal, cast
+
+import structlog
+
+from surefoot.config import Settings
+from surefoot.engine.voice import Log
+
+_SHORTEST: Final = 6  # shorter "secrets" would black out ordinary words
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def start_log(
+    settings: Settings | None,
+    *,
+    style: Literal["console", "json"] | None = None,
+    level: str | None = None,
+) -> Log:
+    """Set logging up once and return the log."""
+    chosen = style or (settings.log.format if settings else "console")
+    renderer: Any
+    if chosen == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    lowest = _LEVELS[level or (settings.log.level if settings else "info")]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _drop_nothings,
+            Redactor(secrets_of(settings)),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    return cast("Log", structlog.get_logger())
+
+
+def secrets_of(settings: Settings | None) -> tuple[str, ...]:
+    """Return every secret of the configuration that was loaded."""
+    if settings is None:
+        return ()
+    found: set[str] = set()
+    for account in settings.accounts.values():
+        found |= {account.api_key.reveal(), account.secret.reveal()}
+        found |= set(_passwords(account.ccxt))
+    return tuple(sorted(each for each in found if len(each) >= _SHORTEST))
+
+
+def _passwords(table: Mapping[str, Any]) -> Iterable[str]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _passwords(value)
+        elif isinstance(value, str) and key in {"password", "privateKey", "token", "twofa"}:
+            yield value
+
+
+class Redactor:
+    """A last line of defence: no field of a log line holds a secret, whatever put it there."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secrets)
+
+    def __call__(
+        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Black secrets out in every field."""
+        return {key: self._clean(value) for key, value in event.items()}
+
+    def _clean(self, value: Any) -> Any:
+        match value:
+            case str():
+                for secret in self._secrets:
+                    value = value.replace(secret, "***")
+                return value
+            case Mapping():
+                return {key: self._clean(each) for key, each in value.items()}
+            case list() | tuple():
+                return [self._clean(each) for each in value]
+            case _:
+                return value
+
+
+def _drop_nothings(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {key: value for key, value in event.items() if value is not None}

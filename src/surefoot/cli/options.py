@@ -1,0 +1,42 @@
+"""Options that many commands share, and the settings that they lead to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from surefoot.config import Settings, load
+from surefoot.journal import open_reader
+from surefoot.journal.sqlite import SqliteReader
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Where the configuration is, and how to answer.
+
+    Parameters
+    ----------
+    config
+        The configuration file.
+    json
+        Print one JSON document instead of text.
+    """
+
+    config: Annotated[Path, Parameter(name=["--config", "-c"], env_var="SUREFOOT_CONFIG")] = Path(
+        "surefoot.toml",
+    )
+    json: Annotated[bool, Parameter(negative="")] = False
+
+    def settings(self, *, keys: bool) -> Settings:
+        """Return the settings; without `keys` nothing secret is looked for."""
+        return load(self.config, os.environ, keys=keys)
+
+    def reader(self) -> SqliteReader:
+        """Open the journal to read it and to post commands."""
+        settings = self.settings(keys=False)
+        return open_reader(settings.journal_url, settings.directory)

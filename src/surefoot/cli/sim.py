@@ -1,0 +1,98 @@
+"""`surefoot sim`: the simulated exchange alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import suppress
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from surefoot.cli.outcome import FINE
+from surefoot.cli.output import say, show_json, show_table
+from surefoot.simulator import Settings, Simulator
+from surefoot.simulator.faults import FAULTS
+
+
+def sim(
+    *,
+    port: int = 0,
+    market: Literal["tape", "random", "manual"] = "tape",
+    speed: float = 1.0,
+    seed: int = 1,
+    fees: Literal["received", "quote", "bnb", "mixed"] = "received",
+    slices: int = 1,
+    faults: Annotated[bool, Parameter(negative="")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Run an exchange on this machine that speaks Binance spot's wire, until stopped.
+
+    Parameters
+    ----------
+    port
+        Where to listen, on loopback; 0 takes a free port.
+    market
+        Prices from the bundled tape, a seeded walk, or only by hand.
+    speed
+        How fast the tape is played.
+    seed
+        The seed of the walk and of the candles before the start.
+    fees
+        In which asset fees are taken.
+    slices
+        How many trades a market order makes.
+    faults
+        List the faults that can be armed, and exit.
+    json_
+        Print one JSON document with the address.
+    """
+    if faults:
+        show_json(FAULTS) if json_ else show_table(("FAULT", "WHAT HAPPENS"), list(FAULTS.items()))
+        return FINE
+    settings = Settings(
+        port=port, market=market, speed=speed, seed=seed, fee_mode=fees, slices=slices
+    )
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_serve(settings, as_json=json_))
+    return FINE
+
+
+async def _serve(settings: Settings, *, as_json: bool) -> None:
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+    async with Simulator(settings) as simulator:
+        if as_json:
+            show_json({"url": simulator.url, "pid": os.getpid()})
+        else:
+            _explain(simulator.url, settings)
+        await asyncio.Event().wait()
+
+
+def _explain(url: str, settings: Settings) -> None:
+    sockets = url.replace("http", "ws", 1)
+    say(f"A simulated exchange listens on {url}; stop it with Ctrl-C.", "bold")
+    say("Put this into surefoot.toml:")
+    say("")
+    say("[accounts.main]")
+    say('exchange = "binance"')
+    say(f"api_key = {json.dumps(settings.key)}")
+    say(f"secret = {json.dumps(settings.secret)}")
+    say("[accounts.main.ccxt]")
+    for key, value in (
+        ("urls.api.public", f"{url}/api/v3"),
+        ("urls.api.private", f"{url}/api/v3"),
+        ("urls.api.ws.spot", f"{sockets}/stream/ws"),
+        ("urls.api.ws.ws-api.spot", f"{sockets}/ws-api/v3"),
+    ):
+        say(f"{key} = {json.dumps(value)}")
+    say("")
+    say(
+        f'Faults: surefoot sim --faults, then e.g. curl -d \'{{"name": "lose_response", '
+        f'"on": "order.send"}}\' {url}/sim/arm; the truth: curl {url}/sim/ledger'
+    )

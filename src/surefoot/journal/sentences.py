@@ -1,0 +1,208 @@
+"""Records as sentences, for people: what happened, to which order, on what evidence."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import singledispatch
+
+from surefoot.core.exits import Levels
+from surefoot.core.order import Order, ReportedStatus, Role
+from surefoot.core.records import (
+    AccountBound,
+    BanNoted,
+    BotStatusChanged,
+    CancelIntended,
+    ExitWished,
+    FillBooked,
+    LevelsSet,
+    OrderDoubted,
+    OrderFinished,
+    OrderIntended,
+    OrderNever,
+    OrderRefused,
+    OrderReported,
+    OrphanCancelIntended,
+    PositionFrozen,
+    PositionResolved,
+    PositionStarted,
+    Record,
+    RecoveryFinished,
+    ReductionBooked,
+    StateChanged,
+    WatermarkMoved,
+)
+from surefoot.core.values import plain
+
+
+@singledispatch
+def sentence(record: Record) -> str:
+    """Say what a record says."""
+    return type(record).__name__
+
+
+@sentence.register
+def _(record: PositionStarted) -> str:
+    return f"{record.position_id} begins, FLAT, on {record.symbol}."
+
+
+@sentence.register
+def _(record: OrderIntended) -> str:
+    order = record.order
+    why = f" because: {record.reason}" if record.reason else ""
+    return (
+        f"Written down before it is sent: {_described(order)} as {order.client_order_id}, void "
+        f"after {order.not_after:%H:%M:%S}{why}."
+    )
+
+
+@sentence.register
+def _(record: OrderReported) -> str:
+    name, known = record.client_order_id, record.exchange_order_id
+    if record.status is ReportedStatus.OPEN:
+        told = "it is live" if not record.filled else f"{plain(record.filled)} of it is filled"
+    else:
+        told = f"it is {record.status} with {plain(record.filled)} filled"
+    return f"The exchange on {name} ({known}): {told}."
+
+
+@sentence.register
+def _(record: OrderRefused) -> str:
+    return (
+        f"The exchange refused {record.client_order_id} for good ({record.code}): {record.message}"
+    )
+
+
+@sentence.register
+def _(record: OrderDoubted) -> str:
+    return (
+        f"No believable answer to {record.client_order_id} ({record.reason}): it may or may not "
+        f"be there, so it is asked about and never sent again."
+    )
+
+
+@sentence.register
+def _(record: OrderNever) -> str:
+    return f"{record.client_order_id} was never accepted: {record.evidence}."
+
+
+@sentence.register
+def _(record: OrderFinished) -> str:
+    return f"{record.client_order_id} is {record.status}, and its fills add up."
+
+
+@sentence.register
+def _(record: CancelIntended) -> str:
+    return f"{record.client_order_id} is to be cancelled: {record.reason}."
+
+
+@sentence.register
+def _(record: FillBooked) -> str:
+    fill = record.fill
+    fee = "" if fill.fee_asset is None else f", fee {plain(fill.fee)} {fill.fee_asset}"
+    verb = "bought" if fill.side == "buy" else "sold"
+    return (
+        f"{plain(fill.quantity)} {verb} at {plain(fill.price)} (trade {fill.trade_id}{fee}), "
+        f"booked to {record.client_order_id}."
+    )
+
+
+@sentence.register
+def _(record: ExitWished) -> str:
+    return f"It is to be closed, says {record.wish.by}: {record.wish.reason or 'no reason given'}."
+
+
+@sentence.register
+def _(record: LevelsSet) -> str:
+    return f"Protection is {_levels(record.levels)}."
+
+
+@sentence.register
+def _(record: ReductionBooked) -> str:
+    return (
+        f"{plain(record.quantity)} went at {plain(_short(record.price))} without us: "
+        f"{record.evidence}."
+    )
+
+
+@sentence.register
+def _(record: StateChanged) -> str:
+    return f"The position is {record.target}: {record.why}."
+
+
+@sentence.register
+def _(record: PositionFrozen) -> str:
+    return f"FROZEN, nothing is added until an operator resolves it: {record.reason}"
+
+
+@sentence.register
+def _(record: PositionResolved) -> str:
+    off = f", {plain(record.written_off)} written off" if record.written_off else ""
+    return f"{record.by} resolved it ({record.how}){off}."
+
+
+@sentence.register
+def _(record: BotStatusChanged) -> str:
+    why = f": {record.reason}" if record.reason else ""
+    return f"{record.bot} is {record.status}, by {record.by}{why}."
+
+
+@sentence.register
+def _(record: AccountBound) -> str:
+    return (
+        f"This journal belongs to {record.exchange} account {record.uid} "
+        f"({record.environment}) from now on."
+    )
+
+
+@sentence.register
+def _(record: WatermarkMoved) -> str:
+    return f"Fills of {record.symbol} are read up to trade {record.trade_id}."
+
+
+@sentence.register
+def _(record: OrphanCancelIntended) -> str:
+    return (
+        f"Order {record.client_order_id or record.exchange_order_id} on {record.symbol} is to be "
+        f"cancelled: {record.reason}."
+    )
+
+
+@sentence.register
+def _(record: BanNoted) -> str:
+    return f"The exchange will not talk to us before {record.until:%Y-%m-%d %H:%M:%S} UTC."
+
+
+@sentence.register
+def _(record: RecoveryFinished) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in record.positions.items() if count)
+    review = "".join(f"; {bot} needs a look: {why}" for bot, why in record.bots_in_review.items())
+    return (
+        f"Recovery {record.outcome} in {plain(record.seconds)} s: positions {counts or 'none'}; "
+        f"{record.fills_booked} fills booked, {record.orders_cancelled} orders cancelled, "
+        f"{record.bots_restarted} bots restarted{review}."
+    )
+
+
+def _described(order: Order) -> str:
+    verb = "buy" if order.side == "buy" else "sell"
+    kind = {
+        Role.ENTRY: "to enter",
+        Role.EXIT: "to leave",
+        Role.STOP: "as protection",
+    }[order.role]
+    price = "at the market"
+    if order.trigger is not None:
+        price = f"when {plain(order.trigger)} is reached"
+    elif order.limit is not None:
+        price = f"at {plain(order.limit)} or better"
+    return f"{verb} {plain(order.quantity)} {price}, {kind},"
+
+
+def _levels(levels: Levels) -> str:
+    stop = "none" if levels.stop is None else plain(levels.stop)
+    target = "none" if levels.take_profit is None else plain(levels.take_profit)
+    return f"{levels.phase}: stop {stop}, target {target}"
+
+
+def _short(price: Decimal) -> Decimal:
+    return price.quantize(Decimal("0.00000001"))

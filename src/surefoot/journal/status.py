@@ -1,0 +1,215 @@
+"""How everything stands: one document, read from the journal alone.
+
+It is the `surefoot status --json` contract; amounts are decimal strings, times RFC 3339 UTC. It
+works while the server is down: the mark price is then the last one that was written down.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import Struct
+
+from surefoot.core.order import Order
+from surefoot.core.position import Position
+from surefoot.core.records import RecoveryFinished
+from surefoot.core.values import BotName, plain
+from surefoot.journal.port import BotRow, Reader
+
+_DIGITS: Final = Decimal("0.00000001")
+
+
+class JournalStatus(Struct, frozen=True, kw_only=True):
+    """Which journal this is, and how long."""
+
+    epoch: str
+    records: int
+
+
+class RecoveryStatus(Struct, frozen=True, kw_only=True):
+    """The newest recovery report."""
+
+    at: datetime
+    account: str
+    outcome: str
+    positions: dict[str, int]
+    orders_cancelled: int
+    fills_booked: int
+    bots_restarted: int
+    bots_in_review: list[str]
+    requests: int
+    weight: int
+    seconds: float
+
+
+class OrderStatusRow(Struct, frozen=True, kw_only=True):
+    """One order of a position."""
+
+    client_order_id: str
+    exchange_order_id: str | None
+    role: str
+    side: str
+    status: str
+    quantity: str
+    filled: str
+    limit: str | None
+    trigger: str | None
+
+
+class PositionStatus(Struct, frozen=True, kw_only=True):
+    """A bot's current position."""
+
+    id: str
+    state: str
+    phase: str
+    frozen: str | None
+    side: str
+    quantity: str
+    entry_price: str | None
+    mark_price: str | None
+    marked_at: str | None
+    unrealized_pnl: str | None
+    realized_pnl: str
+    fees: dict[str, str]
+    stop_loss: str | None
+    take_profit: str | None
+    orders: list[OrderStatusRow]
+
+
+class BotStatus(Struct, frozen=True, kw_only=True):
+    """One bot; `position` is its current one, or None."""
+
+    bot: str
+    account: str | None
+    symbol: str | None
+    status: str
+    reason: str | None
+    position: PositionStatus | None
+    unsettled: list[str]
+
+
+class StatusDocument(Struct, frozen=True, kw_only=True):
+    """Everything; `server` tells who runs on the journal now, if anybody."""
+
+    journal: JournalStatus
+    recovery: RecoveryStatus | None
+    bots: list[BotStatus]
+    server: dict[str, Any] | None = None
+
+
+async def read_status(reader: Reader, server: dict[str, Any] | None = None) -> StatusDocument:
+    """Read how everything stands."""
+    recovery = await reader.last_recovery()
+    unsettled = await reader.positions(current_only=True)
+    return StatusDocument(
+        journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
+        recovery=None if recovery is None else _recovery(*recovery),
+        bots=[
+            _bot(row, await reader.memory(row.bot), _others(row, unsettled))
+            for row in await reader.bots()
+        ],
+        server=server,
+    )
+
+
+def needs_review(status: StatusDocument) -> bool:
+    """Tell whether somebody should look."""
+    return any(
+        bot.status == "REVIEW" or bot.unsettled or (bot.position and bot.position.frozen)
+        for bot in status.bots
+    )
+
+
+def _others(row: BotRow, unsettled: tuple[Position, ...]) -> list[str]:
+    """Return the frozen positions of a bot that are not its current one."""
+    current = None if row.position is None else row.position.position_id
+    return [
+        position.position_id
+        for position in unsettled
+        if position.bot == row.bot and position.frozen and position.position_id != current
+    ]
+
+
+def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
+    return RecoveryStatus(
+        at=at,
+        account=report.account,
+        outcome=report.outcome,
+        positions=report.positions,
+        orders_cancelled=report.orders_cancelled,
+        fills_booked=report.fills_booked,
+        bots_restarted=report.bots_restarted,
+        bots_in_review=sorted(report.bots_in_review),
+        requests=report.requests,
+        weight=report.weight,
+        seconds=float(report.seconds),
+    )
+
+
+def _bot(row: BotRow, memory: dict[str, Any], unsettled: list[str]) -> BotStatus:
+    position = row.position
+    return BotStatus(
+        bot=row.bot,
+        account=None if position is None else position.account,
+        symbol=None if position is None else position.symbol,
+        status=row.status,
+        reason=row.reason,
+        position=None if position is None else position_status(position, memory.get("mark")),
+        unsettled=unsettled,
+    )
+
+
+def position_status(position: Position, mark: dict[str, str] | None = None) -> PositionStatus:
+    """Describe one position, marked to the last known price if there is one."""
+    price = None if mark is None else Decimal(mark["price"])
+    unrealized = None if price is None else position.unrealized_pnl(price)
+    levels = position.levels
+    return PositionStatus(
+        id=position.position_id,
+        state=position.state.value,
+        phase=levels.phase.value,
+        frozen=position.frozen,
+        side=position.direction.value,
+        quantity=plain(position.quantity),
+        entry_price=_shown(position.entry_price),
+        mark_price=_shown(price),
+        marked_at=None if mark is None else mark["at"],
+        unrealized_pnl=_shown(unrealized),
+        realized_pnl=plain(_rounded(position.realized_pnl)),
+        fees={asset: plain(fee) for asset, fee in position.fees.items()},
+        stop_loss=_shown(levels.stop),
+        take_profit=_shown(levels.take_profit),
+        orders=[_order(order) for order in position.orders],
+    )
+
+
+def _order(order: Order) -> OrderStatusRow:
+    return OrderStatusRow(
+        client_order_id=order.client_order_id,
+        exchange_order_id=order.exchange_order_id,
+        role=order.role.value,
+        side=order.side.value,
+        status=order.status.value,
+        quantity=plain(order.quantity),
+        filled=plain(order.filled),
+        limit=_shown(order.limit),
+        trigger=_shown(order.trigger),
+    )
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """Cut a quotient's endless digits; what is exact stays as it is."""
+    exponent = amount.as_tuple().exponent
+    endless = isinstance(exponent, int) and exponent < -12  # noqa: PLR2004 (beyond any venue's steps)
+    return amount.quantize(_DIGITS) if endless else amount
+
+
+def _shown(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(_rounded(amount))
+
+
+def bots_named(status: StatusDocument, names: tuple[BotName, ...]) -> list[BotStatus]:
+    """Return the named bots, or all."""
+    return [bot for bot in status.bots if not names or bot.bot in names]
