@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -34,6 +35,7 @@ from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange
+from surefoot.exchange.venues import venue
 from surefoot.journal import journal_path, open_journal, open_reader
 from surefoot.journal.port import Change, Journal, Reader, Receipt, account_stream
 from surefoot.strategy import Strategy
@@ -349,6 +351,21 @@ def _advisor(
     return Advisor(strategy, name=bot, journaled=memory)
 
 
+def _request_lifetime(account: config.Account) -> timedelta | None:
+    """Return how long a request of this account may travel, if its settings say so."""
+    window = account.ccxt.get("options", {}).get("recvWindow")
+    if window is None:
+        return None
+    longest = venue(account.exchange).request_lifetime_max
+    lifetime = timedelta(milliseconds=float(window))
+    if not timedelta(0) < lifetime <= longest:
+        key = f"accounts.{account.name}.ccxt.options.recvWindow"
+        most = f"{longest / timedelta(milliseconds=1):.0f}"
+        problem = f"{key}: expected milliseconds, more than 0 and at most {most}"
+        raise ConfigError("the configuration", [problem])
+    return lifetime
+
+
 def _account_spec(settings: Settings, name: AccountName, strategies: Strategies) -> AccountSpec:
     account = settings.accounts[name]
     return AccountSpec(
@@ -357,6 +374,7 @@ def _account_spec(settings: Settings, name: AccountName, strategies: Strategies)
         lookback=settings.recovery.lookback,
         give_up_after=settings.recovery.give_up_after,
         visibility=account.visibility,
+        request_lifetime=_request_lifetime(account),
         bots=tuple(
             BotSpec(
                 bot=bot.name,

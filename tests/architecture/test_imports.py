@@ -16,7 +16,7 @@ from tests.architecture.tree import ROOT, copy_of_the_tree, plant, run
 ROOMS: Final = "Rooms import downwards only"
 ORDER: Final = "Core reads in one order"
 PURE: Final = "Core touches nothing outside itself"
-SIMULATOR: Final = "Only the command line starts the simulator"
+SIMULATOR: Final = "Only the command line and the demo start the simulator"
 ACYCLIC: Final = "No cycles between siblings"
 
 # What is added to which file, and the contract that refuses it. A file may be a new one.

@@ -20,21 +20,24 @@ from surefoot.core.errors import SurefootError
 __all__ = ["COMMANDS", "HELP", "application", "main", "run"]
 
 COMMANDS: Final = {
-    "demo": "surefoot.cli.demo:demo",
-    "init": "surefoot.cli.init:init",
-    "check": "surefoot.cli.check:check",
-    "run": "surefoot.cli.run:run",
-    "status": "surefoot.cli.status:status",
-    "log": "surefoot.cli.log:log",
-    "explain": "surefoot.cli.explain:explain",
-    "recover": "surefoot.cli.recover:recover",
-    "pause": "surefoot.cli.pause:pause",
-    "resume": "surefoot.cli.resume:resume",
-    "close": "surefoot.cli.close:close",
-    "resolve": "surefoot.cli.resolve:resolve",
-    "backup": "surefoot.cli.backup:backup",
-    "export": "surefoot.cli.export:export",
-    "sim": "surefoot.cli.sim:sim",
+    "demo": ("surefoot.cli.demo:demo", "See bots die and come back, on a simulated exchange."),
+    "init": ("surefoot.cli.init:init", "Write a commented surefoot.toml and a strategy to edit."),
+    "check": (
+        "surefoot.cli.check:check",
+        "Check configuration, keys, clocks and journal; change nothing.",
+    ),
+    "run": ("surefoot.cli.run:run", "Run the bots."),
+    "status": ("surefoot.cli.status:status", "Show bots, positions and the last recovery."),
+    "log": ("surefoot.cli.log:log", "Show the audit trail."),
+    "explain": ("surefoot.cli.explain:explain", "Tell the life of one position."),
+    "recover": ("surefoot.cli.recover:recover", "Reconcile with the exchange now, or only look."),
+    "pause": ("surefoot.cli.pause:pause", "Stop a bot from entering."),
+    "resume": ("surefoot.cli.resume:resume", "Let a bot enter again."),
+    "close": ("surefoot.cli.close:close", "Close a bot's position."),
+    "resolve": ("surefoot.cli.resolve:resolve", "Say what is true of a frozen position."),
+    "backup": ("surefoot.cli.backup:backup", "Copy the journal while it is in use."),
+    "export": ("surefoot.cli.export:export", "Print positions, orders and fills as JSON or CSV."),
+    "sim": ("surefoot.cli.sim:sim", "Run the simulated exchange alone."),
 }
 
 HELP: Final = (
@@ -46,8 +49,8 @@ HELP: Final = (
 def application() -> App:
     """Return the command line, with every command by its name."""
     app = App(name="surefoot", help=HELP, version=surefoot.__version__)
-    for name, place in COMMANDS.items():
-        app.command(place, name=name)
+    for number, (name, (place, summary)) in enumerate(COMMANDS.items()):
+        app.command(place, name=name, help=summary, sort_key=number)
     app.register_install_completion_command(add_to_startup=False)
     return app
 

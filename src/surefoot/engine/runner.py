@@ -40,6 +40,8 @@ STALE_AFTER: Final = timedelta(seconds=30)
 MEMORY_EVERY_S: Final = 1.0
 # The market price goes into the journal this often, for whoever reads it there.
 MARK_EVERY: Final = timedelta(seconds=5)
+# The same refusal is said again only after this long.
+REPEAT_AFTER_S: Final = 60.0
 # Candles that are read after a time of not listening; older ones are not shown any more.
 CATCH_UP_MAX: Final = 500
 
@@ -78,6 +80,7 @@ class Runner:
         self._priced = asyncio.Event()
         self._news_or_tick = asyncio.Event()
         self._candle_at = None if advisor is None else advisor.candle_at
+        self._refusal: tuple[tuple[str, str], float] = (("", ""), 0.0)
         self._mark: tuple[Decimal, datetime] | None = None
         self._remembered = self._memory()
         self._remembered_at = 0.0
@@ -206,11 +209,19 @@ class Runner:
             await self.keeper.tell(wish, memory=self._memory())
         except (SignalRefused, InvalidValue) as error:
             self.refused += 1
+            self._say_refused(signal, str(error))
+
+    def _say_refused(self, signal: Signal, why: str) -> None:
+        """Log a refusal, but not the same one again and again: strategies may ask every tick."""
+        now = self._clock.monotonic()
+        kind = (type(signal).__name__, why)
+        if kind != self._refusal[0] or now - self._refusal[1] >= REPEAT_AFTER_S:
+            self._refusal = (kind, now)
             self._log.info(
                 "signal refused",
                 bot=self.spec.bot,
-                signal=type(signal).__name__,
-                why=str(error),
+                signal=kind[0],
+                why=why,
                 refused=self.refused,
             )
 

@@ -75,11 +75,19 @@ class SqliteReader:
         self, *, bot: BotName | None = None, current_only: bool = False
     ) -> tuple[Position, ...]:
         """Read positions, each folded from its records and held against its projection."""
-        return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
+        with self._snapshot():
+            return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
 
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot that the journal has heard of."""
-        return tuple(rows.bots(self._read))
+        with self._snapshot():
+            return tuple(rows.bots(self._read))
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Answer several questions from one state; the writer goes on meanwhile."""
+        with self._read:
+            yield
 
     async def version(self, stream: str) -> int:
         """Return how many records a stream has."""

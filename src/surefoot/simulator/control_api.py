@@ -120,6 +120,7 @@ class ControlApi:
             "sockets": self._streams.counts(),
             "uid": self._exchange.uid,
             "requests": len(self._rest.requests),
+            "orders": len(self._exchange.orders),
         }
 
     def _list_faults(self) -> dict[str, Any]:
