@@ -58,7 +58,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
     `started_at` is exchange time before the first read, `versions` are the positions' then.
     `looked_up` holds the answers to by-id questions; None is the exchange's own "no such order".
-    `missing` are base assets whose balance was short in an earlier round as well.
+    `missing` are base assets whose balance has been short for longer than V, so that a fill which
+    is not visible yet cannot be the reason.
     """
 
     started_at: datetime

@@ -72,7 +72,9 @@ def advance(
     if phase is Phase.MONITORING and plan.break_even is not None:
         if gain < entry * plan.break_even:
             return levels
-        phase, stop = Phase.BREAK_EVEN, tightest(stop, entry, direction)
+        # On the venue's grid, and never under the entry: an average price has endless digits.
+        covered = ceil_to(entry, tick) if direction is Direction.LONG else floor_to(entry, tick)
+        phase, stop = Phase.BREAK_EVEN, tightest(stop, covered, direction)
     if plan.trailing_stop is not None and gain > 0:
         trailed = _away(price, -plan.trailing_stop, direction, tick)
         # A step, not every tick: see TRAIL_STEP.

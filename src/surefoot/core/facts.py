@@ -8,7 +8,7 @@ from typing import Final
 
 from surefoot.core.draft import Draft, take
 from surefoot.core.exits import advance, breached
-from surefoot.core.order import Lesson, Order, OrderStatus, Role, compare
+from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
     CancelIntended,
@@ -89,11 +89,19 @@ def _(report: OrderReport, draft: Draft) -> None:
             f"{order.client_order_id} is {order.status} here with {plain(order.filled)} filled, "
             f"{report.status} at the exchange with {plain(report.filled)}",
         )
+    elif lesson is Lesson.LATE and _rejected_there(order, report):
+        return
     elif lesson is Lesson.LATE:
         draft.freeze(f"{order.client_order_id} was {order.status}, yet the exchange has it")
         draft.add(_reported(order, report, draft.now))
     elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
         draft.add(_reported(order, report, draft.now))
+
+
+def _rejected_there(order: Order, report: OrderReport) -> bool:
+    """Tell whether the exchange itself ended it, so that this report is only an older one."""
+    known = order.status is OrderStatus.REJECTED and order.exchange_order_id is not None
+    return known and report.status is ReportedStatus.OPEN and report.filled <= order.reported
 
 
 def _contradiction(order: Order, report: OrderReport) -> str | None:
@@ -218,6 +226,7 @@ def _(reduction: Reduction, draft: Draft) -> None:
             quantity=quantity,
             price=reduction.price,
             evidence=reduction.evidence,
+            trades=reduction.trades,
         ),
     )
 

@@ -26,6 +26,7 @@ from surefoot.core.values import (
     ExchangeOrderId,
     PositionId,
     Symbol,
+    TradeId,
 )
 
 
@@ -88,8 +89,8 @@ class Position(Struct, frozen=True, kw_only=True):
     """One position of one bot, as its records add up.
 
     Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross
-    base quantities; `base_fees` were taken out of the base asset and are not held; `written_off`
-    is what an operator declared gone.
+    base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
+    is what an operator declared gone. `outside` are trades of others that reduced it.
     """
 
     position_id: PositionId
@@ -112,6 +113,7 @@ class Position(Struct, frozen=True, kw_only=True):
     base_fees: Decimal = ZERO
     written_off: Decimal = ZERO
     fees: dict[str, Decimal] = field(default_factory=dict)
+    outside: tuple[TradeId, ...] = ()
     exit_wish: ExitWish | None = None
     frozen: str | None = None
     opened_at: datetime | None = None

@@ -9,7 +9,8 @@ nothing the second time, because every record comes out of `decide`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -23,7 +24,7 @@ from surefoot.core.facts import unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.orphans import carries_our_mark, orphans, strangers
 from surefoot.core.position import Position, State
-from surefoot.core.records import PositionFrozen, PositionRecord
+from surefoot.core.records import FillBooked, OrderReported, PositionFrozen, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, Reduction, TimePassed
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
@@ -55,6 +56,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     versions: Mapping[PositionId, int] = {}
     orphans: tuple[Orphan, ...] = ()
     halt: str | None = None
+    short: frozenset[Asset] = frozenset()
 
 
 def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
@@ -62,27 +64,38 @@ def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliati
     halt = _contradicted(belief, evidence)
     if halt is not None:
         return Reconciliation(findings=(halt,), halt=halt.evidence)
-    findings: list[Finding] = []
-    records: dict[PositionId, tuple[PositionRecord, ...]] = {}
-    short = _short_assets(belief, evidence)
     unknown_own = strangers(belief, evidence)
-    for position in belief.positions:
-        comparison = _Comparison(position, belief.terms[position.symbol], evidence, now)
-        comparison.run(
-            short.get(position.base, ZERO),
-            _holders(belief, position.base),
-            unknown_own.get(position.symbol),
-        )
-        findings += comparison.findings
-        if comparison.records:
-            records[position.position_id] = tuple(comparison.records)
+    comparisons = [
+        _Comparison(position, belief.terms[position.symbol], evidence, now)
+        for position in belief.positions
+    ]
+    for each in comparisons:
+        each.compare(unknown_own.get(each.position.symbol))
+    short = _unexplained(comparisons, evidence)
+    for each in comparisons:
+        each.weigh(short.get(each.position.base, ZERO), _holders(comparisons, each.position.base))
+    findings = [finding for each in comparisons for finding in each.findings]
     to_cancel = orphans(belief, evidence, findings)
     return Reconciliation(
         findings=tuple(findings),
-        records=records,
+        records={
+            each.position.position_id: tuple(each.records) for each in comparisons if each.records
+        },
         versions={position.position_id: position.version for position in belief.positions},
         orphans=to_cancel,
+        short=frozenset(short),
     )
+
+
+def _unexplained(comparisons: Sequence[_Comparison], evidence: Evidence) -> Mapping[Asset, Decimal]:
+    """Return what the account lacks of each base asset, as this round left its positions.
+
+    An asset whose positions have just learned something is left for the next round: the balance
+    and the fills that were read may be of different moments.
+    """
+    busy = {each.position.base for each in comparisons if each.records}
+    short = _short(evidence.balances, [each.position for each in comparisons])
+    return {asset: amount for asset, amount in short.items() if asset not in busy}
 
 
 def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
@@ -90,7 +103,7 @@ def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
         (position, order)
         for position in belief.positions
         for order in position.orders
-        if _vanished(order, evidence)
+        if _vanished(order, evidence, belief.terms[position.symbol])
     ]
     if len(gone) <= VANISHED_MAX:
         return None
@@ -103,10 +116,11 @@ def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
     )
 
 
-def _vanished(order: Order, evidence: Evidence) -> bool:
+def _vanished(order: Order, evidence: Evidence, terms: Terms) -> bool:
     return (
         order.status is OrderStatus.WORKING
         and order.verdict is None
+        and evidence.started_at > order.not_after + terms.visibility
         and evidence.looked_up.get(order.client_order_id, ...) is None
     )
 
@@ -122,30 +136,45 @@ class _Comparison:
         self.now = now
         self.records: list[PositionRecord] = []
         self.findings: list[Finding] = []
+        self.failed = False
 
-    def run(self, short: Decimal, holders: int, stranger: OrderReport | None) -> None:
-        try:
+    def compare(self, stranger: OrderReport | None) -> None:
+        """Take in what the exchange says of this position's orders and fills."""
+        with self._isolated():
             if stranger is not None:
                 self._tell(Freeze(reason=carries_our_mark(stranger)))
             self._orders()
             self._fills()
             self._absences()
+
+    def weigh(self, short: Decimal, holders: int) -> None:
+        """Hold what is left against the account's balance, and let time pass."""
+        if self.failed:
+            return
+        with self._isolated():
             self._holding(short, holders)
             self._tell(TimePassed())
+
+    @contextmanager
+    def _isolated(self) -> Iterator[None]:
+        """Be total per position (L6): what was gathered is dropped, the reason is kept."""
+        try:
+            yield
         except SurefootError as error:
-            # Total per position (L6): what was gathered is dropped, the reason is kept.
+            self.failed = True
+            self.position = self.before
             self.findings = []
             self.records = []
             if self.before.frozen is None:
                 self.records.append(PositionFrozen(at=self.now, reason=_reason(error)))
             self._find(FindingKind.FAILED, None, _reason(error), "frozen until somebody looks")
 
-    def _tell(self, event: Input) -> bool:
+    def _tell(self, event: Input) -> Sequence[PositionRecord]:
         news = decide(self.position, event, self.now, self.terms)
         for record in news:
             self.position = evolve(self.position, record)
         self.records += news
-        return bool(news)
+        return news
 
     def _orders(self) -> None:
         listed = {report.client_order_id: report for report in self.evidence.open_orders}
@@ -153,7 +182,7 @@ class _Comparison:
             name = order.client_order_id
             answers = (listed.get(name), self.evidence.looked_up.get(name))
             for report in answers:
-                if report is not None and self._tell(report):
+                if report is not None and _taught(self._tell(report), OrderReported):
                     self._find_order(order, report)
 
     def _find_order(self, order: Order, report: OrderReport) -> None:
@@ -172,7 +201,8 @@ class _Comparison:
 
     def _fills(self) -> None:
         window = self.evidence.windows.get(self.position.symbol)
-        booked = [fill for fill in (window.fills if window else ()) if self._tell(fill)]
+        fills = window.fills if window else ()
+        booked = [fill for fill in fills if _taught(self._tell(fill), FillBooked)]
         if booked:
             total = sum((fill.quantity for fill in booked), ZERO)
             self._find(
@@ -233,7 +263,12 @@ class _Comparison:
         position = self.position
         if not short or position.state is not State.OPEN or position.frozen is not None:
             return
-        if any(order.role is not Role.STOP for order in position.orders if not order.finished):
+        # Whatever may still explain it has the word first: an order that is out or uncounted.
+        if any(
+            order.role is not Role.STOP or order.verdict is not None or not order.counted
+            for order in position.orders
+            if not order.finished
+        ):
             return
         if position.base not in self.evidence.missing:
             outcome = "looking again before anything is concluded"
@@ -250,7 +285,14 @@ class _Comparison:
         worth = sum((fill.price * fill.quantity for fill in sold), ZERO)
         trades = ", ".join(fill.trade_id for fill in sold[:8])
         evidence = f"sold outside Surefoot in trades {trades}"
-        self._tell(Reduction(quantity=short, price=worth / quantity, evidence=evidence))
+        self._tell(
+            Reduction(
+                quantity=short,
+                price=worth / quantity,
+                evidence=evidence,
+                trades=tuple(fill.trade_id for fill in sold),
+            ),
+        )
         self._find(
             FindingKind.REDUCED_OUTSIDE,
             None,
@@ -267,6 +309,7 @@ class _Comparison:
             if fill.side is Side.SELL
             and (opened is None or fill.at >= opened)
             and self.position.find(fill.client_order_id, fill.exchange_order_id) is None
+            and fill.trade_id not in self.position.outside
         ]
 
     def _find(self, kind: FindingKind, order: Order | None, evidence: str, outcome: str) -> None:
@@ -283,6 +326,11 @@ class _Comparison:
         )
 
 
+def _taught(news: Sequence[PositionRecord], kind: type[Struct]) -> bool:
+    """Tell whether a report was news; what else fell due in that moment is not its doing."""
+    return any(isinstance(record, kind) for record in news)
+
+
 def _reason(error: SurefootError) -> str:
     prefix = "invariant " if isinstance(error, InvariantViolated) else ""
     return f"{prefix}{error}"
@@ -295,36 +343,32 @@ def _lacks(position: Position, short: Decimal) -> str:
     )
 
 
-def _holders(belief: Belief, base: Asset) -> int:
-    return sum(1 for position in belief.positions if position.base == base and position.quantity)
+def _holders(comparisons: Iterable[_Comparison], base: Asset) -> int:
+    return sum(1 for e in comparisons if e.position.base == base and e.position.quantity)
 
 
-def _short_assets(belief: Belief, evidence: Evidence) -> dict[Asset, Decimal]:
+def _short(
+    balances: Mapping[Asset, Decimal] | None, positions: Iterable[Position]
+) -> dict[Asset, Decimal]:
     """Return how much of each base asset the account lacks; sold dust does not count."""
-    if evidence.balances is None:
+    if balances is None:
         return {}
     expected: dict[Asset, Decimal] = {}
-    for position in belief.positions:
+    for position in positions:
         if position.state is not State.CLOSED and position.quantity > ZERO:
             expected[position.base] = expected.get(position.base, ZERO) + position.quantity
-    held = evidence.balances
     return {
-        asset: quantity - held.get(asset, ZERO)
+        asset: quantity - balances.get(asset, ZERO)
         for asset, quantity in expected.items()
-        if held.get(asset, ZERO) < quantity
+        if balances.get(asset, ZERO) < quantity
     }
 
 
 def short_symbols(belief: Belief, evidence: Evidence) -> tuple[Symbol, ...]:
     """Return the symbols whose fills must be read back to the entry to explain a short balance."""
-    short = _short_assets(belief, evidence)
+    short = _short(evidence.balances, belief.positions)
     symbols = {p.symbol for p in belief.positions if p.base in short and p.quantity > ZERO}
     return tuple(sorted(symbols))
-
-
-def short_assets(belief: Belief, evidence: Evidence) -> frozenset[Asset]:
-    """Return the base assets of which the account holds less than our fills add up to."""
-    return frozenset(_short_assets(belief, evidence))
 
 
 def wanted(positions: Iterable[Position], now: datetime) -> tuple[tuple[Position, Order], ...]:

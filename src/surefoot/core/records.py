@@ -26,6 +26,7 @@ from surefoot.core.values import (
     ExchangeOrderId,
     PositionId,
     Symbol,
+    TradeId,
 )
 
 
@@ -131,6 +132,7 @@ class ReductionBooked(_Record, frozen=True, kw_only=True):
     quantity: Decimal
     price: Decimal
     evidence: str
+    trades: tuple[TradeId, ...] = ()
 
 
 class StateChanged(_Record, frozen=True, kw_only=True):

@@ -95,6 +95,7 @@ class Reduction(Struct, frozen=True, kw_only=True):
     quantity: Decimal
     price: Decimal
     evidence: str
+    trades: tuple[TradeId, ...] = ()
 
 
 class PriceSeen(Struct, frozen=True, kw_only=True):

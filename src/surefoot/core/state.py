@@ -177,7 +177,7 @@ def _(record: FillBooked, position: Position) -> Position:
     )
     if booked.verdict in {OrderStatus.NEVER, OrderStatus.REJECTED}:
         booked = replace(booked, verdict=None)
-    changed = _with(_with_fee(position, fill), booked)
+    changed = _with(_with_fee(position, fill, order), booked)
     worth = fill.price * fill.quantity
     if order.role is Role.ENTRY:
         return replace(
@@ -209,6 +209,7 @@ def _(record: ReductionBooked, position: Position) -> Position:
         position,
         exited=position.exited + record.quantity,
         exit_proceeds=position.exit_proceeds + record.quantity * record.price,
+        outside=(*position.outside, *record.trades),
     )
 
 
@@ -216,18 +217,26 @@ def _(record: ReductionBooked, position: Position) -> Position:
 def _(record: StateChanged, position: Position) -> Position:
     permit(position.state, record.target)
     wish = position.exit_wish
-    # A failed exit is decided anew from the next tick, unless an operator insists.
-    lapsed = record.target in {State.FLAT, State.CLOSED} or (
-        record.target is State.OPEN
-        and position.state is State.CLOSING
-        and not (wish is not None and wish.persistent)
-    )
+    over = record.target in {State.FLAT, State.CLOSED}
+    lapsed = over or (position.state is State.CLOSING and _exit_failed(position))
     return replace(
         position,
         state=record.target,
         exit_wish=None if lapsed else wish,
         closed_at=record.at if record.target is State.CLOSED else position.closed_at,
     )
+
+
+def _exit_failed(position: Position) -> bool:
+    """Tell whether the wish to leave was tried and failed: it is decided anew from the next tick.
+
+    Not if an operator insists, if the exit sold all that one order may carry, or if it was the
+    stop that ended, before the exit had its turn.
+    """
+    wish, latest = position.exit_wish, position.orders[-1]
+    if wish is not None and wish.persistent:
+        return False
+    return latest.role is Role.EXIT and latest.status is not OrderStatus.FILLED
 
 
 @_apply.register
@@ -261,10 +270,13 @@ def _with(position: Position, changed: Order) -> Position:
     )
 
 
-def _with_fee(position: Position, fill: Fill) -> Position:
+def _with_fee(position: Position, fill: Fill, order: Order) -> Position:
     if not fill.fee or fill.fee_asset is None:
         return position
     fees = dict(position.fees)
     fees[fill.fee_asset] = fees.get(fill.fee_asset, ZERO) + fill.fee
-    in_base = fill.fee if fill.fee_asset == position.base else ZERO
+    # Of what was bought the fee is kept back; when selling, the exchange takes it from elsewhere:
+    # the whole quantity is sold (BNB/USDT with fees in BNB).
+    kept_back = order.role is Role.ENTRY and fill.fee_asset == position.base
+    in_base = fill.fee if kept_back else ZERO
     return replace(position, fees=fees, base_fees=position.base_fees + in_base)

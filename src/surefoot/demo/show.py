@@ -216,6 +216,8 @@ class Show:
             names = [row.bot for row in await reader.bots()]
         for name in names:
             await self._stage.run("pause", name)
+        # A stop that fills while nobody looks is no mistake of anybody; so nothing moves any more.
+        self._stage.control.do("market", mode="manual")
         if not await self._stage.until(self._quiet, _SETTLE_S):
             raise StageFailed("orders are still out after 30 s")
 

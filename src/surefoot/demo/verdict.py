@@ -44,11 +44,11 @@ async def judge(reader: Reader, ledger: Mapping[str, Any]) -> Verdict:
     positions = await reader.positions()
     booked = await _booked(reader)
     ours = [order for order in ledger["orders"] if order["origin"] == "api"]
-    names = {order["orderId"] for order in ours}
+    names = {(order["symbol"], order["orderId"]) for order in ours}
     traded = Counter(
         (trade["symbol"], str(trade["id"]))
         for trade in ledger["trades"]
-        if trade["orderId"] in names
+        if (trade["symbol"], trade["orderId"]) in names
     )
     return Verdict(
         orders=len(ours),

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.position import Position
-from surefoot.core.reconcile import Reconciliation, reconcile, short_assets
+from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.records import FillBooked, PositionRecord
 from surefoot.core.reports import TimePassed
 from surefoot.core.values import ZERO, Asset, BotName, ClientOrderId, Symbol
@@ -43,7 +43,8 @@ POSITIONS_EVERY_S: Final = 30.0
 CLOCK_EVERY_S: Final = 60.0
 STEP_S: Final = 0.25
 SECOND_S: Final = 1.0
-SUSPECT_AGAIN: Final = timedelta(seconds=10)
+# A balance that is short is looked at again this soon.
+SHORT_AGAIN_S: Final = 10.0
 # Full comparisons may spend this share of the venue's weight; entries and exits keep the rest.
 WEIGHT_SHARE: Final = 0.25
 # A bot's loop that failed this often is left alone; its stop still rests at the exchange.
@@ -101,8 +102,8 @@ class Account:
         self._sweeping = asyncio.Lock()
         self._questions = Questions()
         self._wanted = asyncio.Event()
-        self._suspects: frozenset[Asset] = frozenset()
-        self._cancelled: set[str] = set()
+        self._short_since: dict[Asset, float] = {}
+        self._cancelled: set[tuple[str, str]] = set()
         self._said: dict[tuple[str | None, ...], float] = {}
 
     @property
@@ -250,7 +251,7 @@ class Account:
         """
         belief = self.books.belief()
         lookback = None if self.recovered else self.spec.lookback
-        gathered = await self._sweep.everything(belief, self.symbols, self._suspects, lookback)
+        gathered = await self._sweep.everything(belief, self.symbols, self._missing(), lookback)
         if gathered.reset is not None:
             raise Halted(gathered.reset)
         outcome = reconcile(belief, gathered.evidence, self.exchange.now())
@@ -262,7 +263,8 @@ class Account:
         """Read everything, compare, and make what follows durable and done."""
         async with self._sweeping:
             outcome, gathered = await self.look()
-            self._suspects = short_assets(self.books.belief(), gathered.evidence)
+            now = self.clock.monotonic()
+            self._short_since = {a: self._short_since.get(a, now) for a in outcome.short}
             return outcome, gathered, await self._conclude(outcome, gathered)
 
     async def _compare_some(self, orders: Sequence[ClientOrderId]) -> None:
@@ -293,13 +295,13 @@ class Account:
             say_finding(self.log, finding)
 
     async def _cancel_orphans(self, orphans: Sequence[Orphan]) -> None:
-        fresh = [o for o in orphans if o.report.exchange_order_id not in self._cancelled]
+        fresh = [orphan for orphan in orphans if _name_of(orphan) not in self._cancelled]
         if fresh:
             await self.books.intend_orphan_cancels(fresh)
         for orphan in orphans:
             report = orphan.report
             answer = await self.dispatch.cancel(report.symbol, report.exchange_order_id)
-            self._cancelled.add(report.exchange_order_id)
+            self._cancelled.add(_name_of(orphan))
             self.log.info(
                 "orphan cancelled",
                 order=report.client_order_id,
@@ -308,15 +310,11 @@ class Account:
                 outcome=answer,
             )
 
-    @property
-    def suspects(self) -> frozenset[Asset]:
-        """Return the base assets of which less is held than our fills add up to."""
-        return self._suspects
-
-    @property
-    def suspect_wait(self) -> timedelta:
-        """Return how long a short balance is given before it is looked at again."""
-        return min(SUSPECT_AGAIN, self.visibility)
+    def _missing(self) -> frozenset[Asset]:
+        """Return the base assets that have been short for longer than V."""
+        patience = self.visibility.total_seconds()
+        now = self.clock.monotonic()
+        return frozenset(a for a, since in self._short_since.items() if now - since > patience)
 
     # Timers --------------------------------------------------------------------------------------
 
@@ -354,8 +352,8 @@ class Account:
             await self._guard(self.compare())
 
     def _pause(self) -> float:
-        if self._suspects:
-            return self.suspect_wait.total_seconds()
+        if self._short_since:
+            return min(SHORT_AGAIN_S, self.visibility.total_seconds())
         weights = self.exchange.venue.weights
         cost = (
             len(self.symbols) * (weights["openOrders"] + weights["myTrades"]) + weights["account"]
@@ -429,6 +427,11 @@ class Account:
                 if position.position_id == position_id:
                     return keeper, position
         return None
+
+
+def _name_of(orphan: Orphan) -> tuple[str, str]:
+    """Return what identifies an order: the exchange counts per symbol."""
+    return (orphan.report.symbol, orphan.report.exchange_order_id)
 
 
 def outcomes(before: Mapping[str, Position], after: Sequence[Position]) -> dict[str, int]:

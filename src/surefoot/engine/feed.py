@@ -76,6 +76,9 @@ class Feed:
     async def _tell(self, event: OrderReport | Fill) -> None:
         for keeper in self._keepers.values():
             for position in keeper.positions:
+                # The exchange numbers orders per symbol: the same number may be another order.
+                if position.symbol != event.symbol:
+                    continue
                 if position.find(event.client_order_id, event.exchange_order_id) is not None:
                     await keeper.tell(event, position_id=position.position_id)
                     return

@@ -36,11 +36,14 @@ from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.runner import length_of
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
+from surefoot.engine.sweep import Gathered
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 from surefoot.journal.port import account_stream
 
 ROUNDS_MAX: Final = 5
 BACK_OFF_MAX_S: Final = 60
+# How often the reads of one symbol may fail before recovery goes on without its bots.
+TRIES_PER_SYMBOL: Final = 3
 JITTER_S: Final = 0.25
 
 
@@ -56,6 +59,8 @@ class Recovery:
         self._log = account.log
         self._before: dict[str, Position] = {}
         self._restarted = 0
+        self._tries = 0
+        self._unreadable: dict[BotName, str] = {}
 
     async def patiently(self) -> bool:
         """Recover, trying again while the exchange cannot be reached; False after giving up.
@@ -166,31 +171,45 @@ class Recovery:
             await account.books.note(*moves)
 
     async def _rounds(self) -> Applied:
-        """Compare until nothing more follows; a short balance is looked at twice."""
+        """Compare until nothing more follows."""
         total = Applied()
         account = self._account
         for _ in range(ROUNDS_MAX):
             outcome, gathered, applied = await account.compare()
             crashpoint("recovery.before-orphans")
             if gathered.failures and not applied.records:
-                raise ReadFailed(gathered.failures[0])
+                self._go_on_without(gathered)
             total = Applied(
                 records=total.records + applied.records,
                 fills=total.fills + applied.fills,
                 cancels=total.cancels + applied.cancels + len(outcome.orphans),
                 intents=total.intents + applied.intents,
             )
-            if account.suspects:
-                await account.clock.sleep(account.suspect_wait.total_seconds())
-            elif not applied.records:
+            if not applied.records:
                 break
         return total
+
+    def _go_on_without(self, gathered: Gathered) -> None:
+        """Leave out the symbols that cannot be read, after a few tries: others go on (L6).
+
+        Raises:
+            ReadFailed: nothing can be read, or it is too early to give a symbol up.
+        """
+        self._tries += 1
+        if self._tries < TRIES_PER_SYMBOL or set(self._account.symbols) <= gathered.unread:
+            raise ReadFailed(gathered.failures[0])
+        for keeper in self._account.keepers.values():
+            if keeper.position.symbol in gathered.unread:
+                self._unreadable[keeper.bot] = gathered.failures[0]
 
     async def _start_bots(self) -> None:
         account = self._account
         for spec in account.spec.bots:
             status = account.statuses.of(spec.bot)
             if spec.bot not in account.keepers or status in {Status.PAUSED, Status.STOPPED}:
+                continue
+            if spec.bot in self._unreadable:
+                await account.review(spec.bot, self._unreadable[spec.bot])
                 continue
             try:
                 await account.revive(spec.bot)

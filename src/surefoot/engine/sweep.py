@@ -37,14 +37,20 @@ from surefoot.journal.port import Reader
 # Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
 # account that others trade on as well; no more than this in one round.
 LOOK_UPS_MAX: Final = 20
+# A fill that names an intent cannot be older than it, give or take two clocks.
+EARLIER: Final = timedelta(minutes=1)
 
 
 class Gathered(Struct, frozen=True, kw_only=True):
-    """One round of reading: the evidence, how far fills are proven read, and what failed."""
+    """One round of reading: the evidence, how far fills are proven read, and what failed.
+
+    `unread` are the symbols that a failed answer was about.
+    """
 
     evidence: Evidence
     watermarks: dict[Symbol, TradeId]
     failures: tuple[str, ...]
+    unread: frozenset[Symbol] = frozenset()
     reset: str | None = None
 
 
@@ -55,6 +61,9 @@ class Sweep:
         self._account = account
         self._exchange = exchange
         self._journal = journal
+        # Whose an order is never changes, so it is asked once: what the exchange calls it, per
+        # symbol, and the client order id that it carries.
+        self.names: dict[Symbol, dict[ExchangeOrderId, ClientOrderId | None]] = {}
 
     async def everything(
         self,
@@ -103,6 +112,7 @@ class _Round:
     """One round of questions and what came of them."""
 
     def __init__(self, sweep: Sweep, belief: Belief) -> None:
+        self._sweep = sweep
         self._exchange = sweep._exchange  # noqa: SLF001 (two halves of one file)
         self._journal = sweep._journal  # noqa: SLF001
         self._account = sweep._account  # noqa: SLF001
@@ -115,13 +125,18 @@ class _Round:
         self._watermarks: dict[Symbol, TradeId] = {}
         self._balances: dict[Asset, Decimal] | None = None
         self._failures: list[str] = []
+        self._unread: set[Symbol] = set()
         self._reset: str | None = None
+
+    def _failed(self, why: str, *symbols: Symbol) -> None:
+        self._failures.append(why)
+        self._unread.update(symbols)
 
     async def open_orders(self, symbols: Sequence[Symbol]) -> None:
         try:
             self._open = await self._exchange.open_orders(symbols)
         except ReadFailed as error:
-            self._failures.append(f"open orders: {error}")
+            self._failed(f"open orders: {error}", *symbols)
 
     async def by_id(self, orders: Sequence[Order]) -> None:
         """Ask for every order that the list did not show, and for listed ones that are over."""
@@ -138,7 +153,7 @@ class _Round:
         try:
             report = await self._exchange.order(position.symbol, name)
         except ReadFailed as error:
-            self._failures.append(f"order {name}: {error}")
+            self._failed(f"order {name}: {error}", position.symbol)
             return
         self._looked_up[name] = report
         if report is not None and report.filled > order.filled:
@@ -148,7 +163,7 @@ class _Round:
         try:
             fills = await self._exchange.fills_of(symbol, report.exchange_order_id)
         except ReadFailed as error:
-            self._failures.append(f"fills of {report.exchange_order_id}: {error}")
+            self._failed(f"fills of {report.exchange_order_id}: {error}", symbol)
             return
         self._merge(symbol, fills, complete=False)
 
@@ -161,7 +176,7 @@ class _Round:
             fresh = await self._not_of_others(symbol, read.fills)
             fills = await self._attributed(symbol, fresh)
         except ReadFailed as error:
-            self._failures.append(f"fills of {symbol}: {error}")
+            self._failed(f"fills of {symbol}: {error}", symbol)
             return
         if read.reset:
             self._reset = (
@@ -170,7 +185,8 @@ class _Round:
             )
             return
         self._merge(symbol, fills, complete=read.complete)
-        if read.complete and read.fills and not self._intended(symbol):
+        intended = any(o.status is OrderStatus.INTENDED for o in self._orders_on(symbol))
+        if read.complete and read.fills and not intended:
             self._watermarks[symbol] = read.fills[-1].trade_id
 
     async def _not_of_others(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
@@ -178,38 +194,43 @@ class _Round:
         booked = await self._journal.booked(
             self._account, symbol, [fill.trade_id for fill in fills]
         )
-        kept = {trade for p in self._belief.positions for o in p.orders for trade in o.trades}
+        kept = {trade for order in self._orders_on(symbol) for trade in order.trades}
         return tuple(f for f in fills if f.trade_id in kept or f.trade_id not in booked)
 
     async def _attributed(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Give each fill its client order id, if an intent's fate may hang on it."""
-        if not self._intended(symbol):
+        intended = [o for o in self._orders_on(symbol) if o.status is OrderStatus.INTENDED]
+        if not intended:
             return tuple(fills)
-        names: dict[ExchangeOrderId, ClientOrderId | None] = {
+        since = min(order.signed_at for order in intended) - EARLIER
+        names = self._sweep.names.setdefault(symbol, {})
+        names |= {
             order.exchange_order_id: order.client_order_id
-            for position in self._belief.positions
-            for order in position.orders
+            for order in self._orders_on(symbol)
             if order.exchange_order_id is not None
         }
-        for unknown in dict.fromkeys(fill.exchange_order_id for fill in fills):
-            if unknown in names:
-                continue
-            if len(names) > LOOK_UPS_MAX + len(self._belief.positions):
-                raise ReadFailed(f"more than {LOOK_UPS_MAX} unknown orders on {symbol}")
-            report = await self._exchange.order_by_exchange_id(symbol, unknown)
-            names[unknown] = None if report is None else report.client_order_id
+        later = (fill.exchange_order_id for fill in fills if fill.at >= since)
+        unknown = [each for each in dict.fromkeys(later) if each not in names]
+        for each in unknown[:LOOK_UPS_MAX]:
+            report = await self._exchange.order_by_exchange_id(symbol, each)
+            names[each] = None if report is None else report.client_order_id
+        if len(unknown) > LOOK_UPS_MAX:
+            raise ReadFailed(f"{len(unknown) - LOOK_UPS_MAX} orders on {symbol} are not known yet")
         return tuple(
-            replace(fill, client_order_id=fill.client_order_id or names[fill.exchange_order_id])
+            replace(
+                fill,
+                client_order_id=fill.client_order_id or names.get(fill.exchange_order_id),
+            )
             for fill in fills
         )
 
-    def _intended(self, symbol: Symbol) -> bool:
-        return any(
-            order.status is OrderStatus.INTENDED
+    def _orders_on(self, symbol: Symbol) -> list[Order]:
+        return [
+            order
             for position in self._belief.positions
             if position.symbol == symbol
             for order in position.orders
-        )
+        ]
 
     def _merge(self, symbol: Symbol, fills: Sequence[Fill], *, complete: bool) -> None:
         before = self._windows.get(symbol, Window(fills=(), complete=False))
@@ -225,7 +246,7 @@ class _Round:
         try:
             balances = await self._exchange.balances()
         except ReadFailed as error:
-            self._failures.append(f"balances: {error}")
+            self._failed(f"balances: {error}", *(p.symbol for p in self._belief.positions))
             return
         self._balances = dict(balances)
         for symbol in short_symbols(self._belief, self.result(frozenset()).evidence):
@@ -244,7 +265,7 @@ class _Round:
         try:
             read = await self._exchange.fills(symbol, min(entries, key=_trade_order))
         except ReadFailed as error:
-            self._failures.append(f"fills of {symbol}: {error}")
+            self._failed(f"fills of {symbol}: {error}", symbol)
             return
         fresh = await self._not_of_others(symbol, read.fills)
         self._merge(symbol, fresh, complete=False)
@@ -263,6 +284,7 @@ class _Round:
             evidence=evidence,
             watermarks=self._watermarks,
             failures=tuple(self._failures),
+            unread=frozenset(self._unread),
             reset=self._reset,
         )
 

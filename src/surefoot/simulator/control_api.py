@@ -192,7 +192,7 @@ class ControlApi:
         return wire.order_row(order)
 
     def _archive(self, _given: Mapping[str, Any]) -> dict[str, Any]:
-        over = [o.order_id for o in self._exchange.orders.values() if not o.open and not o.executed]
+        over = [o.key for o in self._exchange.orders.values() if not o.open and not o.executed]
         self._exchange.archived.update(over)
         return {"archived": len(over)}
 
@@ -230,7 +230,7 @@ class ControlApi:
 
     def _found(self, given: Mapping[str, Any]) -> Order:
         if "order_id" in given:
-            return self._exchange.orders[int(given["order_id"])]
+            return self._exchange.orders[str(given["symbol"]), int(given["order_id"])]
         name = str(given["client_order_id"])
         return [o for o in self._exchange.orders.values() if o.client_order_id == name][-1]
 

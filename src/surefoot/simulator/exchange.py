@@ -25,6 +25,7 @@ from surefoot.simulator.model import (
 )
 
 Execution = Literal["NEW", "TRADE", "CANCELED", "EXPIRED"]
+Key = tuple[str, int]
 Origin = Literal["api", "outside"]
 Listener = Callable[[Execution, Order, Trade | None], None]
 
@@ -56,11 +57,12 @@ class Exchange:
     def _start_over(self) -> None:
         self.free: dict[str, Decimal] = dict(self._first_balances)
         self.locked: dict[str, Decimal] = {}
-        self.orders: dict[int, Order] = {}
-        self._open: dict[int, Order] = {}
+        self.orders: dict[Key, Order] = {}
+        self._open: dict[Key, Order] = {}
         self.trades: list[Trade] = []
-        self.archived: set[int] = set()
-        self._order_ids = count(_FIRST_ORDER_ID)
+        self.archived: set[Key] = set()
+        # Order ids count up per symbol, as at Binance: the number alone names no order.
+        self._order_ids = {symbol: count(_FIRST_ORDER_ID) for symbol in self.rules}
         self._trade_ids = {symbol: count(_FIRST_TRADE_ID, _TRADE_ID_STEP) for symbol in self.rules}
         self._fees = count()
 
@@ -96,7 +98,7 @@ class Exchange:
             raise ApiError(-2010, "Account has insufficient balance for requested action.")
         now = self._clock.now_ms()
         order = Order(
-            order_id=next(self._order_ids),
+            order_id=next(self._order_ids[new.symbol]),
             client_order_id=new.client_order_id,
             symbol=new.symbol,
             side=new.side,
@@ -110,7 +112,7 @@ class Exchange:
             hidden_until_ms=now + twist.hidden_ms if twist.hidden_ms else 0,
         )
         order.held = amount
-        self.orders[order.order_id] = self._open[order.order_id] = order
+        self.orders[order.key] = self._open[order.key] = order
         self._move(asset, -amount, amount)
         self._tell("NEW", order, None)
         self._meet(order, twist)
@@ -148,7 +150,7 @@ class Exchange:
         held = self._release(order, order.left)
         self._move(self._held_asset(order), held, -held)
         order.status = status
-        del self._open[order.order_id]
+        del self._open[order.key]
         order.updated_ms = self._clock.now_ms()
         self._tell(status, order, None)
 
@@ -216,7 +218,7 @@ class Exchange:
         order.spent += worth
         order.status = "PARTIALLY_FILLED" if order.left else "FILLED"
         if not order.left:
-            del self._open[order.order_id]
+            del self._open[order.key]
         order.updated_ms = now
         self.trades.append(trade)
         self._tell("TRADE", order, trade)

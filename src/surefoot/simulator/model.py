@@ -147,6 +147,11 @@ class Order:
         return self.status in OPEN
 
     @property
+    def key(self) -> tuple[str, int]:
+        """Return what identifies it: the exchange counts orders per symbol."""
+        return (self.symbol, self.order_id)
+
+    @property
     def left(self) -> Decimal:
         """Return what has not been filled."""
         return self.quantity - self.executed

@@ -194,7 +194,7 @@ class Rest:
         order = self._find(params)
         if order is None:
             raise ApiError(-2013, "Order does not exist.")
-        if order.order_id in self._exchange.archived:
+        if order.key in self._exchange.archived:
             raise ApiError(
                 -2026,
                 "Order was canceled or expired with no executed qty and has been archived.",
@@ -236,13 +236,13 @@ class Rest:
     def _my_trades(self, params: Params, _hits: Hits) -> Any:
         symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
         now = self._clock.now_ms()
-        hidden = {o.order_id for o in self._exchange.orders.values() if o.hidden_until_ms > now}
+        hidden = {o.key for o in self._exchange.orders.values() if o.hidden_until_ms > now}
         trades = [
             trade
             for trade in self._exchange.trades
             if trade.symbol == symbol
             and trade.hidden_until_ms <= now
-            and trade.order_id not in hidden
+            and (trade.symbol, trade.order_id) not in hidden
         ]
         return [wire.trade_row(trade) for trade in _page(trades, params)]
 

@@ -1,0 +1,67 @@
+"""What is copied beside a configuration: a strategy that does as a file says, and broken ones."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACTS: Final = '''
+"""Strategies for process tests."""
+
+import time
+from pathlib import Path
+
+from surefoot.strategy import Enter, Exit, Strategy
+
+
+class Scripted(Strategy):
+    """Does what `<bot>.signals` says, one line after the other, each once for ever."""
+
+    script: str = "script"
+
+    def on_tick(self, tick, view):
+        lines = Path(self.script).read_text().splitlines() if Path(self.script).exists() else []
+        number = view.memory.get("line", 0)
+        if number >= len(lines):
+            return None
+        view.memory["line"] = number + 1
+        return signal(lines[number])
+
+
+def signal(line):
+    """Read "enter", "enter limit=60000 ttl=5", "exit", "exit limit=70000"."""
+    verb, *words = line.split()
+    given = dict(word.split("=") for word in words)
+    limit, ttl = given.get("limit"), given.get("ttl")
+    what = {"limit": limit, "time_to_live": float(ttl) if ttl else None, "reason": line}
+    return Enter(**what) if verb == "enter" else Exit(**what)
+
+
+class Eager(Strategy):
+    """Wants to enter and to leave at every tick, whatever is on."""
+
+    def on_tick(self, tick, view):
+        view.memory["n"] = n = view.memory.get("n", 0) + 1
+        return Enter(reason="again") if n % 2 else Exit(reason="again")
+
+
+class Raises(Strategy):
+    """Has a bug."""
+
+    def on_tick(self, tick, view):
+        return {}["no such key"]
+
+
+class Nonsense(Strategy):
+    """Answers what nobody asked."""
+
+    def on_tick(self, tick, view):
+        return "buy!"
+
+
+class Blocks(Strategy):
+    """Never comes back."""
+
+    def on_tick(self, tick, view):
+        while True:
+            time.sleep(0.01)
+'''

@@ -1,0 +1,29 @@
+"""A stage for each test: a directory, the simulated exchange, and the shipped program."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.process.play import Play
+
+from surefoot.demo import Stage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here starts real processes."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.process)
+
+
+@pytest_asyncio.fixture
+async def play(tmp_path: Path) -> AsyncIterator[Play]:
+    stage = Stage(tmp_path)
+    try:
+        yield Play(stage)
+    finally:
+        await stage.close()

@@ -1,0 +1,124 @@
+"""SIGKILL at every named point of an order's life, entry and exit, and what comes after.
+
+Judged only from the exchange's ledger and the raw database. Each case also says where the bot
+must end up, so that "nothing happened" cannot pass for "nothing went wrong".
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.process.play import Play
+
+# point → the state after an entry and after an exit that died there. An intent that never left
+# is proven absent: back to FLAT, or to OPEN, still holding. Everything else is found and adopted.
+# Before the intent was durable there was no decision: it is made again.
+ENDINGS = {
+    "intent.before-commit": ("OPEN", "CLOSED"),
+    "intent.after-commit": ("FLAT", "OPEN"),
+    "order.before-send": ("FLAT", "OPEN"),
+    "order.after-response": ("OPEN", "CLOSED"),
+    "order.after-result-commit": ("OPEN", "CLOSED"),
+    "fill.before-commit": ("OPEN", "CLOSED"),
+    "fill.after-commit": ("OPEN", "CLOSED"),
+}
+
+
+@pytest.mark.parametrize("point", ENDINGS)
+async def test_killed_while_entering(play: Play, point: str) -> None:
+    await play.open()
+    play.say("enter")
+    await play.die(await play.start(crash_at=point))
+    server = await play.start()
+    await play.recovered(server)
+    ending = ENDINGS[point][0]
+    position = await play.state_is(ending, server=server)
+    await play.until(lambda: not play.rows(UNSURE), server)
+    assert (position.quantity > 0) == (ending == "OPEN")
+    assert len(play.orders("BUY")) == (1 if ending == "OPEN" else 0)
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.parametrize("point", ENDINGS)
+async def test_killed_while_leaving(play: Play, point: str) -> None:
+    """The second intent, send and fill are the exit's: the bot has no stop at the exchange."""
+    await play.open()
+    play.say("enter")
+    server = await play.start(crash_at=f"{point}:2")
+    await play.state_is("OPEN", server=server)
+    play.say("exit")
+    await play.die(server)
+    server = await play.start()
+    await play.recovered(server)
+    ending = ENDINGS[point][1]
+    await play.until(lambda: not play.rows(UNSURE), server)
+    position = await play.state_is(ending, server=server)
+    assert (position.quantity > 0.001) == (ending == "OPEN")
+    assert len(play.orders("SELL")) == (1 if ending == "CLOSED" else 0)
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.parametrize(("side", "ending"), [("BUY", "OPEN"), ("SELL", "CLOSED")])
+async def test_killed_between_acceptance_and_answer(play: Play, side: str, ending: str) -> None:
+    """The order is in, the answer is on its way, the stream is silent, and the process dies."""
+    await play.open()
+    play.say("enter")
+    server = await play.start()
+    if side == "SELL":
+        await play.state_is("OPEN", server=server)
+        play.say("exit")
+    play.control.arm("stream_drop", on="user", times=0)
+    play.control.arm("slow_response", on="order.send", side=side, seconds=60)
+    await play.until(lambda: play.orders(side), server)
+    await server.kill()
+    play.control.disarm()
+    server = await play.start()
+    await play.state_is(ending, server=server)
+    assert len(play.orders(side)) == 1
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.parametrize("point", ["cancel.before-send", "cancel.after-send"])
+async def test_killed_while_cancelling(play: Play, point: str) -> None:
+    """A resting entry outlives its time; the cancel is written down, and survives."""
+    await play.open()
+    play.say("enter limit=60000 ttl=1")
+    await play.die(await play.start(crash_at=point))
+    server = await play.start()
+    await play.state_is("FLAT", server=server)
+    assert [order["status"] for order in play.orders()] == ["CANCELED"]
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.parametrize("point", ["migration.before-commit", "migration.after-commit"])
+async def test_killed_while_the_journal_is_made(play: Play, point: str) -> None:
+    """Old schema or new, never between."""
+    await play.open()
+    play.say("enter")
+    await play.die(await play.start(crash_at=point))
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 6, 9, 13])
+@pytest.mark.parametrize("point", ["journal.before-commit", "journal.after-commit"])
+async def test_killed_at_any_commit(play: Play, point: str, number: int) -> None:
+    """Not only where we thought of it: the n-th transaction of the writer, whatever it holds."""
+    await play.open()
+    play.say("enter", "exit", "enter")
+    server = await play.start(crash_at=f"{point}:{number}")
+    await play.stage.until(lambda: server.exit_code is not None, 8)
+    await server.kill()
+    server = await play.start()
+    await play.recovered(server)
+    await play.until(lambda: not play.rows(UNSURE), server)
+    await server.stop()
+    play.judge()
+
+
+UNSURE = "SELECT 1 FROM orders WHERE status IN ('INTENDED', 'WORKING')"

@@ -1,0 +1,483 @@
+"""An exchange that is as unkind as the rules allow, and the truth to measure belief against.
+
+Nothing here talks: the world keeps what really happened (`Ticket`, its fills), a history of
+everything that was ever said (`mail`), and lets a test deliver any of it, any number of times, in
+any order, or not at all. Requests are lost, delayed until they expire, answered or not. Reads are
+partial and old. An honest world keeps its one promise, the visibility bound; `bound` breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from msgspec.structs import replace
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life
+from tests.property.truth import held_by, watch
+
+from surefoot.core.decide import Input, Withdraw, owed
+from surefoot.core.errors import InvariantViolated, SignalRefused
+from surefoot.core.evidence import Belief, Evidence, Window
+from surefoot.core.exits import ExitPlan
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.position import Position, State
+from surefoot.core.reconcile import Reconciliation, reconcile, wanted
+from surefoot.core.records import PositionRecord
+from surefoot.core.reports import Doubt, Fill, OrderReport, PriceSeen, Refusal, TimePassed, Unsent
+from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
+from surefoot.core.state import evolve
+from surefoot.core.values import (
+    ZERO,
+    Asset,
+    ClientOrderId,
+    ExchangeOrderId,
+    Side,
+    TradeId,
+    floor_to,
+)
+
+LOT: Final = TERMS.instrument.lot
+QUANTITIES: Final = (D("0.00160"), D("0.00011"), D("0.00321"))
+PRICES: Final = tuple(D(p) for p in ("50000", "50250", "50600", "51500", "52100", "49500", "48900"))
+PLANS: Final = (
+    ExitPlan(stop_loss=D("0.02"), take_profit=D("0.04"), break_even=D("0.01")),
+    ExitPlan(stop_loss=D("0.02"), trailing_stop=D("0.01")),
+    ExitPlan(
+        stop_loss=D("0.02"),
+        take_profit=D("0.04"),
+        break_even=D("0.01"),
+        trailing_stop=D("0.005"),
+    ),
+    ExitPlan(),
+)
+WAITS: Final = tuple(timedelta(seconds=s) for s in (0.001, 1, 4, 6, 30, 61, 70))
+OVER: Final = (ReportedStatus.CANCELED, ReportedStatus.EXPIRED)
+
+
+@dataclass
+class Ticket:
+    """What became of one request, whatever anybody believes."""
+
+    order: Order
+    exchange_order_id: ExchangeOrderId
+    fate: str = "unsent"  # "unsent", "flying", "dead", "accepted"
+    status: ReportedStatus = ReportedStatus.OPEN
+    visible_at: datetime = START
+    fills: list[Fill] = field(default_factory=list)
+
+    @property
+    def filled(self) -> Decimal:
+        return sum((fill.quantity for fill in self.fills), ZERO)
+
+    @property
+    def live(self) -> bool:
+        return self.fate == "accepted" and self.status is ReportedStatus.OPEN
+
+    def may_sell_or_buy(self, now: datetime) -> Decimal:
+        """Return what it could still fill: live, or on its way and not too late."""
+        coming = self.fate in {"unsent", "flying"} and now <= self.order.not_after
+        return self.order.quantity - self.filled if self.live or coming else ZERO
+
+    def report(self) -> OrderReport:
+        return OrderReport(
+            symbol=BTC,
+            client_order_id=self.order.client_order_id,
+            exchange_order_id=self.exchange_order_id,
+            status=self.status,
+            side=self.order.side,
+            quantity=self.order.quantity,
+            filled=self.filled,
+        )
+
+
+@dataclass
+class Read:
+    """A round of reading: what was believed when it began, and what it brought."""
+
+    lives: tuple[Life, ...]
+    belief: Belief
+    evidence: Evidence
+
+
+class World:
+    """One bot's positions, one after the other, and the exchange that they live at."""
+
+    def __init__(
+        self, *, native_stop: bool = False, bound: timedelta = timedelta(seconds=60)
+    ) -> None:
+        self.terms = PROTECTED if native_stop else TERMS
+        self.bound = bound
+        self.now = START
+        self.lives = [Life(self.terms, bot="bot-1")]
+        self.tickets: dict[ClientOrderId, Ticket] = {}
+        self.mail: list[Input] = []
+        self.reads: list[Read] = []
+        self.trades = 0
+        self.seen: set[str] = set()
+
+    @property
+    def life(self) -> Life:
+        return self.lives[-1]
+
+    @property
+    def honest(self) -> bool:
+        return self.bound <= self.terms.visibility
+
+    # Telling, and what must hold after every single record --------------------------------------
+
+    def tell(self, event: Input, life: Life | None = None) -> list[PositionRecord]:
+        """Let one life, or all of them, learn something; return the records."""
+        news: list[PositionRecord] = []
+        for each in self.lives if life is None else [life]:
+            each.now = self.now
+            before, count = each.position, len(each.records)
+            try:
+                each.tell(event)
+            except SignalRefused:
+                assert each.position is before, "a refusal leaves nothing behind"
+                raise
+            except InvariantViolated as broken:
+                if self.honest:
+                    raise
+                each.tell(Freeze(reason=str(broken)))  # As the engine does; the input is dropped.
+            self._follow(before, each.records[count:], each.position)
+            news += each.records[count:]
+        return news
+
+    def _follow(self, before: Position, records: Sequence[PositionRecord], after: Position) -> None:
+        position = before
+        for record in records:
+            position = watch(position, record)
+            self.seen.add(str(record.__struct_config__.tag))
+            self.seen.add(f"{before.state}->{position.state}")
+        assert position == after
+        self.seen.update(f"{order.role} {order.status}" for order in after.orders)
+        for order in after.orders:
+            exchange_id = ExchangeOrderId(f"x{len(self.tickets) + 1}")
+            self.tickets.setdefault(order.client_order_id, Ticket(order, exchange_id))
+
+    def wish(self, signal: Input) -> bool:
+        """Tell a signal to the current life; tell whether it was taken."""
+        try:
+            self.tell(signal, self.life)
+        except SignalRefused:
+            return False
+        return True
+
+    # What the bot, its operator and the market do -----------------------------------------------
+
+    def enter(self, n: int) -> None:
+        state = self.life.position.state
+        if state is State.CLOSED:
+            self.lives.append(Life(self.terms, bot=f"bot-{len(self.lives) + 1}"))
+            state = State.FLAT
+        signal = EntrySignal(
+            quantity=QUANTITIES[n % 3],
+            plan=PLANS[n // 3 % 4],
+            limit=D(50000) if n & 64 else None,
+            time_to_live=timedelta(seconds=20) if n & 128 else None,
+        )
+        assert not self.wish(signal) or state is State.FLAT
+
+    def leave(self, n: int) -> None:
+        state = self.life.position.state
+        signal = ExitSignal(time_to_live=timedelta(seconds=20) if n & 1 else None)
+        assert not self.wish(signal) or state is State.OPEN
+
+    def close(self, n: int) -> None:
+        if n % 4 == 0:
+            self.wish(Close(by="ann"))
+
+    def price(self, n: int) -> None:
+        self.tell(PriceSeen(price=PRICES[n % len(PRICES)]), self.life)
+
+    def wait(self, n: int) -> None:
+        self.now += WAITS[n % len(WAITS)]
+        self.tell(TimePassed())
+
+    # What happens to requests -------------------------------------------------------------------
+
+    def post(self, n: int) -> None:
+        """Send what is written down; what becomes of the request is up to `n`."""
+        for name, ticket in list(self.tickets.items()):
+            if ticket.fate == "unsent":
+                fate = ("take", "take", "take", "fly", "lose", "refuse", "reject", "stay")[n % 8]
+                self.seen.add(fate)
+                getattr(self, f"_{fate}")(ticket, n // 8)
+                if n & 256:
+                    self._say(Doubt(client_order_id=name, reason="no answer"), hear=True)
+
+    def _take(self, ticket: Ticket, n: int, status: ReportedStatus = ReportedStatus.OPEN) -> None:
+        if self.now > ticket.order.not_after:
+            ticket.fate = "dead"
+            return
+        ticket.fate, ticket.status = "accepted", status
+        ticket.visible_at = self.now + self.bound * (n % 4) / 3
+        self._say(ticket.report(), hear=n % 3 == 0)
+
+    def _reject(self, ticket: Ticket, n: int) -> None:
+        self._take(ticket, n, ReportedStatus.REJECTED)
+
+    def _fly(self, ticket: Ticket, _n: int) -> None:
+        ticket.fate = "flying"
+
+    def _lose(self, ticket: Ticket, _n: int) -> None:
+        ticket.fate = "dead"
+
+    def _refuse(self, ticket: Ticket, n: int) -> None:
+        ticket.fate = "dead"
+        refusal = Refusal(client_order_id=ticket.order.client_order_id, code="-1013", message="no")
+        self._say(refusal, hear=n % 2 == 0)
+
+    def _stay(self, ticket: Ticket, n: int) -> None:
+        ticket.fate = "dead"
+        unsent = Unsent(client_order_id=ticket.order.client_order_id, reason="refused connection")
+        self._say(unsent, hear=n % 2 == 0)
+
+    def land(self, n: int) -> None:
+        """Let delayed requests arrive; the exchange refuses those that are too old."""
+        for ticket in list(self.tickets.values()):
+            if ticket.fate == "flying":
+                self._take(ticket, n)
+
+    # What happens to orders ---------------------------------------------------------------------
+
+    def trade(self, n: int) -> None:
+        for ticket in list(self.tickets.values()):
+            if ticket.live:
+                rest = ticket.order.quantity - ticket.filled
+                part = (rest, floor_to(rest / 2, LOT), LOT, rest)[n % 4] or LOT
+                self._fill(ticket, part, n // 4)
+
+    def _fill(self, ticket: Ticket, quantity: Decimal, n: int) -> None:
+        self.trades += 1
+        fee, asset = self._fee(ticket.order.side, quantity, n)
+        fill = Fill(
+            symbol=BTC,
+            trade_id=TradeId(f"t{self.trades}"),
+            exchange_order_id=ticket.exchange_order_id,
+            client_order_id=ticket.order.client_order_id if n & 1 else None,
+            side=ticket.order.side,
+            price=PRICES[n % len(PRICES)] + D("0.01") * (n % 5),
+            quantity=quantity,
+            fee=fee,
+            fee_asset=asset,
+            at=self.now,
+        )
+        ticket.fills.append(fill)
+        if ticket.filled == ticket.order.quantity:
+            ticket.status = ReportedStatus.FILLED
+        self._say(fill, hear=n & 2 == 0)
+        self._say(ticket.report(), hear=n & 4 == 0)
+
+    @staticmethod
+    def _fee(side: Side, quantity: Decimal, n: int) -> tuple[Decimal, Asset | None]:
+        asset = (Asset("USDT"), Asset("BTC"), Asset("BNB"), None)[n % 4]
+        match asset:
+            case "BTC" if side is Side.BUY:
+                return quantity * D("0.001"), asset
+            case "BNB":
+                return D("0.0000137"), asset
+            case None:
+                return ZERO, None
+            case _:
+                return quantity * D("49.99"), Asset("USDT")
+
+    def end(self, n: int) -> None:
+        """Let the exchange end an order of its own accord."""
+        for ticket in list(self.tickets.values()):
+            if ticket.live and n % 3 == 0:
+                self._finish(ticket, n // 3)
+
+    def withdraw(self, n: int) -> None:
+        """Cancel what is owed to be cancelled, unless the request is lost."""
+        for life in self.lives:
+            for duty in owed(life.position):
+                if isinstance(duty, Withdraw) and n % 4:
+                    ticket = self.tickets[duty.order.client_order_id]
+                    assert ticket.exchange_order_id == duty.exchange_order_id
+                    if ticket.live:
+                        self._finish(ticket, n // 4)
+
+    def _finish(self, ticket: Ticket, n: int) -> None:
+        ticket.status = OVER[n % 2]
+        self._say(ticket.report(), hear=n & 2 == 0)
+
+    def fair(self, n: int) -> None:
+        """For once everything goes well: sent, accepted, filled, cancelled and heard of."""
+        for ticket in list(self.tickets.values()):
+            if ticket.fate == "unsent":
+                self._take(ticket, 0)
+        self.withdraw(1)
+        for ticket in self._accepted():
+            resting = ticket.order.role is Role.STOP and not ticket.fills
+            if ticket.live and (not resting or n % 8 == 0):
+                self._fill(ticket, ticket.order.quantity - ticket.filled, n // 8)
+        for event in self.mail[-6:]:
+            self.tell(event)
+
+    # What is said, and what is read -------------------------------------------------------------
+
+    def _say(self, event: Input, *, hear: bool) -> None:
+        self.mail.append(event)
+        if hear:
+            self.tell(event)
+
+    def hear(self, n: int) -> None:
+        """Something that was once said arrives: late, out of order, or again."""
+        if self.mail:
+            self.tell(self.mail[n % len(self.mail)])
+
+    def hear_last(self, n: int) -> None:
+        if self.mail:
+            self.tell(self.mail[-1 - n % min(4, len(self.mail))])
+
+    def look(self, n: int) -> None:
+        """Read some of it; parts of a read may fail, and then are not in the evidence."""
+        self.reads.append(self.read(n >> 1 if n & 1 else -1))
+
+    def compare(self, n: int) -> None:
+        """Read and conclude at once."""
+        self.look(n)
+        self.apply(self.reads[-1])
+
+    def judge(self, n: int) -> None:
+        """Compare with a read that may be old, and write down what follows."""
+        if self.reads:
+            self.apply(self.reads[-1 - n % min(3, len(self.reads))])
+
+    def read(self, n: int = -1) -> Read:
+        """Read everything, or only what the bits of `n` let through."""
+        visible = [t for t in self._accepted() if t.visible_at <= self.now]
+        positions = tuple(life.position for life in self.lives)
+        asked = [order for _, order in wanted(positions, self.now)]
+        shown = {ticket.order.client_order_id: ticket.report() for ticket in visible}
+        fills = tuple(fill for ticket in visible for fill in ticket.fills)
+        return Read(
+            lives=tuple(self.lives),
+            belief=Belief(
+                positions=positions,
+                terms={BTC: self.terms},
+                is_ours=lambda name: name.startswith("sf"),
+                exclusive=False,
+            ),
+            evidence=Evidence(
+                started_at=self.now,
+                versions={position.position_id: position.version for position in positions},
+                open_orders=tuple(t.report() for t in visible if t.live) if n & 1 else (),
+                looked_up={
+                    order.client_order_id: shown.get(order.client_order_id)
+                    for k, order in enumerate(asked)
+                    if n >> (3 + k) & 1
+                },
+                windows={BTC: Window(fills=fills, complete=bool(n & 4))} if n & 2 else {},
+            ),
+        )
+
+    def _accepted(self) -> list[Ticket]:
+        return [ticket for ticket in self.tickets.values() if ticket.fate == "accepted"]
+
+    def apply(self, read: Read) -> int:
+        """Reconcile, write down what applies, and reconcile again: there must be nothing left."""
+        outcome = reconcile(read.belief, read.evidence, self.now)
+        assert outcome.halt is None or not self.honest
+        self.seen.update(str(finding.kind) for finding in outcome.findings)
+        fresh = all(
+            life.position.version == outcome.versions[life.position.position_id]
+            for life in read.lives
+        )
+        written = sum(self._write(life, outcome) for life in read.lives)
+        if fresh:
+            belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
+            again = reconcile(belief, read.evidence, self.now)
+            assert not again.records, "reconciling twice changes nothing"
+        return written
+
+    def _write(self, life: Life, outcome: Reconciliation) -> int:
+        before = life.position
+        records = outcome.records.get(before.position_id, ())
+        if outcome.versions[before.position_id] != before.version:
+            return 0  # It changed since: the engine drops such records and reads again.
+        for record in records:
+            life.position = evolve(life.position, record)
+            life.records.append(record)
+        self._follow(before, records, life.position)
+        return len(records)
+
+    # The truth ----------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Hold belief and truth together after every move."""
+        for life in self.lives:
+            tickets = [self.tickets[order.client_order_id] for order in life.position.orders]
+            true = {fill.trade_id for ticket in tickets for fill in ticket.fills}
+            booked = [trade for order in life.position.orders for trade in order.trades]
+            assert len(booked) == len(set(booked)), "every fill is booked once"
+            assert set(booked) <= true, "only what happened is booked"
+        if self.honest:
+            self._check_risk()
+
+    def _check_risk(self) -> None:
+        able = [t for t in self.tickets.values() if t.may_sell_or_buy(self.now)]
+        assert len(able) <= 1, "never two orders that can still trade"
+        held = held_by([fill for ticket in self.tickets.values() for fill in ticket.fills])
+        assert held >= ZERO, "never sold more than was held"
+        for ticket in able:
+            if ticket.order.role is not Role.ENTRY:
+                assert ticket.may_sell_or_buy(self.now) <= held, "no order can sell too much"
+        for life in self.lives:
+            frozen = life.position.frozen
+            assert frozen is None or "exits in a row" in frozen, "honesty freezes nothing"
+            for order in life.position.orders:
+                fate = self.tickets[order.client_order_id].fate
+                assert order.status is not OrderStatus.NEVER or fate != "accepted", "S4"
+
+    def settle(self) -> None:
+        """Calm weather: whatever is under way ends or expires, and everything can be read."""
+        for ticket in list(self.tickets.values()):
+            if ticket.fate in {"unsent", "flying"}:
+                ticket.fate = "dead"
+        self.now += self.bound + timedelta(seconds=70)
+        rounds = 0
+        while self.apply(self.read()):
+            rounds += 1
+            assert rounds <= 5, "comparing comes to rest"
+
+
+MOVES: Final[tuple[Callable[[World, int], None], ...]] = (
+    World.enter,
+    World.enter,
+    World.enter,
+    World.fair,
+    World.fair,
+    World.post,
+    World.post,
+    World.post,
+    World.land,
+    World.trade,
+    World.trade,
+    World.trade,
+    World.end,
+    World.withdraw,
+    World.withdraw,
+    World.hear,
+    World.hear,
+    World.hear,
+    World.hear_last,
+    World.hear_last,
+    World.look,
+    World.look,
+    World.judge,
+    World.compare,
+    World.compare,
+    World.wait,
+    World.wait,
+    World.price,
+    World.price,
+    World.leave,
+    World.leave,
+    World.close,
+)

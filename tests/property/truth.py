@@ -1,0 +1,55 @@
+"""What is true, counted without the code under test: holdings, fees, and the design's own table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from surefoot.core.position import Position, State
+from surefoot.core.records import PositionRecord
+from surefoot.core.reports import Fill
+from surefoot.core.state import evolve
+from surefoot.core.values import ZERO, Side
+
+# The table of the design, written out a second time: the code must agree with it.
+EDGES: Final = frozenset(
+    {
+        (State.FLAT, State.OPENING),
+        (State.OPENING, State.OPEN),
+        (State.OPENING, State.FLAT),
+        (State.OPEN, State.CLOSING),
+        (State.CLOSING, State.CLOSED),
+        (State.CLOSING, State.OPEN),
+    },
+)
+
+
+def watch(before: Position, record: PositionRecord) -> Position:
+    """Apply one record and hold it against the design, not against the code's own checks."""
+    after = evolve(before, record)
+    if after.state is not before.state:
+        assert (before.state, after.state) in EDGES
+    managed = {State.OPEN, State.CLOSING}
+    if before.state in managed and after.state in managed and before.levels.stop is not None:
+        assert after.levels.stop is not None
+        assert after.levels.stop >= before.levels.stop, "a stop never loosens"
+    if after.frozen is None:
+        assert sum(1 for order in after.orders if not order.finished) <= 1, "one lane"
+        assert after.quantity >= ZERO
+    return after
+
+
+def held_by(fills: Sequence[Fill]) -> Decimal:
+    """Return what these fills leave in the account, counted without the code under test."""
+    bought = sum((fill.quantity for fill in fills if fill.side is Side.BUY), ZERO)
+    sold = sum((fill.quantity for fill in fills if fill.side is Side.SELL), ZERO)
+    return bought - sold - fees_of(fills).get("BTC", ZERO)
+
+
+def fees_of(fills: Sequence[Fill]) -> dict[str, Decimal]:
+    fees: dict[str, Decimal] = {}
+    for fill in fills:
+        if fill.fee and fill.fee_asset is not None:
+            fees[fill.fee_asset] = fees.get(fill.fee_asset, ZERO) + fill.fee
+    return fees
