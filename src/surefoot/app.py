@@ -248,6 +248,8 @@ class _Parts:
 async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> AsyncIterator[_Parts]:
     """Open everything, in the order that leaves nothing behind when something is wrong."""
     clock = SystemClock()
+    for name in settings.accounts:
+        _account_spec(settings, name, strategies)
     existing = journal_path(settings.journal_url, settings.directory).exists()
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None

@@ -23,17 +23,25 @@ class Scripted(Strategy):
         number = view.memory.get("line", 0)
         if number >= len(lines):
             return None
+        line, position = lines[number], view.position
+        if line.startswith("buy") and position is not None:
+            return None
+        if line.startswith("sell") and (position is None or position.state != "OPEN"):
+            return None
         view.memory["line"] = number + 1
-        return signal(lines[number])
+        return signal(line)
 
 
 def signal(line):
-    """Read "enter", "enter limit=60000 ttl=5", "exit", "exit limit=70000"."""
+    """Read "enter limit=60000 ttl=5" or "exit limit=70000": wanted at once, allowed or not.
+
+    "buy" and "sell" mean the same, but wait until they make sense.
+    """
     verb, *words = line.split()
     given = dict(word.split("=") for word in words)
     limit, ttl = given.get("limit"), given.get("ttl")
     what = {"limit": limit, "time_to_live": float(ttl) if ttl else None, "reason": line}
-    return Enter(**what) if verb == "enter" else Exit(**what)
+    return Enter(**what) if verb in {"enter", "buy"} else Exit(**what)
 
 
 class Eager(Strategy):

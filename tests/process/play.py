@@ -138,6 +138,11 @@ stop_at = "local"
             except sqlite3.OperationalError:  # not made yet
                 return []
 
+    def write(self, statement: str, *bindings: object) -> None:
+        """Write to the database itself, as nobody should."""
+        with closing(sqlite3.connect(self.stage.journal, timeout=30)) as connection, connection:
+            connection.execute(statement, bindings)
+
     async def status(self) -> dict[str, Any]:
         _, output, _ = await self.stage.run("status", "--json")
         document: dict[str, Any] = json.loads(output)

@@ -110,7 +110,7 @@ async def test_killed_while_the_journal_is_made(play: Play, point: str) -> None:
 async def test_killed_at_any_commit(play: Play, point: str, number: int) -> None:
     """Not only where we thought of it: the n-th transaction of the writer, whatever it holds."""
     await play.open()
-    play.say("enter", "exit", "enter")
+    play.say("buy", "sell", "buy")
     server = await play.start(crash_at=f"{point}:{number}")
     await play.stage.until(lambda: server.exit_code is not None, 8)
     await server.kill()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final, Literal, cast
 
 import structlog
+from rich.console import Console
 
 from surefoot.config import Settings
 from surefoot.engine.voice import Log
@@ -26,6 +27,7 @@ def start_log(
     *,
     style: Literal["console", "json"] | None = None,
     level: str | None = None,
+    progress: Progress | None = None,
 ) -> Log:
     """Set logging up once and return the log."""
     chosen = style or (settings.log.format if settings else "console")
@@ -39,9 +41,10 @@ def start_log(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             _drop_nothings,
             Redactor(secrets_of(settings)),
+            *([] if progress is None else [progress]),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
@@ -68,6 +71,30 @@ def _passwords(table: Mapping[str, Any]) -> Iterable[str]:
             yield from _passwords(value)
         elif isinstance(value, str) and key in {"password", "privateKey", "token", "twofa"}:
             yield value
+
+
+class Progress:
+    """Shows recovery's steps in one moving line on a terminal; warnings still get their own."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = console.status("recovering")
+        self._status.start()
+
+    def __call__(
+        self, _logger: Any, method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Take information out of the log and put its newest line on the screen."""
+        if method not in {"debug", "info"}:
+            return event
+        facts = " ".join(
+            f"{key}={value}" for key, value in event.items() if key not in {"event", "level"}
+        )
+        self._status.update(f"recovering: {event['event']} {facts}"[:120])
+        raise structlog.DropEvent
+
+    def stop(self) -> None:
+        """Give the line back."""
+        self._status.stop()
 
 
 class Redactor:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from msgspec.structs import asdict
+from rich.console import Console
 
 from surefoot import app, config
 from surefoot.app import Look
-from surefoot.cli.logs import start_log
+from surefoot.cli.logs import Progress, start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table
@@ -50,7 +52,13 @@ def recover(
     if holder_of(path) is not None:
         return _ask(settings, options, wanted)
     strategies = config.strategies(settings)
-    reports = asyncio.run(app.recover(settings, strategies, start_log(settings)))
+    progress = Progress(Console(stderr=True)) if sys.stderr.isatty() else None
+    try:
+        log = start_log(settings, progress=progress)
+        reports = asyncio.run(app.recover(settings, strategies, log))
+    finally:
+        if progress is not None:
+            progress.stop()
     return _report(options, reports)
 
 

@@ -88,7 +88,13 @@ async def done(reader: Reader, position: Position | None) -> str:
     stream = position_stream(position.position_id)
     entries = await reader.entries(stream=stream, limit=1_000_000)
     unknown = {o.client_order_id for o in position.orders if o.status is OrderStatus.INTENDED}
-    later = [entry.record for entry in entries if entry.version > position.version]
+    open_then = {o.client_order_id for o in position.orders if not o.finished}
+    later = [
+        entry.record
+        for entry in entries
+        if entry.version > position.version
+        and getattr(entry.record, "client_order_id", None) in {None, *open_then}
+    ]
     said = list(_deeds(later, unknown))
     after = next(p for p in await reader.positions() if p.position_id == position.position_id)
     ending = f"{after.position_id} is {after.state}"

@@ -18,7 +18,7 @@ from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation, reconcile
-from surefoot.core.records import FillBooked, PositionRecord
+from surefoot.core.records import BanNoted, FillBooked, PositionRecord
 from surefoot.core.reports import TimePassed
 from surefoot.core.values import ZERO, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
@@ -34,7 +34,7 @@ from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.engine.sweep import Gathered, Sweep
 from surefoot.engine.voice import Log, say_finding, say_record
-from surefoot.exchange.errors import ExchangeError, ReadFailed
+from surefoot.exchange.errors import Banned, ExchangeError, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.journal.errors import JournalError
 from surefoot.journal.port import Journal
@@ -86,7 +86,7 @@ class Account:
         self.statuses = Statuses(journal, exchange.now, self.log)
         self.dispatch = Dispatch(exchange)
         self.recovered = False
-        self.recovering = False
+        self.recovering = True
         self.books = Books(
             account=spec.account,
             venue=exchange.venue,
@@ -175,6 +175,7 @@ class Account:
                 keepers=self.keepers,
                 runners=self.runners,
                 gap=self.want_sweep,
+                is_ours=self.books.is_ours,
                 log=self.log,
             )
             pairs = [
@@ -367,6 +368,11 @@ class Account:
             await work  # type: ignore[misc]
         except Halted as halted:
             await self.review_all(str(halted))
+        except Banned as error:
+            await self.books.note(
+                BanNoted(at=self.exchange.now(), account=self.spec.account, until=error.until),
+            )
+            self.log.warning("banned", why=str(error))
         except ReadFailed as error:
             self.log.warning("read failed", why=str(error))
 

@@ -24,7 +24,7 @@ CONNECT_WAIT_S: Final = 10.0
 class Feed:
     """The streams of one account."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in account.py)
         self,
         *,
         account: AccountName,
@@ -32,6 +32,7 @@ class Feed:
         keepers: Mapping[BotName, Keeper],
         runners: Mapping[BotName, Runner],
         gap: Callable[[], None],
+        is_ours: Callable[[str], bool],
         log: Log,
     ) -> None:
         self._account = account
@@ -39,6 +40,7 @@ class Feed:
         self._keepers = keepers
         self._runners = runners
         self._gap = gap
+        self._is_ours = is_ours
         self._log = log
         self._connected = asyncio.Event()
         self._broken = False
@@ -82,6 +84,8 @@ class Feed:
                 if position.find(event.client_order_id, event.exchange_order_id) is not None:
                     await keeper.tell(event, position_id=position.position_id)
                     return
+        if event.client_order_id is not None and self._is_ours(event.client_order_id):
+            return  # Of a position that is settled: every fill of it is counted.
         self._log.info(
             "foreign event",
             account=self._account,

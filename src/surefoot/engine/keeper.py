@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from surefoot.core.decide import Ask, Input, Withdraw, decide, owed
 from surefoot.core.errors import InvariantViolated
+from surefoot.core.order import Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     CancelIntended,
@@ -31,6 +32,7 @@ from surefoot.core.state import evolve
 from surefoot.core.values import BotName, ClientOrderId, PositionId
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.dispatch import Dispatch
+from surefoot.engine.limits import MINUTE
 from surefoot.journal.port import (
     Append,
     Change,
@@ -91,8 +93,11 @@ class Keeper:
         now: Callable[[], datetime],
         spawn: Spawn,
         listener: Listener,
+        written: Iterable[datetime] = (),
     ) -> None:
         self.bot = bot
+        # When entries and exits were written down in the last minute, closed positions included.
+        self.written = list(written)
         self.terms = terms
         self.lock = asyncio.Lock()
         self._positions = {position.position_id: position for position in positions}
@@ -187,6 +192,10 @@ class Keeper:
     def _act(self, position: Position, record: Record, receipt: Receipt) -> None:
         match record:
             case OrderIntended(order=order):
+                if order.role is not Role.STOP:
+                    minute_ago = order.signed_at - MINUTE
+                    self.written = [at for at in self.written if at > minute_ago]
+                    self.written.append(order.signed_at)
                 self._spawn(self._send(position, order.client_order_id, receipt))
             case CancelIntended(client_order_id=name):
                 self._spawn(self._withdraw(position.position_id, name))

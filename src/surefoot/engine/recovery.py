@@ -28,15 +28,15 @@ from surefoot.core.records import (
     WatermarkMoved,
 )
 from surefoot.core.rules import Terms
-from surefoot.core.values import AccountName, BotName
+from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.account import Account, Halted, outcomes
 from surefoot.engine.books import Applied
 from surefoot.engine.keeper import Keeper, position_id
+from surefoot.engine.limits import MINUTE
 from surefoot.engine.runner import length_of
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
-from surefoot.engine.sweep import Gathered
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 from surefoot.journal.port import account_stream
 
@@ -44,6 +44,8 @@ ROUNDS_MAX: Final = 5
 BACK_OFF_MAX_S: Final = 60
 # How often the reads of one symbol may fail before recovery goes on without its bots.
 TRIES_PER_SYMBOL: Final = 3
+# With many bots, say now and then how far loading has come.
+PROGRESS_EVERY: Final = 25
 JITTER_S: Final = 0.25
 
 
@@ -117,13 +119,17 @@ class Recovery:
         await self._heed_ban()
         await account.exchange.connect()
         await bind(account)
+        self._step("bound to the account")
         crashpoint("recovery.after-bind")
         await load(account)
+        self._step("bots loaded", bots=len(account.keepers))
         self._before = {p.position_id: p for p in account.books.positions()}
         crashpoint("recovery.after-load")
         await account.start_streams()
+        self._step("streams connected")
         await self._first_watermarks()
         total = await self._rounds()
+        self._step("compared with the exchange", records=total.records)
         crashpoint("recovery.before-report")
         await self._start_bots()
         account.recovered = True
@@ -136,6 +142,9 @@ class Recovery:
             seconds=account.clock.monotonic() - started,
         )
         crashpoint("recovery.after-report")
+
+    def _step(self, done: str, **facts: int) -> None:
+        self._log.info("recovery step", done=done, **facts)
 
     async def _heed_ban(self) -> None:
         """Keep a ban that was noted before this process was born."""
@@ -151,24 +160,32 @@ class Recovery:
     async def _first_watermarks(self) -> None:
         """Start reading fills at the newest one there is, before anything of ours can follow."""
         account = self._account
-        moves = []
+        moves: list[WatermarkMoved] = []
+        unread: dict[Symbol, str] = {}
         for symbol in account.symbols:
-            if await account.journal.watermark(account.spec.account, symbol) is not None:
-                continue
-            if any(p.orders for p in account.books.positions() if p.symbol == symbol):
-                continue
-            newest = await account.exchange.newest_trade(symbol)
-            if newest is not None:
-                moves.append(
-                    WatermarkMoved(
-                        at=account.exchange.now(),
-                        account=account.spec.account,
-                        symbol=symbol,
-                        trade_id=newest,
-                    ),
-                )
+            try:
+                moves += await self._first_watermark(symbol)
+            except Banned:
+                raise
+            except ReadFailed as error:
+                unread[symbol] = str(error)
+        if unread:
+            self._go_on_without(frozenset(unread), next(iter(unread.values())))
         if moves:
             await account.books.note(*moves)
+
+    async def _first_watermark(self, symbol: Symbol) -> list[WatermarkMoved]:
+        account = self._account
+        name = account.spec.account
+        if await account.journal.watermark(name, symbol) is not None:
+            return []
+        if any(p.orders for p in account.books.positions() if p.symbol == symbol):
+            return []
+        newest = await account.exchange.newest_trade(symbol)
+        if newest is None:
+            return []
+        at = account.exchange.now()
+        return [WatermarkMoved(at=at, account=name, symbol=symbol, trade_id=newest)]
 
     async def _rounds(self) -> Applied:
         """Compare until nothing more follows."""
@@ -178,7 +195,7 @@ class Recovery:
             outcome, gathered, applied = await account.compare()
             crashpoint("recovery.before-orphans")
             if gathered.failures and not applied.records:
-                self._go_on_without(gathered)
+                self._go_on_without(gathered.unread, gathered.failures[0])
             total = Applied(
                 records=total.records + applied.records,
                 fills=total.fills + applied.fills,
@@ -189,18 +206,18 @@ class Recovery:
                 break
         return total
 
-    def _go_on_without(self, gathered: Gathered) -> None:
+    def _go_on_without(self, unread: frozenset[Symbol], why: str) -> None:
         """Leave out the symbols that cannot be read, after a few tries: others go on (L6).
 
         Raises:
             ReadFailed: nothing can be read, or it is too early to give a symbol up.
         """
         self._tries += 1
-        if self._tries < TRIES_PER_SYMBOL or set(self._account.symbols) <= gathered.unread:
-            raise ReadFailed(gathered.failures[0])
+        if self._tries < TRIES_PER_SYMBOL or set(self._account.symbols) <= unread:
+            raise ReadFailed(why)
         for keeper in self._account.keepers.values():
-            if keeper.position.symbol in gathered.unread:
-                self._unreadable[keeper.bot] = gathered.failures[0]
+            if keeper.position.symbol in unread:
+                self._unreadable[keeper.bot] = why
 
     async def _start_bots(self) -> None:
         account = self._account
@@ -308,7 +325,10 @@ async def load(account: Account) -> None:
     for position in await account.journal.positions(current_only=True):
         if position.account == account.spec.account:
             found.setdefault(position.bot, []).append(position)
-    for spec in account.spec.bots:
+    for number, spec in enumerate(account.spec.bots, start=1):
+        if number % PROGRESS_EVERY == 0:
+            of = len(account.spec.bots)
+            account.log.info("recovery step", done="loading bots", bots=number, of=of)
         try:
             await _load_bot(account, spec, found.pop(spec.bot, []))
         except Misconfigured as error:
@@ -348,7 +368,8 @@ async def _load_bot(account: Account, spec: BotSpec, positions: list[Position]) 
     if current is None:
         started = await _start(account, spec, instrument)
         positions = [*positions, started]
-    account.keepers[spec.bot] = _keeper(account, spec.bot, positions, instrument, spec)
+    keeper = account.keepers[spec.bot] = _keeper(account, spec.bot, positions, instrument, spec)
+    keeper.written += await account.journal.written(spec.bot, account.exchange.now() - MINUTE)
     await account.add_runner(spec)
 
 

@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
-from surefoot.core.order import Role
 from surefoot.core.reports import Fill, PriceSeen
 from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.core.values import Side, plain
@@ -237,7 +236,7 @@ class Runner:
         limits = self.spec.limits
         symbol = self.spec.symbol
         check_order(limits, symbol=symbol, quantity=quantity, price=price, last=tick.price)
-        check_rate(limits, self._written(), self._now())
+        check_rate(limits, self.keeper.written, self._now())
         return EntrySignal(
             quantity=quantity,
             plan=signal.plan(self.spec.plan),
@@ -266,14 +265,6 @@ class Runner:
         if self._tick is None or age is None or age > STALE_AFTER.total_seconds():
             raise SignalRefused("no entry while market data is stale")
         return self._tick
-
-    def _written(self) -> list[datetime]:
-        return [
-            order.signed_at
-            for position in self.keeper.positions
-            for order in position.orders
-            if order.role is not Role.STOP
-        ]
 
     @property
     def _instrument(self) -> Instrument:

@@ -30,7 +30,7 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.crashpoint import crashpoint
-from surefoot.exchange.errors import ReadFailed
+from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.journal.port import Reader
 
@@ -128,15 +128,18 @@ class _Round:
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
 
-    def _failed(self, why: str, *symbols: Symbol) -> None:
-        self._failures.append(why)
+    def _failed(self, what: str, error: ReadFailed, *symbols: Symbol) -> None:
+        """Note what could not be read; a ban ends the round, because everything else would fail."""
+        if isinstance(error, Banned):
+            raise error
+        self._failures.append(f"{what}: {error}")
         self._unread.update(symbols)
 
     async def open_orders(self, symbols: Sequence[Symbol]) -> None:
         try:
             self._open = await self._exchange.open_orders(symbols)
         except ReadFailed as error:
-            self._failed(f"open orders: {error}", *symbols)
+            self._failed("open orders", error, *symbols)
 
     async def by_id(self, orders: Sequence[Order]) -> None:
         """Ask for every order that the list did not show, and for listed ones that are over."""
@@ -153,7 +156,7 @@ class _Round:
         try:
             report = await self._exchange.order(position.symbol, name)
         except ReadFailed as error:
-            self._failed(f"order {name}: {error}", position.symbol)
+            self._failed(f"order {name}", error, position.symbol)
             return
         self._looked_up[name] = report
         if report is not None and report.filled > order.filled:
@@ -163,7 +166,7 @@ class _Round:
         try:
             fills = await self._exchange.fills_of(symbol, report.exchange_order_id)
         except ReadFailed as error:
-            self._failed(f"fills of {report.exchange_order_id}: {error}", symbol)
+            self._failed(f"fills of {report.exchange_order_id}", error, symbol)
             return
         self._merge(symbol, fills, complete=False)
 
@@ -176,7 +179,7 @@ class _Round:
             fresh = await self._not_of_others(symbol, read.fills)
             fills = await self._attributed(symbol, fresh)
         except ReadFailed as error:
-            self._failed(f"fills of {symbol}: {error}", symbol)
+            self._failed(f"fills of {symbol}", error, symbol)
             return
         if read.reset:
             self._reset = (
@@ -246,7 +249,7 @@ class _Round:
         try:
             balances = await self._exchange.balances()
         except ReadFailed as error:
-            self._failed(f"balances: {error}", *(p.symbol for p in self._belief.positions))
+            self._failed("balances", error, *(p.symbol for p in self._belief.positions))
             return
         self._balances = dict(balances)
         for symbol in short_symbols(self._belief, self.result(frozenset()).evidence):
@@ -265,7 +268,7 @@ class _Round:
         try:
             read = await self._exchange.fills(symbol, min(entries, key=_trade_order))
         except ReadFailed as error:
-            self._failed(f"fills of {symbol}: {error}", symbol)
+            self._failed(f"fills of {symbol}", error, symbol)
             return
         fresh = await self._not_of_others(symbol, read.fills)
         self._merge(symbol, fresh, complete=False)

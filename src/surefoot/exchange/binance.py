@@ -255,17 +255,19 @@ class Binance:
     async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
         """Read every fill after a trade, page by page until a short page."""
         start, fills = int(after or 0), list[Fill]()
-        for page in range(_PAGES_MAX):
+        known = 0 if after is None else 1
+        for _ in range(_PAGES_MAX):
             rows = await self._page(symbol, start)
-            if page == 0 and after is not None and (not rows or rows[0].trade_id != after):
+            linked = bool(rows) and rows[0].trade_id == str(start)
+            if not fills and after is not None and not linked:
                 return await self._broken_chain(symbol, after, rows)
-            fresh = [row for row in rows if not fills or row.trade_id != fills[-1].trade_id]
-            fills += fresh
+            if fills and not linked:  # every page begins with the last trade of the one before
+                break
+            fills += rows[1:] if fills else rows
             if len(rows) < self.venue.page_size:
-                known = 1 if after is not None else 0
                 return FillsRead(fills=tuple(fills[known:]), complete=True)
             start = int(fills[-1].trade_id)
-        return FillsRead(fills=tuple(fills), complete=False)
+        return FillsRead(fills=tuple(fills[known:]), complete=False)
 
     async def _page(self, symbol: Symbol, start: int) -> list[Fill]:
         request = {"symbol": self._id(symbol), "fromId": start, "limit": self.venue.page_size}
@@ -278,7 +280,11 @@ class Binance:
     ) -> FillsRead:
         """Tell a reset exchange from an answer that is merely incomplete."""
         newest = await self.newest_trade(symbol)
-        if newest is not None and (int(newest) < int(after) or rows):
+        started_over = newest is not None and int(newest) < int(after)
+        if rows and not started_over:
+            again = await self._page(symbol, int(after))  # one answer may have lost a row
+            started_over = bool(again) and again[0].trade_id != after
+        if started_over:
             return FillsRead(fills=(), complete=False, reset=True)
         raise ReadFailed(f"trade {after} of {symbol} is missing from the answer; asking again")
 

@@ -20,6 +20,8 @@ from surefoot.exchange.errors import Misconfigured, NotSent
 
 # The signing call reads the clock once more; this much keeps the sum under `not_after`.
 _MARGIN_MS: Final = 5
+# Where handle_errors is given the decoded body.
+_RESPONSE: Final = 6
 NOT_AFTER: Final = "surefootNotAfter"
 
 RawEvent = Callable[[str, dict[str, Any]], None]
@@ -67,6 +69,17 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
                 raise NotSent("it waited in a queue until its time was over; it never left")
             params["recvWindow"] = min(left, self.lifetime_max_ms)
         return super().sign(path, api, method, params)
+
+    @override
+    def handle_errors(self, *answer: Any) -> Any:
+        """Keep Binance's own code on whatever ccxt makes of it: some of its errors drop it."""
+        try:
+            return super().handle_errors(*answer)
+        except Exception as error:
+            response = answer[_RESPONSE]
+            if isinstance(response, dict) and isinstance(response.get("code"), int):
+                error.add_note(f'{{"code":{response["code"]}}}')
+            raise
 
     @override
     def handle_order_update(self, client: Any, message: Any) -> None:

@@ -90,7 +90,7 @@ def is_rate_limit(error: Exception) -> bool:
 
 def code_of(error: Exception) -> str | None:
     """Return Binance's code from an error's text, or None."""
-    found = _CODE.search(str(error))
+    found = _CODE.search("\n".join([str(error), *getattr(error, "__notes__", ())]))
     return None if found is None else found.group(1)
 
 

@@ -12,10 +12,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from surefoot.core.errors import IllegalTransition
+from surefoot.core.order import Role
 from surefoot.core.position import Position, State, permit
 from surefoot.core.records import (
     BotStatusChanged,
     FillBooked,
+    OrderIntended,
     RecoveryFinished,
     StateChanged,
     WatermarkMoved,
@@ -173,6 +175,17 @@ class MemoryJournal:
     async def memory(self, bot: BotName) -> dict[str, Any]:
         """Return what a strategy last remembered."""
         return dict(self._memories.get(bot, {}))
+
+    async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
+        """Return when this bot's entry and exit orders were written down, since a time."""
+        return tuple(
+            entry.at
+            for entry in self._entries
+            if isinstance(record := entry.record, OrderIntended)
+            and entry.at >= since
+            and record.order.role is not Role.STOP
+            and entry.stream.removeprefix("position/").rpartition("-")[0] == bot
+        )
 
     async def records(self) -> int:
         """Return how many records there are."""

@@ -136,6 +136,10 @@ class Reader(Protocol):
         """
         ...
 
+    async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
+        """Return when this bot's entry and exit orders were written down, since a time."""
+        ...
+
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot that the journal has heard of."""
         ...

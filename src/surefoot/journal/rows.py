@@ -18,6 +18,8 @@ from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
 from surefoot.journal.projection import projected
 
+# How many of the newest records are searched for what happened in the last minute.
+_SEARCHED: Final = 20_000
 _COLUMNS: Final = "sequence, stream, version, at, data"
 _PROJECTED: Final = (
     "version, phase, frozen, quantity, entry_price, realized_pnl, stop, take_profit, settled"
@@ -45,6 +47,17 @@ def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
         (stream, kind),
     )
     return next((_entry(row) for row in rows), None)
+
+
+def written(connection: apsw.Connection, bot: BotName, since: datetime) -> tuple[datetime, ...]:
+    """Read when a bot's orders, stops apart, were written down; searches the newest rows only."""
+    found = connection.execute(
+        "SELECT at FROM records WHERE sequence > (SELECT max(sequence) FROM records) - ? "
+        "AND kind = 'order-intended' AND at >= ? AND data ->> '$.order.role' <> 'stop' "
+        "AND stream IN (SELECT 'position/' || position_id FROM positions WHERE bot = ?)",
+        (_SEARCHED, stamp(since), bot),
+    )
+    return tuple(unstamp(str(at)) for (at,) in found)
 
 
 def watermark(

@@ -78,6 +78,10 @@ class SqliteReader:
         with self._snapshot():
             return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
 
+    async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
+        """Return when this bot's entry and exit orders were written down, since a time."""
+        return rows.written(self._read, bot, since)
+
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot that the journal has heard of."""
         with self._snapshot():

@@ -63,10 +63,14 @@ class Candles:
             candle.high, candle.low = max(candle.high, price), min(candle.low, price)
             candle.close, candle.volume = price, candle.volume + quantity
 
-    def roll(self, now_ms: int) -> list[tuple[str, str, Candle]]:
-        """Close what is over, and return every candle closed since the last call."""
+    def catch_up(self, now_ms: int) -> None:
+        """Close what is over; whoever rolls next is still told of it."""
         for symbol, frame in self._kept:
             self._advance(symbol, frame, FRAMES_MS[frame], now_ms)
+
+    def roll(self, now_ms: int) -> list[tuple[str, str, Candle]]:
+        """Close what is over, and return every candle closed since the last call."""
+        self.catch_up(now_ms)
         closed, self._closed = self._closed, []
         return closed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import count
 from typing import Any, Final
 
@@ -56,6 +56,7 @@ class ControlApi:
             "cancel": self._cancel,
             "fill": self._fill,
             "expire": self._expire,
+            "revive": self._revive,
             "archive": self._archive,
             "clock": self._move_clock,
             "balance": self._balance,
@@ -84,13 +85,13 @@ class ControlApi:
         if "Origin" in request.headers:
             return web.json_response({"error": "not from a browser"}, status=403)
         try:
-            given = json.loads(await request.text() or "{}")
+            given = dict(json.loads(await request.text() or "{}"))
             return web.json_response(command(given))
         except ApiError as error:
             return web.json_response({"error": error.message}, status=400)
         except KeyError as error:
             return web.json_response({"error": f"{error} is unknown or missing"}, status=400)
-        except (ValueError, TypeError, InvalidOperation) as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     # Documents -----------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ class ControlApi:
         symbol = self._exchange.rules_of(str(given["symbol"])).symbol
         spread = Decimal(str(given.get("spread", "0")))
         for price in given.get("path") or [given["price"]]:
-            self._market.move(symbol, Decimal(str(price)), spread)
+            self._market.move(symbol, _positive(price, "price"), spread)
         return {}
 
     def _set_market(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,12 +161,12 @@ class ControlApi:
     def _order(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Trade by hand, as the account's owner would in the exchange's app."""
         rules = self._exchange.rules_of(str(given["symbol"]))
-        price = Decimal(str(given.get("price", "0")))
+        price = _positive(given["price"], "price") if given.get("price") else ZERO
         request = NewOrder(
             symbol=rules.symbol,
             side=_chosen(str(given["side"]).upper(), ("BUY", "SELL")),
             type="LIMIT" if price else "MARKET",
-            quantity=Decimal(str(given["quantity"])),
+            quantity=_positive(given["quantity"], "quantity"),
             price=price,
             stop_price=ZERO,
             client_order_id=str(given.get("client_order_id", f"outside_{next(self._outside)}")),
@@ -181,14 +182,20 @@ class ControlApi:
         order = self._found(given)
         if not order.open:
             raise ApiError(-2011, f"order {order.order_id} is {order.status}")
-        quantity = Decimal(str(given.get("quantity", order.left)))
-        price = Decimal(str(given.get("price", order.price or order.stop_price)))
+        quantity = _positive(given.get("quantity", order.left), "quantity")
+        last = self._exchange.quotes[order.symbol].last
+        price = _positive(given.get("price", order.price or order.stop_price or last), "price")
         self._exchange.fill(order, min(quantity, order.left), price, maker=True)
         return wire.order_row(order)
 
     def _expire(self, given: Mapping[str, Any]) -> dict[str, Any]:
         order = self._found(given)
         self._exchange.expire(order)
+        return wire.order_row(order)
+
+    def _revive(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        order = self._found(given)
+        self._exchange.revive(order)
         return wire.order_row(order)
 
     def _archive(self, _given: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,7 +239,10 @@ class ControlApi:
         if "order_id" in given:
             return self._exchange.orders[str(given["symbol"]), int(given["order_id"])]
         name = str(given["client_order_id"])
-        return [o for o in self._exchange.orders.values() if o.client_order_id == name][-1]
+        found = [o for o in self._exchange.orders.values() if o.client_order_id == name]
+        if not found:
+            raise ValueError(f"there is no order {name!r}")
+        return found[-1]
 
 
 def _shown(fault: Fault) -> dict[str, Any]:
@@ -243,6 +253,13 @@ def _chosen(value: Any, known: tuple[str, ...]) -> Any:
     if value not in known:
         raise ValueError(f"expected one of {', '.join(known)}, got {value!r}")
     return value
+
+
+def _positive(value: Any, name: str) -> Decimal:
+    amount = Decimal(str(value))
+    if not amount.is_finite() or amount <= ZERO:
+        raise ValueError(f"{name} is {value}, expected more than zero")
+    return amount
 
 
 def _document(

@@ -110,28 +110,31 @@ class Exchange:
             updated_ms=now,
             origin=origin,
             hidden_until_ms=now + twist.hidden_ms if twist.hidden_ms else 0,
+            twist=twist,
         )
         order.held = amount
         self.orders[order.key] = self._open[order.key] = order
         self._move(asset, -amount, amount)
         self._tell("NEW", order, None)
-        self._meet(order, twist)
+        if order.type != "STOP_LOSS":
+            self._meet(order)
         return order
 
-    def _meet(self, order: Order, twist: Twist) -> None:
-        quote = self.quotes[order.symbol]
-        hidden_ms = max(twist.hidden_ms, twist.fills_hidden_ms)
+    def _meet(self, order: Order) -> None:
+        """Let an order meet the market for the first time: a stop does so when triggered."""
+        twist, quote = order.twist, self.quotes[order.symbol]
         if twist.fraction is not None:
             part = _floor(order.quantity * twist.fraction, self.rules[order.symbol].lot)
             price = order.price or (quote.ask if order.side == "BUY" else quote.bid)
             if part > ZERO:
-                self.fill(order, part, price, hidden_ms=hidden_ms)
+                self.fill(order, part, price)
+            order.stuck = order.open
             if twist.then_cancel:
                 self._end(order, "CANCELED" if order.type == "LIMIT" else "EXPIRED")
-        elif order.type == "MARKET":
-            self._take(order, hidden_ms)
         elif order.type == "LIMIT":
-            self._try_limit(order, maker=False, hidden_ms=hidden_ms)
+            self._try_limit(order, maker=False)
+        else:
+            self._take(order)
 
     def cancel(self, order: Order, client_id: str) -> None:
         """Cancel an open order; `client_id` names the request to cancel."""
@@ -143,6 +146,17 @@ class Exchange:
     def expire(self, order: Order) -> None:
         """End an open order by the exchange's own decision."""
         self._end(order, "EXPIRED")
+
+    def revive(self, order: Order) -> None:
+        """Make a cancelled order live again: what a cancel that was lost looks like."""
+        if order.status not in {"CANCELED", "EXPIRED"}:
+            raise ApiError(-2011, f"order {order.order_id} is {order.status}")
+        rules = self.rules[order.symbol]
+        order.held = order.left if order.side == "SELL" else order.left * order.price
+        self._move(rules.base if order.side == "SELL" else rules.quote, -order.held, order.held)
+        order.status = "PARTIALLY_FILLED" if order.executed else "NEW"
+        order.twist, order.stuck = Twist(), False
+        self._open[order.key] = order
 
     def _end(self, order: Order, status: Literal["CANCELED", "EXPIRED"]) -> None:
         if not order.open:
@@ -159,14 +173,15 @@ class Exchange:
     def price(self, symbol: str, quote: Quote) -> None:
         """Move the market, and fill what it reaches."""
         self.quotes[symbol] = quote
-        for order in [each for each in self._open.values() if each.symbol == symbol]:
+        waiting = [each for each in self._open.values() if each.symbol == symbol]
+        for order in [each for each in waiting if not each.stuck]:
             if order.type == "LIMIT":
                 self._try_limit(order, maker=True)
             elif order.triggered or _reached(order.side, order.stop_price, quote):
                 order.triggered = True
-                self._take(order)
+                self._meet(order)
 
-    def _try_limit(self, order: Order, *, maker: bool, hidden_ms: int = 0) -> None:
+    def _try_limit(self, order: Order, *, maker: bool) -> None:
         quote = self.quotes[order.symbol]
         if order.side == "BUY" and order.price >= min(quote.ask, quote.last):
             price = order.price if maker else min(order.price, quote.ask)
@@ -174,30 +189,28 @@ class Exchange:
             price = order.price if maker else max(order.price, quote.bid)
         else:
             return
-        self.fill(order, order.left, price, maker=maker, hidden_ms=hidden_ms)
+        self.fill(order, order.left, price, maker=maker)
 
-    def _take(self, order: Order, hidden_ms: int = 0) -> None:
+    def _take(self, order: Order) -> None:
         quote, rules = self.quotes[order.symbol], self.rules[order.symbol]
+        funds = self.free.get(rules.quote, ZERO) + order.held
+        if order.side == "BUY" and order.left * self._worst_ask(rules, quote) > funds:
+            self._end(order, "EXPIRED")  # a stop that the market jumped over
+            return
         price = quote.ask if order.side == "BUY" else quote.bid
         worse = rules.tick if order.side == "BUY" else -rules.tick
         part = _floor(order.left / self.slices, rules.lot)
         for _ in range(self.slices - 1):
             if part > ZERO:
-                self.fill(order, part, price, hidden_ms=hidden_ms)
+                self.fill(order, part, price)
                 price += worse
-        self.fill(order, order.left, price, hidden_ms=hidden_ms)
+        self.fill(order, order.left, price)
 
     def fill(
-        self,
-        order: Order,
-        quantity: Decimal,
-        price: Decimal,
-        *,
-        maker: bool = False,
-        hidden_ms: int = 0,
+        self, order: Order, quantity: Decimal, price: Decimal, *, maker: bool = False
     ) -> Trade:
         """Fill some of an order: one trade, its fee, and the balances."""
-        now = self._clock.now_ms()
+        now, hidden_ms = self._clock.now_ms(), order.twist.fills_hidden_ms
         worth = quantity * price
         fee, fee_asset = self._fee(order, quantity, worth)
         trade = Trade(
@@ -236,14 +249,19 @@ class Exchange:
         self._move(trade.fee_asset, -trade.fee, ZERO)
 
     def _fee(self, order: Order, quantity: Decimal, worth: Decimal) -> tuple[Decimal, str]:
+        """Return the fee and its asset: what is received, unless another can pay."""
         rules, mode = self.rules[order.symbol], self.fee_mode
         if mode == "mixed":
             mode = "bnb" if next(self._fees) % 2 else "received"
-        if mode == "bnb":
-            return _cents(worth * self.fee_rate / _BNB_USDT), "BNB"
-        if mode == "received" and order.side == "BUY":
-            return _cents(quantity * self.fee_rate), rules.base
-        return _cents(worth * self.fee_rate), rules.quote
+        in_bnb = _cents(worth * self.fee_rate / _BNB_USDT)
+        if mode == "bnb" and self.free.get("BNB", ZERO) >= in_bnb:
+            return in_bnb, "BNB"
+        in_quote = _cents(worth * self.fee_rate)
+        if order.side == "SELL":
+            return in_quote, rules.quote
+        if mode == "quote" and self.free.get(rules.quote, ZERO) >= in_quote:
+            return in_quote, rules.quote
+        return _cents(quantity * self.fee_rate), rules.base
 
     # Balances ------------------------------------------------------------------------------------
 
@@ -251,7 +269,12 @@ class Exchange:
         rules = self.rules[new.symbol]
         if new.side == "SELL":
             return rules.base, new.quantity
-        return rules.quote, new.quantity * (new.price or new.stop_price or quote.ask)
+        worst = self._worst_ask(rules, quote)
+        return rules.quote, new.quantity * (new.price or new.stop_price or worst)
+
+    def _worst_ask(self, rules: Rules, quote: Quote) -> Decimal:
+        """Return what the last slice of a market order to buy costs."""
+        return quote.ask + rules.tick * (self.slices - 1)
 
     def _held_asset(self, order: Order) -> str:
         rules = self.rules[order.symbol]

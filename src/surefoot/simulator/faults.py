@@ -52,9 +52,12 @@ WHOLE_FAULTS: Final[dict[str, str]] = {
 FAULTS: Final = {**REQUEST_FAULTS, **STREAM_FAULTS, **WHOLE_FAULTS}
 OPERATIONS: Final = (
     "order.send", "order.cancel", "order.query", "openOrders", "allOrders", "myTrades",
-    "account", "time", "exchangeInfo", "klines", "user", "market", "*",
+    "account", "time", "exchangeInfo", "klines", "*",
 )  # fmt: skip
+STREAMS: Final = ("user", "market", "*")
 _MATCHES: Final = ("symbol", "side", "type")
+_NUMBERS: Final = ("seconds", "status", "code", "uid", "fraction")
+_TEXTS: Final = ("message", "location")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,14 +90,15 @@ class Armory:
         """Arm a fault.
 
         Raises:
-            ValueError: there is no such fault or operation.
+            ValueError: there is no such fault, operation or parameter.
         """
         if name not in FAULTS:
             raise ValueError(f"there is no fault {name!r}; known are {', '.join(FAULTS)}")
         rest = dict(given)
         operation = str(rest.pop("on", "*"))
-        if operation not in OPERATIONS:
-            raise ValueError(f"there is no operation {operation!r}: {', '.join(OPERATIONS)}")
+        places = OPERATIONS if name in REQUEST_FAULTS else STREAMS
+        if operation not in places:
+            raise ValueError(f"{name} cannot hit {operation!r}, only {', '.join(places)}")
         fault = Fault(
             fault_id=next(self._ids),
             name=name,
@@ -104,6 +108,7 @@ class Armory:
             skip=int(rest.pop("skip", 0)),
             parameters=rest,
         )
+        _check(fault)
         self.faults[fault.fault_id] = fault
         self.history.append(fault)
         return fault
@@ -136,6 +141,19 @@ class Armory:
     def outage(self) -> bool:
         """Tell whether the exchange is unreachable."""
         return any(fault.name == "outage" for fault in self.faults.values())
+
+
+def _check(fault: Fault) -> None:
+    """Refuse what would never hit, or not as meant: a misspelled parameter matches everything."""
+    unknown = set(fault.parameters) - {*_NUMBERS, *_TEXTS}
+    if fault.name not in REQUEST_FAULTS:
+        unknown |= set(fault.match) - {"symbol"}
+    if unknown:
+        raise ValueError(f"{fault.name} has no parameter {', '.join(sorted(unknown))}")
+    for name in _NUMBERS:
+        fault.number(name, 0)
+    if not 0 <= fault.number("fraction", 0) <= 1:
+        raise ValueError("fraction is a number from 0 to 1")
 
 
 def _matches(fault: Fault, operation: str, facts: Mapping[str, str]) -> bool:

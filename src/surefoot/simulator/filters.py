@@ -10,10 +10,11 @@ from typing import Any, Final
 from surefoot.simulator.model import ZERO, ApiError, NewOrder, Quote, Rules
 
 _CLIENT_ID: Final = re.compile(r"[a-zA-Z0-9-_]{1,36}")
-_NUMBER: Final = re.compile(r"\d{1,20}(\.\d{1,20})?")
+_NUMBER: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _SIDES: Final = ("BUY", "SELL")
 _TYPES: Final = ("MARKET", "LIMIT", "STOP_LOSS")
 _DECIMALS: Final = 8
+_INVALID: Final = {"timeInForce": -1115, "type": -1116, "side": -1117}
 
 
 def new_order(params: Mapping[str, str], rules: Rules, quote: Quote, fallback: str) -> NewOrder:
@@ -26,8 +27,8 @@ def new_order(params: Mapping[str, str], rules: Rules, quote: Quote, fallback: s
     quantity = _amount(params, "quantity")
     price = _amount(params, "price") if kind == "LIMIT" else ZERO
     stop = _amount(params, "stopPrice") if kind == "STOP_LOSS" else ZERO
-    if kind == "LIMIT" and _one_of(params, "timeInForce", ("GTC",)) != "GTC":
-        raise ApiError(-1115, "Invalid timeInForce.")
+    if kind == "LIMIT":
+        _one_of(params, "timeInForce", ("GTC",))
     if not rules.trading:
         raise ApiError(-1013, "Market is closed.")
     client_order_id = params.get("newClientOrderId", fallback)
@@ -60,7 +61,7 @@ def _lot_size(quantity: Decimal, rules: Rules) -> None:
 def _one_of(params: Mapping[str, str], name: str, known: tuple[str, ...]) -> Any:
     value = _needed(params, name)
     if value not in known:
-        raise ApiError(-1116 if name == "type" else -1117, f"Invalid {name}.")
+        raise ApiError(_INVALID[name], f"Invalid {name}.")
     return value
 
 

@@ -49,6 +49,9 @@ class Market:
         self._speed = settings.speed
         self._luck = Random(settings.seed)  # noqa: S311 (no secret hangs on it)
         self._tape = settings.tape or TAPE
+        self._rows: Iterator[Row] | None = None
+        if self.mode == "tape":
+            self._rows = _there_and_back(_read(self._tape))  # a bad tape fails before the start
         self._trade_id = 1_000
         self._book_id = 1_000
 
@@ -105,8 +108,7 @@ class Market:
 
     async def run(self) -> None:
         """Drive the market for ever."""
-        tape = _there_and_back(_read(self._tape)) if self.mode == "tape" else iter(())
-        next_row = next(tape, None)
+        next_row: Row | None = None
         played_ms = 0.0
         last = self._clock.monotonic()
         beats = 0
@@ -115,12 +117,20 @@ class Market:
             elapsed, last = now - last, now
             if self.mode == "tape":
                 played_ms += elapsed * 1000 * self._speed
-                while next_row is not None and next_row[0] <= played_ms:
+                rows = self._playing()
+                next_row = next_row or next(rows)
+                while next_row[0] <= played_ms:
                     self._play(next_row)
-                    next_row = next(tape, None)
+                    next_row = next(rows)
             beats += 1
             self._beat(beats)
             await self._clock.sleep(_BEAT_S / 5 if self.mode == "tape" else _BEAT_S)
+
+    def _playing(self) -> Iterator[Row]:
+        """Return the tape, which is read when it is first wanted."""
+        if self._rows is None:
+            self._rows = _there_and_back(_read(self._tape))
+        return self._rows
 
     def _play(self, row: Row) -> None:
         _, symbol, kind, first, second = row
@@ -158,7 +168,10 @@ class Market:
 def _read(path: Path) -> list[Row]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         next(file)  # the first line says where the tape comes from
-        return [json.loads(line) for line in file]
+        rows: list[Row] = [json.loads(line) for line in file]
+    if not rows or rows[-1][0] <= 0:
+        raise ValueError(f"{path} has no trades to play")
+    return rows
 
 
 def _there_and_back(rows: list[Row]) -> Iterator[Row]:

@@ -119,6 +119,16 @@ def ccxt_settings(url: str) -> dict[str, Any]:
 
 
 @dataclass(slots=True, kw_only=True)
+class Twist:
+    """What a fault does to an order that is being accepted."""
+
+    fraction: Decimal | None = None
+    then_cancel: bool = False
+    hidden_ms: int = 0
+    fills_hidden_ms: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
 class Order:
     """One order, as it truly is."""
 
@@ -140,6 +150,8 @@ class Order:
     triggered: bool = False
     hidden_until_ms: int = 0
     cancel_client_id: str = ""
+    twist: Twist = field(default_factory=Twist)
+    stuck: bool = False  # the market does not fill the rest; somebody else may
 
     @property
     def open(self) -> bool:
@@ -185,16 +197,6 @@ class NewOrder:
     price: Decimal
     stop_price: Decimal
     client_order_id: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Twist:
-    """What a fault does to an order that is being accepted."""
-
-    fraction: Decimal | None = None
-    then_cancel: bool = False
-    hidden_ms: int = 0
-    fills_hidden_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -230,7 +230,11 @@ class Rest:
     def _all_orders(self, params: Params, _hits: Hits) -> Any:
         symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
         start = _window(params)[0]
-        rows = [order for order in self._orders(symbol) if order.created_ms >= start]
+        rows = [
+            order
+            for order in self._orders(symbol)
+            if order.created_ms >= start and order.key not in self._exchange.archived
+        ]
         return [wire.order_row(order) for order in rows[-_limit(params) :]]
 
     def _my_trades(self, params: Params, _hits: Hits) -> Any:
@@ -267,7 +271,7 @@ class Rest:
         frame = _needed(params, "interval")
         if frame not in FRAMES_MS:
             raise ApiError(-1120, "Invalid interval.")
-        self._candles.roll(self._clock.now_ms())
+        self._candles.catch_up(self._clock.now_ms())
         start = params.get("startTime")
         return self._candles.klines(
             symbol, frame, _integer(start) if start else None, _limit(params)
@@ -277,12 +281,12 @@ class Rest:
 def _page(trades: list[Trade], params: Params) -> list[Trade]:
     """Cut one page. Source: Binance spot API, "Account trade list"."""
     limit = _limit(params)
+    timed = "startTime" in params or "endTime" in params
+    if timed and ("orderId" in params or "fromId" in params):
+        raise ApiError(-1128, "Combination of optional parameters invalid.")
     if "orderId" in params:
         trades = [trade for trade in trades if trade.order_id == _integer(params["orderId"])]
-    timed = "startTime" in params or "endTime" in params
     if "fromId" in params:
-        if timed:
-            raise ApiError(-1128, "Combination of optional parameters invalid.")
         first = _integer(params["fromId"])
         return [trade for trade in trades if trade.trade_id >= first][:limit]
     if timed:
@@ -301,7 +305,10 @@ def _window(params: Params) -> tuple[int, int]:
 
 
 def _limit(params: Params) -> int:
-    return min(_integer(params.get("limit", str(_ROWS))), _ROWS_MAX)
+    limit = _integer(params.get("limit", str(_ROWS)))
+    if limit < 1:
+        raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+    return min(limit, _ROWS_MAX)
 
 
 def _integer(text: str) -> int:

@@ -40,7 +40,7 @@ def check_signature(payload: str, signature: str | None, secret: str) -> None:
     if not signature:
         raise ApiError(-1102, "Mandatory parameter 'signature' was not sent, was empty/null.")
     expected = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, signature):
+    if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise ApiError(-1022, "Signature for this request is not valid.")
 
 
@@ -49,7 +49,7 @@ def check_window(params: Mapping[str, str], clock: Clock) -> None:
     try:
         timestamp = int(params.get("timestamp", ""))
         window = int(float(params.get("recvWindow", RECV_WINDOW)))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ApiError(
             -1102, "Mandatory parameter 'timestamp' was not sent, was empty/null."
         ) from None

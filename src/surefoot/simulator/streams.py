@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiohttp import WSMsgType, web
 
@@ -20,6 +20,7 @@ from surefoot.simulator.model import ApiError, Order, Settings, Trade
 
 _HISTORY: Final = 1_000
 _MS: Final = 1_000
+_Event: TypeAlias = tuple[str, dict[str, Any]]  # the stream's name, and what it says
 
 
 class Connection:
@@ -53,10 +54,10 @@ class Streams:
         self._clock = clock
         self._settings = settings
         self._connections: set[Connection] = set()
-        self._history: dict[str, deque[dict[str, Any]]] = {
+        self._history: dict[str, deque[_Event]] = {
             kind: deque(maxlen=_HISTORY) for kind in ("user", "market")
         }
-        self._held: dict[str, list[dict[str, Any]]] = {"user": [], "market": []}
+        self._held: dict[str, list[_Event]] = {"user": [], "market": []}
         self._silent_until: dict[str, float] = {"user": 0.0, "market": 0.0}
         exchange.listen(self._on_execution)
 
@@ -117,7 +118,7 @@ class Streams:
             self._later(delay.number("seconds", 1), partial(self._send, kind, name, message))
             return True
         if "stream_reorder" in hits:
-            self._held[kind].append(message)
+            self._held[kind].append((name, message))
             return True
         return False
 
@@ -125,20 +126,20 @@ class Streams:
         self, kind: str, name: str, message: dict[str, Any], hits: dict[str, Fault]
     ) -> None:
         if "stream_replay" in hits:
-            for earlier in list(self._history[kind]):
-                self._send(kind, name, earlier, remember=False)
+            for where, earlier in list(self._history[kind]):
+                self._send(kind, where, earlier, remember=False)
         self._send(kind, name, message)
         if "stream_duplicate" in hits:
             self._send(kind, name, message)
         held, self._held[kind] = self._held[kind], []
-        for late in held:
-            self._send(kind, name, late)
+        for where, late in held:
+            self._send(kind, where, late)
 
     def _send(
         self, kind: str, name: str, message: dict[str, Any], *, remember: bool = True
     ) -> None:
         if remember:
-            self._history[kind].append(message)
+            self._history[kind].append((name, message))
         for connection in self._connections:
             wanted = connection.user if kind == "user" else name in connection.names
             if wanted:
@@ -169,6 +170,7 @@ class Streams:
     ) -> web.StreamResponse:
         if self._armory.outage and request.transport is not None:
             request.transport.abort()
+            return web.Response(status=500)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         connection = Connection(socket)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import BotStatusChanged, StateChanged, WatermarkMoved
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import AccountName, BotName
+from surefoot.core.values import AccountName, BotName, TradeId
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
@@ -198,3 +199,36 @@ async def test_amounts_come_back_exactly(journal: Journal) -> None:
     (position,) = await journal.positions()
     assert position.entry_cost == D("61685.990000001") * D("0.00160")
     assert position == life.position
+
+
+async def test_orders_of_the_last_minute_are_found_whatever_became_of_them(
+    journal: Journal,
+) -> None:
+    """The cap on orders a minute must count those of positions that are closed already."""
+    life = await whole_life(journal)
+    bot = life.position.bot
+    assert await journal.written(bot, START - timedelta(minutes=1)) == (START, START)
+    assert await journal.written(bot, START + timedelta(minutes=1)) == ()
+    assert await journal.written(BotName("dip"), START - timedelta(minutes=1)) == ()
+
+
+async def test_booked_trades_are_known_whatever_became_of_their_position(journal: Journal) -> None:
+    life = await whole_life(journal)
+    asked = [TradeId("1"), TradeId("2"), TradeId("3")]
+    account = AccountName(life.position.account)
+    assert await journal.booked(account, BTC, asked) == {"1", "2"}
+    assert await journal.booked(AccountName("another"), BTC, asked) == frozenset()
+
+
+async def test_where_a_watermark_stood(journal: Journal) -> None:
+    """Fills are read again from where it stood a while ago: what became visible late is found."""
+    account = AccountName("main")
+    assert await journal.watermark(account, BTC, before=START) is None
+    for number, trade in enumerate(("70", "77", "84")):
+        at = START + timedelta(hours=number)
+        moved = WatermarkMoved(at=at, account=account, symbol=BTC, trade_id=trade)
+        appended = Append(stream="account/main", expected=number, records=(moved,))
+        await journal.commit(Change(at=at, appends=(appended,)))
+    assert await journal.watermark(account, BTC) == "84"
+    assert await journal.watermark(account, BTC, before=START + timedelta(minutes=90)) == "77"
+    assert await journal.watermark(account, BTC, before=START - timedelta(days=1)) == "70"

@@ -1,0 +1,103 @@
+"""Stops and targets: at the exchange, in this process, and while nobody runs."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+from tests.process.play import Play, log_of
+
+from surefoot.demo import Server
+
+PROTECTED = 'stop_loss = "2%"\ntake_profit = "4%"'
+
+
+async def protected(play: Play, extra: str = "") -> None:
+    await play.open(bot=f"{PROTECTED}\n{extra}")
+    file = play.stage.directory / "surefoot.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('stop_at = "local"', 'stop_at = "exchange"'), encoding="utf-8")
+    play.say("enter")
+
+
+async def stop_rests(play: Play, server: Server) -> None:
+    await play.until(
+        lambda: play.rows("SELECT 1 FROM orders WHERE role = 'stop' AND status = 'WORKING'"),
+        server,
+    )
+
+
+async def test_the_stop_rests_at_the_exchange_and_works_while_nobody_runs(play: Play) -> None:
+    await protected(play)
+    server = await play.start()
+    await stop_rests(play, server)
+    (stop,) = play.orders("SELL")
+    assert (stop["type"], D(stop["stopPrice"])) == ("STOP_LOSS", D("60452.28"))
+    await server.kill()
+    play.control.price("BTCUSDT", "60400")
+    server = await play.start()
+    position = await play.state_is("CLOSED", server=server)
+    assert position.exit_proceeds == D("0.00161") * D(60400)
+    assert len(play.orders("SELL")) == 1
+    await server.stop()
+    play.judge()
+
+
+async def test_a_target_makes_the_stop_way_first(play: Play) -> None:
+    """One lane: the stop is cancelled and counted before the exit is sent."""
+    await protected(play)
+    server = await play.start()
+    await stop_rests(play, server)
+    play.control.price("BTCUSDT", "64500")
+    await play.state_is("CLOSED", server=server)
+    stop, leave = play.orders("SELL")
+    assert (stop["status"], leave["status"]) == ("CANCELED", "FILLED")
+    await server.stop()
+    play.judge()
+
+
+async def test_a_local_stop_is_honoured_at_once_after_a_restart(play: Play) -> None:
+    """The price fell through the level while nobody ran; nothing rested at the exchange."""
+    await play.open(bot='stop_loss = "2%"')
+    play.say("enter")
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    assert play.orders("SELL") == []
+    await server.kill()
+    play.control.price("BTCUSDT", "60000")
+    server = await play.start()
+    await play.state_is("CLOSED", server=server)
+    assert '"by": "stop-loss"' in log_of(server)
+    await server.stop()
+    play.judge()
+
+
+async def test_a_trailing_stop_never_loosens(play: Play) -> None:
+    """Up, down a little, up again: every stop at the exchange is higher than the one before."""
+    await protected(play, 'trailing_stop = "1%"')
+    server = await play.start()
+    await stop_rests(play, server)
+    for price in ("62500", "62300", "63000", "62900", "63500"):
+        play.control.price("BTCUSDT", price)
+        await play.stage.clock.sleep(0.8)
+    await play.until(lambda: len(play.orders("SELL")) >= 3, server)
+    triggers = [D(order["stopPrice"]) for order in play.orders("SELL")]
+    assert triggers == sorted(set(triggers))
+    assert (await play.position()).levels.phase == "TRAILING"
+    await server.stop()
+    play.judge()
+
+
+async def test_a_stop_that_the_exchange_refuses_is_watched_here(play: Play) -> None:
+    """The level is passed before the stop could rest: the exit is ours."""
+    await protected(play)
+    server_price = "60000"
+    message = "Stop price would trigger immediately."
+    play.control.arm(
+        "reject", on="order.send", type="STOP_LOSS", times=0, code=-2010, message=message
+    )
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    play.control.price("BTCUSDT", server_price)
+    await play.state_is("CLOSED", server=server)
+    await server.stop()
+    play.judge()
