@@ -8,7 +8,7 @@ work at all. An exchange that cannot be reached now is no mistake; recovery is p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -85,9 +85,9 @@ async def serve(settings: Settings, strategies: Strategies, log: Log) -> None:
 
 
 async def recover(
-    settings: Settings, strategies: Strategies, log: Log
+    settings: Settings, strategies: Strategies, wanted: Collection[AccountName], log: Log
 ) -> tuple[RecoveryFinished, ...]:
-    """Recover every account once, without running the bots; return the reports.
+    """Recover these accounts once, without running the bots; return the reports.
 
     Raises:
         ConfigError | JournalError: as for `serve`.
@@ -99,7 +99,9 @@ async def recover(
             def spawn(work: Any) -> None:
                 running.append(tasks.create_task(work))
 
-            accounts = parts.accounts(spawn)
+            accounts = {
+                name: account for name, account in parts.accounts(spawn).items() if name in wanted
+            }
             for account in accounts.values():
                 await Recovery(account).patiently()
                 while account.dispatch.busy:
@@ -345,6 +347,8 @@ def _advisor(
 ) -> Advisor:
     """Put a bot's strategy behind its guard; a second time it is loaded afresh."""
     strategy = made.pop(bot, None)
+    if strategy is None and bot not in settings.bots:
+        raise InvalidValue(f"{bot} is not in the configuration any more: it is only watched")
     if strategy is None:
         try:
             strategy = config.strategy(settings, bot)

@@ -137,3 +137,17 @@ async def test_check_and_init(play: Play) -> None:
     code, _, errors = await play.stage.run("init", "new")
     assert code == 1
     assert "nothing was written" in errors
+
+
+async def test_a_pause_that_was_posted_while_nobody_ran_beats_the_first_tick(play: Play) -> None:
+    """The strategy wants to enter at once; the operator said pause before the start."""
+    await play.open()
+    server = await play.start()
+    await play.recovered(server)
+    await server.stop()
+    await play.stage.run("pause", "bot")
+    play.say("enter", "enter", "enter")
+    server = await play.start()
+    await play.until(lambda: "the bot is PAUSED" in log_of(server), server)
+    assert play.sends() == []
+    await server.stop()

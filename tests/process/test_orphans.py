@@ -81,3 +81,46 @@ async def test_an_order_that_only_a_newer_journal_knows_freezes_its_bots(play: P
     code, output, _ = await play.stage.run("status")
     assert code == 3, output
     await server.stop()
+
+
+async def test_an_entry_that_filled_after_the_backup_is_not_made_twice(play: Play) -> None:
+    """The restored journal knows nothing of it, nothing is live: its fill tells whose it was."""
+    await play.open()
+    server = await play.start()
+    await play.recovered(server)
+    await server.stop()
+    shutil.copy(play.stage.journal, play.stage.directory / "old.db")
+    play.say("buy")
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    await server.stop()
+    for name in ("surefoot.db-wal", "surefoot.db-shm"):
+        (play.stage.directory / name).unlink(missing_ok=True)
+    shutil.copy(play.stage.directory / "old.db", play.stage.journal)
+    server = await play.start()
+    await play.until(lambda: '"position-frozen"' in log_of(server), server)
+    await play.recovered(server)
+    frozen = (await play.status())["bots"][0]["position"]["frozen"]
+    assert "carries our mark, but the journal has no such order" in frozen
+    await play.until(lambda: '"signal refused"' in log_of(server), server)
+    assert len(play.orders()) == 1
+    await server.stop()
+
+
+async def test_a_stop_that_a_position_left_behind_is_cancelled(play: Play) -> None:
+    """The operator wrote the position off; its stop would sell what is not its own any more."""
+    await play.open(bot='stop_loss = "2%"')
+    file = play.stage.directory / "surefoot.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('stop_at = "local"', 'stop_at = "exchange"'), encoding="utf-8")
+    play.say("buy")
+    server = await play.start()
+    await play.until(lambda: play.orders("SELL"), server)
+    play.control.do("balance", asset="BTC", free="0", locked="0")
+    await server.stop()
+    server = await play.start()
+    await play.until(lambda: '"position-frozen"' in log_of(server), server)
+    code, output, _ = await play.stage.run("resolve", "bot-1", "--flat")
+    assert code == 0, output
+    await play.until(lambda: play.orders("SELL")[0]["status"] == "CANCELED", server)
+    await server.stop()

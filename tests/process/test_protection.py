@@ -101,3 +101,16 @@ async def test_a_stop_that_the_exchange_refuses_is_watched_here(play: Play) -> N
     await play.state_is("CLOSED", server=server)
     await server.stop()
     play.judge()
+
+
+async def test_a_stop_is_honoured_while_a_limit_exit_rests(play: Play) -> None:
+    """The exit took the stop's place at the exchange; then the market fell."""
+    await protected(play)
+    play.say("sell limit=64000")
+    server = await play.start()
+    await play.until(lambda: [o for o in play.orders("SELL") if o["type"] == "LIMIT"], server)
+    play.control.price("BTCUSDT", "60400")
+    await play.state_is("CLOSED", server=server)
+    assert [order["status"] for order in play.orders("SELL")] == ["CANCELED", "CANCELED", "FILLED"]
+    await server.stop()
+    play.judge()

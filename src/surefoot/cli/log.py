@@ -28,7 +28,7 @@ def log(
     last: Annotated[int, Parameter(name=["--last", "-n"])] = 0,
     options: Options | None = None,
 ) -> int:
-    """Show what was written down: every intent, answer, fill, change of state and command.
+    """Show what was written down: every intent, answer, fill and change of state.
 
     Parameters
     ----------

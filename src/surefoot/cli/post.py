@@ -69,7 +69,7 @@ def _answer(options: Options, command: Command, *, serving: bool) -> int:
     elif command.status == "refused":
         say(f"Refused: {command.result}", "bold red")
     elif serving:
-        say("Stored; the server has not carried it out yet. `surefoot log` will show when.")
+        say("Stored; the server has not carried it out yet. Its log will say when.")
     else:
         until = f"{command.expires_at:%H:%M:%S} UTC"
         say(f"Stored, but no server runs: it is carried out if one starts before {until}.")

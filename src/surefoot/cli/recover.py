@@ -55,7 +55,8 @@ def recover(
     progress = Progress(Console(stderr=True)) if sys.stderr.isatty() else None
     try:
         log = start_log(settings, progress=progress)
-        reports = asyncio.run(app.recover(settings, strategies, log))
+        accounts = {settings.bots[name].account for name in wanted}  # type: ignore[index]
+        reports = asyncio.run(app.recover(settings, strategies, accounts, log))
     finally:
         if progress is not None:
             progress.stop()

@@ -34,7 +34,7 @@ def resolve(
     ignore
         The difference does not matter: lift the freeze, change nothing.
     filled
-        QUANTITY@PRICE that an unfinished order really filled, such as 0.002@61700.
+        QUANTITY@PRICE that an unfinished order really filled, such as 0.002@61700; 0 for nothing.
     order
         The client order id that --filled is about, if it is not the only unfinished one.
     options
@@ -52,9 +52,10 @@ def resolve(
     arguments = {"how": chosen[0]}
     if filled is not None:
         quantity, separator, price = filled.partition("@")
-        if not separator:
-            raise ConfigError("resolve", ["--filled is QUANTITY@PRICE, such as 0.002@61700"])
-        arguments |= {"quantity": quantity, "price": price}
+        if not separator and quantity != "0":
+            message = "--filled is QUANTITY@PRICE, such as 0.002@61700, or 0 for nothing"
+            raise ConfigError("resolve", [message])
+        arguments |= {"quantity": quantity, "price": price or "0"}
     if order is not None:
         arguments["order"] = order
     return post(options or Options(), "resolve", position, arguments)

@@ -39,6 +39,9 @@ async def _read(reader: SqliteReader) -> StatusDocument:
 
 
 def _show(document: StatusDocument) -> None:
+    troubled = [bot.bot for bot in document.bots if _notes(bot, document) or bot.unsettled]
+    if troubled and needs_review(document):
+        say(f"NEEDS A LOOK: {', '.join(troubled)}", "bold red")
     server = document.server
     if server is None:
         say("The server is NOT running; this is what it last wrote down.", "bold yellow")
@@ -67,7 +70,7 @@ def _show(document: StatusDocument) -> None:
     )
     show_table(columns, [_row(bot) for bot in document.bots])
     for bot in document.bots:
-        for note in _notes(bot):
+        for note in _notes(bot, document):
             say(f"{bot.bot}: {note}", "bold red")
 
 
@@ -89,9 +92,19 @@ def _row(bot: BotStatus) -> list[str | None]:
     ]
 
 
-def _notes(bot: BotStatus) -> list[str]:
+def _notes(bot: BotStatus, document: StatusDocument) -> list[str]:
+    """Say what is wrong with a bot, and the command that goes on from there."""
     notes = [bot.reason] if bot.reason else []
-    if bot.position is not None and bot.position.frozen:
-        notes.append(f"{bot.position.id} is frozen: {bot.position.frozen}")
-    notes += [f"{name} is frozen; see `surefoot explain {name}`" for name in bot.unsettled]
+    if bot.status == "REVIEW":
+        failed = document.recovery is not None and document.recovery.outcome == "failed"
+        word = "recover" if failed else "resume"
+        notes.append(f"it enters nothing; once that is dealt with: surefoot {word} {bot.bot}")
+    frozen = [bot.position.id] if bot.position is not None and bot.position.frozen else []
+    for name in [*frozen, *bot.unsettled]:
+        why = f": {bot.position.frozen}" if bot.position is not None and name in frozen else ""
+        notes.append(f"{name} is frozen{why}")
+        notes.append(
+            f"read `surefoot explain {name}`, look at the exchange, then: "
+            f"surefoot resolve {name} --adopt | --flat | --filled QUANTITY@PRICE | --ignore",
+        )
     return notes

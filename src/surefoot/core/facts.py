@@ -37,6 +37,7 @@ from surefoot.core.reports import (
 from surefoot.core.rules import Terms
 from surefoot.core.values import ZERO, plain
 
+TARGET: Final = "take-profit"
 # This many refused exits in a row, and a person has to look (they go on being tried, slowly).
 EXIT_REFUSALS_MAX: Final = 3
 # A resting stop at the exchange has first go; only this far past it do we step in ourselves.
@@ -237,15 +238,20 @@ def _(reduction: Reduction, draft: Draft) -> None:
 @take.register
 def _(seen: PriceSeen, draft: Draft) -> None:
     entry = draft.position.entry_price
-    if entry is None or draft.position.state not in {State.OPENING, State.OPEN}:
+    if entry is None or draft.position.state not in {State.OPENING, State.OPEN, State.CLOSING}:
         return
     if draft.position.state is State.OPEN:
         _follow(seen.price, entry, draft)
     position = draft.position
     level = breached(position.levels, seen.price, position.direction)
-    if level is None or position.exit_wish is not None:
+    wish = position.exit_wish
+    # A resting exit has taken the stop's place at the exchange, so the stop is honoured here.
+    resting = wish is not None and wish.limit is not None and level != TARGET
+    if level is None or (wish is not None and not resting):
         return
-    if level != "take-profit" and _exchange_has_first_go(position, seen.price):
+    if position.state is State.CLOSING and not resting:
+        return
+    if level != TARGET and _exchange_has_first_go(position, seen.price):
         return
     reason = f"the price {plain(seen.price)} reached it"
     draft.add(ExitWished(at=draft.now, wish=ExitWish(by=level, reason=reason)))

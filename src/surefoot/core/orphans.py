@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import Position
+from surefoot.core.position import Position, State
 from surefoot.core.reports import OrderReport
 from surefoot.core.values import ClientOrderId, Symbol, plain
 
@@ -21,6 +21,8 @@ def orphans(belief: Belief, evidence: Evidence, findings: list[Finding]) -> tupl
         name = report.client_order_id or ClientOrderId("")
         if name in known:
             orphan = _terminal_here(*known[name], report, evidence)
+        elif name in evidence.settled:
+            orphan = Orphan(report=report, reason="its position is settled")
         elif belief.is_ours(name):
             orphan = None
             findings.append(_unknown_own(report))
@@ -36,9 +38,10 @@ def orphans(belief: Belief, evidence: Evidence, findings: list[Finding]) -> tupl
 def _terminal_here(
     position: Position, order: Order, report: OrderReport, evidence: Evidence
 ) -> Orphan | None:
-    """Only an entry whose intent is over, and which a by-id answer confirms to be live."""
+    """Only an order that is over, protects nothing, and is live by the answer to its id."""
     confirmed = evidence.looked_up.get(order.client_order_id)
-    if not order.finished or order.role is not Role.ENTRY or confirmed is None:
+    protects = order.role is not Role.ENTRY and position.state is not State.CLOSED
+    if not order.finished or protects or confirmed is None:
         return None
     if order.status in {OrderStatus.NEVER, OrderStatus.REJECTED}:
         return None  # Adopted, frozen and withdrawn through its position.
@@ -57,24 +60,33 @@ def _orphaned(orphan: Orphan) -> Finding:
     )
 
 
-def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, OrderReport]:
-    """Return, per symbol, a live order of ours that the journal has never heard of."""
-    known = {o.client_order_id for position in belief.positions for o in position.orders}
-    return {
-        report.symbol: report
-        for report in evidence.open_orders
-        if report.client_order_id is not None
-        and report.client_order_id not in known
-        and belief.is_ours(report.client_order_id)
+def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, str]:
+    """Return, per symbol, the sentence on an order of ours that the journal has never heard of.
+
+    It may be live, or have filled already: what a restored backup does not know.
+    """
+    known = {order.client_order_id for position in belief.positions for order in position.orders}
+    known |= evidence.settled
+
+    def is_strange(name: ClientOrderId | None) -> bool:
+        return name is not None and name not in known and belief.is_ours(name)
+
+    found = {
+        fill.symbol: _carries_our_mark(f"the order {fill.client_order_id} of {fill.trade_id}")
+        for window in evidence.windows.values()
+        for fill in window.fills
+        if is_strange(fill.client_order_id)
     }
+    found |= {
+        report.symbol: _carries_our_mark(f"{report.client_order_id} ({report.exchange_order_id})")
+        for report in evidence.open_orders
+        if is_strange(report.client_order_id)
+    }
+    return found
 
 
-def carries_our_mark(report: OrderReport) -> str:
-    """Return the sentence for an order that only a restored backup explains."""
-    return (
-        f"{report.client_order_id} ({report.exchange_order_id} at the exchange) carries our mark, "
-        f"but the journal has no such order"
-    )
+def _carries_our_mark(what: str) -> str:
+    return f"{what} at the exchange carries our mark, but the journal has no such order"
 
 
 def _unknown_own(report: OrderReport) -> Finding:
@@ -82,7 +94,7 @@ def _unknown_own(report: OrderReport) -> Finding:
         kind=FindingKind.UNKNOWN_OWN_ORDER,
         symbol=report.symbol,
         order=report.client_order_id,
-        evidence=carries_our_mark(report),
+        evidence=_carries_our_mark(f"{report.client_order_id} ({report.exchange_order_id})"),
         outcome="its bots are frozen; was an older journal restored?",
     )
 

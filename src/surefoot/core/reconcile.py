@@ -22,7 +22,7 @@ from surefoot.core.errors import InvariantViolated, SurefootError
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.facts import unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.orphans import carries_our_mark, orphans, strangers
+from surefoot.core.orphans import orphans, strangers
 from surefoot.core.position import Position, State
 from surefoot.core.records import FillBooked, OrderReported, PositionFrozen, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, Reduction, TimePassed
@@ -138,11 +138,11 @@ class _Comparison:
         self.findings: list[Finding] = []
         self.failed = False
 
-    def compare(self, stranger: OrderReport | None) -> None:
+    def compare(self, stranger: str | None) -> None:
         """Take in what the exchange says of this position's orders and fills."""
         with self._isolated():
             if stranger is not None:
-                self._tell(Freeze(reason=carries_our_mark(stranger)))
+                self._tell(Freeze(reason=stranger))
             self._orders()
             self._fills()
             self._absences()
@@ -377,11 +377,12 @@ def wanted(positions: Iterable[Position], now: datetime) -> tuple[tuple[Position
         (position, order)
         for position in positions
         for order in position.orders
-        if not order.finished or _lately_never(order, now)
+        if not order.finished or is_lately_never(order, now)
     )
 
 
-def _lately_never(order: Order, now: datetime) -> bool:
+def is_lately_never(order: Order, now: datetime) -> bool:
+    """Tell whether an order was called NEVER so recently that it is still looked for."""
     return (
         order.status is OrderStatus.NEVER
         and order.finished_at is not None

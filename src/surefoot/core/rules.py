@@ -137,7 +137,15 @@ def _unwanted(position: Position, order: Order, now: datetime, terms: Terms) -> 
         case Role.STOP:
             return _unwanted_stop(position, order, terms)
         case Role.EXIT:
-            return None
+            return _unwanted_exit(position, order)
+
+
+def _unwanted_exit(position: Position, order: Order) -> str | None:
+    """Let a resting exit make way once somebody wants out at any price."""
+    wish = position.exit_wish
+    if order.limit is None or wish is None or wish.limit is not None:
+        return None
+    return f"making way for an exit at the market: {wish.reason}"
 
 
 def _unwanted_entry(position: Position) -> str | None:

@@ -236,6 +236,8 @@ def _exit_failed(position: Position) -> bool:
     wish, latest = position.exit_wish, position.orders[-1]
     if wish is not None and wish.persistent:
         return False
+    if wish is not None and wish.limit is None and latest.limit is not None:
+        return False  # It ended to make way for this wish.
     return latest.role is Role.EXIT and latest.status is not OrderStatus.FILLED
 
 

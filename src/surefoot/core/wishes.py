@@ -111,9 +111,8 @@ def _(freeze: Freeze, draft: Draft) -> None:
 
 @take.register
 def _(word: Adopt | Ignore, draft: Draft) -> None:
+    _refuse_healthy(draft, in_doubt=False)
     position = draft.position
-    if position.frozen is None:
-        raise SignalRefused(f"{position.position_id} is not frozen")
     if position.state is State.CLOSED and not is_dust(position, draft.terms):
         raise SignalRefused(
             f"{position.position_id} is CLOSED, yet {plain(position.quantity)} {position.base} "
@@ -125,6 +124,9 @@ def _(word: Adopt | Ignore, draft: Draft) -> None:
 
 @take.register
 def _(word: Flatten, draft: Draft) -> None:
+    position = draft.position
+    unknown = position.unfinished is not None and not position.quantity
+    _refuse_healthy(draft, in_doubt=unknown)
     for order in draft.position.orders:
         if not order.finished:
             draft.add(_abandoned(order, word.by, draft.now))
@@ -137,8 +139,33 @@ def _(word: Filled, draft: Draft) -> None:
     order = draft.position.find(word.client_order_id)
     if order is None or order.finished:
         raise SignalRefused(f"{word.client_order_id} is no unfinished order of this position")
+    _refuse_healthy(draft, in_doubt=order.status is OrderStatus.INTENDED)
     if word.quantity > order.quantity - order.filled:
         raise SignalRefused(f"only {plain(order.quantity - order.filled)} of it can be filled")
+    if order.filled + word.quantity < order.reported:
+        raise SignalRefused(
+            f"the exchange has told of {plain(order.reported)} filled, {plain(order.filled)} are "
+            f"booked: say at least the {plain(order.reported - order.filled)} in between",
+        )
+    if word.quantity:
+        draft.add(_told_fill(order, word, draft))
+    full = order.filled + word.quantity == order.quantity
+    if order.status is OrderStatus.INTENDED and not word.quantity:
+        draft.add(_abandoned(order, word.by, draft.now))
+    else:
+        status = OrderStatus.FILLED if full else OrderStatus.CANCELED
+        name = order.client_order_id
+        draft.add(OrderFinished(at=draft.now, client_order_id=name, status=status))
+    draft.add(PositionResolved(at=draft.now, by=word.by, how="filled", written_off=ZERO))
+
+
+def _refuse_healthy(draft: Draft, *, in_doubt: bool) -> None:
+    """Resolve what is frozen or in doubt: a healthy position is not written off by a slip."""
+    if draft.position.frozen is None and not in_doubt:
+        raise SignalRefused(f"{draft.position.position_id} is not frozen: nothing is to resolve")
+
+
+def _told_fill(order: Order, word: Filled, draft: Draft) -> FillBooked:
     fill = Fill(
         symbol=draft.position.symbol,
         trade_id=TradeId(f"operator-{order.client_order_id}"),
@@ -151,13 +178,7 @@ def _(word: Filled, draft: Draft) -> None:
         fee_asset=draft.position.quote,
         at=draft.now,
     )
-    draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
-    full = order.filled + word.quantity == order.quantity
-    status = OrderStatus.FILLED if full else OrderStatus.CANCELED
-    draft.add(
-        OrderFinished(at=draft.now, client_order_id=order.client_order_id, status=status),
-    )
-    draft.add(PositionResolved(at=draft.now, by=word.by, how="filled", written_off=ZERO))
+    return FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill)
 
 
 def _abandoned(order: Order, by: str, now: datetime) -> PositionRecord:

@@ -98,6 +98,7 @@ class Account:
         self._make_advisor = make_advisor
         self._feed: Feed | None = None
         self._running = False
+        self._driven: set[BotName] = set()
         self._sweep = Sweep(spec.account, exchange, journal)
         self._sweeping = asyncio.Lock()
         self._questions = Questions()
@@ -130,9 +131,13 @@ class Account:
             InvalidValue: the strategy cannot be made.
         """
         runner = self.runners.get(bot)
-        if runner is not None and runner.muted:
+        if runner is None:
+            return
+        if runner.muted:
             memory = await self.journal.memory(bot)
             runner.hear(self._make_advisor(bot, memory))
+        if self._running and bot not in self._driven:
+            self.spawn(self._drive(runner))
 
     def add_watch(self, bot: BotName, position: Position) -> None:
         """Make a loop without a strategy: what is held is watched, nothing is ever added."""
@@ -213,6 +218,8 @@ class Account:
 
     async def _drive(self, runner: Runner) -> None:
         """Run a bot's loop; a mistake in it costs this bot its entries, and nobody else a thing."""
+        bot = runner.spec.bot
+        self._driven.add(bot)
         for _ in range(FAILURES_MAX):
             try:
                 await runner.catch_up(self.exchange)
@@ -222,7 +229,8 @@ class Account:
             except* Exception as failures:  # noqa: BLE001 (L6: one bot never stops another)
                 reason = "; ".join(f"{type(e).__name__}: {e}" for e in failures.exceptions)
                 runner.mute()
-                await self.review(runner.spec.bot, f"its loop failed: {reason}")
+                await self.review(bot, f"its loop failed: {reason}")
+        self._driven.discard(bot)
 
     # What keepers say ----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ together or not at all.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -61,6 +62,7 @@ class Books:
         self._now = now
         self._marks = tuple(epoch_mark(epoch) for epoch in journal.epochs)
         self._venue = venue
+        self._stream = asyncio.Lock()  # the account stream's version is read before it is written
 
     def belief(self) -> Belief:
         """Return what the journal says, for the core to compare."""
@@ -88,10 +90,10 @@ class Books:
         async with AsyncExitStack() as locks:
             for keeper in self._touched(outcome):
                 await locks.enter_async_context(keeper.lock)
-            staged, current = self._stage(outcome)
+            staged = self._stage(outcome)
             appends = [append for _, each in staged for append in each.appends()]
-            moved = self._moves(watermarks) if current else ()
-            appends += await self._account_append(moved)
+            await locks.enter_async_context(self._stream)
+            appends += await self._account_append(self._moves(outcome, watermarks))
             if not appends:
                 return Applied()
             points = commit_points([record for _, each in staged for record in each.records])
@@ -114,27 +116,24 @@ class Books:
             if any(keeper.find(position_id) for position_id in outcome.records)
         ]
 
-    def _stage(self, outcome: Reconciliation) -> tuple[list[tuple[Keeper, Staged]], bool]:
-        staged, current = [], True
+    def _stage(self, outcome: Reconciliation) -> list[tuple[Keeper, Staged]]:
+        staged = []
         for keeper in self._touched(outcome):
             for position_id, records in outcome.records.items():
                 position = keeper.find(position_id)
-                if position is None:
-                    continue
-                if position.version != self._compared(outcome, position):
-                    current = False
-                    continue
-                staged.append((keeper, keeper.stage(position, records)))
-        return staged, current
+                if position is not None and not _moved_on(position, outcome):
+                    staged.append((keeper, keeper.stage(position, records)))
+        return staged
 
-    @staticmethod
-    def _compared(outcome: Reconciliation, position: Position) -> int:
-        return outcome.versions.get(position.position_id, -1)
-
-    def _moves(self, watermarks: Mapping[Symbol, TradeId]) -> tuple[AccountRecord, ...]:
+    def _moves(
+        self, outcome: Reconciliation, watermarks: Mapping[Symbol, TradeId]
+    ) -> tuple[AccountRecord, ...]:
+        """Move a watermark only if every position on its symbol was compared as it is now."""
+        stale = {each.symbol for each in self.positions() if _moved_on(each, outcome)}
         return tuple(
             WatermarkMoved(at=self._now(), account=self._account, symbol=symbol, trade_id=trade)
             for symbol, trade in watermarks.items()
+            if symbol not in stale
         )
 
     async def _account_append(self, records: Iterable[AccountRecord]) -> list[Append]:
@@ -147,8 +146,9 @@ class Books:
 
     async def note(self, *records: AccountRecord) -> None:
         """Write records of the account itself."""
-        appends = await self._account_append(records)
-        await self._journal.commit(Change(at=self._now(), appends=tuple(appends)))
+        async with self._stream:
+            appends = await self._account_append(records)
+            await self._journal.commit(Change(at=self._now(), appends=tuple(appends)))
 
     async def intend_orphan_cancels(self, orphans: Iterable[Orphan]) -> None:
         """Write down which orphans will be cancelled; only then may they be."""
@@ -164,6 +164,12 @@ class Books:
             for orphan in orphans
         ]
         await self.note(*records)
+
+
+def _moved_on(position: Position, outcome: Reconciliation) -> bool:
+    """Tell whether a position is not any more what was compared; a new one without orders is."""
+    compared = outcome.versions.get(position.position_id)
+    return bool(position.orders) if compared is None else position.version != compared
 
 
 def _count(staged: Iterable[Staged]) -> Applied:

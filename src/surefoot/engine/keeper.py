@@ -18,6 +18,7 @@ from surefoot.core.decide import Ask, Input, Withdraw, decide, owed
 from surefoot.core.errors import InvariantViolated
 from surefoot.core.order import Role
 from surefoot.core.position import Position, State
+from surefoot.core.reconcile import is_lately_never
 from surefoot.core.records import (
     CancelIntended,
     FillBooked,
@@ -138,18 +139,28 @@ class Keeper:
             JournalPoisoned: nobody knows what is durable; the process must exit.
         """
         async with self.lock:
-            position = self._positions[position_id] if position_id else self.position
+            position = self._positions.get(position_id) if position_id else self.position
+            if position is None:
+                return ()  # Settled and let go while this was on its way: nothing can follow.
             try:
                 records = decide(position, event, self._now(), self.terms)
             except InvariantViolated as broken:
+                if verdict is not None:
+                    raise  # An operator's word is refused, not half carried out.
                 freeze = Freeze(reason=f"invariant {broken}")
                 records = decide(position, freeze, self._now(), self.terms)
             if not records:
+                await self._commit_verdict(verdict)
                 return ()
             staged = self.stage(position, records)
             receipt = await self._commit(staged, memory, verdict)
             self.settle(staged, receipt)
             return records
+
+    async def _commit_verdict(self, verdict: Verdict | None) -> None:
+        """Give an operator's word its verdict also when it changed nothing."""
+        if verdict is not None:
+            await self._journal.commit(Change(at=self._now(), verdicts=(verdict,)))
 
     def stage(self, position: Position, records: Sequence[PositionRecord]) -> Staged:
         """Work out what records lead to; a CLOSED position brings its successor, FLAT."""
@@ -213,12 +224,12 @@ class Keeper:
 
     async def _withdraw(self, position_id: PositionId, name: ClientOrderId) -> None:
         """Cancel if the exchange's id is known; if not, the asking that goes on will bring it."""
-        position = self._positions[position_id]
-        for duty in owed(position):
+        position = self._positions.get(position_id)
+        for duty in () if position is None else owed(position):
             match duty:
                 case Withdraw(order=order, exchange_order_id=known):
                     if order.client_order_id == name:
-                        await self._dispatch.cancel(position.symbol, known)
+                        await self._dispatch.cancel(self.terms.instrument.symbol, known)
                 case Ask():
                     pass
         self._listener.urge(name)
@@ -232,12 +243,13 @@ class Keeper:
 
     def forget_settled(self) -> None:
         """Let go of positions that are CLOSED, not frozen and without a recent NEVER order."""
+        now = self._now()
         current = self.position.position_id
         for position in self.positions:
             if position.position_id == current or position.frozen is not None:
                 continue
             if position.state is State.CLOSED and not any(
-                order.status == "NEVER" for order in position.orders
+                is_lately_never(order, now) for order in position.orders
             ):
                 del self._positions[position.position_id]
 

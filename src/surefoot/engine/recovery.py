@@ -13,6 +13,7 @@ bots are put into review and the process lives on; `surefoot recover` tries agai
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -20,6 +21,7 @@ from surefoot.core.errors import InvalidValue
 from surefoot.core.identity import order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
+from surefoot.core.reconcile import is_lately_never
 from surefoot.core.records import (
     AccountBound,
     BanNoted,
@@ -181,6 +183,8 @@ class Recovery:
             return []
         if any(p.orders for p in account.books.positions() if p.symbol == symbol):
             return []
+        if len(account.journal.epochs) > 1:
+            return []  # It was restored: what it does not know may be among the older fills.
         newest = await account.exchange.newest_trade(symbol)
         if newest is None:
             return []
@@ -322,8 +326,9 @@ async def load(account: Account) -> None:
         return
     await account.statuses.load()
     found: dict[BotName, list[Position]] = {}
+    now = account.exchange.now()
     for position in await account.journal.positions(current_only=True):
-        if position.account == account.spec.account:
+        if position.account == account.spec.account and not is_over(position, now):
             found.setdefault(position.bot, []).append(position)
     for number, spec in enumerate(account.spec.bots, start=1):
         if number % PROGRESS_EVERY == 0:
@@ -335,6 +340,12 @@ async def load(account: Account) -> None:
             await account.review(spec.bot, str(error))
     for bot, positions in found.items():
         await _load_left_over(account, bot, positions)
+
+
+def is_over(position: Position, now: datetime) -> bool:
+    """Tell whether a position that the journal keeps for its NEVER orders may be let go now."""
+    sure = not any(is_lately_never(order, now) for order in position.orders)
+    return position.state is State.CLOSED and position.frozen is None and sure
 
 
 async def load_existing(account: Account) -> None:
@@ -363,8 +374,9 @@ async def _load_bot(account: Account, spec: BotSpec, positions: list[Position]) 
                 f"{current.position_id} is {current.state} in {current.symbol}, but the "
                 f"configuration says {spec.symbol}; close it first",
             )
-        positions = positions[:-1]
         current = None
+    # What was settled in a former symbol is history; it cannot be compared with this one's terms.
+    positions = [position for position in positions if position.symbol == spec.symbol]
     if current is None:
         started = await _start(account, spec, instrument)
         positions = [*positions, started]

@@ -8,6 +8,7 @@ STOPPED   taken out of service
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +43,7 @@ class Statuses:
         self._journal = journal
         self._now = now
         self._log = log
+        self._lock = asyncio.Lock()
         self._known: dict[BotName, tuple[Status, str | None]] = {}
 
     async def load(self) -> None:
@@ -80,6 +82,18 @@ class Statuses:
         verdict: Verdict | None = None,
     ) -> None:
         """Make a status durable; a repeated one changes nothing (but a verdict is still given)."""
+        async with self._lock:  # the version is read before it is written
+            await self._change(bot, status, by, reason, start, verdict)
+
+    async def _change(
+        self,
+        bot: BotName,
+        status: Status,
+        by: str,
+        reason: str | None,
+        start: PositionStarted | None,
+        verdict: Verdict | None,
+    ) -> None:
         same = self._known.get(bot) == (status, reason) and start is None
         if same and verdict is None:
             return

@@ -42,6 +42,8 @@ class Supervisor:
         self._make_accounts = accounts
         self._log = log
         self._asked: dict[AccountName, asyncio.Event] = {}
+        self._accounts: Mapping[AccountName, Account] = {}
+        self._obeying = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve for ever.
@@ -55,12 +57,12 @@ class Supervisor:
             def spawn(work: object) -> None:
                 tasks.create_task(work)  # type: ignore[arg-type]
 
-            accounts = self._make_accounts(spawn)
+            accounts = self._accounts = self._make_accounts(spawn)
             try:
                 for name, account in accounts.items():
                     self._asked[name] = asyncio.Event()
                     spawn(self._serve(account))
-                await self._obey(accounts)
+                await self._obey()
             finally:
                 for account in accounts.values():
                     await account.stop()
@@ -70,17 +72,22 @@ class Supervisor:
         asked = self._asked[account.spec.account]
         while True:
             if await Recovery(account).patiently():
+                # What operators posted meanwhile comes first: a pause must not lose to a tick.
+                await self._obey_once()
                 account.start_loops()
             await asked.wait()
             asked.clear()
 
-    async def _obey(self, accounts: Mapping[AccountName, Account]) -> None:
+    async def _obey(self) -> None:
         while True:
-            for command in await self._journal.commands(status="posted"):
-                if self._too_early(command, accounts):
-                    continue
-                await self._carry_out(command, accounts)
+            await self._obey_once()
             await self._clock.sleep(COMMANDS_EVERY_S)
+
+    async def _obey_once(self) -> None:
+        async with self._obeying:
+            for command in await self._journal.commands(status="posted"):
+                if not self._too_early(command, self._accounts):
+                    await self._carry_out(command, self._accounts)
 
     async def _carry_out(self, command: Command, accounts: Mapping[AccountName, Account]) -> None:
         try:
@@ -196,11 +203,14 @@ def _filled(command: Command, unfinished: ClientOrderId | None) -> Filled:
         raise InvalidValue("there is no unfinished order that could have been filled")
     try:
         quantity = Decimal(command.arguments["quantity"])
-        price = Decimal(command.arguments["price"])
+        price = Decimal(command.arguments.get("price", "0"))
     except (KeyError, InvalidOperation) as error:
         raise InvalidValue("--filled needs QUANTITY@PRICE, two decimal numbers") from error
-    if not (quantity.is_finite() and price.is_finite() and quantity > 0 and price > 0):
-        raise InvalidValue("--filled needs QUANTITY@PRICE, two positive numbers")
+    nothing = quantity == 0
+    if not nothing and not (
+        quantity.is_finite() and price.is_finite() and min(quantity, price) > 0
+    ):
+        raise InvalidValue("--filled needs QUANTITY@PRICE, two positive numbers, or 0")
     return Filled(
         by=command.actor,
         client_order_id=ClientOrderId(order),

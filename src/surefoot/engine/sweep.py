@@ -37,6 +37,7 @@ from surefoot.journal.port import Reader
 # Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
 # account that others trade on as well; no more than this in one round.
 LOOK_UPS_MAX: Final = 20
+LOOK_UPS_RESTORED: Final = 200
 # A fill that names an intent cannot be older than it, give or take two clocks.
 EARLIER: Final = timedelta(minutes=1)
 
@@ -84,6 +85,7 @@ class Sweep:
         for symbol in symbols:
             await round_.window(symbol, lookback)
         crashpoint("recovery.after-fills")
+        await round_.settled()
         await round_.balances()
         return round_.result(missing)
 
@@ -127,6 +129,7 @@ class _Round:
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
+        self._settled: frozenset[ClientOrderId] = frozenset()
 
     def _failed(self, what: str, error: ReadFailed, *symbols: Symbol) -> None:
         """Note what could not be read; a ban ends the round, because everything else would fail."""
@@ -203,22 +206,27 @@ class _Round:
     async def _attributed(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Give each fill its client order id, if an intent's fate may hang on it."""
         intended = [o for o in self._orders_on(symbol) if o.status is OrderStatus.INTENDED]
-        if not intended:
+        # A journal that was restored may lack orders of ours: then every fill is asked about.
+        restored = len(self._journal.epochs) > 1
+        if not intended and not restored:
             return tuple(fills)
-        since = min(order.signed_at for order in intended) - EARLIER
+        most = LOOK_UPS_RESTORED if restored else LOOK_UPS_MAX
+        since = min((order.signed_at for order in intended), default=self.started) - EARLIER
         names = self._sweep.names.setdefault(symbol, {})
         names |= {
             order.exchange_order_id: order.client_order_id
             for order in self._orders_on(symbol)
             if order.exchange_order_id is not None
         }
-        later = (fill.exchange_order_id for fill in fills if fill.at >= since)
+        later = (fill.exchange_order_id for fill in fills if restored or fill.at >= since)
         unknown = [each for each in dict.fromkeys(later) if each not in names]
-        for each in unknown[:LOOK_UPS_MAX]:
+        for each in unknown[:most]:
             report = await self._exchange.order_by_exchange_id(symbol, each)
-            names[each] = None if report is None else report.client_order_id
-        if len(unknown) > LOOK_UPS_MAX:
-            raise ReadFailed(f"{len(unknown) - LOOK_UPS_MAX} orders on {symbol} are not known yet")
+            if report is None:
+                raise ReadFailed(f"a trade names order {each}, which the exchange denies")
+            names[each] = report.client_order_id
+        if len(unknown) > most:
+            raise ReadFailed(f"{len(unknown) - most} orders on {symbol} are not known yet")
         return tuple(
             replace(
                 fill,
@@ -243,6 +251,19 @@ class _Round:
             fills=tuple(ordered),
             complete=complete or before.complete,
         )
+
+    async def settled(self) -> None:
+        """Learn which orders of ours, seen live or in fills, belong to positions that are over."""
+        kept = {order.client_order_id for p in self._belief.positions for order in p.orders}
+        fills = [fill for window in self._windows.values() for fill in window.fills]
+        seen = {report.client_order_id for report in self._open}
+        seen |= {fill.client_order_id for fill in fills}
+        names = {
+            name
+            for name in seen
+            if name is not None and name not in kept and self._belief.is_ours(name)
+        }
+        self._settled = await self._journal.known_orders(names) if names else frozenset()
 
     async def balances(self) -> None:
         """Read holdings; where one is short, read the fills back to the entry to explain it."""
@@ -282,6 +303,7 @@ class _Round:
             windows=self._windows,
             balances=self._balances,
             missing=missing,
+            settled=self._settled,
         )
         return Gathered(
             evidence=evidence,

@@ -14,11 +14,16 @@ from surefoot.journal.errors import JournalLocked
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who runs on a journal."""
+    """Who runs on a journal, or ran on it last; `mark` is what that life left in the database.
+
+    If the database carries another mark, it is not the file that was last run: somebody put an
+    older one in its place.
+    """
 
     pid: int
     host: str
     since: datetime
+    mark: str | None = None
 
 
 class Lease:
@@ -27,6 +32,8 @@ class Lease:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._holder: Holder | None = None
+        self.mark: str | None = None
 
     def take(self, at: datetime) -> None:
         """Become the one writer.
@@ -42,15 +49,26 @@ class Lease:
             holder = _read(file)
             os.close(file)
             raise JournalLocked(_refusal(self._path, holder)) from None
-        text = msgspec.json.encode(Holder(pid=os.getpid(), host=socket.gethostname(), since=at))
-        os.ftruncate(file, 0)
-        os.pwrite(file, text, 0)
+        before = _read(file)
+        self.mark = None if before is None else before.mark
         self._file = file
+        self._holder = Holder(pid=os.getpid(), host=socket.gethostname(), since=at, mark=self.mark)
+        self._write(self._holder)
+
+    def leave(self, mark: str) -> None:
+        """Write down what this life has left in the database."""
+        if self._holder is not None:
+            self._write(msgspec.structs.replace(self._holder, mark=mark))
+
+    def _write(self, holder: Holder) -> None:
+        if self._file is not None:
+            text = msgspec.json.encode(holder)
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, text, 0)
 
     def release(self) -> None:
         """Let go; harmless if not held."""
         if self._file is not None:
-            os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
 

@@ -23,7 +23,7 @@ from surefoot.core.records import (
     WatermarkMoved,
     kind_of,
 )
-from surefoot.core.values import AccountName, BotName, PositionId, Symbol, TradeId
+from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.port import (
     Append,
@@ -175,6 +175,15 @@ class MemoryJournal:
     async def memory(self, bot: BotName) -> dict[str, Any]:
         """Return what a strategy last remembered."""
         return dict(self._memories.get(bot, {}))
+
+    async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
+        """Return which of these client order ids this journal has written down, ever."""
+        every = {
+            order.client_order_id
+            for position in self._positions.values()
+            for order in position.orders
+        }
+        return frozenset(every & set(names))
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""

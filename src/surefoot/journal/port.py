@@ -136,6 +136,10 @@ class Reader(Protocol):
         """
         ...
 
+    async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
+        """Return which of these client order ids this journal has written down, ever."""
+        ...
+
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
         ...

@@ -1,6 +1,6 @@
 """The tables of a journal, as numbered migrations; each runs in one transaction of its own.
 
-`records` is the authority; everything else can be rebuilt from it (a test does). The database
+`records` is the authority; positions, orders, fills and watermarks follow from it. The database
 defends itself: records cannot be changed or removed, a position moves along the state table only,
 and an exchange trade has room for one row.
 """

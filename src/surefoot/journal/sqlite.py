@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from surefoot.core.position import Position
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.core.values import AccountName, BotName, ClientOrderId, Symbol, TradeId
 from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json, stamp
@@ -77,6 +77,15 @@ class SqliteReader:
         """Read positions, each folded from its records and held against its projection."""
         with self._snapshot():
             return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
+
+    async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
+        """Return which of these client order ids this journal has written down, ever."""
+        found = self._read.execute(
+            "SELECT client_order_id FROM orders WHERE client_order_id IN "
+            "(SELECT value FROM json_each(?))",
+            (encode_json(list(names)),),
+        )
+        return frozenset(ClientOrderId(name) for (name,) in found)
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
@@ -252,7 +261,7 @@ def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> Sqlit
         _quick_check(writing, path)
         _make_durable(writing)
         _migrate(writing, path, version, migrations)
-        _claim(writing, path)
+        _claim(writing, path, lease)
         chain = rows.check_chain(writing, newest=CHAIN_TAIL)
         return SqliteJournal(path, _connect(path), Writer(writing, chain), lease, writing)
 
@@ -339,22 +348,27 @@ def _keep_copy(connection: apsw.Connection, copy: Path) -> None:
     copy.chmod(0o600)
 
 
-def _claim(connection: apsw.Connection, path: Path) -> None:
+def _claim(connection: apsw.Connection, path: Path, lease: Lease) -> None:
     """Draw a new epoch if this file is not the one that the journal was last run in.
 
     A restored backup or a copied file may know less than the exchange does: under a new epoch no
-    name is ever used twice, and the former epochs' orders are still recognised as ours.
+    name is ever used twice, and the former epochs' orders are still recognised as ours. The file
+    is known by its inode, and by a mark that every life leaves both in it and beside it.
     """
-    identity = _identity(path)
-    if _meta(connection, "file") == identity:
-        return
-    epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
+    identity, mark = _identity(path), _draw_epoch()
+    found = connection.execute("SELECT value FROM meta WHERE key = 'mark'").get
+    same = _meta(connection, "file") == identity and lease.mark in {None, found}
     with connection:
-        connection.execute(
-            "UPDATE meta SET value = ? WHERE key = 'epochs'",
-            (encode_json([_draw_epoch(), *epochs]),),
-        )
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'file'", (identity,))
+        if not same:
+            epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
+            _remember(connection, "epochs", encode_json([_draw_epoch(), *epochs]))
+            _remember(connection, "file", identity)
+        _remember(connection, "mark", mark)
+    lease.leave(mark)
+
+
+def _remember(connection: apsw.Connection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
 def _identity(path: Path) -> str:

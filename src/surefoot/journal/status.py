@@ -115,8 +115,9 @@ async def read_status(reader: Reader, server: dict[str, Any] | None = None) -> S
 
 
 def needs_review(status: StatusDocument) -> bool:
-    """Tell whether somebody should look."""
-    return any(
+    """Tell whether somebody should look: a bot in review, something frozen, a failed recovery."""
+    failed = status.recovery is not None and status.recovery.outcome == "failed"
+    return failed or any(
         bot.status == "REVIEW" or bot.unsettled or (bot.position and bot.position.frozen)
         for bot in status.bots
     )

@@ -208,7 +208,10 @@ class ControlApi:
         return {"now_ms": self._clock.now_ms()}
 
     def _balance(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._exchange.free[str(given["asset"])] = Decimal(str(given["free"]))
+        asset = str(given["asset"])
+        self._exchange.free[asset] = Decimal(str(given["free"]))
+        if "locked" in given:
+            self._exchange.locked[asset] = Decimal(str(given["locked"]))
         return {}
 
     def _account(self, given: Mapping[str, Any]) -> dict[str, Any]:

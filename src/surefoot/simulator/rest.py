@@ -206,10 +206,11 @@ class Rest:
         name, number = params.get("origClientOrderId"), params.get("orderId")
         if not name and not number:
             raise ApiError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent.")
+        wanted = _integer(number) if number else name
         found = [
             order
             for order in self._orders(symbol)
-            if (order.order_id == _integer(number) if number else order.client_order_id == name)
+            if wanted == (order.order_id if number else order.client_order_id)
         ]
         return found[-1] if found else None
 

@@ -331,3 +331,23 @@ async def test_kill_9_loses_no_acknowledged_commit(tmp_path: Path) -> None:
     journal = open_sqlite(tmp_path / "j.db", at=START)
     assert acknowledged <= journal.verify() <= acknowledged + 3
     await journal.close()
+
+
+async def test_an_older_file_put_back_in_place_draws_a_new_epoch(tmp_path: Path) -> None:
+    """`cp backup surefoot.db` keeps the inode; names used since would be used again."""
+    path, copy = tmp_path / "surefoot.db", tmp_path / "copy.db"
+    journal = open_sqlite(path, at=START)
+    first = journal.epoch
+    await journal.close()
+    copy.write_bytes(path.read_bytes())
+    for _ in range(2):
+        journal = open_sqlite(path, at=START)
+        assert journal.epochs == (first,)
+        await journal.close()
+    inode = path.stat().st_ino
+    path.write_bytes(copy.read_bytes())
+    assert path.stat().st_ino == inode
+    journal = open_sqlite(path, at=START)
+    assert journal.epochs[1:] == (first,)
+    assert journal.epoch != first
+    await journal.close()

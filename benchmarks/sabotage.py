@@ -1,0 +1,188 @@
+"""Prove that the checks can fail: break the product on purpose, one way at a time, and see red.
+
+    python benchmarks/sabotage.py [NAME...]
+
+Each sabotage is a mistake that real bots make. It is made in a copy of `src/`; the tests named with
+it are run against that copy, and at least one has to fail. A sabotage that stays green means that
+nobody would notice. `docs/results.md` has the last run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """One mistake: what is replaced where, and the tests that must see it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+SABOTAGES = [
+    Sabotage(
+        "send again when no answer came",
+        "engine/dispatch.py",
+        "        except Unknown as error:\n            return",
+        "        except Unknown as error:\n            await self._orders.send(symbol, order)\n"
+        "            return",
+        "tests/process/test_lost_answers.py -k after_acceptance",
+    ),
+    Sabotage(
+        "take one empty answer for absence",
+        "core/facts.py",
+        "    if absence.read_started_at <= deadline:",
+        "    if False:",
+        "tests/process/test_lost_answers.py -k invisible",
+    ),
+    Sabotage(
+        "send before it is written",
+        "engine/keeper.py",
+        "            receipt = await self._commit(staged, memory, verdict)\n"
+        "            self.settle(staged, receipt)",
+        "            from surefoot.journal.port import Receipt, intents_in\n"
+        "            early = Receipt(sequence=0, intents=intents_in(staged.appends()))\n"
+        "            self.settle(staged, early)\n"
+        "            import asyncio\n            await asyncio.sleep(0.05)\n"
+        "            receipt = await self._commit(staged, memory, verdict)",
+        "tests/process/test_kill_points.py -k intent.before-commit",
+    ),
+    Sabotage(
+        "let a request live for ever",
+        "exchange/ccxt_client.py",
+        'params["recvWindow"] = min(left, self.lifetime_max_ms)',
+        'params["recvWindow"] = 60_000',
+        "tests/process/test_lost_answers.py -k arrives_late",
+    ),
+    Sabotage(
+        "book a fill as often as it is told",
+        "core/facts.py",
+        "    if order is None or fill.trade_id in order.trades:",
+        "    if order is None:",
+        "tests/process/test_streams.py -k duplicate",
+    ),
+    Sabotage(
+        "believe an ending before its fills are counted",
+        "core/rules.py",
+        "order.verdict is not None and order.counted:",
+        "order.verdict is not None:",
+        "tests/property tests/unit/core",
+    ),
+    Sabotage(
+        "take an entry while one is out",
+        "core/wishes.py",
+        "    if position.state is not State.FLAT or position.unfinished is not None:",
+        "    if False:",
+        "tests/exhaustive tests/process/test_guards.py",
+    ),
+    Sabotage(
+        "ignore the fee that is kept back",
+        "core/state.py",
+        "kept_back = order.role is Role.ENTRY and fill.fee_asset == position.base",
+        "kept_back = False",
+        "tests/process/test_offline.py -k entry_filled_offline",
+    ),
+    Sabotage(
+        "cancel whatever is not known",
+        "core/orphans.py",
+        "if belief.exclusive else None\n            findings",
+        "if True else None\n            findings",
+        "tests/process/test_orphans.py -k manual",
+    ),
+    Sabotage(
+        "forget to look at the account",
+        "engine/recovery.py",
+        "if (bound.exchange, bound.uid, bound.environment) != (exchange, uid, environment):",
+        "if False:",
+        "tests/process/test_bad_input.py -k another_account",
+    ),
+    Sabotage(
+        "let a stop give way",
+        "core/exits.py",
+        "return max(stop, other) if direction is Direction.LONG else min(stop, other)",
+        "return other",
+        "tests/unit/core tests/property",
+    ),
+    Sabotage(
+        "forget the protective stop",
+        "core/rules.py",
+        "    if not terms.native_stop or stop is None or position.exit_wish is not None:",
+        "    if True:",
+        "tests/process/test_protection.py -k nobody_runs",
+    ),
+    Sabotage(
+        "move the watermark past what was not read",
+        "exchange/binance.py",
+        '"fromId": start, "limit": self.venue.page_size}',
+        '"limit": self.venue.page_size}',
+        "tests/process/test_offline.py -k three_days",
+    ),
+    Sabotage(
+        "let a strategy run in the server's own loop",
+        "strategy/call.py",
+        "            async with asyncio.timeout(limit_s):",
+        "            async with asyncio.timeout(None):",
+        "tests/process/test_bad_input.py -k Blocks",
+    ),
+    Sabotage(
+        "put a secret into the log",
+        "engine/supervisor.py",
+        "        async with asyncio.TaskGroup() as tasks:",
+        "        import os\n"
+        "        open('leak.txt', 'w').write(os.environ.get('THE_SECRET', ''))\n"
+        "        async with asyncio.TaskGroup() as tasks:",
+        "tests/process/test_secrets.py",
+    ),
+]
+
+
+def main() -> None:
+    """Run the sabotages that are named, or all; exit with 1 if one goes unnoticed."""
+    chosen = [each for each in SABOTAGES if not sys.argv[1:] or each.name in sys.argv[1:]]
+    unnoticed = [each.name for each in chosen if not noticed(each)]
+    print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} noticed")
+    sys.exit(1 if unnoticed else 0)
+
+
+def noticed(sabotage: Sabotage) -> bool:
+    """Make one mistake in a copy, run its tests against it, and tell whether one failed."""
+    with tempfile.TemporaryDirectory(prefix="sabotage-") as directory:
+        source = Path(directory) / "src"
+        shutil.copytree(ROOT / "src", source)
+        file = source / "surefoot" / sabotage.file
+        text = file.read_text(encoding="utf-8")
+        if text.count(sabotage.old) != 1:
+            sys.exit(f"{sabotage.name}: {sabotage.file} does not have this text just once")
+        file.write_text(text.replace(sabotage.old, sabotage.new), encoding="utf-8")
+        tests = sabotage.tests.split()
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--no-header", *tests]
+        result = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(source)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
+    seen = result.returncode == 1 and bool(failed)
+    print(
+        f"{'noticed  ' if seen else 'UNNOTICED'}  {sabotage.name}: {failed[:1] or result.stdout[-300:]}"
+    )
+    return seen
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Leaving: a resting exit makes way for a stop and for an operator; what is healthy stays."""
+
+from __future__ import annotations
+
+import pytest
+from tests.builders import PROTECTED, D, Life, fill, report
+
+from surefoot.core.errors import SignalRefused
+from surefoot.core.order import OrderStatus, Role
+from surefoot.core.position import State
+from surefoot.core.reports import PriceSeen
+from surefoot.core.signals import Close, ExitSignal, Filled, Flatten, Freeze
+
+
+def resting_exit() -> Life:
+    """Return a life with a stop at 49000 whose limit exit rests at 52000."""
+    life = Life(PROTECTED)
+    life.opened()
+    stop = life.order
+    life.tell(report(stop, "OPEN"), ExitSignal(limit=D(52000)))
+    life.tell(report(stop, "CANCELED"))
+    life.tell(report(life.order, "OPEN"))
+    assert (life.order.role, life.order.limit) == (Role.EXIT, D(52000))
+    return life
+
+
+def test_a_stop_is_honoured_while_an_exit_rests() -> None:
+    """The exit took the stop's place at the exchange; prices were then ignored until it filled."""
+    life = resting_exit()
+    out = life.order
+    life.tell(PriceSeen(price=D(48900)))
+    assert life.position.find(out.client_order_id).cancel_at is not None  # type: ignore[union-attr]
+    life.tell(report(out, "CANCELED"))
+    assert (life.order.role, life.order.limit) == (Role.EXIT, None)
+    assert life.position.state is State.CLOSING
+
+
+def test_a_price_on_its_way_leaves_a_resting_exit_alone() -> None:
+    life = resting_exit()
+    before = life.position
+    life.tell(PriceSeen(price=D(51000)), PriceSeen(price=D(50100)))
+    assert life.position == before
+
+
+def test_an_operator_does_not_wait_for_a_resting_exit() -> None:
+    """Close was accepted, and then waited for the limit for ever."""
+    life = resting_exit()
+    out = life.order
+    life.tell(Close(by="ann"))
+    life.tell(report(out, "CANCELED"))
+    assert (life.order.role, life.order.limit) == (Role.EXIT, None)
+    done = life.order
+    life.tell(report(done, "FILLED", done.quantity), fill(done, "50000", trade="9"))
+    assert life.position.state is State.CLOSED
+
+
+def test_a_healthy_position_is_not_written_off_by_a_slip() -> None:
+    life = Life(PROTECTED)
+    life.opened()
+    with pytest.raises(SignalRefused, match="is not frozen: nothing is to resolve"):
+        life.tell(Flatten(by="ann"))
+
+
+def test_an_order_that_is_gone_unfilled_can_be_said_so() -> None:
+    """The stop vanished, its coins are still held: frozen, then `--filled 0`, then a new stop."""
+    life = Life(PROTECTED)
+    life.opened()
+    stop = life.order
+    life.tell(report(stop, "OPEN"), Freeze(reason="it vanished"))
+    word = Filled(by="ann", client_order_id=stop.client_order_id, quantity=D(0), price=D(0))
+    life.tell(word)
+    gone = life.position.find(stop.client_order_id)
+    assert gone is not None
+    assert gone.status is OrderStatus.CANCELED
+    assert life.position.frozen is None
+    assert (life.order.role, life.order.status) == (Role.STOP, OrderStatus.INTENDED)
+
+
+def test_less_than_the_exchange_has_told_is_refused() -> None:
+    life = Life()
+    order = life.enter()
+    life.tell(report(order, "OPEN", "0.001"), Freeze(reason="its fills are gone"))
+    name = order.client_order_id
+    with pytest.raises(SignalRefused, match=r"say at least the 0.001 in between"):
+        life.tell(Filled(by="ann", client_order_id=name, quantity=D("0.0005"), price=D(50000)))

@@ -1,0 +1,335 @@
+"""An exchange in memory, whose answers a test writes: the port, and nothing behind it.
+
+Market orders fill at once at `price`, the others rest. `answer` scripts the next sends, `fail`
+makes questions go unanswered, `hidden` orders are live but no read shows them. Order numbers are
+counted per symbol, as Binance does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+from tests.builders import BTC, INSTRUMENT, D
+from tests.unit.engine.clock import HandClock
+
+from surefoot.core.instrument import Instrument
+from surefoot.core.order import Order, ReportedStatus
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
+from surefoot.exchange.errors import Misconfigured, NotSent, Refused
+from surefoot.exchange.port import (
+    AccountEvent,
+    Candle,
+    Connected,
+    FillsRead,
+    Identity,
+    MarketEvent,
+    Spending,
+)
+from surefoot.exchange.venues import BINANCE
+
+ETH = Symbol("ETH/USDT")
+ETHER = replace(INSTRUMENT, symbol=ETH, base=Asset("ETH"))
+Answer = NotSent | Refused | Exception
+
+
+class Ask(Struct, frozen=True):
+    """One question that was asked: which verb, about what."""
+
+    verb: str
+    about: str = ""
+
+
+class FakeExchange:
+    """One account; everything that was sent or asked is noted."""
+
+    venue = BINANCE
+
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.offset = timedelta(0)
+        self.price = D(50000)
+        self.identity = Identity(exchange="binance", uid="7", environment="simulated")
+        self.instruments: dict[Symbol, Instrument] = {BTC: INSTRUMENT, ETH: ETHER}
+        self.orders: list[OrderReport] = []
+        self.trades: list[Fill] = []
+        self.hidden: set[ClientOrderId | None] = set()
+        self.complete = True
+        self.reset = False
+        self.history: list[Candle] = []
+        self.sent: list[Order] = []
+        self.cancelled: list[tuple[Symbol, ExchangeOrderId]] = []
+        self.asked: list[Ask] = []
+        self.bans: list[datetime] = []
+        self.closed = False
+        self.during: dict[str, Callable[[], object]] = {}
+        self.account_events: asyncio.Queue[AccountEvent] = asyncio.Queue()
+        self.market_events: asyncio.Queue[MarketEvent] = asyncio.Queue()
+        self._answers: deque[tuple[Exception, bool]] = deque()
+        self._cancel_answers: deque[Exception] = deque()
+        self._failing: dict[tuple[str, str], list[Exception]] = {}
+        self._held: dict[str, asyncio.Event] = {}
+        self._numbers: Counter[str] = Counter()
+
+    # What a test says ----------------------------------------------------------------------------
+
+    def answer(self, error: Exception, *, accepted: bool = False) -> None:
+        """Answer the next send with an error; `accepted` tells what really happened."""
+        self._answers.append((error, accepted))
+
+    def answer_cancel(self, error: Exception) -> None:
+        self._cancel_answers.append(error)
+
+    def fail(self, verb: str, error: Exception, *, about: str = "", times: int = 10_000) -> None:
+        """Let a question go unanswered; `about` is a symbol or an order, or anything."""
+        self._failing[verb, about] = [error] * times
+
+    def mend(self) -> None:
+        self._failing.clear()
+
+    def hold(self, verb: str) -> asyncio.Event:
+        """Let the answers to one verb wait until the event is set."""
+        self._held[verb] = asyncio.Event()
+        return self._held[verb]
+
+    def count(self, verb: str) -> int:
+        return sum(ask.verb == verb for ask in self.asked)
+
+    def place(self, order: Order, symbol: Symbol = BTC) -> OrderReport:
+        """Accept an order, and fill it if it is a market order."""
+        placed = OrderReport(
+            symbol=symbol,
+            client_order_id=order.client_order_id,
+            exchange_order_id=self._number(symbol, "order"),
+            status=ReportedStatus.OPEN,
+            side=order.side,
+            quantity=order.quantity,
+            filled=D(0),
+            limit=order.limit,
+        )
+        self.orders.append(placed)
+        if order.limit is None and order.trigger is None:
+            self.execute(placed.exchange_order_id, order.quantity, symbol=symbol)
+        return self._row(symbol, placed.exchange_order_id)
+
+    def execute(
+        self,
+        number: str,
+        quantity: Decimal | str,
+        *,
+        price: Decimal | None = None,
+        symbol: Symbol = BTC,
+    ) -> Fill:
+        """Fill an order in one trade without fees."""
+        row = self._row(symbol, number)
+        filled = row.filled + D(quantity)
+        over = filled == row.quantity
+        status = ReportedStatus.FILLED if over else ReportedStatus.OPEN
+        self._store(replace(row, filled=filled, status=status))
+        return self.trade(row.side, quantity, number, price=price or row.limit, symbol=symbol)
+
+    def trade(
+        self,
+        side: Side,
+        quantity: Decimal | str,
+        number: str = "foreign",
+        *,
+        price: Decimal | None = None,
+        symbol: Symbol = BTC,
+    ) -> Fill:
+        """Let a trade happen, whoever's it is."""
+        fill = Fill(
+            symbol=symbol,
+            trade_id=TradeId(self._number(symbol, "trade")),
+            exchange_order_id=ExchangeOrderId(number),
+            side=side,
+            price=price or self.price,
+            quantity=D(quantity),
+            fee_asset=Asset("USDT"),
+            at=self.now(),
+        )
+        self.trades.append(fill)
+        return fill
+
+    def end(self, number: str, status: str, symbol: Symbol = BTC) -> OrderReport:
+        """End an order without a trade."""
+        self._store(replace(self._row(symbol, number), status=ReportedStatus(status)))
+        return self._row(symbol, number)
+
+    def _number(self, symbol: Symbol, kind: str) -> ExchangeOrderId:
+        self._numbers[symbol + kind] += 1
+        return ExchangeOrderId(str(self._numbers[symbol + kind]))
+
+    def _row(self, symbol: Symbol, number: str) -> OrderReport:
+        return next(
+            row for row in self.orders if (row.symbol, row.exchange_order_id) == (symbol, number)
+        )
+
+    def _store(self, changed: OrderReport) -> None:
+        name = (changed.symbol, changed.exchange_order_id)
+        self.orders = [
+            changed if (row.symbol, row.exchange_order_id) == name else row for row in self.orders
+        ]
+
+    async def _reading(self, verb: str, *about: str) -> None:
+        self.asked.append(Ask(verb, ",".join(about)))
+        if (act := self.during.pop(verb, None)) is not None:
+            act()
+        if (held := self._held.get(verb)) is not None:
+            await held.wait()
+        for key in ((verb, ""), *((verb, each) for each in about)):
+            if self._failing.get(key):
+                raise self._failing[key].pop()
+
+    # Orders --------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        return self.clock.now() + self.offset
+
+    async def send(self, symbol: Symbol, order: Order) -> OrderReport:
+        self.sent.append(order)
+        error, accepted = self._answers.popleft() if self._answers else (None, True)
+        placed = self.place(order, symbol) if accepted else None
+        if (held := self._held.get("send")) is not None:
+            await held.wait()
+        if error is not None:
+            raise error
+        assert placed is not None
+        return placed
+
+    async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
+        self.cancelled.append((symbol, exchange_order_id))
+        if self._cancel_answers:
+            raise self._cancel_answers.popleft()
+        row = self._row(symbol, exchange_order_id)
+        if row.status is ReportedStatus.OPEN:
+            self._store(replace(row, status=ReportedStatus.CANCELED))
+
+    # Reads ---------------------------------------------------------------------------------------
+
+    async def order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderReport | None:
+        await self._reading("order", symbol, client_order_id)
+        return self._visible(symbol, client_order_id=client_order_id)
+
+    async def order_by_exchange_id(
+        self, symbol: Symbol, exchange_order_id: ExchangeOrderId
+    ) -> OrderReport | None:
+        await self._reading("order_by_exchange_id", symbol, exchange_order_id)
+        ours = self._visible(symbol, exchange_order_id=exchange_order_id)
+        return ours or self._foreign(symbol, exchange_order_id)
+
+    def _foreign(self, symbol: Symbol, number: str) -> OrderReport | None:
+        """Show an order that somebody else placed on this account, as its trades tell of it."""
+        ours = {row.exchange_order_id for row in self.orders if row.symbol == symbol}
+        for trade in self.trades:
+            if (trade.symbol, trade.exchange_order_id) == (symbol, number) and number not in ours:
+                return OrderReport(
+                    symbol=symbol,
+                    exchange_order_id=trade.exchange_order_id,
+                    client_order_id=ClientOrderId(f"web_{number}"),
+                    status=ReportedStatus.FILLED,
+                    side=trade.side,
+                    quantity=trade.quantity,
+                    filled=trade.quantity,
+                )
+        return None
+
+    def _visible(self, symbol: Symbol, **wanted: str) -> OrderReport | None:
+        shown = (row for row in self.orders if row.client_order_id not in self.hidden)
+        wanted["symbol"] = symbol
+        return next((row for row in shown if wanted.items() <= asdict(row).items()), None)
+
+    async def open_orders(self, symbols: Sequence[Symbol]) -> tuple[OrderReport, ...]:
+        await self._reading("open_orders", *symbols)
+        return tuple(
+            row
+            for row in self.orders
+            if row.symbol in symbols
+            and row.status is ReportedStatus.OPEN
+            and row.client_order_id not in self.hidden
+        )
+
+    async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
+        await self._reading("fills", symbol, f"after {after}")
+        since = 0 if after is None else int(after)
+        fills = tuple(t for t in self.trades if t.symbol == symbol and int(t.trade_id) > since)
+        return FillsRead(fills=fills, complete=self.complete, reset=self.reset)
+
+    async def fills_of(
+        self, symbol: Symbol, exchange_order_id: ExchangeOrderId
+    ) -> tuple[Fill, ...]:
+        await self._reading("fills_of", symbol, exchange_order_id)
+        return tuple(
+            trade
+            for trade in self.trades
+            if (trade.symbol, trade.exchange_order_id) == (symbol, exchange_order_id)
+        )
+
+    async def newest_trade(self, symbol: Symbol) -> TradeId | None:
+        await self._reading("newest_trade", symbol)
+        known = [trade.trade_id for trade in self.trades if trade.symbol == symbol]
+        return known[-1] if known else None
+
+    async def balances(self) -> dict[Asset, Decimal]:
+        await self._reading("balances")
+        held: dict[Asset, Decimal] = {}
+        for trade in self.trades:
+            asset = self.instruments[trade.symbol].base
+            sign = 1 if trade.side is Side.BUY else -1
+            held[asset] = held.get(asset, D(0)) + sign * trade.quantity
+        return held
+
+    async def candles(
+        self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int
+    ) -> tuple[Candle, ...]:
+        await self._reading("candles", symbol, timeframe)
+        return tuple(c for c in self.history if since is None or c.at >= since)[:limit]
+
+    # Streams -------------------------------------------------------------------------------------
+
+    async def account(self) -> AsyncIterator[AccountEvent]:
+        yield Connected()
+        while True:
+            yield await self.account_events.get()
+
+    async def market(
+        self, symbols: Sequence[Symbol], timeframes: Sequence[tuple[Symbol, str]]
+    ) -> AsyncIterator[MarketEvent]:
+        self.asked.append(Ask("market", f"{symbols} {timeframes}"))
+        yield Connected()
+        while True:
+            yield await self.market_events.get()
+
+    # Being there ---------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        await self._reading("connect")
+
+    async def identify(self) -> Identity:
+        await self._reading("identify")
+        return self.identity
+
+    async def measure_clock(self) -> Decimal:
+        await self._reading("measure_clock")
+        return D(0)
+
+    def instrument(self, symbol: Symbol) -> Instrument:
+        if symbol not in self.instruments:
+            raise Misconfigured(f"the venue does not list {symbol}")
+        return self.instruments[symbol]
+
+    def spending(self) -> Spending:
+        requests = sum(ask.verb != "market" for ask in self.asked)
+        return Spending(requests=requests, weight=2 * requests)
+
+    def note_ban(self, until: datetime) -> None:
+        self.bans.append(until)
+
+    async def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,338 @@
+"""Recovery: patient with the exchange, strict about the account, and the same the second time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.builders import BTC, START
+from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.desk import (
+    DIP,
+    ENTER,
+    SWING,
+    Floor,
+    PoisonableJournal,
+    account_spec,
+    bot_spec,
+    kinds_in,
+    opened,
+    records_in,
+)
+from tests.unit.engine.fake import ETH, FakeExchange
+
+from surefoot.core.position import State
+from surefoot.core.signals import Freeze
+from surefoot.core.values import Side
+from surefoot.engine.recovery import Recovery, WrongAccount
+from surefoot.engine.statuses import Status
+from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed, Unknown
+
+UNREACHABLE = ReadFailed("no route")
+TWO_BOTS = account_spec(bot_spec(), bot_spec(SWING, ETH))
+
+
+@pytest.fixture
+def exchange() -> FakeExchange:
+    made = FakeExchange(HandClock())
+    made.clock.hurried = True
+    return made
+
+
+async def recovered(floor: Floor) -> bool:
+    """Recover once, and let what it spawned come to rest."""
+    done = await Recovery(floor.account).patiently()
+    await turns()
+    return done
+
+
+# Patience ----------------------------------------------------------------------------------------
+
+
+async def test_the_back_off_doubles_up_to_a_minute_until_patience_ends(
+    exchange: FakeExchange,
+) -> None:
+    """Catches a start that hammers a dead exchange, and one that never says that it gave up."""
+    exchange.fail("connect", UNREACHABLE)
+    async with opened(exchange=exchange) as floor:
+        assert not await recovered(floor)
+        assert exchange.clock.slept == [1, 2, 4, 8, 16, 32, *[60] * 8]
+        assert exchange.clock.elapsed <= 600
+        assert floor.account.statuses.of(DIP) is Status.REVIEW
+        refusal = floor.account.entry_refusal(DIP)
+        assert refusal == "recovery has not finished"
+        (report,) = await floor.reports()
+        why = "the exchange cannot be reached: no route"
+        assert (report.outcome, report.bots_in_review) == ("failed", {DIP: why})
+        assert not floor.account.recovering
+
+
+async def test_patience_is_as_long_as_the_operator_says(exchange: FakeExchange) -> None:
+    exchange.fail("connect", UNREACHABLE)
+    spec = account_spec(give_up_after=timedelta(seconds=7))
+    async with opened(spec, exchange=exchange) as floor:
+        assert not await recovered(floor)
+    assert exchange.clock.slept == [1, 2, 4]
+
+
+async def test_an_exchange_that_comes_back_is_recovered(exchange: FakeExchange) -> None:
+    exchange.fail("connect", UNREACHABLE, times=3)
+    async with opened(exchange=exchange) as floor:
+        assert await recovered(floor)
+        assert exchange.clock.slept == [1, 2, 4]
+        assert floor.account.entry_refusal(DIP) is None
+        assert [report.outcome for report in await floor.reports()] == ["complete"]
+
+
+async def test_after_giving_up_it_may_be_tried_again(exchange: FakeExchange) -> None:
+    exchange.fail("connect", UNREACHABLE)
+    async with opened(exchange=exchange) as floor:
+        assert not await recovered(floor)
+        exchange.mend()
+        assert await recovered(floor)
+        assert floor.account.entry_refusal(DIP) is None
+        assert [report.outcome for report in await floor.reports()] == ["failed", "complete"]
+
+
+async def test_what_retrying_cannot_help_is_not_retried(exchange: FakeExchange) -> None:
+    exchange.fail("connect", Misconfigured("invalid key"))
+    async with opened(exchange=exchange) as floor:
+        assert not await recovered(floor)
+        assert floor.account.statuses.in_review() == {DIP: "invalid key"}
+    assert exchange.clock.slept == []
+
+
+# Bans --------------------------------------------------------------------------------------------
+
+
+async def test_a_ban_is_waited_out_and_noted(exchange: FakeExchange) -> None:
+    until = START + timedelta(seconds=90)
+    exchange.fail("connect", Banned(until, "too many requests"), times=1)
+    async with opened(exchange=exchange) as floor:
+        assert await recovered(floor)
+        assert exchange.clock.slept == [90]
+        records = await records_in(floor.journal, "account/main")
+        assert getattr(records[0], "until", None) == until
+
+
+async def test_a_ban_from_before_a_restart_still_holds(exchange: FakeExchange) -> None:
+    """Catches a restart that forgets the ban, and by asking makes it longer."""
+    journal = PoisonableJournal()
+    exchange.fail("connect", Banned(START + timedelta(hours=1), "too many requests"))
+    async with opened(exchange=exchange, journal=journal) as floor:
+        assert not await recovered(floor)  # longer than its patience
+    again = FakeExchange(exchange.clock)
+    exchange.clock.elapsed = 3590
+    async with opened(exchange=again, journal=journal) as floor:
+        asked_at = exchange.clock.slept.copy()
+        assert await recovered(floor)
+        assert exchange.clock.slept[len(asked_at) :] == [10]
+        assert again.bans == [START + timedelta(hours=1)]
+        assert again.count("connect") == 1
+
+
+async def test_a_ban_in_the_middle_is_waited_out_and_noted_too(exchange: FakeExchange) -> None:
+    until = START + timedelta(seconds=90)
+    exchange.fail("fills", Banned(until, "too many requests"), times=1)
+    async with opened(exchange=exchange) as floor:
+        assert await recovered(floor)
+        assert exchange.clock.slept == [90]
+        assert "ban-noted" in await kinds_in(floor.journal, "account/main")
+
+
+async def test_orders_of_the_last_minute_count_after_a_restart(exchange: FakeExchange) -> None:
+    """Catches a cap on orders a minute that a crash loop passes."""
+    journal = PoisonableJournal()
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        await floor.account.keepers[DIP].tell(ENTER)
+        await turns()
+    for seconds, written in ((59, 1), (61, 0)):
+        exchange.clock.elapsed = seconds
+        async with opened(exchange=exchange, journal=journal) as floor:
+            await recovered(floor)
+            assert len(floor.account.keepers[DIP].written) == written
+
+
+# The account -------------------------------------------------------------------------------------
+
+
+async def test_the_first_account_is_bound_and_another_one_refused(exchange: FakeExchange) -> None:
+    """Catches keys that were swapped: the journal's orders would look as if they had vanished."""
+    journal = PoisonableJournal()
+    async with opened(exchange=exchange, journal=journal) as floor:
+        assert await recovered(floor)
+    records = await journal.records()
+    for uid, environment in (("8", "simulated"), ("7", "live")):
+        other = FakeExchange(exchange.clock)
+        other.identity = type(exchange.identity)(
+            exchange="binance", uid=uid, environment=environment
+        )
+        async with opened(exchange=other, journal=journal) as floor:
+            with pytest.raises(WrongAccount, match="belongs to binance account 7"):
+                await Recovery(floor.account).patiently()
+            assert floor.account.keepers == {}
+        assert [ask.verb for ask in other.asked] == ["connect", "identify"]
+    assert await journal.records() == records
+
+
+# Twice is once -----------------------------------------------------------------------------------
+
+
+async def test_recovering_twice_changes_nothing_but_the_reports(exchange: FakeExchange) -> None:
+    """In one process, and by the next one."""
+    journal = PoisonableJournal()
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        exchange.answer(Unknown("time-out"), accepted=True)
+        await floor.account.keepers[DIP].tell(ENTER)
+        await turns()
+    for _ in range(2):
+        async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+            assert await recovered(floor)
+            position = floor.account.keepers[DIP].position
+            assert position.state is State.OPEN
+            records = await journal.records()
+            assert await recovered(floor)
+            assert await journal.records() == records + 1  # the report
+            assert floor.account.keepers[DIP].position == position
+    assert len(exchange.sent) == 1
+    reports = await floor.reports()
+    assert [report.fills_booked for report in reports] == [0, 1, 0, 0, 0]
+    assert reports[1].positions["opened"] == 1
+
+
+async def test_the_report_counts_what_was_asked(exchange: FakeExchange) -> None:
+    async with opened(exchange=exchange) as floor:
+        await recovered(floor)
+        (report,) = await floor.reports()
+        asked = exchange.spending()
+        assert (report.requests, report.weight) == (asked.requests, asked.weight)
+        assert (report.outcome, report.bots_restarted) == ("complete", 1)
+
+
+async def test_fills_are_read_from_the_newest_trade_of_a_new_bot(exchange: FakeExchange) -> None:
+    """What was traded before the bot existed is nobody's business here."""
+    for _ in range(3):
+        exchange.trade(Side.BUY, "1")
+    async with opened(exchange=exchange) as floor:
+        await recovered(floor)
+        assert await floor.journal.watermark(floor.account.spec.account, BTC) == "3"
+    assert [ask.about for ask in exchange.asked if ask.verb == "fills"] == ["BTC/USDT,after 3"]
+
+
+# One bad symbol ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["fills", "newest_trade"])
+async def test_one_unreadable_symbol_is_reviewed_after_three_tries(
+    exchange: FakeExchange, verb: str
+) -> None:
+    """L6. Catches one symbol that keeps every other bot of its account from starting."""
+    exchange.fail(verb, ReadFailed("garbage"), about=ETH)
+    async with opened(TWO_BOTS, exchange=exchange) as floor:
+        assert await recovered(floor)
+        assert exchange.clock.slept == [1, 2]
+        assert floor.account.entry_refusal(DIP) is None
+        assert floor.account.statuses.of(SWING) is Status.REVIEW
+        assert "garbage" in floor.account.statuses.in_review()[SWING]
+        (report,) = await floor.reports()
+        assert (report.outcome, report.bots_restarted) == ("partial", 1)
+
+
+async def test_if_nothing_can_be_read_nothing_goes_on(exchange: FakeExchange) -> None:
+    exchange.fail("fills", ReadFailed("garbage"))
+    async with opened(TWO_BOTS, exchange=exchange) as floor:
+        assert not await recovered(floor)
+        assert set(floor.account.statuses.in_review()) == {DIP, SWING}
+
+
+async def test_a_symbol_that_is_read_at_the_second_try_is_not_reviewed(
+    exchange: FakeExchange,
+) -> None:
+    exchange.fail("fills", ReadFailed("garbage"), about=ETH, times=2)
+    async with opened(TWO_BOTS, exchange=exchange) as floor:
+        assert await recovered(floor)
+        assert floor.account.statuses.in_review() == {}
+
+
+async def test_a_symbol_that_is_not_listed_costs_only_its_own_bot(exchange: FakeExchange) -> None:
+    del exchange.instruments[ETH]
+    async with opened(TWO_BOTS, exchange=exchange) as floor:
+        assert await recovered(floor)
+        assert floor.account.statuses.in_review() == {SWING: "the venue does not list ETH/USDT"}
+        assert floor.account.entry_refusal(DIP) is None
+
+
+# What an operator said ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.STOPPED])
+async def test_what_an_operator_stopped_stays_stopped(
+    exchange: FakeExchange, status: Status
+) -> None:
+    journal = PoisonableJournal()
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        await floor.account.statuses.change(DIP, status, by="ann")
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        assert floor.account.statuses.of(DIP) is status
+        assert floor.account.entry_refusal(DIP) == f"the bot is {status}"
+
+
+async def test_a_bot_in_review_runs_again_after_a_recovery(exchange: FakeExchange) -> None:
+    async with opened(exchange=exchange) as floor:
+        await recovered(floor)
+        await floor.account.review(DIP, "its strategy failed")
+        assert floor.account.entry_refusal(DIP) == "the bot is REVIEW: its strategy failed"
+        await recovered(floor)
+        assert floor.account.entry_refusal(DIP) is None
+
+
+async def test_a_frozen_position_blocks_entries_while_its_bot_runs(exchange: FakeExchange) -> None:
+    async with opened(exchange=exchange) as floor:
+        await recovered(floor)
+        await floor.account.keepers[DIP].tell(Freeze(reason="look"))
+        assert floor.account.entry_refusal(DIP) == "dip-btc-1 is frozen: look"
+
+
+async def test_an_exchange_that_started_over_halts_every_bot(exchange: FakeExchange) -> None:
+    async with opened(TWO_BOTS, exchange=exchange) as floor:
+        await recovered(floor)
+        exchange.reset = True
+        assert not await recovered(floor)
+        assert set(floor.account.statuses.in_review()) == {DIP, SWING}
+        assert floor.account.entry_refusal(DIP) == "recovery has not finished"
+
+
+async def test_a_bot_that_left_the_configuration_is_still_watched(exchange: FakeExchange) -> None:
+    journal = PoisonableJournal()
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        await floor.account.keepers[DIP].tell(ENTER)
+        await turns()
+    left = account_spec(bot_spec(SWING, ETH))
+    async with opened(left, exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        assert floor.account.keepers[DIP].position.state is State.OPEN
+        assert floor.account.runners[DIP].spec.limits.orders_per_minute == 0
+        assert "not in the configuration" in str(floor.account.entry_refusal(DIP))
+
+
+async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
+    """Bound before anything is loaded, streams up before anything is read, bots last."""
+    journal = PoisonableJournal()
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+    assert [ask.verb for ask in exchange.asked] == [
+        "connect",
+        "identify",
+        "market",
+        "newest_trade",
+        "open_orders",
+        "fills",
+        "balances",
+    ]
+    assert await kinds_in(journal, "account/main") == ["account-bound", "recovery-finished"]
+    assert await kinds_in(journal, "bot/dip-btc") == ["bot-status-changed"]

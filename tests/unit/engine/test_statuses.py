@@ -1,0 +1,104 @@
+"""A bot's status is a durable word, with who said it and why."""
+
+from __future__ import annotations
+
+import pytest
+from tests.builders import START, started
+from tests.unit.engine.desk import DIP, Desk, records_in
+
+from surefoot.core.records import BotStatusChanged
+from surefoot.engine.statuses import Status, Statuses
+from surefoot.journal.errors import JournalPoisoned
+from surefoot.journal.port import Command, Verdict
+
+
+@pytest.fixture
+def statuses(desk: Desk) -> Statuses:
+    return Statuses(desk.journal, desk.exchange.now, desk.log)
+
+
+def again(desk: Desk) -> Statuses:
+    return Statuses(desk.journal, desk.exchange.now, desk.log)
+
+
+async def test_a_bot_nobody_has_heard_of_may_not_enter(statuses: Statuses) -> None:
+    assert statuses.of(DIP) is None
+    assert statuses.refusal(DIP) == "the bot is None"
+
+
+async def test_only_a_running_bot_may_enter(statuses: Statuses) -> None:
+    await statuses.change(DIP, Status.RUNNING, by="surefoot")
+    assert statuses.refusal(DIP) is None
+    for status in set(Status) - {Status.RUNNING}:
+        await statuses.change(DIP, status, by="ann", reason="lunch")
+        assert statuses.refusal(DIP) == f"the bot is {status}: lunch"
+
+
+async def test_a_change_is_durable_with_who_and_why(desk: Desk, statuses: Statuses) -> None:
+    await statuses.change(DIP, Status.PAUSED, by="ann", reason="lunch")
+    assert await records_in(desk.journal, "bot/dip-btc") == [
+        BotStatusChanged(at=START, bot=DIP, status="PAUSED", by="ann", reason="lunch"),
+    ]
+    fresh = again(desk)
+    await fresh.load()
+    assert (fresh.of(DIP), fresh.refusal(DIP)) == (Status.PAUSED, "the bot is PAUSED: lunch")
+
+
+async def test_the_same_again_writes_nothing(desk: Desk, statuses: Statuses) -> None:
+    """Catches a status that grows the journal at every recovery."""
+    await statuses.change(DIP, Status.RUNNING, by="surefoot")
+    commits = desk.journal.commits
+    await statuses.change(DIP, Status.RUNNING, by="surefoot")
+    assert desk.journal.commits == commits
+    await statuses.change(DIP, Status.RUNNING, by="ann", reason="another reason")
+    assert desk.journal.commits == commits + 1
+
+
+async def test_a_repeated_word_still_answers_its_command(desk: Desk, statuses: Statuses) -> None:
+    await statuses.change(DIP, Status.PAUSED, by="ann")
+    await desk.journal.post(
+        Command(
+            command_id="c1",
+            kind="pause",
+            target=DIP,
+            actor="ann",
+            posted_at=START,
+            expires_at=START,
+        ),
+    )
+    verdict = Verdict(command_id="c1", status="done", result="dip-btc is PAUSED")
+    await statuses.change(DIP, Status.PAUSED, by="ann", verdict=verdict)
+    assert len(await records_in(desk.journal, "bot/dip-btc")) == 1
+    assert [command.status for command in await desk.journal.commands()] == ["done"]
+
+
+async def test_what_is_not_durable_is_not_believed(desk: Desk, statuses: Statuses) -> None:
+    """Catches a status that is changed in memory before the journal has it."""
+    await statuses.change(DIP, Status.RUNNING, by="surefoot")
+    desk.journal.poisoned = True
+    with pytest.raises(JournalPoisoned):
+        await statuses.change(DIP, Status.REVIEW, by="surefoot", reason="lost")
+    assert statuses.of(DIP) is Status.RUNNING
+
+
+async def test_a_first_position_comes_with_the_status_or_not_at_all(
+    desk: Desk, statuses: Statuses
+) -> None:
+    await statuses.change(DIP, Status.RUNNING, by="surefoot", start=started())
+    assert await desk.kinds() == ["position-started"]
+    assert [row.bot for row in await desk.journal.bots()] == [DIP]
+
+
+async def test_loading_does_not_overrule_what_is_known(desk: Desk, statuses: Statuses) -> None:
+    await again(desk).change(DIP, Status.PAUSED, by="ann")
+    await statuses.change(DIP, Status.STOPPED, by="ann")
+    await statuses.load()
+    assert statuses.of(DIP) is Status.STOPPED
+
+
+async def test_the_review_list_says_why(desk: Desk, statuses: Statuses) -> None:
+    await statuses.change(DIP, Status.REVIEW, by="surefoot", reason="its strategy failed")
+    assert statuses.in_review() == {DIP: "its strategy failed"}
+    assert [line["reason"] for line in desk.log.said("bot status")] == ["its strategy failed"]
+    await statuses.change(DIP, Status.REVIEW, by="surefoot")
+    assert statuses.in_review() == {DIP: "no reason was given"}

@@ -1,0 +1,319 @@
+"""Operators' commands: each at most once, never after its time, and not into a recovery."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from tests.builders import D
+from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.desk import (
+    DIP,
+    ENTER,
+    MAIN,
+    PoisonableJournal,
+    SaidLog,
+    account_spec,
+    kinds_in,
+)
+from tests.unit.engine.fake import FakeExchange
+
+from surefoot.core.errors import InvalidValue
+from surefoot.core.position import State
+from surefoot.core.signals import Adopt, Filled, Flatten, Freeze, Ignore
+from surefoot.core.values import AccountName, ClientOrderId
+from surefoot.engine.account import Account
+from surefoot.engine.keeper import Spawn
+from surefoot.engine.recovery import WrongAccount
+from surefoot.engine.statuses import Status
+from surefoot.engine.supervisor import Supervisor, resolution
+from surefoot.exchange.errors import ReadFailed
+from surefoot.exchange.port import Identity
+from surefoot.journal.port import Command
+
+LIFETIME = timedelta(seconds=60)
+
+
+class House:
+    """A served account, and what its operator may do."""
+
+    def __init__(self, journal: PoisonableJournal | None = None) -> None:
+        self.clock = HandClock()
+        self.exchange = FakeExchange(self.clock)
+        self.journal = journal or PoisonableJournal()
+        self.log = SaidLog()
+        self.supervisor = Supervisor(
+            journal=self.journal, clock=self.clock, accounts=self._accounts, log=self.log
+        )
+        self.account: Account
+
+    def _accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
+        self.account = Account(
+            account_spec(),
+            exchange=self.exchange,
+            journal=self.journal,
+            clock=self.clock,
+            make_advisor=lambda _bot, _memory: None,
+            spawn=spawn,
+            log=self.log,
+        )
+        return {MAIN: self.account}
+
+    async def post(self, kind: str, target: str = DIP, **arguments: str) -> str:
+        """Post a command and return its id."""
+        name = f"c{len(await self.journal.commands()) + 1}"
+        now = self.clock.now()
+        await self.journal.post(
+            Command(
+                command_id=name,
+                kind=kind,
+                target=target,
+                actor="ann",
+                posted_at=now,
+                expires_at=now + LIFETIME,
+                arguments=arguments,
+            ),
+        )
+        return name
+
+    async def answer(self, name: str) -> tuple[str, str | None]:
+        found = {command.command_id: command for command in await self.journal.commands()}
+        return found[name].status, found[name].result
+
+    async def done(self, kind: str, target: str = DIP, **arguments: str) -> tuple[str, str | None]:
+        """Post a command, let time pass, and return what became of it."""
+        name = await self.post(kind, target, **arguments)
+        await self.clock.advance(1)
+        return await self.answer(name)
+
+    async def enter(self) -> None:
+        await self.account.keepers[DIP].tell(ENTER)
+        await self.clock.advance(1)
+        assert self.account.keepers[DIP].position.state is State.OPEN
+
+
+@asynccontextmanager
+async def serving(house: House | None = None) -> AsyncIterator[House]:
+    house = house or House()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(house.supervisor.run())
+        await turns()
+        yield house
+        task.cancel()
+
+
+# Once, in time -----------------------------------------------------------------------------------
+
+
+async def test_a_command_is_carried_out_once() -> None:
+    async with serving() as house:
+        await house.enter()
+        assert await house.done("close") == ("done", "closing")
+        await house.clock.advance(5)
+        assert [order.role for order in house.exchange.sent] == ["entry", "exit"]
+        assert len(house.log.said("command")) == 1
+
+
+async def test_a_command_is_done_once_across_a_restart() -> None:
+    """Its answer is in the same change as what it does. Catches a close that closes twice."""
+    house = House()
+    async with serving(house):
+        await house.enter()
+        await house.done("close")
+        await house.clock.advance(2)
+    again = House(house.journal)
+    again.clock.elapsed = house.clock.elapsed
+    async with serving(again):
+        await again.clock.advance(5)
+        assert again.log.said("command") == []
+        assert (await kinds_in(again.journal, "position/dip-btc-1")).count("exit-wished") == 1
+
+
+async def test_a_command_is_void_after_its_time() -> None:
+    """Catches a "close" from yesterday that closes today's position."""
+    async with serving() as house:
+        await house.enter()
+        name = await house.post("close")
+        house.clock.elapsed += LIFETIME.total_seconds() + 0.001
+        await house.clock.advance(1)
+        status, result = await house.answer(name)
+        assert (status, str(result)[:18]) == ("refused", "it was void after ")
+        assert house.account.keepers[DIP].position.state is State.OPEN
+
+
+async def test_a_command_is_good_until_its_last_moment() -> None:
+    async with serving() as house:
+        await house.enter()
+        name = await house.post("close")
+        house.clock.elapsed += LIFETIME.total_seconds() - 0.25
+        await house.clock.advance(0.25)
+        assert await house.answer(name) == ("done", "closing")
+
+
+async def test_a_command_waits_while_its_account_is_being_recovered() -> None:
+    house = House()
+    house.exchange.fail("connect", ReadFailed("no route"), times=3)
+    async with serving(house):
+        name = await house.post("pause")
+        await house.clock.advance(5)
+        assert house.account.recovering
+        assert await house.answer(name) == ("posted", None)
+        await house.clock.advance(5)
+        assert await house.answer(name) == ("done", "dip-btc is PAUSED")
+        assert house.account.statuses.of(DIP) is Status.PAUSED
+
+
+async def test_a_command_posted_before_the_start_waits_for_recovery_too() -> None:
+    """Catches a server that refuses, in its first instant, what it could do a second later."""
+    house = House()
+    async with serving(house):
+        await house.enter()
+    again = House(house.journal)
+    again.exchange, again.clock = house.exchange, house.clock
+    again.supervisor._clock = house.clock
+    name = await again.post("close")
+    async with serving(again):
+        await again.clock.advance(1)
+        assert await again.answer(name) == ("done", "closing")
+
+
+async def test_a_command_does_not_wait_past_its_time() -> None:
+    house = House()
+    house.exchange.fail("connect", ReadFailed("no route"))
+    async with serving(house):
+        name = await house.post("close")
+        await house.clock.advance(LIFETIME.total_seconds() + 1)
+        assert house.account.recovering
+        assert (await house.answer(name))[0] == "refused"
+
+
+# What they do ------------------------------------------------------------------------------------
+
+
+async def test_pause_and_resume() -> None:
+    async with serving() as house:
+        assert await house.done("pause", reason="lunch") == ("done", "dip-btc is PAUSED")
+        assert house.account.entry_refusal(DIP) == "the bot is PAUSED: lunch"
+        assert await house.done("resume") == ("done", "dip-btc is RUNNING")
+        assert house.account.entry_refusal(DIP) is None
+
+
+async def test_recover_is_what_a_given_up_account_needs() -> None:
+    house = House()
+    house.exchange.fail("connect", ReadFailed("no route"))
+    async with serving(house):
+        await house.clock.advance(601)
+        assert not house.account.recovering
+        assert (await house.done("resume"))[0] == "refused"
+        assert (await house.done("close"))[0] == "refused"
+        house.exchange.mend()
+        assert await house.done("recover") == ("done", "recovery is starting")
+        await house.clock.advance(1)
+        assert house.account.entry_refusal(DIP) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "why"),
+    [
+        ("close", DIP, "there is nothing to close"),
+        ("close", "nobody", "there is no bot nobody"),
+        ("dance", DIP, "nobody knows the command 'dance'"),
+        ("resolve", "dip-btc-9", "no position dip-btc-9 is kept here"),
+        ("resolve", "dip-btc-1", "resolve how?"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_with_a_reason(
+    kind: str, target: str, why: str
+) -> None:
+    """Refused for good, too: catches a command that is tried again for ever."""
+    async with serving() as house:
+        status, result = await house.done(kind, target)
+        assert status == "refused"
+        assert why in str(result)
+        await house.clock.advance(5)
+        assert len(house.log.said("command")) == 1
+
+
+async def test_a_frozen_position_is_resolved_and_looked_at_again() -> None:
+    async with serving() as house:
+        await house.enter()
+        await house.account.keepers[DIP].tell(Freeze(reason="look"))
+        asked = house.exchange.count("open_orders")
+        assert await house.done("resolve", "dip-btc-1", how="ignore") == (
+            "done",
+            "dip-btc-1 is resolved",
+        )
+        assert house.account.entry_refusal(DIP) is None
+        assert house.exchange.count("open_orders") == asked + 1
+
+
+async def test_the_wrong_account_ends_the_process() -> None:
+    house = House()
+    async with serving(house):
+        pass
+    other = House(house.journal)
+    other.exchange.identity = Identity(exchange="binance", uid="8", environment="simulated")
+    with pytest.raises(ExceptionGroup) as ended:
+        async with serving(other):
+            await turns()
+    assert ended.group_contains(WrongAccount)
+    assert other.exchange.closed
+
+
+# The words of resolve ----------------------------------------------------------------------------
+
+
+def command(**arguments: str) -> Command:
+    clock = HandClock()
+    return Command(
+        command_id="c1",
+        kind="resolve",
+        target="dip-btc-1",
+        actor="ann",
+        posted_at=clock.now(),
+        expires_at=clock.now(),
+        arguments=arguments,
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "word"),
+    [("adopt", Adopt(by="ann")), ("flat", Flatten(by="ann")), ("ignore", Ignore(by="ann"))],
+)
+def test_a_plain_word_is_what_it_says(how: str, word: object) -> None:
+    assert resolution(command(how=how), None) == word
+
+
+def test_filled_is_of_the_order_that_is_out_unless_another_is_named() -> None:
+    said = {"how": "filled", "quantity": "0.001", "price": "50000"}
+    live = ClientOrderId("live")
+    word = Filled(by="ann", client_order_id=live, quantity=D("0.001"), price=D(50000))
+    assert resolution(command(**said), live) == word
+    named = resolution(command(**said, order="other"), live)
+    assert getattr(named, "client_order_id", None) == "other"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({}, "resolve how"),
+        ({"how": "magic"}, "none of adopt, flat, filled, ignore"),
+        ({"how": "filled"}, "QUANTITY@PRICE"),
+        ({"how": "filled", "quantity": "x", "price": "1"}, "two decimal numbers"),
+        ({"how": "filled", "quantity": "NaN", "price": "1"}, "two positive numbers"),
+        ({"how": "filled", "quantity": "1", "price": "Infinity"}, "two positive numbers"),
+        ({"how": "filled", "quantity": "-1", "price": "1"}, "two positive numbers"),
+        ({"how": "filled", "quantity": "1", "price": "0"}, "two positive numbers"),
+    ],
+)
+def test_a_word_that_says_nothing_is_refused(arguments: dict[str, str], why: str) -> None:
+    with pytest.raises(InvalidValue, match=why):
+        resolution(command(**arguments), ClientOrderId("live"))
+
+
+def test_filled_needs_an_order() -> None:
+    with pytest.raises(InvalidValue, match="no unfinished order"):
+        resolution(command(how="filled", quantity="1", price="1"), None)
