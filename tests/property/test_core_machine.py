@@ -163,7 +163,7 @@ def hidden(world: World) -> None:
 def test_a_broken_visibility_bound_is_survived() -> None:
     """S6 S8 S14, and L2: orders show up ten times later than promised; it still ends at the truth.
 
-    The damage is what DESIGN says it may be: a frozen position that a person looks at.
+    The damage is what the documents say it may be: a frozen position that a person looks at.
     """
     seen: set[str] = set()
 

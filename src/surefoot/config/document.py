@@ -111,8 +111,8 @@ class JournalTable(Table):
 
     url: Annotated[str, _checked(_journal_url)] = Field(
         default="sqlite:///surefoot.db",
-        description="The journal: `sqlite:///FILE`, relative to the configuration's directory, or "
-        "`postgresql://USER@HOST/DATABASE`.",
+        description="The journal: `sqlite:///FILE`, relative to the configuration's directory. "
+        "`postgresql://USER@HOST/DATABASE` is kept for later: this version refuses to open it.",
     )
 
 

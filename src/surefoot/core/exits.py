@@ -17,7 +17,7 @@ from msgspec import Struct
 from surefoot.core.values import Direction, Side, ceil_to, floor_to
 
 # A trailing stop follows in steps of this fraction of the price, so that a noisy market does not
-# turn into a stream of cancels and replacements (reports I05: 175 cancels in 14 minutes).
+# turn into a stream of cancels and replacements (175 cancels in 14 minutes were once seen).
 TRAIL_STEP = Decimal("0.0005")
 
 

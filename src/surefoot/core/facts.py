@@ -47,7 +47,7 @@ STOP_GRACE: Final = Decimal("0.002")
 def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -> str | None:
     """Return why a search does not prove that an order never existed, or None if it does.
 
-    All of these must hold (DESIGN: absence is not evidence): the read started after
+    All of these must hold (absence is not evidence): the read started after
     `not_after + V`; the order is not found by its id; no fill since the intent names it, in a
     window proven complete; and the position has not changed since the read began.
     """

@@ -5,7 +5,7 @@ freezes that position, naming the number. The numbers are those of docs/invarian
 cite them. Checks are plain code, not `assert`, because Python drops those under `-O`.
 
     S2   one lane: at most one unfinished order (a frozen position may show a late discovery)
-    S3   bounded exposure: never negative, never more than the entries bought
+    S3   bounded exposure: never more sold than the entries bought
     S5   finished means counted: a terminal order's fills add up to what the exchange told
     S6   exactly once: no trade twice in an order, never more filled than ordered
     S13  an exit never asks for more than is held

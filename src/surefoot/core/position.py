@@ -51,7 +51,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     },
     State.OPEN: {
         State.CLOSING: "an exit intent is durable, or a protective stop began to fill, "
-        "or an outside reduction is proven",
+        "or an outside reduction is proven, or what is left is too little to trade",
     },
     State.CLOSING: {
         State.CLOSED: "quantity is zero (or dust): PnL is final",

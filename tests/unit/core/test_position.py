@@ -1,4 +1,4 @@
-"""The five states: the table allows what DESIGN says, and nothing else."""
+"""The five states: the table allows what the documents say, and nothing else."""
 
 from __future__ import annotations
 
