@@ -17,7 +17,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format format-check lint imports types test-process sweep \
+.PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
   lock clean
 
 help: ## Show the targets
@@ -67,6 +67,9 @@ test-process: $(STAMP) ## All tests that kill real processes, the long ones too
 
 sweep: $(STAMP) ## The long sweeps that `make test` leaves out
 	@$(PYTHON) -m pytest -q -m slow -o faulthandler_timeout=3600
+
+sabotage: $(STAMP) ## Break the product on purpose, and see that the tests notice
+	@$(PYTHON) benchmarks/sabotage.py
 
 lock: $(STAMP) ## Renew requirements/dev.txt (newest allowed versions: make lock UPGRADE=--upgrade)
 	@test -x $(VENV)/uv/bin/uv || $(PIP) --target $(VENV)/uv uv==$(UV_VERSION)

@@ -43,8 +43,8 @@ SABOTAGES = [
     Sabotage(
         "take one empty answer for absence",
         "core/facts.py",
-        "    if absence.read_started_at <= deadline:",
-        "    if False:",
+        "    deadline = order.not_after + terms.visibility\n",
+        "    return None\n    deadline = order.not_after + terms.visibility\n",
         "tests/process/test_lost_answers.py -k invisible",
     ),
     Sabotage(
@@ -177,7 +177,7 @@ def noticed(sabotage: Sabotage) -> bool:
             check=False,
         )
     failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
-    seen = result.returncode == 1 and bool(failed)
+    seen = result.returncode != 0 and bool(failed)
     print(
         f"{'noticed  ' if seen else 'UNNOTICED'}  {sabotage.name}: {failed[:1] or result.stdout[-300:]}"
     )

@@ -135,15 +135,18 @@ class _Life:
         self._watching = [loop.create_task(self._keep(watch)) for watch in watches]
         while not self._overflow:
             getting = loop.create_task(self._queue.get())
-            done, _ = await asyncio.wait(
-                {getting, *self._watching},
-                timeout=silence_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            try:
+                done, _ = await asyncio.wait(
+                    {getting, *self._watching},
+                    timeout=silence_s,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            finally:
+                if not getting.done():  # also when nobody listens any more
+                    getting.cancel()
             if getting in done:
                 yield getting.result()
                 continue
-            getting.cancel()
             broken = next((task for task in self._watching if task in done), None)
             if broken is None:
                 self.ending = f"nothing was heard for {silence_s:.0f} s"

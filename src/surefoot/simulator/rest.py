@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -87,6 +86,7 @@ class Rest:
         early = await self._before(request, hits)
         if early is not None:
             return early
+        answer: Any
         try:
             self._admit(request, route, params, payload)
             answer = route.act(params, hits)
@@ -95,7 +95,7 @@ class Rest:
                 self._again(route, params, hits, entry)
         except ApiError as error:
             entry |= {"code": error.code}
-            return self._refuse(error)
+            answer = error  # a refusal can get lost on its way back, too
         return await self._after(request, route.operation, answer, hits)
 
     def _remember(self, operation: str, params: Params) -> dict[str, Any]:
@@ -159,10 +159,11 @@ class Rest:
             return web.Response(text=page, content_type="text/html", status=status)
         if "empty_body" in hits:
             return web.Response(text="")
-        answer = _spoiled(answer, operation, hits)
-        if "truncated_body" in hits:
-            return await _truncated(request, json.dumps(answer).encode())
-        return web.json_response(answer, headers=self._headers())
+        if isinstance(answer, ApiError):
+            response = self._refuse(answer)
+        else:
+            response = web.json_response(_spoiled(answer, operation, hits), headers=self._headers())
+        return await _truncated(request, response) if "truncated_body" in hits else response
 
     def _headers(self) -> dict[str, str]:
         return {"X-MBX-USED-WEIGHT-1M": str(self.meter.used)}
@@ -374,8 +375,9 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
-async def _truncated(request: web.Request, body: bytes) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+async def _truncated(request: web.Request, whole: web.Response) -> web.StreamResponse:
+    body = (whole.text or "").encode()
+    response = web.StreamResponse(status=whole.status, headers={"Content-Type": "application/json"})
     response.content_length = len(body)
     await response.prepare(request)
     await response.write(body[: len(body) // 2])
