@@ -178,9 +178,8 @@ def noticed(sabotage: Sabotage) -> bool:
         )
     failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
     seen = result.returncode != 0 and bool(failed)
-    print(
-        f"{'noticed  ' if seen else 'UNNOTICED'}  {sabotage.name}: {failed[:1] or result.stdout[-300:]}"
-    )
+    word = "noticed  " if seen else "UNNOTICED"
+    print(f"{word}  {sabotage.name}: {failed[:1] or result.stdout[-300:]}", flush=True)
     return seen
 
 

@@ -60,6 +60,7 @@ _PAGES_MAX: Final = 50
 _CLOCK_SAMPLES: Final = 3
 _UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
 _NEAR_SYMBOLS: Final = 3
+_CLOSE: Final = 6  # where a kline has its closing time
 
 
 class Binance:
@@ -99,7 +100,7 @@ class Binance:
 
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
-        raw = translate.payload(await self._ask("account", self._ccxt.privateGetAccount, {}))
+        raw = self._object(await self._ask("account", self._ccxt.privateGetAccount, {}))
         uid = raw.get("uid")
         if not isinstance(uid, int | str) or not uid:
             raise ReadFailed("the account answer carries no uid")
@@ -110,10 +111,10 @@ class Binance:
         best: tuple[float, timedelta] | None = None
         for _ in range(_CLOCK_SAMPLES):
             before, started = self._time.now(), self._time.monotonic()
-            raw = translate.payload(await self._ask("time", self._ccxt.publicGetTime, {}))
+            answer = await self._ask("time", self._ccxt.publicGetTime, {})
             trip = self._time.monotonic() - started
             middle = before + timedelta(seconds=trip / 2)
-            offset = middle - translate.moment(raw, "serverTime")
+            offset = middle - self._believed(_server_time, answer, Symbol(""))
             if best is None or trip < best[0]:
                 best = (trip, offset)
         if best is not None:
@@ -332,9 +333,8 @@ class Binance:
         rows = await self._ask("klines", self._ccxt.publicGetKlines, request)
         if not isinstance(rows, list):
             raise ReadFailed("expected a list of klines")
-        closed = [
-            row for row in rows if isinstance(row, list) and row[6] < _milliseconds(self.now())
-        ]
+        now_ms = _milliseconds(self.now())
+        closed = [row for row in rows if self._believed(_close_time, row, symbol) < now_ms]
         candles = [self._believed(_candle(timeframe), row, symbol) for row in closed]
         return tuple(candles[:limit] if since is not None else candles[-limit:])
 
@@ -413,6 +413,13 @@ class Binance:
         return None if found is None else str(found)
 
     @staticmethod
+    def _object(value: Any) -> translate.Payload:
+        try:
+            return translate.payload(value)
+        except Garbled as error:
+            raise ReadFailed(str(error)) from error
+
+    @staticmethod
     def _rows(value: Any) -> list[translate.Payload]:
         try:
             return translate.listed(value)
@@ -429,6 +436,16 @@ class Binance:
 
 class _NoSuchOrder(ExchangeError):
     """The exchange says that it knows no such order."""
+
+
+def _server_time(answer: Any, _symbol: Symbol) -> datetime:
+    return translate.moment(translate.payload(answer), "serverTime")
+
+
+def _close_time(row: Any, _symbol: Symbol) -> int:
+    if not isinstance(row, list) or len(row) <= _CLOSE or not isinstance(row[_CLOSE], int):
+        raise Garbled("a kline has its closing time in the seventh place")
+    return row[_CLOSE]
 
 
 def _candle(timeframe: str) -> Callable[[Any, Symbol], Candle]:
