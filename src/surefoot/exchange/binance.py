@@ -97,6 +97,8 @@ class Binance:
         await self.measure_clock()
         self._spend("exchangeInfo")
         await self._read(self._ccxt.load_markets(reload=True))
+        if not self._ccxt.markets:  # ccxt takes an empty page for an exchange without symbols
+            raise ReadFailed("the exchange lists no symbols at all; that cannot be believed")
 
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
@@ -164,11 +166,19 @@ class Binance:
 
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         """Send an order once, so that the exchange refuses it after `order.not_after`."""
-        request = self._order_request(symbol, order)
+        request = self._built(self._order_request, symbol, order)
         report = await self._act("order.send", self._ccxt.privatePostOrder, request, symbol)
         if report.client_order_id != order.client_order_id or report.side is not order.side:
             raise Unknown("the acknowledgement is of another order; asking")
         return report
+
+    @staticmethod
+    def _built(build: Callable[..., Any], *facts: Any) -> Any:
+        """Build a request; what cannot be built has not left."""
+        try:
+            return build(*facts)
+        except (Misconfigured, ReadFailed) as error:
+            raise NotSent(str(error)) from error
 
     def _order_request(self, symbol: Symbol, order: Order) -> dict[str, Any]:
         request = {
@@ -188,7 +198,7 @@ class Binance:
 
     async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
         """Ask for an order to be cancelled; returning proves nothing."""
-        request = {"symbol": self._id(symbol), "orderId": exchange_order_id}
+        request = {"symbol": self._built(self._id, symbol), "orderId": exchange_order_id}
         try:
             await self._act("order.cancel", self._ccxt.privateDeleteOrder, request, None)
         except Unknown as error:
