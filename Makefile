@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet install
 CODE := src tests $(wildcard examples benchmarks)
 # Process tests mostly wait, so there are more workers than cores.
-WORKERS := 3
+WORKERS := 4
 UV_VERSION := 0.13.8
 
 # The first of these that is new enough makes the virtual environment.
@@ -43,7 +43,7 @@ demo: $(STAMP) ## See bots die and come back, on a simulated exchange
 	@$(BIN)/surefoot demo
 
 test: $(STAMP) ## Run the tests
-	@$(PYTHON) -m pytest -q -n $(WORKERS) -m "not slow"
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow"
 
 check: format-check lint imports types test ## Everything that CI runs
 
@@ -63,7 +63,7 @@ types: $(STAMP) ## Check types, strictly
 	@$(PYTHON) -m mypy
 
 test-process: $(STAMP) ## All tests that kill real processes, the long ones too
-	@$(PYTHON) -m pytest -q -n $(WORKERS) -m process -o faulthandler_timeout=3600
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal -m process -o faulthandler_timeout=3600
 
 sweep: $(STAMP) ## The long sweeps that `make test` leaves out
 	@$(PYTHON) -m pytest -q -m slow -o faulthandler_timeout=3600

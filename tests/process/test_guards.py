@@ -141,3 +141,24 @@ async def test_an_illegal_transition_is_refused_by_the_database(play: Play) -> N
     with pytest.raises(Exception, match="UNIQUE constraint failed: fills"):
         play.write("INSERT INTO fills SELECT * FROM fills")
     assert (await play.stage.position(PositionId("bot-1"))).state == "OPEN"
+
+
+async def test_a_commit_that_fails_ends_the_process_and_the_next_one_asks(play: Play) -> None:
+    """Nobody knows whether it happened: exit 1, send nothing more, come back through recovery."""
+    await play.open()
+    server = await play.start()
+    await play.recovered(server)
+    play.write(
+        "CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+    )
+    play.say("buy")
+    await play.until(lambda: server.exit_code is not None, server)
+    assert server.exit_code == 1
+    assert "a commit failed" in log_of(server)
+    assert "Traceback" not in log_of(server)
+    assert play.sends() == []
+    play.write("DROP TRIGGER full")
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    await server.stop()
+    play.judge()

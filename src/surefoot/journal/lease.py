@@ -14,16 +14,17 @@ from surefoot.journal.errors import JournalLocked
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who runs on a journal, or ran on it last; `mark` is what that life left in the database.
+    """Who runs on a journal, or ran on it last; `mark` is what that life leaves in the database.
 
     If the database carries another mark, it is not the file that was last run: somebody put an
-    older one in its place.
+    older one in its place. `former` is what it carried before, until the mark is durable there.
     """
 
     pid: int
     host: str
     since: datetime
     mark: str | None = None
+    former: str | None = None
 
 
 class Lease:
@@ -33,7 +34,7 @@ class Lease:
         self._path = path
         self._file: int | None = None
         self._holder: Holder | None = None
-        self.mark: str | None = None
+        self._before: Holder | None = None
 
     def take(self, at: datetime) -> None:
         """Become the one writer.
@@ -49,16 +50,24 @@ class Lease:
             holder = _read(file)
             os.close(file)
             raise JournalLocked(_refusal(self._path, holder)) from None
-        before = _read(file)
-        self.mark = None if before is None else before.mark
+        self._before = _read(file)
         self._file = file
-        self._holder = Holder(pid=os.getpid(), host=socket.gethostname(), since=at, mark=self.mark)
+        marks = {} if self._before is None else {"mark": self._before.mark}
+        if self._before is not None:
+            marks["former"] = self._before.former
+        self._holder = Holder(pid=os.getpid(), host=socket.gethostname(), since=at, **marks)
         self._write(self._holder)
 
-    def leave(self, mark: str) -> None:
-        """Write down what this life has left in the database."""
+    def recognises(self, mark: str | None) -> bool:
+        """Tell whether a database with this mark may be the one that was last run here."""
+        if self._before is None or self._before.mark is None:
+            return True
+        return mark in {self._before.mark, self._before.former}
+
+    def leave(self, mark: str, *, former: str | None) -> None:
+        """Write down which mark this life leaves in the database, and which one is still there."""
         if self._holder is not None:
-            self._write(msgspec.structs.replace(self._holder, mark=mark))
+            self._write(msgspec.structs.replace(self._holder, mark=mark, former=former))
 
     def _write(self, holder: Holder) -> None:
         if self._file is not None:

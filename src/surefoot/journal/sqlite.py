@@ -261,9 +261,10 @@ def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> Sqlit
         _quick_check(writing, path)
         _make_durable(writing)
         _migrate(writing, path, version, migrations)
-        _claim(writing, path, lease)
+        mark = _claim(writing, path, lease)
         chain = rows.check_chain(writing, newest=CHAIN_TAIL)
-        return SqliteJournal(path, _connect(path), Writer(writing, chain), lease, writing)
+        writer = Writer(writing, chain, mark, lambda: lease.leave(mark, former=None))
+        return SqliteJournal(path, _connect(path), writer, lease, writing)
 
 
 def backup(path: Path, destination: Path) -> None:
@@ -348,23 +349,23 @@ def _keep_copy(connection: apsw.Connection, copy: Path) -> None:
     copy.chmod(0o600)
 
 
-def _claim(connection: apsw.Connection, path: Path, lease: Lease) -> None:
+def _claim(connection: apsw.Connection, path: Path, lease: Lease) -> str:
     """Draw a new epoch if this file is not the one that the journal was last run in.
 
     A restored backup or a copied file may know less than the exchange does: under a new epoch no
     name is ever used twice, and the former epochs' orders are still recognised as ours. The file
-    is known by its inode, and by a mark that every life leaves both in it and beside it.
+    is known by its inode, and by a mark that every life leaves both in it and beside it. Returns
+    the mark of this life.
     """
     identity, mark = _identity(path), _draw_epoch()
-    found = connection.execute("SELECT value FROM meta WHERE key = 'mark'").get
-    same = _meta(connection, "file") == identity and lease.mark in {None, found}
-    with connection:
-        if not same:
-            epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
+    found: str | None = connection.execute("SELECT value FROM meta WHERE key = 'mark'").get
+    if _meta(connection, "file") != identity or not lease.recognises(found):
+        epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
+        with connection:
             _remember(connection, "epochs", encode_json([_draw_epoch(), *epochs]))
             _remember(connection, "file", identity)
-        _remember(connection, "mark", mark)
-    lease.leave(mark)
+    lease.leave(mark, former=found)
+    return mark
 
 
 def _remember(connection: apsw.Connection, key: str, value: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import apsw
@@ -47,11 +48,19 @@ def _resolve(future: asyncio.Future[Receipt], outcome: Receipt | BaseException) 
 
 
 class Writer:
-    """Owns the writing connection from start to stop."""
+    """Owns the writing connection from start to stop.
 
-    def __init__(self, connection: apsw.Connection, chain: bytes) -> None:
+    `mark` goes into the database with the first commit, and not before: a process that only looked
+    leaves no trace. `marked` is called when it is durable.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, chain: bytes, mark: str, marked: Callable[[], None]
+    ) -> None:
         self._connection = connection
         self._chain = chain
+        self._mark: str | None = mark
+        self._marked = marked
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(QUEUE_MAX)
         self._poison: str | None = None
         self.commits = 0
@@ -115,6 +124,8 @@ class Writer:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         chain = self._chain
+        if self._mark is not None:
+            execute("INSERT OR REPLACE INTO meta VALUES ('mark', ?)", (self._mark,))
         for waiting in batch:
             execute("SAVEPOINT change")
             try:
@@ -133,3 +144,6 @@ class Writer:
         crashpoint("journal.after-commit")
         self._chain = chain
         self.commits += 1
+        if self._mark is not None:
+            self._mark = None
+            self._marked()

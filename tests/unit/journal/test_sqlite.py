@@ -15,8 +15,9 @@ import apsw
 import pytest
 from tests.builders import START, Life
 
+from surefoot.core.values import BotName
 from surefoot.journal.errors import JournalLocked, JournalPoisoned, JournalUnusable
-from surefoot.journal.port import Append, Change
+from surefoot.journal.port import Append, Change, Memory
 from surefoot.journal.schema import MIGRATIONS
 from surefoot.journal.sqlite import SqliteJournal, backup, open_sqlite, open_sqlite_reader
 
@@ -343,6 +344,7 @@ async def test_an_older_file_put_back_in_place_draws_a_new_epoch(tmp_path: Path)
     for _ in range(2):
         journal = open_sqlite(path, at=START)
         assert journal.epochs == (first,)
+        await journal.commit(Change(at=START, memories=(Memory(bot=BotName("b"), data={}),)))
         await journal.close()
     inode = path.stat().st_ino
     path.write_bytes(copy.read_bytes())
