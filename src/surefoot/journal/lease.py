@@ -58,11 +58,10 @@ class Lease:
         self._holder = Holder(pid=os.getpid(), host=socket.gethostname(), since=at, **marks)
         self._write(self._holder)
 
-    def recognises(self, mark: str | None) -> bool:
-        """Tell whether a database with this mark may be the one that was last run here."""
-        if self._before is None or self._before.mark is None:
-            return True
-        return mark in {self._before.mark, self._before.former}
+    def recognises(self, mark: str) -> bool:
+        """Tell whether a database with this mark ("" without) may be the one last run here."""
+        before = self._before
+        return before is None or before.mark is None or mark in {before.mark, before.former}
 
     def leave(self, mark: str, *, former: str | None) -> None:
         """Write down which mark this life leaves in the database, and which one is still there."""

@@ -358,7 +358,7 @@ def _claim(connection: apsw.Connection, path: Path, lease: Lease) -> str:
     the mark of this life.
     """
     identity, mark = _identity(path), _draw_epoch()
-    found: str | None = connection.execute("SELECT value FROM meta WHERE key = 'mark'").get
+    found = str(connection.execute("SELECT value FROM meta WHERE key = 'mark'").get or "")
     if _meta(connection, "file") != identity or not lease.recognises(found):
         epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
         with connection:
