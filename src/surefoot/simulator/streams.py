@@ -59,6 +59,8 @@ class Streams:
         }
         self._held: dict[str, list[_Event]] = {"user": [], "market": []}
         self._silent_until: dict[str, float] = {"user": 0.0, "market": 0.0}
+        # Events of hidden orders, until they may be seen.
+        self._hidden: dict[tuple[str, int], list[dict[str, Any]]] = {}
         exchange.listen(self._on_execution)
 
     def routes(self) -> list[web.RouteDef]:
@@ -90,11 +92,19 @@ class Streams:
         hidden_until = max(order.hidden_until_ms, trade.hidden_until_ms if trade else 0)
         for message in messages:
             event = {"subscriptionId": 0, "event": message}
-            if hidden_until > now:
-                wait = (hidden_until - now) / _MS
-                self._later(wait, partial(self._emit, "user", order.symbol, event))
+            waiting = self._hidden.setdefault(order.key, [])
+            if hidden_until > now or waiting:
+                waiting.append(event)
+                if len(waiting) == 1:
+                    wait = (hidden_until - now) / _MS
+                    self._later(wait, partial(self._reveal, order.key))
             else:
                 self._emit("user", order.symbol, event)
+
+    def _reveal(self, key: tuple[str, int]) -> None:
+        """Tell what was hidden of an order, in the order in which it happened."""
+        for event in self._hidden.pop(key, []):
+            self._emit("user", key[0], event)
 
     def _emit(self, kind: str, name: str, message: dict[str, Any]) -> None:
         """Send one event, through whatever is armed against it."""
