@@ -292,15 +292,27 @@ async def preflight(
         try:
             await exchange.connect()
             await _check_account(journal, name, exchange)
-            for spec in _account_spec(settings, name, strategies).bots:
-                if spec.bot not in known:
-                    problems += [problem async for problem in _doubts(exchange, spec)]
+            fresh = [
+                spec
+                for spec in _account_spec(settings, name, strategies).bots
+                if spec.bot not in known
+            ]
+            problems += [problem for spec in fresh async for problem in _doubts(exchange, spec)]
         except ReadFailed:
             continue  # Recovery will wait for it.
-        except (Misconfigured, WrongAccount) as error:
+        except Misconfigured as error:
+            # An account that has worked is recovery's business: it must not stop the others.
+            if not await _is_bound(journal, name):
+                problems.append(f"accounts.{name}: {error}")
+        except WrongAccount as error:
             problems.append(f"accounts.{name}: {error}")
     if problems:
         raise ConfigError("the configuration", problems)
+
+
+async def _is_bound(journal: Reader | None, name: AccountName) -> bool:
+    stream = account_stream(name)
+    return journal is not None and await journal.last(stream, "account-bound") is not None
 
 
 async def _check_account(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:
@@ -317,6 +329,9 @@ async def _doubts(exchange: Exchange, spec: BotSpec) -> AsyncIterator[str]:
         instrument = exchange.instrument(spec.symbol)
     except Misconfigured as error:
         yield f"bots.{spec.bot}.symbol: {error}"
+        return
+    if not exchange.is_trading(spec.symbol):
+        yield f"bots.{spec.bot}.symbol: {spec.symbol} is not trading at {exchange.venue.name} now"
         return
     candles = await exchange.candles(spec.symbol, "1m", None, 1)
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, Final, Literal, cast
+from contextlib import suppress
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 from rich.console import Console
@@ -48,7 +49,7 @@ def start_log(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", _Unfailing())),
         cache_logger_on_first_use=False,
     )
     return cast("Log", structlog.get_logger())
@@ -121,6 +122,18 @@ class Redactor:
                 return [self._clean(each) for each in value]
             case _:
                 return value
+
+
+class _Unfailing:
+    """stderr, as far as it takes anything: a full disk or a closed pipe must not stop a server."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def _drop_nothings(

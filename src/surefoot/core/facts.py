@@ -38,8 +38,8 @@ from surefoot.core.rules import Terms
 from surefoot.core.values import ZERO, plain
 
 TARGET: Final = "take-profit"
-# This many refused exits in a row, and a person has to look (they go on being tried, slowly).
-EXIT_REFUSALS_MAX: Final = 3
+# This many refused exits or stops in a row, and a person has to look (they go on being tried).
+REFUSALS_MAX: Final = 3
 # A resting stop at the exchange has first go; only this far past it do we step in ourselves.
 STOP_GRACE: Final = Decimal("0.002")
 
@@ -164,9 +164,11 @@ def _(refusal: Refusal, draft: Draft) -> None:
             message=refusal.message,
         ),
     )
-    tail = [each for each in draft.position.orders if each.role is Role.EXIT][-EXIT_REFUSALS_MAX:]
-    if len(tail) == EXIT_REFUSALS_MAX and all(each.status is OrderStatus.REJECTED for each in tail):
-        draft.freeze(f"the exchange refused {EXIT_REFUSALS_MAX} exits in a row: {refusal.message}")
+    tail = [each for each in draft.position.orders if each.role is order.role][-REFUSALS_MAX:]
+    refused = len(tail) == REFUSALS_MAX and all(o.status is OrderStatus.REJECTED for o in tail)
+    if refused and order.role is not Role.ENTRY:
+        what = f"the exchange refused {REFUSALS_MAX} {order.role}s in a row: {refusal.message}"
+        draft.freeze(what if order.role is Role.EXIT else f"{what}; the stop is watched here only")
 
 
 @take.register

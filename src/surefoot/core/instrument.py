@@ -65,7 +65,8 @@ class Instrument(Struct, frozen=True, kw_only=True):
                 f"than the venue's minimum of {plain(self.notional_min)} {self.quote}; "
                 f"raise the bot's notional",
             )
-        largest = self.quantity_max
+        # A stop and an exit have to be able to carry in one order what was entered.
+        largest = min(filter(None, (self.quantity_max, self.market_quantity_max)), default=None)
         if largest is not None and quantity > largest:
             raise InvalidValue(
                 f"{self.symbol}: {plain(quantity)} {self.base} is over the venue's maximum of "

@@ -165,7 +165,7 @@ def _unwanted_stop(position: Position, order: Order, terms: Terms) -> str | None
         return f"making way for the exit: {position.exit_wish.reason}"
     if order.trigger != position.levels.stop:
         return "the stop has moved"
-    if order.quantity != terms.instrument.sellable(position.quantity):
+    if order.quantity != _stop_quantity(position, terms):
         return "the held quantity has changed"
     return None
 
@@ -173,12 +173,12 @@ def _unwanted_stop(position: Position, order: Order, terms: Terms) -> str | None
 def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
     """Write the exit order down once the lane is free."""
     wish = position.exit_wish
-    if wish is None or not _free_to_leave(position, now, terms):
+    if wish is None or not _free_to_leave(position, now, terms, Role.EXIT):
         return None
     quantity = terms.instrument.sellable(position.quantity)
     largest = terms.instrument.market_quantity_max
     if wish.limit is None and largest is not None:
-        quantity = min(quantity, largest)
+        quantity = terms.instrument.sellable(min(quantity, largest))
     order = new_order(
         position,
         Role.EXIT,
@@ -196,19 +196,25 @@ def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionReco
     stop = position.levels.stop
     if not terms.native_stop or stop is None or position.exit_wish is not None:
         return None
-    if not _free_to_leave(position, now, terms):
+    if not _free_to_leave(position, now, terms, Role.STOP):
         return None
-    quantity = terms.instrument.sellable(position.quantity)
+    quantity = _stop_quantity(position, terms)
     order = new_order(position, Role.STOP, quantity, now, terms, trigger=stop)
     return OrderIntended(at=now, order=order, reason=f"protection at {plain(stop)}")
 
 
-def _free_to_leave(position: Position, now: datetime, terms: Terms) -> bool:
+def _stop_quantity(position: Position, terms: Terms) -> Decimal:
+    """Return what one stop covers: all that is held, or as much as one market order may carry."""
+    held, largest = position.quantity, terms.instrument.market_quantity_max
+    return terms.instrument.sellable(held if largest is None else min(held, largest))
+
+
+def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
     return (
         position.state is State.OPEN
         and position.unfinished is None
         and not is_dust(position, terms)
-        and not resting(position, now)
+        and not resting(position, now, role)
     )
 
 
@@ -222,15 +228,16 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 
 
-def retry_at(position: Position) -> datetime | None:
+def retry_at(position: Position, role: Role) -> datetime | None:
     """Return when the next order may be written, given how the last ones failed; None: at once.
 
-    1, 2, 4 … 60 s after each failure in a row; a success starts over. A function of the records,
-    so a restart neither forgets nor shortens it.
+    1, 2, 4 … 60 s after each failure in a row of the same role: an exit never waits because stops
+    were refused. A success starts over. A function of the records, so a restart neither forgets
+    nor shortens it.
     """
     failures = 0
     last: datetime | None = None
-    for order in reversed(position.orders):
+    for order in reversed([each for each in position.orders if each.role is role]):
         if order.status not in {OrderStatus.REJECTED, OrderStatus.NEVER}:
             break
         failures += 1
@@ -240,9 +247,9 @@ def retry_at(position: Position) -> datetime | None:
     return last + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
 
 
-def resting(position: Position, now: datetime) -> bool:
-    """Tell whether the last orders failed so recently that the next one has to wait."""
-    until = retry_at(position)
+def resting(position: Position, now: datetime, role: Role) -> bool:
+    """Tell whether the last orders of a role failed so recently that the next one has to wait."""
+    until = retry_at(position, role)
     return until is not None and now < until
 
 

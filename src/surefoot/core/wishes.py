@@ -48,8 +48,9 @@ def _(signal: EntrySignal, draft: Draft) -> None:
         raise SignalRefused(f"no entry while the position is frozen: {position.frozen}")
     if signal.direction is not Direction.LONG:
         raise SignalRefused("a short entry needs a venue with derivatives; this one is spot")
-    if resting(position, draft.now):
-        raise SignalRefused(f"the last entry failed; the next may follow at {retry_at(position)}")
+    if resting(position, draft.now, Role.ENTRY):
+        until = retry_at(position, Role.ENTRY)
+        raise SignalRefused(f"the last entry failed; the next may follow at {until}")
     order = new_order(
         position,
         Role.ENTRY,
@@ -79,8 +80,9 @@ def _(signal: ExitSignal, draft: Draft) -> None:
         raise SignalRefused("an exit is under way")
     if is_dust(position, draft.terms):
         raise SignalRefused("what is held is too little to trade")
-    if resting(position, draft.now):
-        raise SignalRefused(f"the last exit failed; the next may follow at {retry_at(position)}")
+    if resting(position, draft.now, Role.EXIT):
+        until = retry_at(position, Role.EXIT)
+        raise SignalRefused(f"the last exit failed; the next may follow at {until}")
     wish = ExitWish(
         by="strategy",
         reason=signal.reason,

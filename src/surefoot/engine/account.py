@@ -34,7 +34,7 @@ from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.engine.sweep import Gathered, Sweep
 from surefoot.engine.voice import Log, say_finding, say_record
-from surefoot.exchange.errors import Banned, ExchangeError, ReadFailed
+from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.journal.errors import JournalError
 from surefoot.journal.port import Journal
@@ -83,6 +83,8 @@ class Account:
         self.spawn = spawn
         self.keepers: dict[BotName, Keeper] = {}
         self.runners: dict[BotName, Runner] = {}
+        # Bots that cannot run as configured, and why: what they hold is watched.
+        self.watched: dict[BotName, str] = {}
         self.statuses = Statuses(journal, exchange.now, self.log)
         self.dispatch = Dispatch(exchange)
         self.recovered = False
@@ -374,8 +376,8 @@ class Account:
         """Let a comparison fail without stopping the next one; a contradiction stops the bots."""
         try:
             await work  # type: ignore[misc]
-        except Halted as halted:
-            await self.review_all(str(halted))
+        except (Halted, Misconfigured) as error:
+            await self.review_all(str(error))
         except Banned as error:
             await self.books.note(
                 BanNoted(at=self.exchange.now(), account=self.spec.account, until=error.until),

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from surefoot.core.decide import Ask, Input, Withdraw, decide, owed
-from surefoot.core.errors import InvariantViolated
+from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
 from surefoot.core.order import Role
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import is_lately_never
@@ -23,6 +23,7 @@ from surefoot.core.records import (
     CancelIntended,
     FillBooked,
     OrderIntended,
+    PositionFrozen,
     PositionRecord,
     PositionStarted,
     Record,
@@ -144,11 +145,12 @@ class Keeper:
                 return ()  # Settled and let go while this was on its way: nothing can follow.
             try:
                 records = decide(position, event, self._now(), self.terms)
-            except InvariantViolated as broken:
+            except SignalRefused:
+                raise
+            except SurefootError as broken:
                 if verdict is not None:
                     raise  # An operator's word is refused, not half carried out.
-                freeze = Freeze(reason=f"invariant {broken}")
-                records = decide(position, freeze, self._now(), self.terms)
+                records = self._frozen_by(broken, position)
             if not records:
                 await self._commit_verdict(verdict)
                 return ()
@@ -156,6 +158,16 @@ class Keeper:
             receipt = await self._commit(staged, memory, verdict)
             self.settle(staged, receipt)
             return records
+
+    def _frozen_by(self, broken: SurefootError, position: Position) -> tuple[PositionRecord, ...]:
+        """Freeze a position that cannot be decided upon; whatever it was, the others go on."""
+        name = "invariant " if isinstance(broken, InvariantViolated) else ""
+        if position.frozen is not None:
+            return ()
+        try:
+            return decide(position, Freeze(reason=f"{name}{broken}"), self._now(), self.terms)
+        except SurefootError:
+            return (PositionFrozen(at=self._now(), reason=f"{name}{broken}"),)
 
     async def _commit_verdict(self, verdict: Verdict | None) -> None:
         """Give an operator's word its verdict also when it changed nothing."""
@@ -196,9 +208,9 @@ class Keeper:
         if staged.successor is not None:
             started = evolve(None, staged.successor)
             self._positions[started.position_id] = started
-        self._listener.recorded(staged.after, staged.records)
         for record in staged.records:
             self._act(staged.after, record, receipt)
+        self._listener.recorded(staged.after, staged.records)
 
     def _act(self, position: Position, record: Record, receipt: Receipt) -> None:
         match record:

@@ -48,6 +48,7 @@ BACK_OFF_MAX_S: Final = 60
 TRIES_PER_SYMBOL: Final = 3
 # With many bots, say now and then how far loading has come.
 PROGRESS_EVERY: Final = 25
+LEFT_OVER: Final = "it is not in the configuration any more"
 JITTER_S: Final = 0.25
 
 
@@ -229,8 +230,11 @@ class Recovery:
             status = account.statuses.of(spec.bot)
             if spec.bot not in account.keepers or status in {Status.PAUSED, Status.STOPPED}:
                 continue
-            if spec.bot in self._unreadable:
-                await account.review(spec.bot, self._unreadable[spec.bot])
+            reason = self._unreadable.get(spec.bot) or account.watched.get(spec.bot)
+            if not account.exchange.is_trading(spec.symbol):
+                reason = f"{spec.symbol} is not trading at {account.exchange.venue.name} now"
+            if reason is not None:
+                await account.review(spec.bot, reason)
                 continue
             try:
                 await account.revive(spec.bot)
@@ -334,12 +338,13 @@ async def load(account: Account) -> None:
         if number % PROGRESS_EVERY == 0:
             of = len(account.spec.bots)
             account.log.info("recovery step", done="loading bots", bots=number, of=of)
+        positions = found.pop(spec.bot, [])
         try:
-            await _load_bot(account, spec, found.pop(spec.bot, []))
+            await _load_bot(account, spec, positions)
         except Misconfigured as error:
-            await account.review(spec.bot, str(error))
+            await _load_left_over(account, spec.bot, positions, str(error))
     for bot, positions in found.items():
-        await _load_left_over(account, bot, positions)
+        await _load_left_over(account, bot, positions, LEFT_OVER)
 
 
 def is_over(position: Position, now: datetime) -> bool:
@@ -405,18 +410,27 @@ async def _start(account: Account, spec: BotSpec, instrument: Instrument) -> Pos
     return started
 
 
-async def _load_left_over(account: Account, bot: BotName, positions: list[Position]) -> None:
-    """Keep the position of a bot that is no longer configured: watched, and never added to."""
-    if not any(p.quantity or p.unfinished for p in positions):
+async def _load_left_over(
+    account: Account, bot: BotName, positions: list[Position], reason: str
+) -> None:
+    """Keep what a bot that cannot run still holds: watched, and never added to."""
+    held = [p for p in positions if p.quantity or p.unfinished or p.frozen]
+    if not held and reason is LEFT_OVER:
         return
-    reason = "it is not in the configuration any more; its position is still watched"
+    if held:
+        positions = [p for p in held if p.symbol == held[-1].symbol]
+        reason = f"{reason}; what it holds is still watched"
     try:
-        instrument = account.exchange.instrument(positions[-1].symbol)
+        instrument = account.exchange.instrument(positions[-1].symbol) if held else None
     except Misconfigured as error:
         await account.review(bot, f"{reason}, but {error}")
         return
+    if instrument is None:
+        await account.review(bot, reason)
+        return
     account.keepers[bot] = _keeper(account, bot, positions, instrument, None)
     account.add_watch(bot, positions[-1])
+    account.watched[bot] = reason
     await account.review(bot, reason)
 
 

@@ -111,8 +111,10 @@ class Supervisor:
 
     def _too_early(self, command: Command, accounts: Mapping[AccountName, Account]) -> bool:
         """Let a command wait while its account is being recovered, but not past its time."""
-        recovering = any(account.recovering for account in accounts.values())
-        return recovering and self._clock.now() <= command.expires_at
+        concerned = [each for each in accounts.values() if _may_concern(each, command.target)]
+        return (
+            any(each.recovering for each in concerned) and self._clock.now() <= command.expires_at
+        )
 
     def _refuse_old(self, command: Command) -> None:
         if self._clock.now() > command.expires_at:
@@ -225,6 +227,12 @@ def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account,
         if target in names:
             return account, BotName(target)
     raise InvalidValue(f"there is no bot {target}")
+
+
+def _may_concern(account: Account, target: str) -> bool:
+    """Tell whether a command may be about this account: a bot of it, or one of their positions."""
+    names = {*(spec.bot for spec in account.spec.bots), *account.keepers}
+    return target in names or target.rpartition("-")[0] in names
 
 
 def _kept(account: Account, bot: BotName) -> Keeper:

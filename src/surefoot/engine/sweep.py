@@ -30,7 +30,7 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.crashpoint import crashpoint
-from surefoot.exchange.errors import Banned, ReadFailed
+from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.journal.port import Reader
 
@@ -131,7 +131,7 @@ class _Round:
         self._reset: str | None = None
         self._settled: frozenset[ClientOrderId] = frozenset()
 
-    def _failed(self, what: str, error: ReadFailed, *symbols: Symbol) -> None:
+    def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
         """Note what could not be read; a ban ends the round, because everything else would fail."""
         if isinstance(error, Banned):
             raise error
@@ -141,7 +141,7 @@ class _Round:
     async def open_orders(self, symbols: Sequence[Symbol]) -> None:
         try:
             self._open = await self._exchange.open_orders(symbols)
-        except ReadFailed as error:
+        except (ReadFailed, Misconfigured) as error:
             self._failed("open orders", error, *symbols)
 
     async def by_id(self, orders: Sequence[Order]) -> None:
@@ -158,7 +158,7 @@ class _Round:
         name = order.client_order_id
         try:
             report = await self._exchange.order(position.symbol, name)
-        except ReadFailed as error:
+        except (ReadFailed, Misconfigured) as error:
             self._failed(f"order {name}", error, position.symbol)
             return
         self._looked_up[name] = report
@@ -168,7 +168,7 @@ class _Round:
     async def _fills_of(self, symbol: Symbol, report: OrderReport) -> None:
         try:
             fills = await self._exchange.fills_of(symbol, report.exchange_order_id)
-        except ReadFailed as error:
+        except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {report.exchange_order_id}", error, symbol)
             return
         self._merge(symbol, fills, complete=False)
@@ -181,7 +181,7 @@ class _Round:
             read = await self._exchange.fills(symbol, watermark)
             fresh = await self._not_of_others(symbol, read.fills)
             fills = await self._attributed(symbol, fresh)
-        except ReadFailed as error:
+        except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
         if read.reset:
@@ -269,7 +269,7 @@ class _Round:
         """Read holdings; where one is short, read the fills back to the entry to explain it."""
         try:
             balances = await self._exchange.balances()
-        except ReadFailed as error:
+        except (ReadFailed, Misconfigured) as error:
             self._failed("balances", error, *(p.symbol for p in self._belief.positions))
             return
         self._balances = dict(balances)
@@ -282,13 +282,13 @@ class _Round:
             for position in self._belief.positions
             if position.symbol == symbol and position.quantity
             for order in position.orders
-            if order.trades
+            if order.trades and order.trades[0].isdigit()  # not one that an operator told of
         ]
         if not entries:
             return
         try:
             read = await self._exchange.fills(symbol, min(entries, key=_trade_order))
-        except ReadFailed as error:
+        except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
         fresh = await self._not_of_others(symbol, read.fills)

@@ -140,12 +140,15 @@ class Binance:
             near = [name for name in markets if name.startswith(f"{base}/")][:_NEAR_SYMBOLS]
             hint = f"; it lists {', '.join(near)}" if near else ""
             raise Misconfigured(f"{self.venue.name} does not list {symbol}{hint}")
-        if not market.get("active", True):
-            raise Misconfigured(f"{symbol} is not trading at {self.venue.name} now")
         try:
             return translate.instrument(market["info"], symbol)
         except Garbled as error:
             raise Misconfigured(f"the filters of {symbol} cannot be read: {error}") from error
+
+    def is_trading(self, symbol: Symbol) -> bool:
+        """Tell whether a listed symbol is trading now."""
+        market = (self._ccxt.markets or {}).get(symbol)
+        return market is not None and bool(market.get("active", True))
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""
@@ -265,6 +268,8 @@ class Binance:
 
     async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
         """Read every fill after a trade, page by page until a short page."""
+        if after is not None and not after.isdigit():
+            raise ReadFailed(f"{after} is no trade of {self.venue.name}")
         start, fills = int(after or 0), list[Fill]()
         known = 0 if after is None else 1
         for _ in range(_PAGES_MAX):

@@ -216,6 +216,10 @@ class Exchange(Orders, Reads, Streams, Protocol):
         """
         ...
 
+    def is_trading(self, symbol: Symbol) -> bool:
+        """Tell whether a listed symbol is trading now; a halted one is still watched."""
+        ...
+
     def spending(self) -> Spending:
         """Return what has been asked so far."""
         ...

@@ -30,7 +30,9 @@ from surefoot.exchange.venues import Venue
 _CODE: Final = re.compile(r'"code"\s*:\s*(-?\d+)')
 _MESSAGE: Final = re.compile(r'"msg"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _QUERY: Final = re.compile(r"\?\S*")
-_RATE_LIMITS: Final = frozenset({"-1003", "-1015"})
+# -1015 counts orders in 10 s and is over by itself: it is a refusal, and no reason to stay away.
+_TOO_MANY_ORDERS: Final = "-1015"
+_RATE_LIMITS: Final = frozenset({"-1003"})
 _WRONG_KEYS: Final = frozenset({"-1022", "-2014", "-2015"})
 _UNKNOWN_SYMBOL: Final = "-1121"
 # Binance bans for at least this long when it does not say how long.
@@ -83,7 +85,7 @@ def ban_end(now: datetime, retry_after: str | None) -> datetime:
 def is_rate_limit(error: Exception) -> bool:
     """Tell whether the exchange asked us to stay away."""
     code = code_of(error)
-    if code in _WRONG_KEYS:
+    if code in _WRONG_KEYS or code == _TOO_MANY_ORDERS:
         return False
     return isinstance(error, ccxt.DDoSProtection) or code in _RATE_LIMITS
 

@@ -171,4 +171,4 @@ def _reason(error: BaseException, strategy: type) -> str:
     source = getattr(sys.modules.get(strategy.__module__), "__file__", None)
     frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename == source]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return " ".join(text.split())[:REASON_MAX] + place
+    return (" ".join(text.split())[:REASON_MAX] + place).encode("utf-8", "replace").decode()

@@ -143,4 +143,5 @@ def _reason(value: str, name: str) -> str:
     if not isinstance(value, str):
         raise InvalidValue(f"{name}: expected text, got {parse.shown(value)}")
     # One line, because logs and messages are made of lines.
-    return " ".join(value.split())[:REASON_MAX]
+    # What is no valid Unicode could not be written down.
+    return " ".join(value.split())[:REASON_MAX].encode("utf-8", "replace").decode()

@@ -277,11 +277,11 @@ async def test_a_symbol_that_is_not_listed_is_named_with_near_ones(exchange: Exc
         exchange.instrument(Symbol("BTC/USD"))
 
 
-async def test_a_symbol_that_is_halted_is_refused(exchange: Exchange, do: Do) -> None:
+async def test_a_symbol_that_is_halted_is_known_and_not_trading(exchange: Exchange, do: Do) -> None:
     await do("rules", symbol="BTCUSDT", trading=False)
     await exchange.connect()
-    with pytest.raises(Misconfigured, match="not trading"):
-        exchange.instrument(BTC)
+    assert not exchange.is_trading(Symbol("BTC/USDT"))
+    exchange.instrument(BTC)
 
 
 async def test_balances_are_totals_of_what_is_not_zero(exchange: Exchange, do: Do) -> None:

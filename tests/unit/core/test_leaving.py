@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from tests.builders import PROTECTED, D, Life, fill, report
+from msgspec.structs import replace
+from tests.builders import PROTECTED, TERMS, D, Life, fill, report
 
 from surefoot.core.errors import SignalRefused
+from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reports import PriceSeen
+from surefoot.core.reports import PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Filled, Flatten, Freeze
 
 
@@ -83,3 +87,26 @@ def test_less_than_the_exchange_has_told_is_refused() -> None:
     name = order.client_order_id
     with pytest.raises(SignalRefused, match=r"say at least the 0.001 in between"):
         life.tell(Filled(by="ann", client_order_id=name, quantity=D("0.0005"), price=D(50000)))
+
+
+def test_an_exit_does_not_wait_because_stops_were_refused() -> None:
+    """Nine refused stops made the market exit wait for 60 s while the price fell."""
+    life = Life(PROTECTED)
+    life.opened()
+    for _ in range(REFUSALS_MAX):
+        life.tell(Refusal(client_order_id=life.order.client_order_id, code="-2010", message="no"))
+        life.now += timedelta(minutes=2)
+        life.tell(TimePassed())
+    assert "refused 3 stops in a row" in (life.position.frozen or "")
+    life.tell(Refusal(client_order_id=life.order.client_order_id, code="-2010", message="no"))
+    life.tell(PriceSeen(price=D(40000)))
+    assert life.order.role is Role.EXIT
+
+
+def test_an_exit_in_parts_stays_on_the_grid() -> None:
+    """A largest market order of 0.0010837 made every part of an exit fail the lot size."""
+    largest = replace(TERMS.instrument, market_quantity_max=D("0.0010837"))
+    life = Life(replace(TERMS, instrument=largest))
+    life.opened()
+    life.tell(ExitSignal())
+    assert life.order.quantity == D("0.00108")

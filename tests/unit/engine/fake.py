@@ -59,6 +59,7 @@ class FakeExchange:
         self.instruments: dict[Symbol, Instrument] = {BTC: INSTRUMENT, ETH: ETHER}
         self.orders: list[OrderReport] = []
         self.trades: list[Fill] = []
+        self.halted: set[Symbol] = set()
         self.hidden: set[ClientOrderId | None] = set()
         self.complete = True
         self.reset = False
@@ -318,6 +319,9 @@ class FakeExchange:
     async def measure_clock(self) -> Decimal:
         await self._reading("measure_clock")
         return D(0)
+
+    def is_trading(self, symbol: Symbol) -> bool:
+        return symbol not in self.halted
 
     def instrument(self, symbol: Symbol) -> Instrument:
         if symbol not in self.instruments:
