@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -52,6 +53,8 @@ class Rest:
         self._settings = settings
         self.meter = security.Meter(clock, settings.weight_limit)
         self.requests: list[dict[str, Any]] = []
+        # Names for orders that come without one; two in one millisecond must not be the same.
+        self._web_ids = count(self._clock.now_ms())
         self._table = {
             ("POST", "order"): _Route("order.send", self._send),
             ("DELETE", "order"): _Route("order.cancel", self._cancel),
@@ -180,7 +183,7 @@ class Rest:
     def _send(self, params: Params, hits: Hits) -> Any:
         rules = self._exchange.rules_of(_needed(params, "symbol"))
         quote = self._exchange.quotes[rules.symbol]
-        request = new_order(params, rules, quote, f"web_{self._clock.now_ms()}")
+        request = new_order(params, rules, quote, f"web_{next(self._web_ids)}")
         order = self._exchange.place(request, _twist(hits))
         return wire.acknowledgement(order)
 
