@@ -145,6 +145,34 @@ SABOTAGES = [
         "        async with asyncio.TaskGroup() as tasks:",
         "tests/process/test_secrets.py",
     ),
+    Sabotage(
+        "leave a stop as it is when more is held",
+        "core/rules.py",
+        "    if order.quantity != _stop_quantity(position, terms):",
+        "    if False:",
+        "tests/unit/core/test_first_word_stays.py",
+    ),
+    Sabotage(
+        "look for a lost order only half a day",
+        "core/reconcile.py",
+        "LATE_SWEEP: Final = timedelta(hours=24)",
+        "LATE_SWEEP: Final = timedelta(hours=12)",
+        "tests/unit/core/test_first_word_stays.py",
+    ),
+    Sabotage(
+        "write off anew instead of more",
+        "core/state.py",
+        "written_off=position.written_off + record.written_off",
+        "written_off=record.written_off",
+        "tests/unit/core/test_first_word_stays.py",
+    ),
+    Sabotage(
+        "let a position grow younger",
+        "core/state.py",
+        "opened_at=changed.opened_at or fill.at",
+        "opened_at=fill.at",
+        "tests/unit/core/test_first_word_stays.py",
+    ),
 ]
 
 
