@@ -18,7 +18,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  lock clean
+  bench lock clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -70,6 +70,9 @@ sweep: $(STAMP) ## The long sweeps that `make test` leaves out
 
 sabotage: $(STAMP) ## Break the product on purpose, and see that the tests notice
 	@$(PYTHON) benchmarks/sabotage.py
+
+bench: $(STAMP) ## Measure what must not grow with history (compare: make bench BASE=REVISION)
+	@$(PYTHON) benchmarks/bench.py $(if $(BASE),--base $(BASE))
 
 lock: $(STAMP) ## Renew requirements/dev.txt (newest allowed versions: make lock UPGRADE=--upgrade)
 	@test -x $(VENV)/uv/bin/uv || $(PIP) --target $(VENV)/uv uv==$(UV_VERSION)
