@@ -14,17 +14,15 @@ ever asked about.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
 from surefoot.core import facts, wishes
-from surefoot.core.draft import Draft, take
+from surefoot.core.draft import Draft
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import (
-    PositionRecord,
-)
+from surefoot.core.records import PositionRecord
 from surefoot.core.reports import (
     Absence,
     Doubt,
@@ -47,9 +45,7 @@ from surefoot.core.signals import (
     Freeze,
     Ignore,
 )
-from surefoot.core.values import (
-    ExchangeOrderId,
-)
+from surefoot.core.values import ExchangeOrderId
 
 Input: TypeAlias = (
     OrderReport
@@ -70,10 +66,6 @@ Input: TypeAlias = (
     | Filled
     | Ignore
 )
-
-
-# Importing them registers what every kind of input leads to.
-__all__ = ["Ask", "Duty", "Input", "Withdraw", "decide", "facts", "owed", "wishes"]
 
 
 class Ask(Struct, frozen=True, kw_only=True):
@@ -104,9 +96,48 @@ def decide(
         InvariantViolated: the records would break a numbered promise; freeze the position.
     """
     draft = Draft(position, now, terms)
-    take(event, draft)
+    _take(event, draft)
     draft.settle()
     return tuple(draft.records)
+
+
+def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table)
+    """Add to the draft what follows from one input; every kind has an arm and mypy proves it."""
+    match event:
+        case OrderReport():
+            facts.take_report(event, draft)
+        case Fill():
+            facts.take_fill(event, draft)
+        case Refusal():
+            facts.take_refusal(event, draft)
+        case Unsent():
+            facts.take_unsent(event, draft)
+        case Doubt():
+            facts.take_doubt(event, draft)
+        case Absence():
+            facts.take_absence(event, draft)
+        case Reduction():
+            facts.take_reduction(event, draft)
+        case PriceSeen():
+            facts.take_price(event, draft)
+        case TimePassed():
+            pass  # Only the rules run.
+        case EntrySignal():
+            wishes.take_entry(event, draft)
+        case ExitSignal():
+            wishes.take_exit(event, draft)
+        case Close():
+            wishes.take_close(event, draft)
+        case Freeze(reason=reason):
+            draft.freeze(reason)
+        case Adopt() | Ignore():
+            wishes.take_look(event, draft)
+        case Flatten():
+            wishes.take_flatten(event, draft)
+        case Filled():
+            wishes.take_filled(event, draft)
+        case _:
+            assert_never(event)
 
 
 def owed(position: Position) -> tuple[Duty, ...]:

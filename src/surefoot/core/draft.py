@@ -1,15 +1,9 @@
-"""Records being gathered: each is applied and checked before the next is thought of.
-
-`take` is open: `facts` and `wishes` register what each kind of input leads to.
-"""
+"""Records being gathered: each is applied and checked before the next is thought of."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import singledispatch
 from typing import Final
-
-from msgspec import Struct
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.invariants import check
@@ -52,9 +46,3 @@ class Draft:
                 return
             self.add(record)
         raise InvalidValue(f"{self.position.position_id} does not settle in {ROUNDS_MAX} rounds")
-
-
-@singledispatch
-def take(event: Struct, _draft: Draft) -> None:
-    """Add to the draft what follows from one input."""
-    raise InvalidValue(f"nothing is decided from a {type(event).__name__}")

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from surefoot.core.draft import Draft, take
+from surefoot.core.draft import Draft
 from surefoot.core.exits import advance, breached
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import ExitWish, Position, State
@@ -31,7 +31,6 @@ from surefoot.core.reports import (
     PriceSeen,
     Reduction,
     Refusal,
-    TimePassed,
     Unsent,
 )
 from surefoot.core.rules import Terms
@@ -67,16 +66,11 @@ def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -
     return None
 
 
-@take.register
-def _(_event: TimePassed, _draft: Draft) -> None:
-    """Only the rules run."""
-
-
 # What the exchange says -------------------------------------------------------------------------
 
 
-@take.register
-def _(report: OrderReport, draft: Draft) -> None:
+def take_report(report: OrderReport, draft: Draft) -> None:
+    """Learn from what the exchange says of an order."""
     order = draft.position.find(report.client_order_id, report.exchange_order_id)
     if order is None:
         return
@@ -135,8 +129,8 @@ def _reported(order: Order, report: OrderReport, now: datetime) -> OrderReported
     )
 
 
-@take.register
-def _(fill: Fill, draft: Draft) -> None:
+def take_fill(fill: Fill, draft: Draft) -> None:
+    """Count a trade, once."""
     order = draft.position.find(fill.client_order_id, fill.exchange_order_id)
     if order is None or fill.trade_id in order.trades:
         return
@@ -151,8 +145,8 @@ def _(fill: Fill, draft: Draft) -> None:
     draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
 
 
-@take.register
-def _(refusal: Refusal, draft: Draft) -> None:
+def take_refusal(refusal: Refusal, draft: Draft) -> None:
+    """Take a definitive no."""
     order = draft.position.find(refusal.client_order_id)
     if order is None or order.status is not OrderStatus.INTENDED:
         return
@@ -171,8 +165,8 @@ def _(refusal: Refusal, draft: Draft) -> None:
         draft.freeze(what if order.role is Role.EXIT else f"{what}; the stop is watched here only")
 
 
-@take.register
-def _(unsent: Unsent, draft: Draft) -> None:
+def take_unsent(unsent: Unsent, draft: Draft) -> None:
+    """Take the proof that a request never left."""
     order = draft.position.find(unsent.client_order_id)
     if order is not None and order.status is OrderStatus.INTENDED:
         evidence = f"the request never left: {unsent.reason}"
@@ -181,8 +175,8 @@ def _(unsent: Unsent, draft: Draft) -> None:
         )
 
 
-@take.register
-def _(doubt: Doubt, draft: Draft) -> None:
+def take_doubt(doubt: Doubt, draft: Draft) -> None:
+    """Note that nobody knows whether a request arrived."""
     order = draft.position.find(doubt.client_order_id)
     if order is not None and order.status is OrderStatus.INTENDED and order.doubt is None:
         draft.add(
@@ -194,8 +188,8 @@ def _(doubt: Doubt, draft: Draft) -> None:
         )
 
 
-@take.register
-def _(absence: Absence, draft: Draft) -> None:
+def take_absence(absence: Absence, draft: Draft) -> None:
+    """Call an order NEVER, if the search proves it."""
     order = draft.position.find(absence.client_order_id)
     if order is None or unproven(order, absence, draft.position, draft.terms) is not None:
         return
@@ -206,8 +200,8 @@ def _(absence: Absence, draft: Draft) -> None:
     draft.add(OrderNever(at=draft.now, client_order_id=order.client_order_id, evidence=evidence))
 
 
-@take.register
-def _(reduction: Reduction, draft: Draft) -> None:
+def take_reduction(reduction: Reduction, draft: Draft) -> None:
+    """Book what was closed from outside, and stop selling it."""
     position = draft.position
     quantity = min(reduction.quantity, position.quantity)
     if position.state not in {State.OPEN, State.CLOSING} or quantity <= ZERO:
@@ -237,8 +231,8 @@ def _(reduction: Reduction, draft: Draft) -> None:
 # What the market says ---------------------------------------------------------------------------
 
 
-@take.register
-def _(seen: PriceSeen, draft: Draft) -> None:
+def take_price(seen: PriceSeen, draft: Draft) -> None:
+    """Move the levels, and leave if one is reached."""
     entry = draft.position.entry_price
     if entry is None or draft.position.state not in {State.OPENING, State.OPEN, State.CLOSING}:
         return

@@ -156,9 +156,8 @@ class PositionResolved(_Record, frozen=True, kw_only=True):
     written_off: Decimal
 
 
-PositionRecord: TypeAlias = (
-    PositionStarted
-    | OrderIntended
+PositionChange: TypeAlias = (
+    OrderIntended
     | OrderReported
     | OrderRefused
     | OrderDoubted
@@ -173,6 +172,8 @@ PositionRecord: TypeAlias = (
     | PositionFrozen
     | PositionResolved
 )
+
+PositionRecord: TypeAlias = PositionStarted | PositionChange
 
 
 class BotStatusChanged(_Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ always gives the same position, on any machine and in any released version.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import singledispatch
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -26,6 +26,7 @@ from surefoot.core.records import (
     OrderNever,
     OrderRefused,
     OrderReported,
+    PositionChange,
     PositionFrozen,
     PositionRecord,
     PositionResolved,
@@ -50,7 +51,7 @@ def evolve(position: Position | None, record: PositionRecord) -> Position:
         return _started(record)
     if position is None:
         raise InvalidValue("the first record of a position must start it")
-    return replace(_apply(record, position), version=position.version + 1)
+    return replace(_changed(record, position), version=position.version + 1)
 
 
 def fold(records: Iterable[PositionRecord]) -> Position | None:
@@ -74,13 +75,41 @@ def _started(record: PositionStarted) -> Position:
     )
 
 
-@singledispatch
-def _apply(record: PositionRecord, position: Position) -> Position:
-    raise InvalidValue(f"{type(record).__name__} is no record of {position.position_id}")
+def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C901, PLR0911, PLR0912 (one table)
+    match record:
+        case OrderIntended():
+            return _intended(record, position)
+        case OrderReported():
+            return _reported(record, position)
+        case OrderRefused():
+            return _refused(record, position)
+        case OrderDoubted():
+            return _doubted(record, position)
+        case OrderNever():
+            return _never(record, position)
+        case OrderFinished():
+            return _finished(record, position)
+        case CancelIntended():
+            return _cancel_intended(record, position)
+        case FillBooked():
+            return _booked(record, position)
+        case ExitWished(wish=wish):
+            return replace(position, exit_wish=wish)
+        case LevelsSet(levels=levels):
+            return replace(position, levels=levels)
+        case ReductionBooked():
+            return _reduced(record, position)
+        case StateChanged():
+            return _moved(record, position)
+        case PositionFrozen(reason=reason):
+            return replace(position, frozen=reason)
+        case PositionResolved():
+            return _resolved(record, position)
+        case _:
+            assert_never(record)
 
 
-@_apply.register
-def _(record: OrderIntended, position: Position) -> Position:
+def _intended(record: OrderIntended, position: Position) -> Position:
     if position.find(record.order.client_order_id) is not None:
         raise InvalidValue(f"client order id {record.order.client_order_id} is used twice")
     changed = replace(position, orders=(*position.orders, record.order))
@@ -93,8 +122,7 @@ def _(record: OrderIntended, position: Position) -> Position:
     )
 
 
-@_apply.register
-def _(record: OrderReported, position: Position) -> Position:
+def _reported(record: OrderReported, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     if order.exchange_order_id not in {None, record.exchange_order_id}:
         raise InvalidValue(
@@ -116,8 +144,7 @@ def _(record: OrderReported, position: Position) -> Position:
     )
 
 
-@_apply.register
-def _(record: OrderRefused, position: Position) -> Position:
+def _refused(record: OrderRefused, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(
         position,
@@ -130,14 +157,12 @@ def _(record: OrderRefused, position: Position) -> Position:
     )
 
 
-@_apply.register
-def _(record: OrderDoubted, position: Position) -> Position:
+def _doubted(record: OrderDoubted, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(position, replace(order, doubt=record.reason))
 
 
-@_apply.register
-def _(record: OrderNever, position: Position) -> Position:
+def _never(record: OrderNever, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(
         position,
@@ -145,20 +170,17 @@ def _(record: OrderNever, position: Position) -> Position:
     )
 
 
-@_apply.register
-def _(record: OrderFinished, position: Position) -> Position:
+def _finished(record: OrderFinished, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(position, replace(order, status=record.status, finished_at=record.at))
 
 
-@_apply.register
-def _(record: CancelIntended, position: Position) -> Position:
+def _cancel_intended(record: CancelIntended, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(position, replace(order, cancel_at=record.at))
 
 
-@_apply.register
-def _(record: FillBooked, position: Position) -> Position:
+def _booked(record: FillBooked, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     fill = record.fill
     filled = order.filled + fill.quantity
@@ -193,18 +215,7 @@ def _(record: FillBooked, position: Position) -> Position:
     )
 
 
-@_apply.register
-def _(record: ExitWished, position: Position) -> Position:
-    return replace(position, exit_wish=record.wish)
-
-
-@_apply.register
-def _(record: LevelsSet, position: Position) -> Position:
-    return replace(position, levels=record.levels)
-
-
-@_apply.register
-def _(record: ReductionBooked, position: Position) -> Position:
+def _reduced(record: ReductionBooked, position: Position) -> Position:
     return replace(
         position,
         exited=position.exited + record.quantity,
@@ -213,8 +224,7 @@ def _(record: ReductionBooked, position: Position) -> Position:
     )
 
 
-@_apply.register
-def _(record: StateChanged, position: Position) -> Position:
+def _moved(record: StateChanged, position: Position) -> Position:
     permit(position.state, record.target)
     wish = position.exit_wish
     over = record.target in {State.FLAT, State.CLOSED}
@@ -241,13 +251,7 @@ def _exit_failed(position: Position) -> bool:
     return latest.role is Role.EXIT and latest.status is not OrderStatus.FILLED
 
 
-@_apply.register
-def _(record: PositionFrozen, position: Position) -> Position:
-    return replace(position, frozen=record.reason)
-
-
-@_apply.register
-def _(record: PositionResolved, position: Position) -> Position:
+def _resolved(record: PositionResolved, position: Position) -> Position:
     return replace(
         position,
         frozen=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from surefoot.core.draft import Draft, take
+from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import ExitWish, State
@@ -26,7 +26,6 @@ from surefoot.core.signals import (
     ExitSignal,
     Filled,
     Flatten,
-    Freeze,
     Ignore,
 )
 from surefoot.core.values import (
@@ -39,8 +38,12 @@ from surefoot.core.values import (
 )
 
 
-@take.register
-def _(signal: EntrySignal, draft: Draft) -> None:
+def take_entry(signal: EntrySignal, draft: Draft) -> None:
+    """Write an entry down, if the position may have one.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
     position = draft.position
     if position.state is not State.FLAT or position.unfinished is not None:
         raise SignalRefused(f"no entry while the position is {position.state}")
@@ -71,8 +74,12 @@ def _(signal: EntrySignal, draft: Draft) -> None:
     )
 
 
-@take.register
-def _(signal: ExitSignal, draft: Draft) -> None:
+def take_exit(signal: ExitSignal, draft: Draft) -> None:
+    """Wish to leave, as the strategy asks.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
     position = draft.position
     if position.state is not State.OPEN:
         raise SignalRefused(f"no exit while the position is {position.state}")
@@ -92,8 +99,12 @@ def _(signal: ExitSignal, draft: Draft) -> None:
     draft.add(ExitWished(at=draft.now, wish=wish))
 
 
-@take.register
-def _(close: Close, draft: Draft) -> None:
+def take_close(close: Close, draft: Draft) -> None:
+    """Wish to leave, as an operator insists.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
     position = draft.position
     if position.state in {State.FLAT, State.CLOSED}:
         raise SignalRefused(
@@ -106,13 +117,12 @@ def _(close: Close, draft: Draft) -> None:
     draft.add(ExitWished(at=draft.now, wish=ExitWish(by=close.by, reason=reason, persistent=True)))
 
 
-@take.register
-def _(freeze: Freeze, draft: Draft) -> None:
-    draft.freeze(freeze.reason)
+def take_look(word: Adopt | Ignore, draft: Draft) -> None:
+    """Go on as it is: an operator has looked.
 
-
-@take.register
-def _(word: Adopt | Ignore, draft: Draft) -> None:
+    Raises:
+        SignalRefused: not here and not now.
+    """
     _refuse_healthy(draft, in_doubt=False)
     position = draft.position
     if position.state is State.CLOSED and not is_dust(position, draft.terms):
@@ -124,8 +134,12 @@ def _(word: Adopt | Ignore, draft: Draft) -> None:
     draft.add(PositionResolved(at=draft.now, by=word.by, how=how, written_off=ZERO))
 
 
-@take.register
-def _(word: Flatten, draft: Draft) -> None:
+def take_flatten(word: Flatten, draft: Draft) -> None:
+    """Write off what is held, on an operator's word.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
     position = draft.position
     unknown = position.unfinished is not None and not position.quantity
     _refuse_healthy(draft, in_doubt=unknown)
@@ -136,8 +150,12 @@ def _(word: Flatten, draft: Draft) -> None:
     draft.add(PositionResolved(at=draft.now, by=word.by, how="flat", written_off=quantity))
 
 
-@take.register
-def _(word: Filled, draft: Draft) -> None:
+def take_filled(word: Filled, draft: Draft) -> None:
+    """Book what an operator says that an order filled.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
     order = draft.position.find(word.client_order_id)
     if order is None or order.finished:
         raise SignalRefused(f"{word.client_order_id} is no unfinished order of this position")

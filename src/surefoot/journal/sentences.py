@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import singledispatch
+from typing import assert_never
 
 from surefoot.core.exits import Levels
 from surefoot.core.order import Order, ReportedStatus, Role
@@ -34,19 +34,60 @@ from surefoot.core.records import (
 from surefoot.core.values import plain
 
 
-@singledispatch
-def sentence(record: Record) -> str:
+def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
     """Say what a record says."""
-    return type(record).__name__
+    match record:
+        case PositionStarted():
+            return _started(record)
+        case OrderIntended():
+            return _intended(record)
+        case OrderReported():
+            return _reported(record)
+        case OrderRefused():
+            return _refused(record)
+        case OrderDoubted():
+            return _doubted(record)
+        case OrderNever():
+            return _never(record)
+        case OrderFinished():
+            return _finished(record)
+        case CancelIntended():
+            return _cancel_intended(record)
+        case FillBooked():
+            return _booked(record)
+        case ExitWished():
+            return _wished(record)
+        case LevelsSet():
+            return _protected(record)
+        case ReductionBooked():
+            return _reduced(record)
+        case StateChanged():
+            return _moved(record)
+        case PositionFrozen():
+            return _frozen(record)
+        case PositionResolved():
+            return _resolved(record)
+        case BotStatusChanged():
+            return _bot_status(record)
+        case AccountBound():
+            return _bound(record)
+        case WatermarkMoved():
+            return _watermark(record)
+        case OrphanCancelIntended():
+            return _orphan(record)
+        case BanNoted():
+            return _banned(record)
+        case RecoveryFinished():
+            return _recovered(record)
+        case _:
+            assert_never(record)
 
 
-@sentence.register
-def _(record: PositionStarted) -> str:
+def _started(record: PositionStarted) -> str:
     return f"{record.position_id} begins, FLAT, on {record.symbol}."
 
 
-@sentence.register
-def _(record: OrderIntended) -> str:
+def _intended(record: OrderIntended) -> str:
     order = record.order
     why = f" because: {record.reason}" if record.reason else ""
     return (
@@ -55,8 +96,7 @@ def _(record: OrderIntended) -> str:
     )
 
 
-@sentence.register
-def _(record: OrderReported) -> str:
+def _reported(record: OrderReported) -> str:
     name, known = record.client_order_id, record.exchange_order_id
     if record.status is ReportedStatus.OPEN:
         told = "it is live" if not record.filled else f"{plain(record.filled)} of it is filled"
@@ -65,38 +105,32 @@ def _(record: OrderReported) -> str:
     return f"The exchange on {name} ({known}): {told}."
 
 
-@sentence.register
-def _(record: OrderRefused) -> str:
+def _refused(record: OrderRefused) -> str:
     return (
         f"The exchange refused {record.client_order_id} for good ({record.code}): {record.message}"
     )
 
 
-@sentence.register
-def _(record: OrderDoubted) -> str:
+def _doubted(record: OrderDoubted) -> str:
     return (
         f"No believable answer to {record.client_order_id} ({record.reason}): it may or may not "
         f"be there, so it is asked about and never sent again."
     )
 
 
-@sentence.register
-def _(record: OrderNever) -> str:
+def _never(record: OrderNever) -> str:
     return f"{record.client_order_id} was never accepted: {record.evidence}."
 
 
-@sentence.register
-def _(record: OrderFinished) -> str:
+def _finished(record: OrderFinished) -> str:
     return f"{record.client_order_id} is {record.status}, and its fills add up."
 
 
-@sentence.register
-def _(record: CancelIntended) -> str:
+def _cancel_intended(record: CancelIntended) -> str:
     return f"{record.client_order_id} is to be cancelled: {record.reason}."
 
 
-@sentence.register
-def _(record: FillBooked) -> str:
+def _booked(record: FillBooked) -> str:
     fill = record.fill
     fee = "" if fill.fee_asset is None else f", fee {plain(fill.fee)} {fill.fee_asset}"
     verb = "bought" if fill.side == "buy" else "sold"
@@ -106,74 +140,62 @@ def _(record: FillBooked) -> str:
     )
 
 
-@sentence.register
-def _(record: ExitWished) -> str:
+def _wished(record: ExitWished) -> str:
     return f"It is to be closed, says {record.wish.by}: {record.wish.reason or 'no reason given'}."
 
 
-@sentence.register
-def _(record: LevelsSet) -> str:
+def _protected(record: LevelsSet) -> str:
     return f"Protection is {_levels(record.levels)}."
 
 
-@sentence.register
-def _(record: ReductionBooked) -> str:
+def _reduced(record: ReductionBooked) -> str:
     return (
         f"{plain(record.quantity)} went at {plain(_short(record.price))} without us: "
         f"{record.evidence}."
     )
 
 
-@sentence.register
-def _(record: StateChanged) -> str:
+def _moved(record: StateChanged) -> str:
     return f"The position is {record.target}: {record.why}."
 
 
-@sentence.register
-def _(record: PositionFrozen) -> str:
+def _frozen(record: PositionFrozen) -> str:
     return f"FROZEN, nothing is added until an operator resolves it: {record.reason}"
 
 
-@sentence.register
-def _(record: PositionResolved) -> str:
+def _resolved(record: PositionResolved) -> str:
     off = f", {plain(record.written_off)} written off" if record.written_off else ""
     return f"{record.by} resolved it ({record.how}){off}."
 
 
-@sentence.register
-def _(record: BotStatusChanged) -> str:
+def _bot_status(record: BotStatusChanged) -> str:
     why = f": {record.reason}" if record.reason else ""
     return f"{record.bot} is {record.status}, by {record.by}{why}."
 
 
-@sentence.register
-def _(record: AccountBound) -> str:
+def _bound(record: AccountBound) -> str:
     return (
         f"This journal belongs to {record.exchange} account {record.uid} "
         f"({record.environment}) from now on."
     )
 
 
-@sentence.register
-def _(record: WatermarkMoved) -> str:
+def _watermark(record: WatermarkMoved) -> str:
     return f"Fills of {record.symbol} are read up to trade {record.trade_id}."
 
 
-@sentence.register
-def _(record: OrphanCancelIntended) -> str:
+def _orphan(record: OrphanCancelIntended) -> str:
     return (
         f"Order {record.client_order_id or record.exchange_order_id} on {record.symbol} is to be "
         f"cancelled: {record.reason}."
     )
 
 
-@sentence.register
-def _(record: BanNoted) -> str:
+def _banned(record: BanNoted) -> str:
     return f"The exchange will not talk to us before {record.until:%Y-%m-%d %H:%M:%S} UTC."
 
 
-@sentence.register
-def _(record: RecoveryFinished) -> str:
+def _recovered(record: RecoveryFinished) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in record.positions.items() if count)
     review = "".join(f"; {bot} needs a look: {why}" for bot, why in record.bots_in_review.items())
     return (
