@@ -12,7 +12,7 @@ from surefoot.core.identity import order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import Position
-from surefoot.core.records import PositionRecord, PositionStarted
+from surefoot.core.records import PositionRecord, PositionStarted, kind_of
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal
@@ -90,10 +90,10 @@ class Life:
         self.now += after
         kinds = []
         for event in events:
-            for record in decide(self.position, event, self.now, self.terms):
-                self.position = evolve(self.position, record)
-                self.records.append(record)
-                kinds.append(str(record.__struct_config__.tag))
+            decision = decide(self.position, event, self.now, self.terms)
+            self.position = decision.position
+            self.records += decision.records
+            kinds += [kind_of(record) for record in decision.records]
         return kinds
 
     def enter(self, quantity: str = "0.00160", plan: ExitPlan = PLAN) -> Order:

@@ -28,7 +28,6 @@ from surefoot.core.reconcile import Reconciliation, reconcile, wanted
 from surefoot.core.records import PositionRecord
 from surefoot.core.reports import Doubt, Fill, OrderReport, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
-from surefoot.core.state import evolve
 from surefoot.core.values import (
     ZERO,
     Asset,
@@ -393,19 +392,20 @@ class World:
         if fresh:
             belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
             again = reconcile(belief, read.evidence, self.now)
-            assert not again.records, "reconciling twice changes nothing"
+            assert not again.decisions, "reconciling twice changes nothing"
         return written
 
     def _write(self, life: Life, outcome: Reconciliation) -> int:
         before = life.position
-        records = outcome.records.get(before.position_id, ())
+        decision = outcome.decisions.get(before.position_id)
         if outcome.versions[before.position_id] != before.version:
             return 0  # It changed since: the engine drops such records and reads again.
-        for record in records:
-            life.position = evolve(life.position, record)
-            life.records.append(record)
-        self._follow(before, records, life.position)
-        return len(records)
+        if decision is None:
+            return 0
+        life.position = decision.position
+        life.records += decision.records
+        self._follow(before, decision.records, life.position)
+        return len(decision.records)
 
     # The truth ----------------------------------------------------------------------------------
 

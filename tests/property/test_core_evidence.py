@@ -23,7 +23,6 @@ from surefoot.core.position import Position, State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.signals import EntrySignal, ExitSignal
-from surefoot.core.state import evolve
 from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, TradeId, floor_to
 
 CALM = settings(
@@ -155,12 +154,12 @@ class Account:
             missing=self.missing,
         )
         outcome = reconcile(self.belief(), evidence, self.life.now)
-        self.missing, records = outcome.short, outcome.records
-        for record in records.get(position.position_id, ()):
-            self.life.position = evolve(self.life.position, record)
-            self.life.records.append(record)
-        assert not reconcile(self.belief(), evidence, self.life.now).records
-        return len(records)
+        self.missing, decision = outcome.short, outcome.decisions.get(position.position_id)
+        if decision is not None:
+            self.life.position = decision.position
+            self.life.records += decision.records
+        assert not reconcile(self.belief(), evidence, self.life.now).decisions
+        return len(outcome.decisions)
 
     def belief(self) -> Belief:
         return Belief(

@@ -97,8 +97,10 @@ def _document(look: Look) -> dict[str, Any]:
         "account": look.account,
         "findings": look.outcome.findings,
         "intended": {
-            position: [{"kind": kind_of(record), "says": sentence(record)} for record in records]
-            for position, records in look.outcome.records.items()
+            position: [
+                {"kind": kind_of(record), "says": sentence(record)} for record in decision.records
+            ]
+            for position, decision in look.outcome.decisions.items()
         },
         "orphans": [
             {**asdict(orphan.report), "reason": orphan.reason} for orphan in look.outcome.orphans
@@ -115,9 +117,9 @@ def _show(look: Look) -> None:
     ]
     if rows:
         show_table(("FINDING", "BOT", "ORDER", "EVIDENCE", "OUTCOME"), rows)
-    for position, records in look.outcome.records.items():
+    for position, decision in look.outcome.decisions.items():
         say(f"{position} would be written:")
-        for record in records:
+        for record in decision.records:
             say(f"  {sentence(record)}")
     for failure in look.failures:
         say(f"not read: {failure}", "yellow")

@@ -1,4 +1,4 @@
-"""Deciding: `decide(position, input, now, terms) → records`. Pure, and closed.
+"""Deciding: `decide(position, input, now, terms) → Decision(records, position)`. Pure, closed.
 
 An input (a report, a signal, a price, an operator's word) becomes records; then `core.rules` run
 until none has anything to add. So what a batch leaves behind is always settled: an order whose
@@ -19,10 +19,10 @@ from typing import TypeAlias, assert_never
 from msgspec import Struct
 
 from surefoot.core import facts, wishes
-from surefoot.core.draft import Draft
+from surefoot.core.draft import Decision, Draft
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import PositionRecord
+from surefoot.core.records import PositionFrozen
 from surefoot.core.reports import (
     Absence,
     Doubt,
@@ -45,6 +45,7 @@ from surefoot.core.signals import (
     Freeze,
     Ignore,
 )
+from surefoot.core.state import evolve
 from surefoot.core.values import ExchangeOrderId
 
 Input: TypeAlias = (
@@ -84,12 +85,11 @@ class Withdraw(Struct, frozen=True, kw_only=True):
 Duty: TypeAlias = Ask | Withdraw
 
 
-def decide(
-    position: Position, event: Input, now: datetime, terms: Terms
-) -> tuple[PositionRecord, ...]:
-    """Return the records that an input leads to, in order; none if it teaches nothing new.
+def decide(position: Position, event: Input, now: datetime, terms: Terms) -> Decision:
+    """Return the records that an input leads to and the position after them; none if no news.
 
-    `now` is exchange time.
+    `now` is exchange time. The position is the one that the invariants saw: nobody has to apply
+    the records again.
 
     Raises:
         SignalRefused: the wish is not allowed here and now; nothing follows from it.
@@ -98,7 +98,13 @@ def decide(
     draft = Draft(position, now, terms)
     _take(event, draft)
     draft.settle()
-    return tuple(draft.records)
+    return draft.decided()
+
+
+def freeze_only(position: Position, reason: str, now: datetime) -> Decision:
+    """Freeze a position that cannot be decided upon: no rule runs, and no promise is checked."""
+    record = PositionFrozen(at=now, reason=reason)
+    return Decision(records=(record,), position=evolve(position, record))
 
 
 def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
+
 from surefoot.core.errors import InvalidValue
 from surefoot.core.invariants import check
 from surefoot.core.position import Position
@@ -14,6 +16,13 @@ from surefoot.core.state import evolve
 
 # Every rule adds at most one record a round; a position that is not settled by then never will be.
 ROUNDS_MAX: Final = 32
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """Records in order, and the position that they lead to: the very one that was checked."""
+
+    records: tuple[PositionRecord, ...]
+    position: Position
 
 
 class Draft:
@@ -36,6 +45,10 @@ class Draft:
         """Add no risk from here on, unless that is so already."""
         if self.position.frozen is None:
             self.add(PositionFrozen(at=self.now, reason=reason))
+
+    def decided(self) -> Decision:
+        """Return what was gathered."""
+        return Decision(records=tuple(self.records), position=self.position)
 
     def settle(self) -> None:
         """Run the rules until none has anything to add."""

@@ -1,4 +1,4 @@
-"""Comparing what we believe with what the exchange shows: `reconcile → findings, records`.
+"""Comparing what we believe with what the exchange shows: `reconcile → findings, decisions`.
 
 Per position and total: one position that cannot be reconciled is frozen and reported, and the
 others go on. Conclusions are drawn from evidence only. A read that failed is not in `Evidence` at
@@ -17,18 +17,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from surefoot.core.decide import Input, decide
+from surefoot.core.decide import Input, decide, freeze_only
+from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SurefootError
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.facts import unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.orphans import orphans, strangers
 from surefoot.core.position import Position, State
-from surefoot.core.records import FillBooked, OrderReported, PositionFrozen, PositionRecord
+from surefoot.core.records import FillBooked, OrderReported, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, Reduction, TimePassed
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
-from surefoot.core.state import evolve
 from surefoot.core.values import (
     ZERO,
     Asset,
@@ -45,14 +45,14 @@ VANISHED_MAX: Final = 1
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
-    """What follows: records per position, orders to cancel, and what to tell the operator.
+    """What follows: a decision per position, orders to cancel, and what to tell the operator.
 
-    `versions` are the positions' that were compared: records apply to those and to no others.
+    `versions` are the positions' that were compared: decisions hold for those and for no others.
     `halt` is a reason to stop everything on this account and ask; nothing else is then done.
     """
 
     findings: tuple[Finding, ...] = ()
-    records: Mapping[PositionId, tuple[PositionRecord, ...]] = {}
+    decisions: Mapping[PositionId, Decision] = {}
     versions: Mapping[PositionId, int] = {}
     orphans: tuple[Orphan, ...] = ()
     halt: str | None = None
@@ -78,8 +78,8 @@ def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliati
     to_cancel = orphans(belief, evidence, findings)
     return Reconciliation(
         findings=tuple(findings),
-        records={
-            each.position.position_id: tuple(each.records) for each in comparisons if each.records
+        decisions={
+            each.position.position_id: each.decided() for each in comparisons if each.records
         },
         versions={position.position_id: position.version for position in belief.positions},
         orphans=to_cancel,
@@ -155,6 +155,10 @@ class _Comparison:
             self._holding(short, holders)
             self._tell(TimePassed())
 
+    def decided(self) -> Decision:
+        """Return all that followed, as one decision."""
+        return Decision(records=tuple(self.records), position=self.position)
+
     @contextmanager
     def _isolated(self) -> Iterator[None]:
         """Be total per position (L6): what was gathered is dropped, the reason is kept."""
@@ -166,15 +170,16 @@ class _Comparison:
             self.findings = []
             self.records = []
             if self.before.frozen is None:
-                self.records.append(PositionFrozen(at=self.now, reason=_reason(error)))
+                self._follow(freeze_only(self.before, _reason(error), self.now))
             self._find(FindingKind.FAILED, None, _reason(error), "frozen until somebody looks")
 
     def _tell(self, event: Input) -> Sequence[PositionRecord]:
-        news = decide(self.position, event, self.now, self.terms)
-        for record in news:
-            self.position = evolve(self.position, record)
-        self.records += news
-        return news
+        return self._follow(decide(self.position, event, self.now, self.terms))
+
+    def _follow(self, decision: Decision) -> Sequence[PositionRecord]:
+        self.position = decision.position
+        self.records += decision.records
+        return decision.records
 
     def _orders(self) -> None:
         listed = {report.client_order_id: report for report in self.evidence.open_orders}

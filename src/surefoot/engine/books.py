@@ -113,16 +113,16 @@ class Books:
         return [
             keeper
             for _, keeper in sorted(self._keepers.items())
-            if any(keeper.find(position_id) for position_id in outcome.records)
+            if any(keeper.find(position_id) for position_id in outcome.decisions)
         ]
 
     def _stage(self, outcome: Reconciliation) -> list[tuple[Keeper, Staged]]:
         staged = []
         for keeper in self._touched(outcome):
-            for position_id, records in outcome.records.items():
+            for position_id, decision in outcome.decisions.items():
                 position = keeper.find(position_id)
                 if position is not None and not _moved_on(position, outcome):
-                    staged.append((keeper, keeper.stage(position, records)))
+                    staged.append((keeper, keeper.stage(position, decision)))
         return staged
 
     def _moves(

@@ -1,4 +1,4 @@
-"""One bot's positions, behind one door: decide, journal, evolve, then act.
+"""One bot's positions, behind one door: decide, journal, believe, then act.
 
 Every fact and every wish enters through `tell` (or, from a comparison, through `accept`), under
 one lock, so a position is never decided upon twice at once. Nothing is believed before the journal
@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from surefoot.core.decide import Ask, Input, Withdraw, decide, owed
+from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
+from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
 from surefoot.core.order import Role
 from surefoot.core.position import Position, State
@@ -23,7 +24,6 @@ from surefoot.core.records import (
     CancelIntended,
     FillBooked,
     OrderIntended,
-    PositionFrozen,
     PositionRecord,
     PositionStarted,
     Record,
@@ -144,46 +144,44 @@ class Keeper:
             if position is None:
                 return ()  # Settled and let go while this was on its way: nothing can follow.
             try:
-                records = decide(position, event, self._now(), self.terms)
+                decision = decide(position, event, self._now(), self.terms)
             except SignalRefused:
                 raise
             except SurefootError as broken:
                 if verdict is not None:
                     raise  # An operator's word is refused, not half carried out.
-                records = self._frozen_by(broken, position)
-            if not records:
+                decision = self._frozen_by(broken, position)
+            if not decision.records:
                 await self._commit_verdict(verdict)
                 return ()
-            staged = self.stage(position, records)
+            staged = self.stage(position, decision)
             receipt = await self._commit(staged, memory, verdict)
             self.settle(staged, receipt)
-            return records
+            return decision.records
 
-    def _frozen_by(self, broken: SurefootError, position: Position) -> tuple[PositionRecord, ...]:
+    def _frozen_by(self, broken: SurefootError, position: Position) -> Decision:
         """Freeze a position that cannot be decided upon; whatever it was, the others go on."""
         name = "invariant " if isinstance(broken, InvariantViolated) else ""
         if position.frozen is not None:
-            return ()
+            return Decision(records=(), position=position)
         try:
             return decide(position, Freeze(reason=f"{name}{broken}"), self._now(), self.terms)
         except SurefootError:
-            return (PositionFrozen(at=self._now(), reason=f"{name}{broken}"),)
+            return freeze_only(position, f"{name}{broken}", self._now())
 
     async def _commit_verdict(self, verdict: Verdict | None) -> None:
         """Give an operator's word its verdict also when it changed nothing."""
         if verdict is not None:
             await self._journal.commit(Change(at=self._now(), verdicts=(verdict,)))
 
-    def stage(self, position: Position, records: Sequence[PositionRecord]) -> Staged:
-        """Work out what records lead to; a CLOSED position brings its successor, FLAT."""
-        after = position
-        for record in records:
-            after = evolve(after, record)
+    def stage(self, position: Position, decision: Decision) -> Staged:
+        """Prepare a decision for the journal; a CLOSED position brings its successor, FLAT."""
+        after, records = decision.position, decision.records
         closed = after.state is State.CLOSED and position.state is not State.CLOSED
         successor = None
         if closed and after.position_id == self.position.position_id:
             successor = next_position(after, records[-1].at)
-        return Staged(before=position, after=after, records=tuple(records), successor=successor)
+        return Staged(before=position, after=after, records=records, successor=successor)
 
     async def _commit(
         self, staged: Staged, memory: Memory | None, verdict: Verdict | None

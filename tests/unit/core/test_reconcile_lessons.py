@@ -13,7 +13,6 @@ from surefoot.core.position import State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.reports import Fill
 from surefoot.core.signals import ExitSignal
-from surefoot.core.state import evolve
 from surefoot.core.values import Asset, ExchangeOrderId, Side, TradeId
 
 SHORT = frozenset({Asset("BTC")})
@@ -36,9 +35,10 @@ def look(life: Life, **evidence: object) -> frozenset[Asset]:
     """Compare once and apply; return which assets are short."""
     seen = Evidence(started_at=life.now, versions=versions(life), **evidence)  # type: ignore[arg-type]
     outcome = reconcile(belief(life), seen, life.now)
-    for record in outcome.records.get(life.position.position_id, ()):
-        life.position = evolve(life.position, record)
-        life.records.append(record)
+    decision = outcome.decisions.get(life.position.position_id)
+    if decision is not None:
+        life.position = decision.position
+        life.records += decision.records
     return outcome.short
 
 

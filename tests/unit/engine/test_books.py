@@ -59,7 +59,7 @@ async def test_applying_the_same_again_changes_nothing(desk: Desk) -> None:
     records = await desk.journal.records()
     assert await desk.books.apply(outcome, {}) == Applied()
     outcome, marks = await compared(desk)
-    assert (outcome.records, marks) == ({}, MARKS)
+    assert (outcome.decisions, marks) == ({}, MARKS)
     assert await desk.journal.records() == records
 
 

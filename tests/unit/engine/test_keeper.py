@@ -11,9 +11,10 @@ from tests.builders import START, D, Life, fill, named, report
 from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, ENTER, Desk
 
+from surefoot.core import draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.position import State
+from surefoot.core.position import Position, State
 from surefoot.core.reports import PriceSeen, TimePassed
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import PositionId
@@ -45,6 +46,20 @@ async def test_an_intent_is_durable_before_its_order_is_sent(desk: Desk) -> None
     assert [order.client_order_id for order in desk.exchange.sent] == [
         named(FIRST, Role.ENTRY, 1),
     ]
+
+
+async def test_what_is_believed_is_what_was_checked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a keeper that folds the records again beside the checks."""
+    seen: list[Position] = []
+    monkeypatch.setattr(draft, "check", lambda _, after: seen.append(after))
+    keeper = await desk.keeper()
+    records = await keeper.tell(ENTER)
+    assert len(seen) == len(records)
+    assert keeper.position is seen[-1]
+    assert await desk.journal.positions() == (keeper.position,)
+    desk.works.drop()
 
 
 async def test_a_poisoned_journal_sends_nothing_and_believes_nothing(desk: Desk) -> None:
