@@ -359,7 +359,7 @@ class World:
             lives=tuple(self.lives),
             belief=Belief(
                 positions=positions,
-                terms={BTC: self.terms},
+                terms={life.position.bot: self.terms for life in self.lives},
                 is_ours=lambda name: name.startswith("sf"),
                 exclusive=False,
             ),

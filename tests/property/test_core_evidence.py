@@ -164,7 +164,7 @@ class Account:
     def belief(self) -> Belief:
         return Belief(
             positions=(self.life.position,),
-            terms={BTC: self.life.terms},
+            terms={self.life.position.bot: self.life.terms},
             is_ours=lambda name: name.startswith("sf"),
             exclusive=False,
         )

@@ -75,10 +75,13 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Belief(Struct, frozen=True, kw_only=True):
-    """What the journal says of one account. `is_ours` recognises our client order ids."""
+    """What the journal says of one account. `is_ours` recognises our client order ids.
+
+    Terms are a bot's own: two bots on one symbol may want different stops.
+    """
 
     positions: tuple[Position, ...]
-    terms: Mapping[Symbol, Terms]
+    terms: Mapping[BotName, Terms]
     is_ours: Callable[[str], bool]
     exclusive: bool
 

@@ -66,7 +66,7 @@ def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliati
         return Reconciliation(findings=(halt,), halt=halt.evidence)
     unknown_own = strangers(belief, evidence)
     comparisons = [
-        _Comparison(position, belief.terms[position.symbol], evidence, now)
+        _Comparison(position, belief.terms[position.bot], evidence, now)
         for position in belief.positions
     ]
     for each in comparisons:
@@ -103,7 +103,7 @@ def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
         (position, order)
         for position in belief.positions
         for order in position.orders
-        if _vanished(order, evidence, belief.terms[position.symbol])
+        if _vanished(order, evidence, belief.terms[position.bot])
     ]
     if len(gone) <= VANISHED_MAX:
         return None

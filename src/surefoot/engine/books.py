@@ -68,7 +68,7 @@ class Books:
         """Return what the journal says, for the core to compare."""
         return Belief(
             positions=self.positions(),
-            terms={keeper.position.symbol: keeper.terms for keeper in self._keepers.values()},
+            terms={bot: keeper.terms for bot, keeper in self._keepers.items()},
             is_ours=self.is_ours,
             exclusive=self._exclusive,
         )

@@ -103,7 +103,7 @@ class Sweep:
             position.symbol
             for position, order in asked
             if order.status is OrderStatus.INTENDED
-            and round_.started > order.not_after + belief.terms[position.symbol].visibility
+            and round_.started > order.not_after + belief.terms[position.bot].visibility
         }
         for symbol in sorted(overdue):
             await round_.window(symbol)

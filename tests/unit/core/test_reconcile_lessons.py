@@ -21,7 +21,7 @@ SHORT = frozenset({Asset("BTC")})
 def belief(*lives: Life) -> Belief:
     return Belief(
         positions=tuple(life.position for life in lives),
-        terms={BTC: lives[0].terms},
+        terms={life.position.bot: life.terms for life in lives},
         is_ours=lambda name: name.startswith("sf"),
         exclusive=False,
     )

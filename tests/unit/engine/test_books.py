@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC
+from tests.builders import BTC, TERMS
 from tests.unit.engine.desk import DIP, ENTER, MAIN, SWING, Desk, kinds_in, records_in
 from tests.unit.engine.fake import ETH
 
@@ -141,11 +141,30 @@ async def test_only_our_own_mark_is_ours(desk: Desk) -> None:
         assert not desk.books.is_ours(foreign)
 
 
-async def test_belief_holds_every_position_and_the_terms_of_each_symbol(desk: Desk) -> None:
+async def test_belief_holds_every_position_and_the_terms_of_each_bot(desk: Desk) -> None:
     await desk.keeper()
     await desk.ether()
     belief = desk.books.belief()
     assert [position.bot for position in belief.positions] == [DIP, SWING]
-    assert set(belief.terms) == {BTC, ETH}
-    assert belief.terms[ETH].instrument.base == "ETH"
+    assert set(belief.terms) == {DIP, SWING}
+    assert belief.terms[SWING].instrument.base == "ETH"
     assert not belief.exclusive
+
+
+async def test_a_bot_that_watches_its_stop_itself_does_so_beside_one_that_rests_it(
+    desk: Desk,
+) -> None:
+    """Catches terms of a symbol: the bot that was loaded last decided for both."""
+    local = await desk.keeper(terms=replace(TERMS, native_stop=False))
+    resting = await desk.keeper(SWING, terms=replace(TERMS, native_stop=True))
+    for keeper in (local, resting):
+        desk.exchange.answer(Unknown("time-out"), accepted=True)
+        await keeper.tell(ENTER)
+        await desk.works.run()
+    outcome, _ = await compared(desk)
+    await desk.books.apply(outcome, {})
+    await desk.works.run()
+    roles = {
+        keeper.bot: [order.role for order in keeper.position.orders] for keeper in (local, resting)
+    }
+    assert roles == {DIP: [Role.ENTRY], SWING: [Role.ENTRY, Role.STOP]}
