@@ -31,7 +31,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[Position]:
 
 
 def belief(life: Life) -> Belief:
-    terms = {BTC: life.terms}
+    terms = {life.position.bot: life.terms}
     return Belief(positions=(life.position,), terms=terms, is_ours=bool, exclusive=False)
 
 
