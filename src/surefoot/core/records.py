@@ -120,6 +120,12 @@ class ExitWished(_Record, frozen=True, kw_only=True):
     wish: ExitWish
 
 
+class ExitLapsed(_Record, frozen=True, kw_only=True):
+    """The wish to leave was tried and is over with what it tried: leaving is decided anew."""
+
+    why: str
+
+
 class LevelsSet(_Record, frozen=True, kw_only=True):
     """The stop, the target or the phase moved."""
 
@@ -136,7 +142,7 @@ class ReductionBooked(_Record, frozen=True, kw_only=True):
 
 
 class StateChanged(_Record, frozen=True, kw_only=True):
-    """The position moved along one edge of the state table."""
+    """The position moved along one edge of the state table; FLAT and CLOSED end every wish."""
 
     target: State
     why: str
@@ -166,6 +172,7 @@ PositionChange: TypeAlias = (
     | CancelIntended
     | FillBooked
     | ExitWished
+    | ExitLapsed
     | LevelsSet
     | ReductionBooked
     | StateChanged

@@ -21,6 +21,7 @@ from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     CancelIntended,
+    ExitLapsed,
     LevelsSet,
     OrderFinished,
     OrderIntended,
@@ -94,6 +95,24 @@ def _ending(position: Position) -> str:
     if position.quantity:
         return f"{plain(position.quantity)} {position.base} of dust remain; PnL is final"
     return "nothing is held any more; PnL is final"
+
+
+def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Let a wish to leave lapse when its order is over and something is still held.
+
+    Leaving is then decided anew, from the next price. Not if an operator insists, if the exit sold
+    all that one order may carry, or if it was the stop that ended before the exit had its turn.
+    """
+    wish = position.exit_wish
+    if position.state is not State.CLOSING or position.unfinished is not None or wish is None:
+        return None
+    latest = position.orders[-1]
+    if latest.role is not Role.EXIT or latest.status is OrderStatus.FILLED:
+        return None
+    making_way = wish.limit is None and latest.limit is not None
+    if wish.persistent or making_way or is_dust(position, terms):
+        return None
+    return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
 
 
 def set_levels(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -219,6 +238,7 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    lapse_exit,  # before the state moves, while it is seen that an exit has failed
     move_state,
     set_levels,
     finish_orders,

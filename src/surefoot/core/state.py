@@ -17,6 +17,7 @@ from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State, permit
 from surefoot.core.records import (
     CancelIntended,
+    ExitLapsed,
     ExitWished,
     FillBooked,
     LevelsSet,
@@ -95,6 +96,8 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _booked(record, position)
         case ExitWished(wish=wish):
             return replace(position, exit_wish=wish)
+        case ExitLapsed():
+            return replace(position, exit_wish=None)
         case LevelsSet(levels=levels):
             return replace(position, levels=levels)
         case ReductionBooked():
@@ -226,29 +229,13 @@ def _reduced(record: ReductionBooked, position: Position) -> Position:
 
 def _moved(record: StateChanged, position: Position) -> Position:
     permit(position.state, record.target)
-    wish = position.exit_wish
     over = record.target in {State.FLAT, State.CLOSED}
-    lapsed = over or (position.state is State.CLOSING and _exit_failed(position))
     return replace(
         position,
         state=record.target,
-        exit_wish=None if lapsed else wish,
+        exit_wish=None if over else position.exit_wish,
         closed_at=record.at if record.target is State.CLOSED else position.closed_at,
     )
-
-
-def _exit_failed(position: Position) -> bool:
-    """Tell whether the wish to leave was tried and failed: it is decided anew from the next tick.
-
-    Not if an operator insists, if the exit sold all that one order may carry, or if it was the
-    stop that ended, before the exit had its turn.
-    """
-    wish, latest = position.exit_wish, position.orders[-1]
-    if wish is not None and wish.persistent:
-        return False
-    if wish is not None and wish.limit is None and latest.limit is not None:
-        return False  # It ended to make way for this wish.
-    return latest.role is Role.EXIT and latest.status is not OrderStatus.FILLED
 
 
 def _resolved(record: PositionResolved, position: Position) -> Position:

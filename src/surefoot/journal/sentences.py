@@ -12,6 +12,7 @@ from surefoot.core.records import (
     BanNoted,
     BotStatusChanged,
     CancelIntended,
+    ExitLapsed,
     ExitWished,
     FillBooked,
     LevelsSet,
@@ -57,6 +58,8 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _booked(record)
         case ExitWished():
             return _wished(record)
+        case ExitLapsed():
+            return _lapsed(record)
         case LevelsSet():
             return _protected(record)
         case ReductionBooked():
@@ -142,6 +145,10 @@ def _booked(record: FillBooked) -> str:
 
 def _wished(record: ExitWished) -> str:
     return f"It is to be closed, says {record.wish.by}: {record.wish.reason or 'no reason given'}."
+
+
+def _lapsed(record: ExitLapsed) -> str:
+    return f"The wish to leave has lapsed, and leaving is decided anew: {record.why}."
 
 
 def _protected(record: LevelsSet) -> str:

@@ -12,8 +12,11 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
+from surefoot.core.records import ExitLapsed, StateChanged
 from surefoot.core.reports import PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Filled, Flatten, Freeze
+from surefoot.core.state import evolve
+from surefoot.journal.sentences import sentence
 
 
 def resting_exit() -> Life:
@@ -110,3 +113,22 @@ def test_an_exit_in_parts_stays_on_the_grid() -> None:
     life.opened()
     life.tell(ExitSignal())
     assert life.order.quantity == D("0.00108")
+
+
+def test_a_wish_lapses_by_a_record_and_by_nothing_else() -> None:
+    """Replaying asked the orders whether the exit had failed: a decision nobody had recorded."""
+    life = Life()
+    life.opened()
+    life.tell(ExitSignal(limit=D(52000)))
+    leaving, out = life.position, life.order
+    back = StateChanged(at=life.now, target=State.OPEN, why="a test says so")
+    assert evolve(leaving, back).exit_wish == leaving.exit_wish
+    assert evolve(leaving, ExitLapsed(at=life.now, why="so")).exit_wish is None
+    kinds = life.tell(report(out, "OPEN"), report(out, "CANCELED"))
+    assert kinds[-3:] == ["order-finished", "exit-lapsed", "state-changed"]
+    assert (life.position.state, life.position.exit_wish) == (State.OPEN, None)
+    lapsed = next(record for record in life.records if isinstance(record, ExitLapsed))
+    assert sentence(lapsed) == (
+        "The wish to leave has lapsed, and leaving is decided anew: "
+        f"{out.client_order_id} is CANCELED."
+    )
