@@ -18,7 +18,7 @@ from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
-from surefoot.core import facts, wishes
+from surefoot.core import facts, leaving, wishes
 from surefoot.core.draft import Decision, Draft
 from surefoot.core.order import Order
 from surefoot.core.position import Position
@@ -125,15 +125,15 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table
         case Reduction():
             facts.take_reduction(event, draft)
         case PriceSeen():
-            facts.take_price(event, draft)
+            leaving.take_price(event, draft)
         case TimePassed():
-            pass  # Only the rules run.
+            pass  # Only the rules run; an exit rule by the clock would be called here.
         case EntrySignal():
             wishes.take_entry(event, draft)
         case ExitSignal():
-            wishes.take_exit(event, draft)
+            leaving.take_exit(event, draft)
         case Close():
-            wishes.take_close(event, draft)
+            leaving.take_close(event, draft)
         case Freeze(reason=reason):
             draft.freeze(reason)
         case Adopt() | Ignore():

@@ -1,16 +1,18 @@
-"""When to leave a position: levels from a plan, and a stop that never loosens.
+"""Where to leave a position: levels from a plan, and a stop that never loosens.
 
     MONITORING ──▶ BREAK_EVEN ──▶ TRAILING
          └────────────────────────▲        (a trailing stop without break-even)
 
 A plan is relative (fractions of the entry price); levels are absolute prices on the tick grid.
-`advance` moves levels forward only: a phase never goes back and a stop never gives way.
+`advance` moves levels forward only: a phase never goes back and a stop never gives way. These are
+figures; which price, signal or time makes a position leave is in `leaving`.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -27,6 +29,22 @@ class Phase(StrEnum):
     MONITORING = "MONITORING"
     BREAK_EVEN = "BREAK_EVEN"
     TRAILING = "TRAILING"
+
+
+class Level(StrEnum):
+    """A price at which a position is left, by the name that operators read."""
+
+    STOP_LOSS = "stop-loss"
+    BREAK_EVEN = "break-even stop"
+    TRAILING_STOP = "trailing stop"
+    TAKE_PROFIT = "take-profit"
+
+
+STOP_OF: Final = {
+    Phase.MONITORING: Level.STOP_LOSS,
+    Phase.BREAK_EVEN: Level.BREAK_EVEN,
+    Phase.TRAILING: Level.TRAILING_STOP,
+}
 
 
 class ExitPlan(Struct, frozen=True, kw_only=True):
@@ -102,13 +120,13 @@ def loosened(before: Levels, after: Levels, direction: Direction) -> bool:
     return after.stop is None or (after.stop - before.stop) * direction.sign < 0
 
 
-def breached(levels: Levels, price: Decimal, direction: Direction) -> str | None:
-    """Return which level a price has reached, "stop-loss" first, or None."""
+def breached(levels: Levels, price: Decimal, direction: Direction) -> Level | None:
+    """Return which level a price has reached, the stop first, or None."""
     sign = direction.sign
     if levels.stop is not None and (price - levels.stop) * sign <= 0:
-        return "stop-loss" if levels.phase is Phase.MONITORING else "trailing stop"
+        return STOP_OF[levels.phase]
     if levels.take_profit is not None and (price - levels.take_profit) * sign >= 0:
-        return "take-profit"
+        return Level.TAKE_PROFIT
     return None
 
 

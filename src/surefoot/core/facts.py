@@ -1,20 +1,16 @@
-"""What the exchange and the market say, and what a position learns from it."""
+"""What the exchange says, and what a position learns from it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from surefoot.core.draft import Draft
-from surefoot.core.exits import advance, breached
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
-from surefoot.core.position import ExitWish, Position, State
+from surefoot.core.position import Position, State
 from surefoot.core.records import (
     CancelIntended,
-    ExitWished,
     FillBooked,
-    LevelsSet,
     OrderDoubted,
     OrderNever,
     OrderRefused,
@@ -28,7 +24,6 @@ from surefoot.core.reports import (
     Doubt,
     Fill,
     OrderReport,
-    PriceSeen,
     Reduction,
     Refusal,
     Unsent,
@@ -36,11 +31,8 @@ from surefoot.core.reports import (
 from surefoot.core.rules import Terms
 from surefoot.core.values import ZERO, plain
 
-TARGET: Final = "take-profit"
 # This many refused exits or stops in a row, and a person has to look (they go on being tried).
 REFUSALS_MAX: Final = 3
-# A resting stop at the exchange has first go; only this far past it do we step in ourselves.
-STOP_GRACE: Final = Decimal("0.002")
 
 
 def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -> str | None:
@@ -64,9 +56,6 @@ def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -
     if absence.version != position.version:
         return "the position has changed since the read began"
     return None
-
-
-# What the exchange says -------------------------------------------------------------------------
 
 
 def take_report(report: OrderReport, draft: Draft) -> None:
@@ -226,54 +215,6 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
             trades=reduction.trades,
         ),
     )
-
-
-# What the market says ---------------------------------------------------------------------------
-
-
-def take_price(seen: PriceSeen, draft: Draft) -> None:
-    """Move the levels, and leave if one is reached."""
-    entry = draft.position.entry_price
-    if entry is None or draft.position.state not in {State.OPENING, State.OPEN, State.CLOSING}:
-        return
-    if draft.position.state is State.OPEN:
-        _follow(seen.price, entry, draft)
-    position = draft.position
-    level = breached(position.levels, seen.price, position.direction)
-    wish = position.exit_wish
-    # A resting exit has taken the stop's place at the exchange, so the stop is honoured here.
-    resting = wish is not None and wish.limit is not None and level != TARGET
-    if level is None or (wish is not None and not resting):
-        return
-    if position.state is State.CLOSING and not resting:
-        return
-    if level != TARGET and _exchange_has_first_go(position, seen.price):
-        return
-    reason = f"the price {plain(seen.price)} reached it"
-    draft.add(ExitWished(at=draft.now, wish=ExitWish(by=level, reason=reason)))
-
-
-def _follow(price: Decimal, entry: Decimal, draft: Draft) -> None:
-    position = draft.position
-    levels = advance(
-        position.plan,
-        position.levels,
-        entry=entry,
-        price=price,
-        direction=position.direction,
-        tick=draft.terms.instrument.tick,
-    )
-    if levels != position.levels:
-        draft.add(LevelsSet(at=draft.now, levels=levels))
-
-
-def _exchange_has_first_go(position: Position, price: Decimal) -> bool:
-    live, stop = position.unfinished, position.levels.stop
-    if live is None or live.role is not Role.STOP or stop is None or live.trigger != stop:
-        return False
-    if live.status is not OrderStatus.WORKING:
-        return False
-    return (stop - price) * position.direction.sign < stop * STOP_GRACE
 
 
 def _withdrawal(order: Order, now: datetime) -> PositionRecord:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from surefoot.core.errors import IllegalTransition
-from surefoot.core.exits import ExitPlan, Levels
+from surefoot.core.exits import ExitPlan, Level, Levels
 from surefoot.core.order import Order, Role
 from surefoot.core.values import (
     ZERO,
@@ -75,11 +75,13 @@ def permit(source: State, target: State) -> None:
 class ExitWish(Struct, frozen=True, kw_only=True):
     """Somebody decided to leave, and that decision is durable.
 
-    `by` is "strategy", a level's name or an operator; `persistent` wishes outlive a failed exit.
+    `by` tells a person who it was: the strategy, an operator or a level; the code asks `level`,
+    the one that a price reached. `persistent` wishes outlive a failed exit.
     """
 
     by: str
     reason: str
+    level: Level | None = None
     limit: Decimal | None = None
     expires_at: datetime | None = None
     persistent: bool = False

@@ -1,4 +1,4 @@
-"""What strategies and operators want, and what a position makes of it."""
+"""What strategies and operators want, and what a position makes of it; `leaving` has the exits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from datetime import datetime
 from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.position import ExitWish, State
+from surefoot.core.position import State
 from surefoot.core.records import (
-    ExitWished,
     FillBooked,
     OrderFinished,
     OrderIntended,
@@ -21,9 +20,7 @@ from surefoot.core.reports import Fill
 from surefoot.core.rules import is_dust, new_order, resting, retry_at
 from surefoot.core.signals import (
     Adopt,
-    Close,
     EntrySignal,
-    ExitSignal,
     Filled,
     Flatten,
     Ignore,
@@ -72,49 +69,6 @@ def take_entry(signal: EntrySignal, draft: Draft) -> None:
             direction=signal.direction,
         ),
     )
-
-
-def take_exit(signal: ExitSignal, draft: Draft) -> None:
-    """Wish to leave, as the strategy asks.
-
-    Raises:
-        SignalRefused: not here and not now.
-    """
-    position = draft.position
-    if position.state is not State.OPEN:
-        raise SignalRefused(f"no exit while the position is {position.state}")
-    if position.exit_wish is not None:
-        raise SignalRefused("an exit is under way")
-    if is_dust(position, draft.terms):
-        raise SignalRefused("what is held is too little to trade")
-    if resting(position, draft.now, Role.EXIT):
-        until = retry_at(position, Role.EXIT)
-        raise SignalRefused(f"the last exit failed; the next may follow at {until}")
-    wish = ExitWish(
-        by="strategy",
-        reason=signal.reason,
-        limit=signal.limit,
-        expires_at=None if signal.time_to_live is None else draft.now + signal.time_to_live,
-    )
-    draft.add(ExitWished(at=draft.now, wish=wish))
-
-
-def take_close(close: Close, draft: Draft) -> None:
-    """Wish to leave, as an operator insists.
-
-    Raises:
-        SignalRefused: not here and not now.
-    """
-    position = draft.position
-    if position.state in {State.FLAT, State.CLOSED}:
-        raise SignalRefused(
-            f"{position.position_id} is {position.state}: there is nothing to close"
-        )
-    wish = position.exit_wish
-    if wish is not None and wish.persistent:
-        raise SignalRefused(f"{position.position_id} is being closed already, by {wish.by}")
-    reason = f"{close.by} closed it"
-    draft.add(ExitWished(at=draft.now, wish=ExitWish(by=close.by, reason=reason, persistent=True)))
 
 
 def take_look(word: Adopt | Ignore, draft: Draft) -> None:

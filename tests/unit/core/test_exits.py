@@ -6,7 +6,16 @@ from decimal import Decimal as D
 
 import pytest
 
-from surefoot.core.exits import ExitPlan, Levels, Phase, advance, at_entry, breached, loosened
+from surefoot.core.exits import (
+    ExitPlan,
+    Level,
+    Levels,
+    Phase,
+    advance,
+    at_entry,
+    breached,
+    loosened,
+)
 from surefoot.core.values import Direction
 
 LONG, TICK = Direction.LONG, D("0.01")
@@ -26,8 +35,8 @@ def test_levels_at_entry() -> None:
 def test_a_short_position_mirrors_them() -> None:
     levels = at_entry(FULL, D(100), Direction.SHORT, TICK)
     assert levels == Levels(stop=D(102), take_profit=D(96))
-    assert breached(levels, D(102), Direction.SHORT) == "stop-loss"
-    assert breached(levels, D(96), Direction.SHORT) == "take-profit"
+    assert breached(levels, D(102), Direction.SHORT) is Level.STOP_LOSS
+    assert breached(levels, D(96), Direction.SHORT) is Level.TAKE_PROFIT
 
 
 def test_without_a_plan_there_is_nothing_to_breach() -> None:
@@ -50,7 +59,23 @@ def test_break_even_without_trailing_stops_at_the_entry() -> None:
     plan = ExitPlan(stop_loss=D("0.02"), break_even=D("0.01"))
     levels = moved(plan, at_entry(plan, D(100), LONG, TICK), "101.5")
     assert levels == Levels(stop=D(100), phase=Phase.BREAK_EVEN)
-    assert breached(levels, D(100), LONG) == "trailing stop"
+    assert breached(levels, D(100), LONG) is Level.BREAK_EVEN
+
+
+@pytest.mark.parametrize(
+    ("phase", "level", "words"),
+    [
+        (Phase.MONITORING, Level.STOP_LOSS, "stop-loss"),
+        (Phase.BREAK_EVEN, Level.BREAK_EVEN, "break-even stop"),
+        (Phase.TRAILING, Level.TRAILING_STOP, "trailing stop"),
+    ],
+)
+def test_a_stop_is_called_after_its_phase(phase: Phase, level: Level, words: str) -> None:
+    """A break-even stop was told to the operator as a trailing one."""
+    levels = Levels(stop=D(100), take_profit=D(104), phase=phase)
+    assert breached(levels, D(100), LONG) is level
+    assert breached(levels, D(104), LONG) is Level.TAKE_PROFIT
+    assert level == words
 
 
 def test_a_noisy_market_does_not_move_a_trailing_stop_every_tick() -> None:

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from tests.builders import PROTECTED, TERMS, D, Life, fill, report
 
 from surefoot.core.errors import SignalRefused
+from surefoot.core.exits import ExitPlan, Level
 from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.records import ExitLapsed, StateChanged
+from surefoot.core.records import ExitLapsed, ExitWished, StateChanged
 from surefoot.core.reports import PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Filled, Flatten, Freeze
 from surefoot.core.state import evolve
@@ -40,6 +41,18 @@ def test_a_stop_is_honoured_while_an_exit_rests() -> None:
     life.tell(report(out, "CANCELED"))
     assert (life.order.role, life.order.limit) == (Role.EXIT, None)
     assert life.position.state is State.CLOSING
+
+
+def test_a_break_even_stop_is_told_as_one() -> None:
+    life = Life()
+    order = life.enter(plan=ExitPlan(stop_loss=D("0.02"), break_even=D("0.01")))
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
+    life.tell(PriceSeen(price=D(50600)), PriceSeen(price=D(50000)))
+    wished = next(record for record in life.records if isinstance(record, ExitWished))
+    assert wished.wish.level is Level.BREAK_EVEN
+    assert sentence(wished) == (
+        "It is to be closed, says break-even stop: the price 50000 reached it."
+    )
 
 
 def test_a_price_on_its_way_leaves_a_resting_exit_alone() -> None:

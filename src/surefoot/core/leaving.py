@@ -1,0 +1,118 @@
+"""Why a position is left: the one home of exit rules, by what sets them off.
+
+    a price     `take_price`: the levels of `exits` move, and one of them is reached
+    a signal    `take_exit` from the strategy, `take_close` from an operator
+    the time    none yet: it goes beside these and is called from `decide` when `TimePassed`, which
+                is told every second and at the end of every comparison
+
+Each ends in one `ExitWished`, or in none. What becomes of a wish (clearing the lane,
+the order, the next try, the lapse) is the same for all of them and stands in `rules`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from surefoot.core.draft import Draft
+from surefoot.core.errors import SignalRefused
+from surefoot.core.exits import Level, advance, breached
+from surefoot.core.order import OrderStatus, Role
+from surefoot.core.position import ExitWish, Position, State
+from surefoot.core.records import ExitWished, LevelsSet
+from surefoot.core.reports import PriceSeen
+from surefoot.core.rules import is_dust, resting, retry_at
+from surefoot.core.signals import Close, ExitSignal
+from surefoot.core.values import plain
+
+# A resting stop at the exchange has first go; only this far past it do we step in ourselves.
+STOP_GRACE: Final = Decimal("0.002")
+
+
+def take_price(seen: PriceSeen, draft: Draft) -> None:
+    """Move the levels, and leave if one is reached."""
+    entry = draft.position.entry_price
+    if entry is None or draft.position.state not in {State.OPENING, State.OPEN, State.CLOSING}:
+        return
+    if draft.position.state is State.OPEN:
+        _follow(seen.price, entry, draft)
+    position = draft.position
+    level = breached(position.levels, seen.price, position.direction)
+    wish = position.exit_wish
+    # A resting exit has taken the stop's place at the exchange, so the stop is honoured here.
+    resting = wish is not None and wish.limit is not None and level is not Level.TAKE_PROFIT
+    if level is None or (wish is not None and not resting):
+        return
+    if position.state is State.CLOSING and not resting:
+        return
+    if level is not Level.TAKE_PROFIT and _exchange_has_first_go(position, seen.price):
+        return
+    reason = f"the price {plain(seen.price)} reached it"
+    leave = ExitWish(by=level.value, level=level, reason=reason)
+    draft.add(ExitWished(at=draft.now, wish=leave))
+
+
+def _follow(price: Decimal, entry: Decimal, draft: Draft) -> None:
+    position = draft.position
+    levels = advance(
+        position.plan,
+        position.levels,
+        entry=entry,
+        price=price,
+        direction=position.direction,
+        tick=draft.terms.instrument.tick,
+    )
+    if levels != position.levels:
+        draft.add(LevelsSet(at=draft.now, levels=levels))
+
+
+def _exchange_has_first_go(position: Position, price: Decimal) -> bool:
+    live, stop = position.unfinished, position.levels.stop
+    if live is None or live.role is not Role.STOP or stop is None or live.trigger != stop:
+        return False
+    if live.status is not OrderStatus.WORKING:
+        return False
+    return (stop - price) * position.direction.sign < stop * STOP_GRACE
+
+
+def take_exit(signal: ExitSignal, draft: Draft) -> None:
+    """Wish to leave, as the strategy asks.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
+    position = draft.position
+    if position.state is not State.OPEN:
+        raise SignalRefused(f"no exit while the position is {position.state}")
+    if position.exit_wish is not None:
+        raise SignalRefused("an exit is under way")
+    if is_dust(position, draft.terms):
+        raise SignalRefused("what is held is too little to trade")
+    if resting(position, draft.now, Role.EXIT):
+        until = retry_at(position, Role.EXIT)
+        raise SignalRefused(f"the last exit failed; the next may follow at {until}")
+    wish = ExitWish(
+        by="strategy",
+        reason=signal.reason,
+        limit=signal.limit,
+        expires_at=None if signal.time_to_live is None else draft.now + signal.time_to_live,
+    )
+    draft.add(ExitWished(at=draft.now, wish=wish))
+
+
+def take_close(close: Close, draft: Draft) -> None:
+    """Wish to leave, as an operator insists.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
+    position = draft.position
+    if position.state in {State.FLAT, State.CLOSED}:
+        raise SignalRefused(
+            f"{position.position_id} is {position.state}: there is nothing to close"
+        )
+    wish = position.exit_wish
+    if wish is not None and wish.persistent:
+        raise SignalRefused(f"{position.position_id} is being closed already, by {wish.by}")
+    reason = f"{close.by} closed it"
+    draft.add(ExitWished(at=draft.now, wish=ExitWish(by=close.by, reason=reason, persistent=True)))
