@@ -39,6 +39,7 @@ from surefoot.exchange.venues import venue
 from surefoot.journal import journal_path, open_journal, open_reader
 from surefoot.journal.port import Change, Journal, Reader, Receipt, account_stream
 from surefoot.strategy import Strategy
+from surefoot.strategy.call import Room
 from surefoot.strategy.errors import StrategyNotLoaded
 
 Strategies = Mapping[BotName, Strategy]
@@ -228,6 +229,7 @@ class _Parts:
     journal: Journal
     clock: Clock
     log: Log
+    room: Room
 
     def accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
         """Put every account together."""
@@ -239,7 +241,7 @@ class _Parts:
                 journal=self.journal,
                 clock=self.clock,
                 log=self.log,
-                make_advisor=partial(_advisor, self.settings, made),
+                make_advisor=partial(_advisor, self.settings, made, self.room),
                 spawn=spawn,
             )
             for name, exchange in self.exchanges.items()
@@ -256,6 +258,7 @@ async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> Asy
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None
     exchanges = _exchanges(settings, clock)
+    room = Room(log.warning)
     try:
         await preflight(settings, strategies, exchanges, journal)
         if journal is None:
@@ -267,8 +270,10 @@ async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> Asy
             journal=journal,
             clock=clock,
             log=log,
+            room=room,
         )
     finally:
+        room.close()
         for exchange in exchanges.values():
             await exchange.close()
         if journal is not None:
@@ -358,7 +363,11 @@ def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
 
 
 def _advisor(
-    settings: Settings, made: dict[BotName, Strategy], bot: BotName, memory: dict[str, Any]
+    settings: Settings,
+    made: dict[BotName, Strategy],
+    room: Room,
+    bot: BotName,
+    memory: dict[str, Any],
 ) -> Advisor:
     """Put a bot's strategy behind its guard; a second time it is loaded afresh."""
     strategy = made.pop(bot, None)
@@ -369,7 +378,7 @@ def _advisor(
             strategy = config.strategy(settings, bot)
         except StrategyNotLoaded as error:
             raise InvalidValue(str(error)) from error
-    return Advisor(strategy, name=bot, journaled=memory)
+    return Advisor(strategy, name=bot, journaled=memory, room=room)
 
 
 def _request_lifetime(account: config.Account) -> timedelta | None:

@@ -10,7 +10,7 @@ from surefoot.core import reports
 from surefoot.core.position import Position
 from surefoot.exchange import port
 from surefoot.strategy import Candle, Fill, PositionView, Signal, Strategy, Tick, View
-from surefoot.strategy.call import Caller, Event, Hook
+from surefoot.strategy.call import Caller, Event, Hook, Room
 
 # A hook that needs longer than this to have an opinion is taken for stuck.
 HOOK_LIMIT_S: Final = 5.0
@@ -19,11 +19,13 @@ HOOK_LIMIT_S: Final = 5.0
 class Advisor:
     """Asks one strategy, and keeps its memory between the questions."""
 
-    def __init__(self, strategy: Strategy, *, name: str, journaled: dict[str, Any]) -> None:
+    def __init__(
+        self, strategy: Strategy, *, name: str, journaled: dict[str, Any], room: Room
+    ) -> None:
         candle_at = journaled.get("candle_at")
         self.memory: dict[str, Any] = journaled.get("strategy", {})
         self.candle_at = None if candle_at is None else datetime.fromisoformat(candle_at)
-        self._caller = Caller(strategy, name=name)
+        self._caller = Caller(strategy, name=name, room=room)
         self._last: Decimal | None = None
 
     def to_memory(self, candle_at: datetime | None) -> dict[str, Any]:
@@ -62,5 +64,5 @@ class Advisor:
         return advice.signal
 
     def close(self) -> None:
-        """Let the strategy's thread end."""
+        """Ask nothing any more."""
         self._caller.close()

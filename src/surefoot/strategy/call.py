@@ -1,28 +1,25 @@
 """Asking a strategy, at arm's length.
 
-A `Caller` is one bot's own thread, with its own event loop for `async` hooks. Whatever a hook
-does there, the engine's loop and the other bots go on: it may raise, exit, sleep or spin. What
-comes back is either an answer that was checked, or `StrategyFailed` and no trace of the call.
+A `Caller` asks the hooks of one bot's strategy, one at a time and in their order, in threads that
+all bots share: plain hooks in `Workers`, what an `async` hook returns in the `SharedLoop`. Whatever
+a hook does there, the engine's loop and the other bots go on: it may raise, exit, sleep or spin.
+What comes back is either an answer that was checked, or `StrategyFailed` and no trace of the call.
 
-A hook that is not back in time loses its thread: the thread is told to stop (a sleeping one
-notices late, a spinning one at once) and this caller refuses every later call. Start again with
-a new strategy and a new caller. What no thread can guard against is code that keeps Python's
-global lock, such as a runaway regular expression.
+A hook that is not back in time loses its thread, and this caller refuses every later call. Start
+again with a new strategy and a new caller. What no thread can guard against is code that keeps
+Python's global lock, such as a runaway regular expression.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import queue
+import inspect
 import sys
-import threading
 import traceback
 from collections.abc import Awaitable
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from inspect import isawaitable
+from functools import partial
+from inspect import CORO_CREATED
 from typing import Any, Final, Literal, TypeAlias
 
 from surefoot.core.errors import InvalidValue, SurefootError
@@ -30,12 +27,16 @@ from surefoot.strategy.contract import Strategy
 from surefoot.strategy.errors import StrategyFailed
 from surefoot.strategy.facts import Candle, Fill, Tick, View
 from surefoot.strategy.memory import durable
+from surefoot.strategy.shared_loop import Displaced, Owner, SharedLoop
 from surefoot.strategy.signals import Enter, Exit, Signal
+from surefoot.strategy.workers import Abandoned, Crowded, Late, Say, Workers
 
 Hook: TypeAlias = Literal["on_tick", "on_candle", "on_fill"]
 Event: TypeAlias = Tick | Candle | Fill
 
 REASON_MAX: Final = 300
+# A hook is asked again this often if others block the loop in which it waited.
+DISPLACED_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,30 +47,32 @@ class Advice:
     memory: dict[str, Any]
 
 
-class _Abandoned(BaseException):
-    """Raised inside a thread whose call did not come back in time."""
+class Room:
+    """Where the code of bot authors runs, for all bots of one process."""
 
+    def __init__(self, say: Say) -> None:
+        self.workers = Workers(say)
+        self.loop = SharedLoop(say)
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    hook: Hook
-    event: Event
-    view: View
-    answer: Future[Advice | StrategyFailed]
+    def close(self) -> None:
+        """Let the threads end."""
+        self.workers.close()
+        self.loop.close()
 
 
 class Caller:
     """Calls the hooks of one strategy, one at a time, each within its time."""
 
-    def __init__(self, strategy: Strategy, *, name: str) -> None:
+    def __init__(self, strategy: Strategy, *, name: str, room: Room) -> None:
         self._strategy = strategy
         self._title = type(strategy).__name__
-        # One: the runner of a bot waits for each answer before it asks again.
-        self._questions: queue.Queue[_Question | None] = queue.Queue(maxsize=1)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed: str | None = None
-        self._thread = threading.Thread(target=self._serve, name=f"strategy {name}", daemon=True)
-        self._thread.start()
+        self._room = room
+        self._owner = Owner(name=name)
+        self._asking = False
+
+    def listens(self, hook: Hook) -> bool:
+        """Tell whether the author wrote this hook; asking another one would be for nothing."""
+        return inspect.getattr_static(self._strategy, hook) is not vars(Strategy)[hook]
 
     async def consult(self, hook: Hook, event: Event, view: View, *, limit_s: float) -> Advice:
         """Ask one hook. The view's memory is left as it is; the new one is in the advice.
@@ -77,81 +80,110 @@ class Caller:
         Raises:
             StrategyFailed: it raised, answered nonsense, or did not answer in time.
         """
-        answer: Future[Advice | StrategyFailed] = Future()
-        self._put(_Question(hook, event, view, answer))
+        if self._owner.closed is not None:
+            raise self._failed(hook, f"not called: {self._owner.closed}", blocked=True)
+        if self._asking:
+            raise self._failed(hook, "not called: its last call is still running")
+        self._asking = True
         try:
-            async with asyncio.timeout(limit_s):
-                outcome = await asyncio.wrap_future(answer)
-        except TimeoutError:
-            # The engine's loop may be what was late: an answer that is here counts.
-            if not answer.done():
-                self._abandon("it blocked earlier")
-                raise StrategyFailed(
-                    self._title, hook, f"blocked: no answer in {limit_s:g} s", blocked=True
-                ) from None
-            outcome = answer.result()
+            outcome = await self._answer(hook, event, view, limit_s)
+        except (Late, Crowded) as error:
+            self._close("it blocked earlier")
+            raise self._failed(hook, str(error), blocked=True) from None
         except asyncio.CancelledError:
-            self._abandon("an earlier call was cancelled")
+            self._close("an earlier call was cancelled")
             raise
+        finally:
+            self._asking = False
         if isinstance(outcome, StrategyFailed):
             raise outcome
         return outcome
 
     def close(self) -> None:
-        """Let the thread end, after the call that is out, if any."""
-        if self._closed is None:
-            self._closed = "it was closed"
-            with suppress(queue.Full):
-                self._questions.put_nowait(None)
+        """Call nothing any more; what is out ends by itself."""
+        self._close("it was closed")
 
-    def _put(self, question: _Question) -> None:
-        if self._closed is not None:
-            raise StrategyFailed(
-                self._title, question.hook, f"not called: {self._closed}", blocked=True
+    def _close(self, why: str) -> None:
+        if self._owner.closed is None:
+            self._owner.closed = why
+        self._room.loop.end(self._owner)
+
+    def _failed(self, hook: Hook, reason: str, *, blocked: bool = False) -> StrategyFailed:
+        return StrategyFailed(self._title, hook, reason, blocked=blocked)
+
+    async def _answer(
+        self, hook: Hook, event: Event, view: View, limit_s: float
+    ) -> Advice | StrategyFailed:
+        for _ in range(DISPLACED_MAX):
+            call = _Call(self._strategy, hook, event, view)
+            outcome = await self._room.workers.do(
+                call.begin, name=self._owner.name, limit_s=limit_s
             )
+            if not isinstance(outcome, _Unfinished):
+                return outcome
+            finish = partial(call.finish, outcome)
+            try:
+                return await self._room.loop.do(finish, owner=self._owner, limit_s=limit_s)
+            except Displaced:
+                continue
+            finally:
+                outcome.forget()
+        return self._failed(hook, f"other bots blocked its loop {DISPLACED_MAX} times")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """What an `async` hook returned: to be awaited, elsewhere."""
+
+    result: Awaitable[object]
+
+    def forget(self) -> None:
+        """Close what was never begun; nothing of the author's runs by that."""
+        result = self.result
+        if inspect.iscoroutine(result) and inspect.getcoroutinestate(result) == CORO_CREATED:
+            result.close()
+
+
+class _Call:
+    """One call, where the author's code runs: a checked answer, or what went wrong."""
+
+    def __init__(self, strategy: Strategy, hook: Hook, event: Event, view: View) -> None:
+        self._strategy = strategy
+        self._hook = hook
+        self._event = event
+        self._given = view
+        self._view = view
+
+    def begin(self) -> Advice | _Unfinished | StrategyFailed:
+        """Call the hook, with a memory of its own."""
         try:
-            self._questions.put_nowait(question)
-        except queue.Full:
-            raise StrategyFailed(
-                self._title, question.hook, "not called: its last call is still running"
-            ) from None
-
-    def _abandon(self, why: str) -> None:
-        self._closed = why
-        thread = ctypes.c_ulong(self._thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_Abandoned))
-        # An `async` hook may be asleep in its loop, and notices only when that wakes.
-        if (loop := self._loop) is not None:
-            with suppress(RuntimeError):  # it closed in this moment, so it is awake
-                loop.call_soon_threadsafe(lambda: None)
-
-    def _serve(self) -> None:
-        with suppress(_Abandoned), asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            while (question := self._questions.get()) is not None:
-                if question.answer.set_running_or_notify_cancel():
-                    question.answer.set_result(self._answer(question, runner))
-
-    def _answer(self, question: _Question, runner: asyncio.Runner) -> Advice | StrategyFailed:
-        try:
-            view = replace(question.view, memory=durable(question.view.memory))
-            result = getattr(self._strategy, question.hook)(question.event, view)
-            if isawaitable(result):
-                result = runner.run(_settled(result))
-            return Advice(signal=_signal(result), memory=durable(view.memory))
-        except _Abandoned:
+            self._view = replace(self._given, memory=durable(self._given.memory))
+            result = getattr(self._strategy, self._hook)(self._event, self._view)
+            return _Unfinished(result) if inspect.isawaitable(result) else self._advice(result)
+        except Abandoned:
             raise
         except BaseException as error:  # noqa: BLE001 (SystemExit too must end the call only)
-            return StrategyFailed(
-                self._title,
-                question.hook,
-                _reason(error, type(self._strategy)),
-                details="".join(traceback.format_exception(error)),
-            )
+            return self._failure(error)
 
+    async def finish(self, unfinished: _Unfinished) -> Advice | StrategyFailed:
+        """Await what an `async` hook returned."""
+        try:
+            return self._advice(await unfinished.result)
+        except Abandoned:
+            raise
+        except BaseException as error:  # noqa: BLE001 (as above)
+            return self._failure(error)
 
-async def _settled(result: Awaitable[object]) -> object:
-    return await result
+    def _advice(self, result: object) -> Advice:
+        return Advice(signal=_signal(result), memory=durable(self._view.memory))
+
+    def _failure(self, error: BaseException) -> StrategyFailed:
+        return StrategyFailed(
+            type(self._strategy).__name__,
+            self._hook,
+            _reason(error, type(self._strategy)),
+            details="".join(traceback.format_exception(error)),
+        )
 
 
 def _signal(result: object) -> Signal | None:

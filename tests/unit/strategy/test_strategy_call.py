@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from surefoot.strategy import Candle, Enter, Exit, Fill, Signal, Strategy, Tick, View
-from surefoot.strategy.call import Advice, Caller
+from surefoot.strategy.call import Advice, Caller, Room
 from surefoot.strategy.errors import StrategyFailed
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,15 +25,13 @@ Asking = Callable[[Strategy], Caller]
 
 @pytest.fixture
 async def asking() -> AsyncIterator[Asking]:
-    callers: list[Caller] = []
+    room = Room(lambda _event, **_fields: None)
 
     def make(strategy: Strategy) -> Caller:
-        callers.append(Caller(strategy, name="dip-btc"))
-        return callers[-1]
+        return Caller(strategy, name="dip-btc", room=room)
 
     yield make
-    for caller in callers:
-        caller.close()
+    room.close()
 
 
 def seen(**memory: Any) -> View:
@@ -199,7 +197,7 @@ async def test_a_spinning_hook_stops_nobody_else(asking: Asking) -> None:
     assert (await tick(other)).signal == Enter()
     later = await failure(spinning)
     assert later.reason == "not called: it blocked earlier"
-    assert await ended(spinning)
+    assert await ended()
 
 
 async def test_a_sleeping_hook_stops_nobody_else(asking: Asking) -> None:
@@ -210,27 +208,31 @@ async def test_a_sleeping_hook_stops_nobody_else(asking: Asking) -> None:
         await sleeping.consult("on_tick", TICK, seen(), limit_s=PROMPT_S)
     assert (await tick(other)).signal == Exit()
     release.set()
-    assert await ended(sleeping)
+    assert await ended()
 
 
 @pytest.mark.parametrize("blocking", [True, False])
 async def test_a_slow_async_hook_is_blocked_too(asking: Asking, blocking: bool) -> None:
     """Also one that blocks inside `async def`: its loop is not the engine's."""
-    release = threading.Event()
+    release, over = threading.Event(), threading.Event()
 
     class Slow(Strategy):
         async def on_tick(self, tick: Tick, view: View) -> Signal | None:
-            if blocking:
-                release.wait(60)
-            else:
-                await asyncio.Event().wait()
+            try:
+                if blocking:
+                    release.wait(60)
+                else:
+                    await asyncio.Event().wait()
+            finally:
+                over.set()
             return None
 
     caller = asking(Slow())
     with pytest.raises(StrategyFailed, match="blocked"):
         await caller.consult("on_tick", TICK, seen(), limit_s=PROMPT_S)
     release.set()
-    assert await ended(caller)
+    assert await asyncio.to_thread(over.wait, 10)
+    assert await ended()
 
 
 async def test_a_cancelled_call_is_not_followed_by_another(asking: Asking) -> None:
@@ -241,18 +243,21 @@ async def test_a_cancelled_call_is_not_followed_by_another(asking: Asking) -> No
             await tick(caller)
     assert (await failure(caller)).reason == "not called: an earlier call was cancelled"
     release.set()
-    assert await ended(caller)
+    assert await ended()
 
 
 async def test_a_closed_caller_refuses(asking: Asking) -> None:
     caller = asking(Strategy())
     caller.close()
     assert (await failure(caller)).reason == "not called: it was closed"
-    assert await ended(caller)
+    assert await ended()
 
 
-async def ended(caller: Caller) -> bool:
-    """Wait for a caller's thread, at most 10 s."""
-    thread = caller._thread
-    await asyncio.to_thread(thread.join, 10)
-    return not thread.is_alive()
+async def ended() -> bool:
+    """Wait for the threads that were abandoned, at most 10 s; those that serve others stay."""
+    for _ in range(1_000):
+        names = [each.name for each in threading.enumerate() if each.name.startswith("strategies")]
+        if len(names) == len(set(names)):
+            return True
+        await asyncio.to_thread(threading.Event().wait, 0.01)
+    return False
