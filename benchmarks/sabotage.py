@@ -130,10 +130,10 @@ SABOTAGES = [
         "tests/process/test_offline.py -k three_days",
     ),
     Sabotage(
-        "let a strategy run in the server's own loop",
-        "strategy/call.py",
-        "            async with asyncio.timeout(limit_s):",
-        "            async with asyncio.timeout(None):",
+        "wait for a strategy for ever",
+        "strategy/workers.py",
+        "                if now - job.since >= job.limit_s:",
+        "                if False:",
         "tests/process/test_bad_input.py -k Blocks",
     ),
     Sabotage(
