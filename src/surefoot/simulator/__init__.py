@@ -7,6 +7,7 @@ Surefoot, so that it can judge it.
 
 clock        the simulated exchange's time, which tests may move
 model        settings, orders, trades, errors
+parameters   what a request carries
 filters      what an order request must look like
 exchange     the truth: balances, orders, matching
 candles      candles from trades
@@ -14,6 +15,8 @@ market       where prices come from: a recorded tape, a seeded walk, or you
 wire         the truth in Binance's shapes
 faults       what is armed to go wrong, and when
 security     signatures, recvWindow, request weight
+counts       how many orders the account may place
+desk         where orders are handed in
 rest         the REST API
 streams      the WebSocket streams
 control_api  the other API: arm faults, move prices, read the ledger

@@ -63,6 +63,7 @@ class ControlApi:
             "account": self._account,
             "fees": self._fees,
             "rules": self._rules,
+            "limits": self._limits,
             "streams": self._break_streams,
             "reset": self._reset,
         }
@@ -106,6 +107,7 @@ class ControlApi:
             "balances": wire.balances(self._exchange),
             "requests": self._rest.requests,
             "weight": self._rest.meter.total,
+            "order_counts": {each.name: each.used for each in self._rest.counts.windows},
             "now_ms": self._clock.now_ms(),
         }
 
@@ -228,6 +230,17 @@ class ControlApi:
             if name in given:
                 setattr(rules, name, Decimal(str(given[name])))
         rules.trading = bool(given.get("trading", rules.trading))
+        return {}
+
+    def _limits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        counts, meter = self._rest.counts, self._rest.meter
+        short, day = counts.windows
+        counts.limit(
+            int(given.get("orders_per_10s", short.limit)),
+            int(given.get("orders_per_day", day.limit)),
+        )
+        counts.maker_gives_back = int(given.get("maker_gives_back", counts.maker_gives_back))
+        meter.limit = int(given.get("weight", meter.limit))
         return {}
 
     def _break_streams(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,15 @@ class Exchange:
             raise ApiError(-1121, "Invalid symbol.")
         return rules
 
+    def visible(self, symbol: str | None) -> list[Order]:
+        """Return the orders that reads show, of one symbol or of all."""
+        now = self._clock.now_ms()
+        return [
+            order
+            for order in self.orders.values()
+            if symbol in {None, order.symbol} and order.hidden_until_ms <= now
+        ]
+
     # Orders --------------------------------------------------------------------------------------
 
     def place(self, new: NewOrder, twist: Twist, origin: Origin = "api") -> Order:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 # name → what it does; `surefoot sim --faults` and docs/simulator.md print this table.
 REQUEST_FAULTS: Final[dict[str, str]] = {
@@ -78,6 +78,9 @@ class Fault:
         return float(self.parameters.get(name, default))
 
 
+Hits: TypeAlias = dict[str, Fault]
+
+
 class Armory:
     """Every armed fault."""
 
@@ -120,11 +123,9 @@ class Armory:
         else:
             self.faults.pop(fault_id, None)
 
-    def take(
-        self, operation: str, facts: Mapping[str, str], among: Mapping[str, str]
-    ) -> dict[str, Fault]:
+    def take(self, operation: str, facts: Mapping[str, str], among: Mapping[str, str]) -> Hits:
         """Return the faults that hit now, by name, and count them."""
-        hits: dict[str, Fault] = {}
+        hits: Hits = {}
         for fault in list(self.faults.values()):
             if fault.name not in among or not _matches(fault, operation, facts):
                 continue

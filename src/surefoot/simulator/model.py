@@ -94,6 +94,9 @@ class Settings:
     fee_rate: Decimal = Decimal("0.001")
     slices: int = 1
     weight_limit: int = 6000
+    orders_per_10s: int = 100
+    orders_per_day: int = 200_000
+    maker_gives_back: int = 5  # of the order count, for the first fill
 
 
 def ccxt_settings(url: str) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -14,17 +13,20 @@ from aiohttp import web
 from surefoot.simulator import security, wire
 from surefoot.simulator.candles import FRAMES_MS, Candles
 from surefoot.simulator.clock import Clock
+from surefoot.simulator.counts import OrderCounts
+from surefoot.simulator.desk import Desk, find_order
 from surefoot.simulator.exchange import Exchange
-from surefoot.simulator.faults import REQUEST_FAULTS, Armory, Fault
-from surefoot.simulator.filters import new_order
-from surefoot.simulator.model import ApiError, Order, Settings, Trade, Twist
+from surefoot.simulator.faults import REQUEST_FAULTS, Armory, Fault, Hits
+from surefoot.simulator.model import ApiError, Settings, Trade
+from surefoot.simulator.parameters import Params, integer, needed
 
-Params: TypeAlias = Mapping[str, str]
-Hits: TypeAlias = dict[str, Fault]
 _DAY_MS: Final = 86_400_000
 _ROWS: Final = 500
 _ROWS_MAX: Final = 1000
 _REQUESTS_KEPT: Final = 100_000
+_PLACES: Final = frozenset({"order.send", "order.replace"})
+_ORDERS: Final = _PLACES | {"order.cancel"}
+_TOO_LATE: Final = -1021
 _LISTS: Final = frozenset({"openOrders", "allOrders", "myTrades"})
 
 
@@ -52,12 +54,13 @@ class Rest:
         self._clock = clock
         self._settings = settings
         self.meter = security.Meter(clock, settings.weight_limit)
+        self.counts = OrderCounts(clock, settings)
+        exchange.listen(self.counts.on_execution)
+        self._desk = Desk(exchange, self.counts, clock)
         self.requests: list[dict[str, Any]] = []
-        # Names for orders that come without one; two in one millisecond must not be the same.
-        self._web_ids = count(self._clock.now_ms())
         self._table = {
-            ("POST", "order"): _Route("order.send", self._send),
-            ("DELETE", "order"): _Route("order.cancel", self._cancel),
+            ("POST", "order"): _Route("order.send", self._desk.send),
+            ("DELETE", "order"): _Route("order.cancel", self._desk.cancel),
             ("GET", "order"): _Route("order.query", self._query),
             ("GET", "openOrders"): _Route("openOrders", self._open_orders),
             ("GET", "allOrders"): _Route("allOrders", self._all_orders),
@@ -86,6 +89,7 @@ class Rest:
         hits = self._armory.take(route.operation, params, REQUEST_FAULTS)
         if hits:
             entry["faults"] = sorted(hits)
+        fresh = security.is_fresh(params, self._clock)
         early = await self._before(request, hits)
         if early is not None:
             return early
@@ -99,6 +103,7 @@ class Rest:
         except ApiError as error:
             entry |= {"code": error.code}
             answer = error  # a refusal can get lost on its way back, too
+            self._pay(route.operation, params, error, fresh=fresh)
         return await self._after(request, route.operation, answer, hits)
 
     def _remember(self, operation: str, params: Params) -> dict[str, Any]:
@@ -116,13 +121,19 @@ class Rest:
         return entry
 
     def _admit(self, request: web.Request, route: _Route, params: Params, payload: str) -> None:
-        is_order = route.operation == "order.send"
-        weight = security.weight_of(route.operation, params)
-        self.meter.charge(weight, is_order=is_order)
+        free = route.operation in security.FREE
+        self.meter.charge(0 if free else security.weight_of(route.operation, params))
         if route.signed:
             security.check_key(request.headers.get("X-MBX-APIKEY"), self._settings.key)
             security.check_signature(payload, params.get("signature"), self._settings.secret)
             security.check_window(params, self._clock)
+
+    def _pay(self, operation: str, params: Params, error: ApiError, *, fresh: bool) -> None:
+        """Charge for what has failed: its weight, and an order if it came in time and waited."""
+        if operation in security.FREE:
+            self.meter.add(security.weight_of(operation, params))
+        if operation in _PLACES and error.code == _TOO_LATE and fresh:
+            self.counts.add()
 
     async def _before(self, request: web.Request, hits: Hits) -> web.StreamResponse | None:
         if (hold := hits.get("hold_request")) is not None:
@@ -165,7 +176,10 @@ class Rest:
         if isinstance(answer, ApiError):
             response = self._refuse(answer)
         else:
-            response = web.json_response(_spoiled(answer, operation, hits), headers=self._headers())
+            headers = self._headers()
+            if operation in _ORDERS:  # refusals need not carry it, so here they do not
+                headers |= self.counts.headers()
+            response = web.json_response(_spoiled(answer, operation, hits), headers=headers)
         return await _truncated(request, response) if "truncated_body" in hits else response
 
     def _headers(self) -> dict[str, str]:
@@ -180,22 +194,8 @@ class Rest:
 
     # To the truth --------------------------------------------------------------------------------
 
-    def _send(self, params: Params, hits: Hits) -> Any:
-        rules = self._exchange.rules_of(_needed(params, "symbol"))
-        quote = self._exchange.quotes[rules.symbol]
-        request = new_order(params, rules, quote, f"web_{next(self._web_ids)}")
-        order = self._exchange.place(request, _twist(hits))
-        return wire.acknowledgement(order)
-
-    def _cancel(self, params: Params, _hits: Hits) -> Any:
-        order = self._find(params)
-        if order is None:
-            raise ApiError(-2011, "Unknown order sent.")
-        self._exchange.cancel(order, f"cancel_{order.order_id}")
-        return wire.cancellation(order)
-
     def _query(self, params: Params, _hits: Hits) -> Any:
-        order = self._find(params)
+        order = find_order(self._exchange, params)
         if order is None:
             raise ApiError(-2013, "Order does not exist.")
         if order.key in self._exchange.archived:
@@ -205,45 +205,24 @@ class Rest:
             )
         return wire.order_row(order)
 
-    def _find(self, params: Params) -> Order | None:
-        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
-        name, number = params.get("origClientOrderId"), params.get("orderId")
-        if not name and not number:
-            raise ApiError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent.")
-        wanted = _integer(number) if number else name
-        found = [
-            order
-            for order in self._orders(symbol)
-            if wanted == (order.order_id if number else order.client_order_id)
-        ]
-        return found[-1] if found else None
-
-    def _orders(self, symbol: str | None) -> list[Order]:
-        now = self._clock.now_ms()
-        return [
-            order
-            for order in self._exchange.orders.values()
-            if symbol in {None, order.symbol} and order.hidden_until_ms <= now
-        ]
-
     def _open_orders(self, params: Params, _hits: Hits) -> Any:
         symbol = params.get("symbol")
         if symbol is not None:
             self._exchange.rules_of(symbol)
-        return [wire.order_row(order) for order in self._orders(symbol) if order.open]
+        return [wire.order_row(order) for order in self._exchange.visible(symbol) if order.open]
 
     def _all_orders(self, params: Params, _hits: Hits) -> Any:
-        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
+        symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
         start = _window(params)[0]
         rows = [
             order
-            for order in self._orders(symbol)
+            for order in self._exchange.visible(symbol)
             if order.created_ms >= start and order.key not in self._exchange.archived
         ]
         return [wire.order_row(order) for order in rows[-_limit(params) :]]
 
     def _my_trades(self, params: Params, _hits: Hits) -> Any:
-        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
+        symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
         now = self._clock.now_ms()
         hidden = {o.key for o in self._exchange.orders.values() if o.hidden_until_ms > now}
         trades = [
@@ -268,18 +247,18 @@ class Rest:
         return {"serverTime": self._clock.now_ms()}
 
     def _info(self, _params: Params, _hits: Hits) -> Any:
-        limit = self._settings.weight_limit
-        return wire.exchange_info(self._exchange, self._clock.now_ms(), limit)
+        limits = wire.rate_limits(self.meter.limit, self.counts.windows)
+        return wire.exchange_info(self._exchange, self._clock.now_ms(), limits)
 
     def _klines(self, params: Params, _hits: Hits) -> Any:
-        symbol = self._exchange.rules_of(_needed(params, "symbol")).symbol
-        frame = _needed(params, "interval")
+        symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
+        frame = needed(params, "interval")
         if frame not in FRAMES_MS:
             raise ApiError(-1120, "Invalid interval.")
         self._candles.catch_up(self._clock.now_ms())
         start = params.get("startTime")
         return self._candles.klines(
-            symbol, frame, _integer(start) if start else None, _limit(params)
+            symbol, frame, integer(start) if start else None, _limit(params)
         )
 
 
@@ -290,9 +269,9 @@ def _page(trades: list[Trade], params: Params) -> list[Trade]:
     if timed and ("orderId" in params or "fromId" in params):
         raise ApiError(-1128, "Combination of optional parameters invalid.")
     if "orderId" in params:
-        trades = [trade for trade in trades if trade.order_id == _integer(params["orderId"])]
+        trades = [trade for trade in trades if trade.order_id == integer(params["orderId"])]
     if "fromId" in params:
-        first = _integer(params["fromId"])
+        first = integer(params["fromId"])
         return [trade for trade in trades if trade.trade_id >= first][:limit]
     if timed:
         start, end = _window(params)
@@ -302,43 +281,18 @@ def _page(trades: list[Trade], params: Params) -> list[Trade]:
 
 
 def _window(params: Params) -> tuple[int, int]:
-    start = _integer(params["startTime"]) if "startTime" in params else 0
-    end = _integer(params["endTime"]) if "endTime" in params else 2**62
+    start = integer(params["startTime"]) if "startTime" in params else 0
+    end = integer(params["endTime"]) if "endTime" in params else 2**62
     if "startTime" in params and "endTime" in params and end - start > _DAY_MS:
         raise ApiError(-1127, "More than 24 hours between startTime and endTime.")
     return start, end
 
 
 def _limit(params: Params) -> int:
-    limit = _integer(params.get("limit", str(_ROWS)))
+    limit = integer(params.get("limit", str(_ROWS)))
     if limit < 1:
         raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
     return min(limit, _ROWS_MAX)
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ApiError(-1100, "Illegal characters found in a parameter.") from None
-
-
-def _needed(params: Params, name: str) -> str:
-    if not params.get(name):
-        raise ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null.")
-    return params[name]
-
-
-def _twist(hits: Hits) -> Twist:
-    """Say what the armed faults do to an order that is being accepted."""
-    part = hits.get("partial_fill") or hits.get("partial_then_cancel")
-    hide, hide_fills = hits.get("hide_order"), hits.get("hide_fills")
-    return Twist(
-        fraction=None if part is None else Decimal(str(part.parameters.get("fraction", "0.5"))),
-        then_cancel="partial_then_cancel" in hits,
-        hidden_ms=0 if hide is None else round(hide.number("seconds", 30) * 1000),
-        fills_hidden_ms=0 if hide_fills is None else round(hide_fills.number("seconds", 30) * 1000),
-    )
 
 
 def _spoiled(answer: Any, operation: str, hits: Hits) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,7 +14,6 @@ RECV_WINDOW: Final = 5_000
 RECV_WINDOW_MAX: Final = 60_000
 _AHEAD_MAX_MS: Final = 1_000
 _MINUTE_MS: Final = 60_000
-_ORDERS_PER_10_S: Final = 100
 _STRIKES_MAX: Final = 5
 _BAN_MS: Final = 120_000
 
@@ -27,6 +25,8 @@ WEIGHTS: Final = {
 }  # fmt: skip
 _OPEN_ORDERS_ALL: Final = 80
 _TRADES_OF_ORDER: Final = 5
+# What costs its weight only when it fails.
+FREE: Final = frozenset({"order.send", "order.cancel", "order.replace"})
 
 
 def check_key(key: str | None, expected: str) -> None:
@@ -62,6 +62,15 @@ def check_window(params: Mapping[str, str], clock: Clock) -> None:
         raise ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
+def is_fresh(params: Mapping[str, str], clock: Clock) -> bool:
+    """Tell whether a request came in time."""
+    try:
+        check_window(params, clock)
+    except ApiError:
+        return False
+    return True
+
+
 def weight_of(operation: str, params: Mapping[str, str]) -> int:
     """Return what a request costs."""
     if operation == "openOrders" and "symbol" not in params:
@@ -80,41 +89,35 @@ class RateLimited(ApiError):
 
 
 class Meter:
-    """Counts request weight and orders, and bans who does not listen."""
+    """Counts request weight, and bans who does not listen."""
 
     def __init__(self, clock: Clock, limit: int) -> None:
         self._clock = clock
-        self._limit = limit
+        self.limit = limit
         self._minute = 0
         self._strikes = 0
         self._banned_until_ms = 0
-        self._orders: deque[int] = deque()
         self.used = 0
         self.total = 0
 
-    def charge(self, weight: int, *, is_order: bool) -> None:
+    def charge(self, weight: int) -> None:
         """Count one request; raise RateLimited if it is one too many."""
         now = self._clock.now_ms()
         if now < self._banned_until_ms:
             left = -(-(self._banned_until_ms - now) // 1000)
             raise RateLimited(-1003, "Way too much request weight used; IP banned.", 418, left)
-        minute = now // _MINUTE_MS
+        self.add(weight)
+        if self.used > self.limit:
+            self._strikes += 1
+            if self._strikes > _STRIKES_MAX:
+                self._banned_until_ms = now + _BAN_MS
+            left = -(-((self._minute + 1) * _MINUTE_MS - now) // 1000)
+            raise RateLimited(-1003, "Too much request weight used.", 429, left)
+
+    def add(self, weight: int) -> None:
+        """Count weight without judging it: what has failed is paid for afterwards."""
+        minute = self._clock.now_ms() // _MINUTE_MS
         if minute != self._minute:
             self._minute, self.used, self._strikes = minute, 0, 0
         self.used += weight
         self.total += weight
-        if self.used > self._limit:
-            self._strikes += 1
-            if self._strikes > _STRIKES_MAX:
-                self._banned_until_ms = now + _BAN_MS
-            left = -(-((minute + 1) * _MINUTE_MS - now) // 1000)
-            raise RateLimited(-1003, "Too much request weight used.", 429, left)
-        if is_order:
-            self._order(now)
-
-    def _order(self, now: int) -> None:
-        while self._orders and self._orders[0] <= now - 10_000:
-            self._orders.popleft()
-        if len(self._orders) >= _ORDERS_PER_10_S:
-            raise RateLimited(-1015, "Too many new orders.", 429, 10)
-        self._orders.append(now)

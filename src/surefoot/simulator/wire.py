@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from surefoot.simulator.counts import Window
 from surefoot.simulator.exchange import Exchange, Execution
 from surefoot.simulator.model import Order, Rules, Trade
 
@@ -103,20 +105,34 @@ def account(exchange: Exchange, now_ms: int) -> dict[str, Any]:
     }
 
 
-def exchange_info(exchange: Exchange, now_ms: int, weight_limit: int) -> dict[str, Any]:
+def rate_limits(weight: int, windows: Iterable[Window]) -> list[dict[str, Any]]:
+    """Return what may be asked, and how often."""
+    rows: list[dict[str, Any]] = [
+        {
+            "rateLimitType": "REQUEST_WEIGHT",
+            "interval": "MINUTE",
+            "intervalNum": 1,
+            "limit": weight,
+        }
+    ]
+    rows += [
+        {
+            "rateLimitType": "ORDERS",
+            "interval": window.interval,
+            "intervalNum": window.number,
+            "limit": window.limit,
+        }
+        for window in windows
+    ]
+    return rows
+
+
+def exchange_info(exchange: Exchange, now_ms: int, limits: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the symbols with their filters, and the limits."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
-        "rateLimits": [
-            {
-                "rateLimitType": "REQUEST_WEIGHT",
-                "interval": "MINUTE",
-                "intervalNum": 1,
-                "limit": weight_limit,
-            },
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-        ],
+        "rateLimits": limits,
         "exchangeFilters": [],
         "symbols": [_symbol(rules) for rules in exchange.rules.values()],
     }

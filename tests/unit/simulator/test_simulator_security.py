@@ -168,46 +168,34 @@ async def test_a_request_that_is_held_within_its_window_is_accepted(trader: Trad
 def test_too_much_weight_is_429_and_then_418() -> None:
     clock = StillClock()
     meter = Meter(clock, limit=10)
-    meter.charge(10, is_order=False)
+    meter.charge(10)
     for _ in range(6):
         with pytest.raises(RateLimited) as limited:
-            meter.charge(1, is_order=False)
+            meter.charge(1)
         assert (limited.value.status, limited.value.code) == (429, -1003)
         assert limited.value.retry_after == 60
     with pytest.raises(RateLimited) as banned:
-        meter.charge(1, is_order=False)
+        meter.charge(1)
     assert (banned.value.status, banned.value.retry_after) == (418, 120)
     clock.advance(119)
     with pytest.raises(RateLimited) as banned:
-        meter.charge(1, is_order=False)
+        meter.charge(1)
     assert (banned.value.status, banned.value.retry_after) == (418, 1)
     clock.advance(1)
-    meter.charge(1, is_order=False)
+    meter.charge(1)
 
 
 def test_a_new_minute_is_a_new_budget() -> None:
     clock = StillClock()
     meter = Meter(clock, limit=10)
-    meter.charge(10, is_order=False)
+    meter.charge(10)
     clock.advance(59)
     with pytest.raises(RateLimited) as limited:
-        meter.charge(1, is_order=False)
+        meter.charge(1)
     assert limited.value.retry_after == 1
     clock.advance(1)
-    meter.charge(10, is_order=False)
+    meter.charge(10)
     assert (meter.used, meter.total) == (10, 21)
-
-
-def test_a_hundred_orders_in_ten_seconds_and_no_more() -> None:
-    clock = StillClock()
-    meter = Meter(clock, limit=6000)
-    for _ in range(100):
-        meter.charge(1, is_order=True)
-    with pytest.raises(RateLimited) as limited:
-        meter.charge(1, is_order=True)
-    assert (limited.value.status, limited.value.code) == (429, -1015)
-    clock.advance(10)
-    meter.charge(1, is_order=True)
 
 
 @pytest.mark.parametrize(

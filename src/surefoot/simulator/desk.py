@@ -1,0 +1,84 @@
+"""Where orders are handed in: read, filtered, counted, and only then done."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from surefoot.simulator import wire
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.counts import OrderCounts, costs_an_order
+from surefoot.simulator.exchange import Exchange
+from surefoot.simulator.faults import Hits
+from surefoot.simulator.filters import new_order
+from surefoot.simulator.model import ApiError, NewOrder, Order, Twist
+from surefoot.simulator.parameters import Params, client_id, integer, needed
+
+
+class Desk:
+    """Takes requests about orders to the truth."""
+
+    def __init__(self, exchange: Exchange, counts: OrderCounts, clock: Clock) -> None:
+        self._exchange = exchange
+        self._counts = counts
+        # Names for what comes without one; two in one millisecond must not be the same.
+        self._names = count(clock.now_ms())
+
+    def send(self, params: Params, hits: Hits) -> Any:
+        """Place an order."""
+        self._counts.check()
+        try:
+            order = self._exchange.place(self._read(params), twist_of(hits))
+        except ApiError as error:
+            if costs_an_order(error):
+                self._counts.add()
+            raise
+        return wire.acknowledgement(order)
+
+    def _read(self, params: Params) -> NewOrder:
+        rules = self._exchange.rules_of(needed(params, "symbol"))
+        quote = self._exchange.quotes[rules.symbol]
+        return new_order(params, rules, quote, f"web_{next(self._names)}")
+
+    def cancel(self, params: Params, _hits: Hits) -> Any:
+        """Cancel an open order."""
+        order = find_order(self._exchange, params)
+        if order is None:
+            raise ApiError(-2011, "Unknown order sent.")
+        self._exchange.cancel(
+            order, client_id(params, "newClientOrderId", f"cancel_{order.order_id}")
+        )
+        return wire.cancellation(order)
+
+
+def find_order(
+    exchange: Exchange,
+    params: Params,
+    by_name: str = "origClientOrderId",
+    by_number: str = "orderId",
+) -> Order | None:
+    """Find the newest order that a request names; with both ids, both must be its own."""
+    symbol = exchange.rules_of(needed(params, "symbol")).symbol
+    name, number = params.get(by_name), params.get(by_number)
+    if not name and not number:
+        raise ApiError(-1102, f"Param '{by_name}' or '{by_number}' must be sent.")
+    wanted = integer(number) if number else None
+    found = [
+        order
+        for order in exchange.visible(symbol)
+        if wanted in {None, order.order_id} and (not name or name == order.client_order_id)
+    ]
+    return found[-1] if found else None
+
+
+def twist_of(hits: Hits) -> Twist:
+    """Say what the armed faults do to an order that is being accepted."""
+    part = hits.get("partial_fill") or hits.get("partial_then_cancel")
+    hide, hide_fills = hits.get("hide_order"), hits.get("hide_fills")
+    return Twist(
+        fraction=None if part is None else Decimal(str(part.parameters.get("fraction", "0.5"))),
+        then_cancel="partial_then_cancel" in hits,
+        hidden_ms=0 if hide is None else round(hide.number("seconds", 30) * 1000),
+        fills_hidden_ms=0 if hide_fills is None else round(hide_fills.number("seconds", 30) * 1000),
+    )
