@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
@@ -19,11 +19,17 @@ from surefoot.simulator.clock import Clock
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.faults import FAULTS, Armory, Fault
 from surefoot.simulator.market import Market
-from surefoot.simulator.model import ZERO, ApiError, NewOrder, Order, Twist, ccxt_settings
+from surefoot.simulator.model import ZERO, ApiError, NewOrder, Order, Rules, Twist, ccxt_settings
 from surefoot.simulator.rest import Rest
 from surefoot.simulator.streams import Streams
 
 Command = Callable[[Mapping[str, Any]], Any]
+# The rules that may be changed, by what they are.
+_RULES: Final = {
+    each.name: type(each.default)
+    for each in fields(Rules)
+    if isinstance(each.default, Decimal | int)
+}
 _MODES: Final = ("tape", "random", "manual")
 _FEE_MODES: Final = ("received", "quote", "bnb", "mixed")
 
@@ -226,10 +232,12 @@ class ControlApi:
 
     def _rules(self, given: Mapping[str, Any]) -> dict[str, Any]:
         rules = self._exchange.rules_of(str(given["symbol"]))
-        for name in ("tick", "lot", "quantity_min", "quantity_max", "notional_min"):
+        unknown = set(given) - {"symbol", *_RULES}
+        if unknown:
+            raise ValueError(f"there is no rule {', '.join(sorted(unknown))}")
+        for name, kind in _RULES.items():
             if name in given:
-                setattr(rules, name, Decimal(str(given[name])))
-        rules.trading = bool(given.get("trading", rules.trading))
+                setattr(rules, name, kind(str(given[name])) if kind is not bool else given[name])
         return {}
 
     def _limits(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
-from surefoot.simulator import wire
+from surefoot.simulator import filters, wire
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.counts import OrderCounts, costs_an_order
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.faults import Hits
-from surefoot.simulator.filters import new_order
 from surefoot.simulator.model import ApiError, NewOrder, Order, Twist
-from surefoot.simulator.parameters import Params, client_id, integer, needed
+from surefoot.simulator.parameters import Params, client_id, integer, needed, one_of
+
+_RESPONSES: Final = ("ACK", "RESULT", "FULL")
 
 
 class Desk:
@@ -29,17 +30,26 @@ class Desk:
         """Place an order."""
         self._counts.check()
         try:
-            order = self._exchange.place(self._read(params), twist_of(hits))
+            new, response_type = self._read(params)
+            order = self._exchange.place(new, twist_of(hits))
         except ApiError as error:
             if costs_an_order(error):
                 self._counts.add()
             raise
-        return wire.acknowledgement(order)
+        return self._placed(order, response_type)
 
-    def _read(self, params: Params) -> NewOrder:
-        rules = self._exchange.rules_of(needed(params, "symbol"))
-        quote = self._exchange.quotes[rules.symbol]
-        return new_order(params, rules, quote, f"web_{next(self._names)}")
+    def _read(self, params: Params) -> tuple[NewOrder, str]:
+        """Return an order that passes every filter, and how it is to be answered."""
+        exchange = self._exchange
+        rules = exchange.rules_of(needed(params, "symbol"))
+        new = filters.new_order(params, rules, f"web_{next(self._names)}")
+        usual = "FULL" if new.type in {"LIMIT", "MARKET"} else "ACK"
+        response_type = one_of(params, "newOrderRespType", _RESPONSES, usual)
+        filters.check(new, rules, exchange.quotes[rules.symbol], exchange.standing)
+        return new, response_type
+
+    def _placed(self, order: Order, response_type: str) -> dict[str, Any]:
+        return wire.placed(order, self._exchange.trades_of(order), response_type)
 
     def cancel(self, params: Params, _hits: Hits) -> Any:
         """Cancel an open order."""

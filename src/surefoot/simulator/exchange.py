@@ -81,6 +81,15 @@ class Exchange:
             raise ApiError(-1121, "Invalid symbol.")
         return rules
 
+    @property
+    def standing(self) -> list[Order]:
+        """Return the open orders, hidden or not, oldest first."""
+        return list(self._open.values())
+
+    def trades_of(self, order: Order) -> list[Trade]:
+        """Return an order's trades."""
+        return [trade for trade in self.trades if (trade.symbol, trade.order_id) == order.key]
+
     def visible(self, symbol: str | None) -> list[Order]:
         """Return the orders that reads show, of one symbol or of all."""
         now = self._clock.now_ms()
@@ -101,7 +110,7 @@ class Exchange:
             raise ApiError(-2010, "Duplicate order sent.")
         quote = self.quotes[new.symbol]
         if new.type == "STOP_LOSS" and _reached(new.side, new.stop_price, quote):
-            raise ApiError(-2010, "Stop price would trigger immediately.")
+            raise ApiError(-2010, "Order would trigger immediately.")
         asset, amount = self._needs(new, quote)
         if self.free.get(asset, ZERO) < amount:
             raise ApiError(-2010, "Account has insufficient balance for requested action.")

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 FeeMode = Literal["received", "quote", "bnb", "mixed"]
 MarketMode = Literal["tape", "random", "manual"]
+# Orders that wait for a price before they reach the book; they take a slot of their own.
+ALGO: Final = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
 OPEN: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
 ZERO: Final = Decimal(0)
 
@@ -36,6 +38,21 @@ class Rules:
     quantity_min: Decimal = Decimal("0.00001")
     quantity_max: Decimal = Decimal(9000)
     notional_min: Decimal = Decimal(5)
+    price_min: Decimal = ZERO  # zero: the tick
+    price_max: Decimal = Decimal(1_000_000)
+    market_quantity_min: Decimal = ZERO
+    market_quantity_max: Decimal = ZERO  # zero: as for every order
+    market_lot: Decimal = ZERO
+    notional_max: Decimal = Decimal(9_000_000)
+    apply_min_to_market: bool = True
+    apply_max_to_market: bool = False
+    percent_bid_up: Decimal = ZERO  # PERCENT_PRICE_BY_SIDE, not shown unless one is set
+    percent_bid_down: Decimal = ZERO
+    percent_ask_up: Decimal = ZERO
+    percent_ask_down: Decimal = ZERO
+    max_orders: int = 200
+    max_algo_orders: int = 5
+    reference_price: Decimal = ZERO  # zero: there is none
     trading: bool = True
 
 
@@ -160,6 +177,11 @@ class Order:
     def open(self) -> bool:
         """Tell whether it may still fill."""
         return self.status in OPEN
+
+    @property
+    def waits_for_its_stop(self) -> bool:
+        """Tell whether it is open and takes a slot for orders with a stop price."""
+        return self.open and self.type in ALGO and not self.triggered
 
     @property
     def key(self) -> tuple[str, int]:

@@ -41,8 +41,33 @@ def order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def acknowledgement(order: Order) -> dict[str, Any]:
-    """Return the answer to a new order (newOrderRespType RESULT)."""
+def placed(order: Order, trades: Iterable[Trade], response_type: str) -> dict[str, Any]:
+    """Return the answer to a new order: ACK, RESULT or FULL."""
+    if response_type == "ACK":
+        return {
+            "symbol": order.symbol,
+            "orderId": order.order_id,
+            "orderListId": -1,
+            "clientOrderId": order.client_order_id,
+            "transactTime": order.updated_ms,
+        }
+    if response_type == "RESULT":
+        return result(order)
+    return {**result(order), "fills": [_fill(trade) for trade in trades]}
+
+
+def _fill(trade: Trade) -> dict[str, Any]:
+    return {
+        "price": amount(trade.price),
+        "qty": amount(trade.quantity),
+        "commission": amount(trade.fee),
+        "commissionAsset": trade.fee_asset,
+        "tradeId": trade.trade_id,
+    }
+
+
+def result(order: Order) -> dict[str, Any]:
+    """Return an order as answers to requests show it."""
     row = order_row(order)
     for absent in ("time", "updateTime", "isWorking", "icebergQty", "origQuoteOrderQty"):
         del row[absent]
@@ -51,7 +76,7 @@ def acknowledgement(order: Order) -> dict[str, Any]:
 
 def cancellation(order: Order) -> dict[str, Any]:
     """Return the answer to a cancel; `clientOrderId` names the cancel request."""
-    row = acknowledgement(order)
+    row = result(order)
     row["origClientOrderId"] = order.client_order_id
     row["clientOrderId"] = order.cancel_client_id
     return row
@@ -157,8 +182,8 @@ def _symbol(rules: Rules) -> dict[str, Any]:
         "filters": [
             {
                 "filterType": "PRICE_FILTER",
-                "minPrice": amount(rules.tick),
-                "maxPrice": "1000000.00000000",
+                "minPrice": amount(rules.price_min or rules.tick),
+                "maxPrice": amount(rules.price_max),
                 "tickSize": amount(rules.tick),
             },
             {
@@ -169,20 +194,36 @@ def _symbol(rules: Rules) -> dict[str, Any]:
             },
             {
                 "filterType": "MARKET_LOT_SIZE",
-                "minQty": "0.00000000",
-                "maxQty": amount(rules.quantity_max),
-                "stepSize": "0.00000000",
+                "minQty": amount(rules.market_quantity_min),
+                "maxQty": amount(rules.market_quantity_max or rules.quantity_max),
+                "stepSize": amount(rules.market_lot),
             },
             {
                 "filterType": "NOTIONAL",
                 "minNotional": amount(rules.notional_min),
-                "applyMinToMarket": True,
-                "maxNotional": "9000000.00000000",
-                "applyMaxToMarket": False,
-                "avgPriceMins": 5,
+                "applyMinToMarket": rules.apply_min_to_market,
+                "maxNotional": amount(rules.notional_max),
+                "applyMaxToMarket": rules.apply_max_to_market,
+                "avgPriceMins": 0,
             },
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.max_orders},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": rules.max_algo_orders},
+            *_percent_filter(rules),
         ],
     }
+
+
+def _percent_filter(rules: Rules) -> list[dict[str, Any]]:
+    multipliers = {
+        "bidMultiplierUp": rules.percent_bid_up,
+        "bidMultiplierDown": rules.percent_bid_down,
+        "askMultiplierUp": rules.percent_ask_up,
+        "askMultiplierDown": rules.percent_ask_down,
+    }
+    if not any(multipliers.values()):
+        return []
+    shown = {name: str(value) for name, value in multipliers.items()}
+    return [{"filterType": "PERCENT_PRICE_BY_SIDE", **shown, "avgPriceMins": 0}]
 
 
 def execution_report(

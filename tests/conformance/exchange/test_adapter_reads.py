@@ -16,7 +16,7 @@ from surefoot.core.order import ReportedStatus
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
 from surefoot.engine.clock import SystemClock
 from surefoot.exchange import open_exchange
-from surefoot.exchange.errors import Misconfigured, ReadFailed
+from surefoot.exchange.errors import Misconfigured, ReadFailed, Refused
 from surefoot.exchange.port import Exchange
 from surefoot.simulator import Control, Rules, Settings, Simulator, ccxt_settings
 from surefoot.simulator.model import default_rules
@@ -341,14 +341,19 @@ async def test_the_clock_offset_is_measured_and_used(
 async def test_what_is_spent_is_what_the_exchange_counts(
     exchange: Exchange, simulator: Simulator
 ) -> None:
-    """The adapter's budget is only as good as its prices."""
+    """The adapter's budget is only as good as its prices; what is free if it works is paid for."""
     for _, ask in QUESTIONS.values():
         await ask(exchange)
     report = await exchange.send(BTC, resting(exchange))
     await exchange.cancel(BTC, report.exchange_order_id)
+    free = 2
+    with pytest.raises(Refused):
+        await exchange.send(BTC, order(exchange, quantity=D(1000)))
+    await exchange.cancel(BTC, report.exchange_order_id)
     ledger = await asyncio.to_thread(Control(simulator.url).ledger)
     spending = exchange.spending()
-    assert (spending.requests, spending.weight) == (len(ledger["requests"]), ledger["weight"])
+    assert spending.requests == len(ledger["requests"])
+    assert spending.weight == ledger["weight"] + free
 
 
 # Where requests may go ---------------------------------------------------------------------------
