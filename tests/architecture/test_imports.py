@@ -17,6 +17,8 @@ ROOMS: Final = "Rooms import downwards only"
 ORDER: Final = "Core reads in one order"
 PURE: Final = "Core touches nothing outside itself"
 SIMULATOR: Final = "Only the command line and the demo start the simulator"
+VENUES: Final = "Only the table of venues reaches into a venue's folder"
+CCXT: Final = "Only a venue's folder imports ccxt"
 ACYCLIC: Final = "No cycles between siblings"
 
 # What is added to which file, and the contract that refuses it. A file may be a new one.
@@ -37,6 +39,10 @@ BREACHES: Final = [
     (PURE, {"core/records.py": "from pathlib import Path"}),
     (PURE, {"core/reconcile.py": "import ccxt"}),
     (SIMULATOR, {"engine/__init__.py": "import surefoot.simulator", "simulator/__init__.py": ""}),
+    (VENUES, {"engine/account.py": "import surefoot.exchange.binance.facts"}),
+    (VENUES, {"exchange/hosts.py": "import surefoot.exchange.binance.payloads"}),
+    (CCXT, {"exchange/port.py": "import ccxt"}),
+    (CCXT, {"app.py": "import ccxt"}),
     (
         ACYCLIC,
         {

@@ -20,6 +20,7 @@ from surefoot.core.errors import InvalidValue
 from surefoot.core.values import AccountName
 from surefoot.exchange.errors import Misconfigured
 from surefoot.exchange.hosts import environment as environment_of
+from surefoot.exchange.venues import venue
 
 # ccxt's own names of credentials: the first two have keys of their own, none is ever literal.
 _ACCOUNT_KEYS: Final = {"apiKey": "api_key", "secret": "secret"}
@@ -40,7 +41,7 @@ def read_account(
         ]
     try:
         place = environment_of(
-            table.exchange, table.ccxt, allow_custom_host=table.allow_custom_host
+            venue(table.exchange), table.ccxt, allow_custom_host=table.allow_custom_host
         )
     except Misconfigured as error:
         return None, [f"{dotted((*where, 'ccxt', 'urls'))}: {error}"]

@@ -365,10 +365,7 @@ class Account:
     def _pause(self) -> float:
         if self._short_since:
             return min(SHORT_AGAIN_S, self.visibility.total_seconds())
-        weights = self.exchange.venue.weights
-        cost = (
-            len(self.symbols) * (weights["openOrders"] + weights["myTrades"]) + weights["account"]
-        )
+        cost = self.exchange.cost(self.symbols)
         affordable = self.exchange.venue.weight_per_minute * WEIGHT_SHARE / 60
         return max(POSITIONS_EVERY_S, cost / affordable)
 

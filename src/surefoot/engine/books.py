@@ -29,7 +29,7 @@ from surefoot.core.records import (
 from surefoot.core.values import AccountName, BotName, Symbol, TradeId
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.keeper import Keeper, Staged, commit_points
-from surefoot.exchange.venues import Venue
+from surefoot.exchange.port import Venue
 from surefoot.journal.port import Append, Change, Journal, account_stream
 
 

@@ -277,17 +277,17 @@ class _Round:
             await self._since_entry(symbol)
 
     async def _since_entry(self, symbol: Symbol) -> None:
-        entries = [
+        entry = self._exchange.oldest(  # which leaves out what an operator told of
             order.trades[0]
             for position in self._belief.positions
             if position.symbol == symbol and position.quantity
             for order in position.orders
-            if order.trades and order.trades[0].isdigit()  # not one that an operator told of
-        ]
-        if not entries:
+            if order.trades
+        )
+        if entry is None:
             return
         try:
-            read = await self._exchange.fills(symbol, min(entries, key=_trade_order))
+            read = await self._exchange.fills(symbol, entry)
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
@@ -312,8 +312,3 @@ class _Round:
             unread=frozenset(self._unread),
             reset=self._reset,
         )
-
-
-def _trade_order(trade_id: TradeId) -> tuple[int, str]:
-    """Order trade ids as the venue numbers them: shorter numbers are older."""
-    return (len(trade_id), trade_id)

@@ -13,37 +13,27 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from surefoot.exchange.errors import Misconfigured
+from surefoot.exchange.port import Venue
 
-# Whoever redirects one of these to this machine must redirect all: ccxt fills the rest in with the
-# real exchange, and a "simulated" account would send real orders.
-_TOGETHER: Final = {
-    "binance": (
-        ("api", "public"),
-        ("api", "private"),
-        ("api", "ws", "spot"),
-        ("api", "ws", "ws-api", "spot"),
-    ),
-}
 _PROXIES: Final = (
     "proxy", "proxyUrl", "proxyUrlCallback", "httpProxy", "httpsProxy", "socksProxy", "wsProxy",
     "wssProxy", "wsSocksProxy", "proxy_url", "http_proxy", "https_proxy", "socks_proxy",
     "ws_proxy", "wss_proxy", "ws_socks_proxy", "aiohttp_proxy", "aiohttp_trust_env",
 )  # fmt: skip
-OWN_HOSTS: Final = {"binance": ("binance.com", "binance.vision", "binance.us")}
 
 
-def environment(exchange: str, settings: dict[str, Any], *, allow_custom_host: bool) -> str:
+def environment(venue: Venue, settings: dict[str, Any], *, allow_custom_host: bool) -> str:
     """Return "live" or "simulated" for an account's ccxt settings.
 
     Raises:
         Misconfigured: a URL leads somewhere unexpected, or real and simulated are mixed.
     """
     hosts = {urlsplit(url).hostname or url for url in _urls(settings.get("urls"))}
-    kinds = {_kind(exchange, host, allow_custom_host=allow_custom_host) for host in hosts}
+    kinds = {_kind(venue, host, allow_custom_host=allow_custom_host) for host in hosts}
     if len(kinds) > 1:
         raise Misconfigured(
-            f"the urls of {exchange} mix this machine and real hosts ({', '.join(sorted(hosts))}); "
-            f"use one or the other",
+            f"the urls of {venue.name} mix this machine and real hosts "
+            f"({', '.join(sorted(hosts))}); use one or the other",
         )
     proxies = [name for name in _PROXIES if settings.get(name)]
     if proxies and not allow_custom_host:
@@ -53,17 +43,19 @@ def environment(exchange: str, settings: dict[str, Any], *, allow_custom_host: b
         )
     kind = kinds.pop() if kinds else "live"
     if kind == "simulated":
-        _refuse_half(exchange, settings["urls"])
+        _refuse_half(venue, settings["urls"])
     return kind
 
 
-def _refuse_half(exchange: str, urls: Any) -> None:
-    for path in _TOGETHER.get(exchange, ()):
+def _refuse_half(venue: Venue, urls: Any) -> None:
+    # Whoever redirects one of these to this machine must redirect all: ccxt fills the rest in with
+    # the real exchange, and a "simulated" account would send real orders.
+    for path in venue.urls_together:
         if not any(True for _ in _urls(_at(urls, path))):
             missing = ".".join(("urls", *path))
             raise Misconfigured(
                 f"{missing} is not given, so ccxt would use the real exchange there; a simulated "
-                f"account needs all of {', '.join('.'.join(each) for each in _TOGETHER[exchange])}",
+                f"account needs all of {', '.join('.'.join(each) for each in venue.urls_together)}",
             )
 
 
@@ -83,15 +75,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _kind(exchange: str, host: str, *, allow_custom_host: bool) -> str:
+def _kind(venue: Venue, host: str, *, allow_custom_host: bool) -> str:
     if is_loopback(host):
         return "simulated"
-    own = OWN_HOSTS.get(exchange, ())
-    if any(host == name or host.endswith(f".{name}") for name in own) or allow_custom_host:
+    if any(host == name or host.endswith(f".{name}") for name in venue.hosts) or allow_custom_host:
         return "live"
     raise Misconfigured(
-        f"the url host {host} is neither this machine nor one of {exchange}'s own "
-        f"({', '.join(own)}); signed orders would go there. If that is meant, set "
+        f"the url host {host} is neither this machine nor one of {venue.name}'s own "
+        f"({', '.join(venue.hosts)}); signed orders would go there. If that is meant, set "
         f"allow_custom_host = true",
     )
 

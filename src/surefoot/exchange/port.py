@@ -7,18 +7,56 @@ port means that the exchange really said "none".
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Symbol, TradeId
-from surefoot.exchange.venues import Venue
+
+
+class Venue(Struct, frozen=True, kw_only=True):
+    """What one venue promises: the facts that the protocol leans on.
+
+    `request_lifetime` is how long a signed request may travel before the venue refuses it;
+    `visibility` (V) is how late an accepted order may still be missing from every read;
+    `hosts` are its own, and of `urls_together` none may lead elsewhere without the others.
+    """
+
+    name: str
+    client_id_prefix: str
+    client_id_pattern: str
+    request_lifetime: timedelta
+    request_lifetime_max: timedelta
+    visibility: timedelta
+    native_stop: bool
+    weight_per_minute: int
+    timeframes: frozenset[str]
+    hosts: tuple[str, ...]
+    urls_together: tuple[tuple[str, ...], ...]
+
+    def encode(self, identity: bytes) -> ClientOrderId:
+        """Write a 128-bit identity in this venue's alphabet and length.
+
+        Raises:
+            InvalidValue: the venue's own rule refuses the result (a mistake in its facts).
+        """
+        text = f"{self.client_id_prefix}{identity.hex()}"
+        if not re.fullmatch(self.client_id_pattern, text):
+            raise InvalidValue(f"{self.name} does not allow the client order id {text}")
+        return ClientOrderId(text)
+
+    def is_marked(self, client_order_id: str, mark: bytes) -> bool:
+        """Tell whether a client order id carries this epoch mark, i.e. whether it is ours."""
+        return client_order_id.startswith(f"{self.client_id_prefix}{mark.hex()}")
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -92,6 +130,17 @@ class Time(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Login:
+    """One account's keys, its settings, and where they lead ("live" or "simulated")."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
+    environment: str
+    time: Time
 
 
 class Spending(Struct, frozen=True, kw_only=True):
@@ -218,6 +267,14 @@ class Exchange(Orders, Reads, Streams, Protocol):
 
     def is_trading(self, symbol: Symbol) -> bool:
         """Tell whether a listed symbol is trading now; a halted one is still watched."""
+        ...
+
+    def cost(self, symbols: Sequence[Symbol]) -> int:
+        """Return what one full round of questions about these symbols costs, in weight."""
+        ...
+
+    def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
+        """Return the oldest of these trades; None if none of them is a trade of this venue."""
         ...
 
     def spending(self) -> Spending:

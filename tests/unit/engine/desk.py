@@ -26,8 +26,8 @@ from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.sweep import Sweep
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Candle, Tick
-from surefoot.exchange.venues import BINANCE
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Receipt, position_stream

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.errors import Misconfigured, NotSent, Refused
 from surefoot.exchange.port import (
     AccountEvent,
@@ -32,7 +33,6 @@ from surefoot.exchange.port import (
     MarketEvent,
     Spending,
 )
-from surefoot.exchange.venues import BINANCE
 
 ETH = Symbol("ETH/USDT")
 ETHER = replace(INSTRUMENT, symbol=ETH, base=Asset("ETH"))
@@ -331,6 +331,12 @@ class FakeExchange:
     def spending(self) -> Spending:
         requests = sum(ask.verb != "market" for ask in self.asked)
         return Spending(requests=requests, weight=2 * requests)
+
+    def cost(self, symbols: Sequence[Symbol]) -> int:
+        return 26 * len(symbols) + 20
+
+    def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
+        return min((trade for trade in trade_ids if trade.isdigit()), key=int, default=None)
 
     def note_ban(self, until: datetime) -> None:
         self.bans.append(until)

@@ -16,8 +16,8 @@ from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.signals import Freeze
 from surefoot.core.values import PositionId, TradeId
 from surefoot.engine.books import Applied
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.errors import Unknown
-from surefoot.exchange.venues import BINANCE
 from surefoot.journal.errors import JournalPoisoned
 
 MARKS = {BTC: TradeId("1")}

@@ -21,8 +21,8 @@ from surefoot.core.position import State
 from surefoot.core.values import ClientOrderId
 from surefoot.engine import feed as feed_module
 from surefoot.engine.feed import Feed
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Connected, Gap
-from surefoot.exchange.venues import BINANCE
 
 
 class Ear:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ccxt
 import pytest
 
+from surefoot.exchange.binance.verdicts import is_rate_limit, of_send
 from surefoot.exchange.errors import Refused
-from surefoot.exchange.venues import BINANCE
-from surefoot.exchange.verdicts import is_rate_limit, of_send
 
 
 def test_too_many_orders_is_a_refusal_and_no_ban() -> None:
     """It is over in 10 s; keeping away for two minutes kept exits and stops away as well."""
     error = ccxt.RateLimitExceeded('binance {"code":-1015,"msg":"Too many new orders."}')
-    assert isinstance(of_send(error, BINANCE), Refused)
+    assert isinstance(of_send(error), Refused)
     assert not is_rate_limit(error)
 
 

@@ -16,6 +16,7 @@ from typing import Final
 import aiohttp
 import ccxt
 
+from surefoot.exchange.binance.facts import DEFINITIVE
 from surefoot.exchange.errors import (
     Banned,
     ExchangeError,
@@ -25,7 +26,6 @@ from surefoot.exchange.errors import (
     Refused,
     Unknown,
 )
-from surefoot.exchange.venues import Venue
 
 _CODE: Final = re.compile(r'"code"\s*:\s*(-?\d+)')
 _MESSAGE: Final = re.compile(r'"msg"\s*:\s*"((?:[^"\\]|\\.)*)"')
@@ -44,14 +44,14 @@ class Garbled(ExchangeError):
     """A payload is not what the exchange documents; it is not believed."""
 
 
-def of_send(error: Exception, venue: Venue) -> NotSent | Refused | Unknown:
+def of_send(error: Exception) -> NotSent | Refused | Unknown:
     """Say what an exception from sending or cancelling proves."""
     if isinstance(error, NotSent | Refused | Unknown):
         return error
     code, message = code_of(error), describe(error)
     if code is not None:
         duplicate = "duplicate order" in message.lower()
-        if code in venue.definitive_codes and not duplicate:
+        if code in DEFINITIVE and not duplicate:
             return Refused(code, message)
         return Unknown(f"{code}: {message}")
     if isinstance(error, ccxt.DDoSProtection):

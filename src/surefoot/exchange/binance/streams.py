@@ -1,7 +1,7 @@
 """Streams that admit their gaps.
 
 ccxt's watch calls are not queues: what arrives while nobody waits is merged or lost. So the raw
-events are taken where they arrive (see `ccxt_client`) into a bounded queue of ours, and the watch
+events are taken where they arrive (see `client`) into a bounded queue of ours, and the watch
 calls only keep the socket alive and tell us when it dies. Every break, overflow or silence is a
 `Gap`; after one, a fresh client is made, and whatever was missed has to be read by other means.
 """
@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from surefoot.core.values import Symbol
-from surefoot.exchange import translate, verdicts
-from surefoot.exchange.ccxt_client import FencedBinance
+from surefoot.exchange.binance import payloads, verdicts
+from surefoot.exchange.binance.client import FencedBinance
+from surefoot.exchange.binance.verdicts import Garbled
 from surefoot.exchange.port import (
     AccountEvent,
     Connected,
@@ -25,7 +26,6 @@ from surefoot.exchange.port import (
     Tick,
     Time,
 )
-from surefoot.exchange.verdicts import Garbled
 
 QUEUE_MAX: Final = 10_000
 # A market stream that says nothing for this long is taken for dead, whatever its socket says.
@@ -195,16 +195,16 @@ class _Market:
 
     def _event(self, kind: str, message: dict[str, Any], symbol: Symbol) -> MarketEvent | None:
         if kind == "kline":
-            return translate.stream_candle(translate.payload(message.get("k")), symbol)
+            return payloads.stream_candle(payloads.payload(message.get("k")), symbol)
         if kind == "trade":
-            self._last[symbol] = translate.positive(message, "p")
+            self._last[symbol] = payloads.positive(message, "p")
         else:
-            bid, ask = translate.positive(message, "b"), translate.positive(message, "a")
+            bid, ask = payloads.positive(message, "b"), payloads.positive(message, "a")
             self._book[symbol] = (bid, ask)
         if symbol not in self._last or symbol not in self._book:
             return None
         bid, ask = self._book[symbol]
-        at = translate.to_moment(message.get("E") or int(self._client.nonce()), "E")
+        at = payloads.to_moment(message.get("E") or int(self._client.nonce()), "E")
         return Tick(symbol=symbol, price=self._last[symbol], bid=bid, ask=ask, at=at)
 
 
@@ -214,7 +214,7 @@ def _account_event(client: FencedBinance, message: dict[str, Any]) -> list[Accou
         return []
     symbol = Symbol(market[0]["symbol"])
     try:
-        report, fill = translate.execution(message, symbol)
+        report, fill = payloads.execution(message, symbol)
     except Garbled as error:
         return [Gap(reason=f"an execution report cannot be believed: {error}")]
     return [report] if fill is None else [fill, report]

@@ -6,6 +6,7 @@ a default. A parser that invents "0 filled" invents that nothing happened.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -22,8 +23,8 @@ from surefoot.core.values import (
     Symbol,
     TradeId,
 )
+from surefoot.exchange.binance.verdicts import Garbled
 from surefoot.exchange.port import Candle
-from surefoot.exchange.verdicts import Garbled
 
 Payload: TypeAlias = Mapping[str, Any]
 
@@ -38,6 +39,12 @@ STATUSES: Final = {
     "EXPIRED_IN_MATCH": ReportedStatus.EXPIRED,
     "REJECTED": ReportedStatus.REJECTED,
 }
+
+
+# Ids are counters; twenty digits is more than 64 bits hold.
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}")
+_ID_END: Final = 10**20
+_SHOWN_MAX: Final = 60
 
 
 def payload(value: object) -> Payload:
@@ -173,24 +180,30 @@ def text(raw: Payload, key: str) -> str:
     """Return a non-empty string field."""
     value = raw.get(key)
     if not isinstance(value, str) or not value:
-        raise Garbled(f"{key} is {value!r}, expected text")
+        raise Garbled(f"{key} is {_shown(value)}, expected text")
     return value
+
+
+def is_number(value: str) -> bool:
+    """Tell whether a text is an id as Binance writes them: a plain whole number."""
+    return _NUMBER.fullmatch(value) is not None
 
 
 def number(raw: Payload, key: str) -> str:
     """Return an id field as text; ids are whole numbers, sometimes written as strings."""
     value = raw.get(key)
-    plausible = isinstance(value, int) and not isinstance(value, bool)
-    if not plausible and not (isinstance(value, str) and value.isdigit()):
-        raise Garbled(f"{key} is {value!r}, expected a whole number")
-    return str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _ID_END:
+        return str(value)
+    if isinstance(value, str) and is_number(value):
+        return value
+    raise Garbled(f"{key} is {_shown(value)}, expected a whole number")
 
 
 def flag(raw: Payload, key: str) -> bool:
     """Return a true or false field."""
     value = raw.get(key)
     if not isinstance(value, bool):
-        raise Garbled(f"{key} is {value!r}, expected true or false")
+        raise Garbled(f"{key} is {_shown(value)}, expected true or false")
     return value
 
 
@@ -218,27 +231,27 @@ def moment(raw: Payload, key: str) -> datetime:
 def to_moment(value: object, key: str) -> datetime:
     """Turn milliseconds since 1970 into an aware UTC time."""
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise Garbled(f"{key} is {value!r}, expected milliseconds since 1970")
+        raise Garbled(f"{key} is {_shown(value)}, expected milliseconds since 1970")
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def to_decimal(value: object, key: str) -> Decimal:
     """Turn the text of an amount into a finite decimal; floats are refused."""
     if not isinstance(value, str):
-        raise Garbled(f"{key} is {value!r}, expected an amount as text")
+        raise Garbled(f"{key} is {_shown(value)}, expected an amount as text")
     try:
         result = Decimal(value)
     except InvalidOperation:
-        raise Garbled(f"{key} is {value!r}, expected an amount") from None
+        raise Garbled(f"{key} is {_shown(value)}, expected an amount") from None
     if not result.is_finite():
-        raise Garbled(f"{key} is {value!r}, expected a finite amount")
+        raise Garbled(f"{key} is {_shown(value)}, expected a finite amount")
     return result
 
 
 def _status(raw: Payload, key: str) -> ReportedStatus:
     status = STATUSES.get(str(raw.get(key)))
     if status is None:
-        raise Garbled(f"{key} is {raw.get(key)!r}, which is no order status")
+        raise Garbled(f"{key} is {_shown(raw.get(key))}, which is no order status")
     return status
 
 
@@ -246,9 +259,20 @@ def _side(raw: Payload, key: str) -> Side:
     try:
         return Side(str(raw.get(key)).lower())
     except ValueError:
-        raise Garbled(f"{key} is {raw.get(key)!r}, expected BUY or SELL") from None
+        raise Garbled(f"{key} is {_shown(raw.get(key))}, expected BUY or SELL") from None
 
 
 def _order_time(raw: Payload) -> datetime | None:
     key = next((key for key in ("updateTime", "transactTime", "time") if key in raw), None)
     return None if key is None else moment(raw, key)
+
+
+def _shown(value: object) -> str:
+    """Show what is odd, briefly: it may be very large, and an integer too large to be written."""
+    if isinstance(value, str):
+        return repr(value[:_SHOWN_MAX])
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int) and abs(value) < _ID_END:
+        return str(value)
+    return f"of type {type(value).__name__}"

@@ -1,13 +1,13 @@
 """Binance spot over ccxt: the port's verbs and questions as single requests.
 
-ccxt signs, throttles and carries; the payloads are read by `translate`, raw, and the errors are
+ccxt signs, throttles and carries; the payloads are read by `payloads`, raw, and the errors are
 sorted by `verdicts`. Every request is priced. A ban is remembered and kept without touching the
 network. Nothing here retries: whether to ask again is the engine's decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -25,13 +25,16 @@ from surefoot.core.values import (
     TradeId,
     plain,
 )
-from surefoot.exchange import translate, verdicts
-from surefoot.exchange.ccxt_client import (
+from surefoot.exchange.binance import payloads, verdicts
+from surefoot.exchange.binance.client import (
     NOT_AFTER,
     FencedBinance,
     constructor_settings,
     session,
 )
+from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, WEIGHTS
+from surefoot.exchange.binance.streams import account_events, market_events
+from surefoot.exchange.binance.verdicts import Garbled
 from surefoot.exchange.errors import (
     Banned,
     ExchangeError,
@@ -45,16 +48,11 @@ from surefoot.exchange.port import (
     Candle,
     FillsRead,
     Identity,
+    Login,
     MarketEvent,
     Spending,
-    Time,
 )
-from surefoot.exchange.streams import account_events, market_events
-from surefoot.exchange.venues import Venue
-from surefoot.exchange.verdicts import Garbled
 
-# From this many symbols on, one list of everything is cheaper than a list a symbol (80 / 6).
-_LIST_ALL_FROM: Final = 14
 # A read of fills that needs more pages than this goes on in the next round.
 _PAGES_MAX: Final = 50
 _CLOCK_SAMPLES: Final = 3
@@ -66,20 +64,12 @@ _CLOSE: Final = 6  # where a kline has its closing time
 class Binance:
     """One Binance spot account; implements `surefoot.exchange.port.Exchange`."""
 
-    def __init__(
-        self,
-        *,
-        venue: Venue,
-        key: str,
-        secret: str,
-        settings: dict[str, Any],
-        environment: str,
-        time: Time,
-    ) -> None:
-        self.venue = venue
-        self._environment = environment
-        self._settings = constructor_settings(key, secret, settings)
-        self._time = time
+    venue = BINANCE
+
+    def __init__(self, login: Login) -> None:
+        self._environment = login.environment
+        self._settings = constructor_settings(login.key, login.secret, login.settings)
+        self._time = login.time
         self._offset = timedelta(0)
         self._banned_until: datetime | None = None
         self._requests = 0
@@ -141,7 +131,7 @@ class Binance:
             hint = f"; it lists {', '.join(near)}" if near else ""
             raise Misconfigured(f"{self.venue.name} does not list {symbol}{hint}")
         try:
-            return translate.instrument(market["info"], symbol)
+            return payloads.instrument(market["info"], symbol)
         except Garbled as error:
             raise Misconfigured(f"the filters of {symbol} cannot be read: {error}") from error
 
@@ -149,6 +139,16 @@ class Binance:
         """Tell whether a listed symbol is trading now."""
         market = (self._ccxt.markets or {}).get(symbol)
         return market is not None and bool(market.get("active", True))
+
+    def cost(self, symbols: Sequence[Symbol]) -> int:
+        """Return what one full round of questions about these symbols costs, in weight."""
+        lists = min(len(symbols) * WEIGHTS["openOrders"], WEIGHTS["openOrders.all"])
+        return lists + len(symbols) * WEIGHTS["myTrades"] + WEIGHTS["account"]
+
+    def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
+        """Return the oldest of these trades, which Binance numbers upwards."""
+        numbered = [trade for trade in trade_ids if payloads.is_number(trade)]
+        return min(numbered, key=lambda trade: (len(trade), trade), default=None)
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""
@@ -221,10 +221,10 @@ class Binance:
         self._spend(price)
         try:
             answer = await call(request)
-            return translate.order_report(answer, symbol or Symbol(""))
+            return payloads.order_report(answer, symbol or Symbol(""))
         except Exception as error:
             self._heed(error)
-            raise verdicts.of_send(error, self.venue) from error
+            raise verdicts.of_send(error) from error
 
     # Questions -----------------------------------------------------------------------------------
 
@@ -247,28 +247,28 @@ class Binance:
             answer = await self._ask("order.query", self._ccxt.privateGetOrder, request)
         except _NoSuchOrder:
             return None
-        report: OrderReport = self._believed(translate.order_report, answer, symbol)
+        report: OrderReport = self._believed(payloads.order_report, answer, symbol)
         return report
 
     async def open_orders(self, symbols: Sequence[Symbol]) -> tuple[OrderReport, ...]:
         """List the open orders on these symbols, in whichever way costs less weight."""
         call = self._ccxt.privateGetOpenOrders
         names = {self._id(symbol): symbol for symbol in symbols}
-        if len(names) >= _LIST_ALL_FROM:
+        if len(names) >= LIST_ALL_FROM:
             rows = await self._ask("openOrders.all", call, {})
         else:
             rows = []
             for name in names:
                 rows += self._rows(await self._ask("openOrders", call, {"symbol": name}))
         return tuple(
-            self._believed(translate.order_report, row, names[row["symbol"]])
+            self._believed(payloads.order_report, row, names[row["symbol"]])
             for row in self._rows(rows)
             if row.get("symbol") in names
         )
 
     async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
         """Read every fill after a trade, page by page until a short page."""
-        if after is not None and not after.isdigit():
+        if after is not None and not payloads.is_number(after):
             raise ReadFailed(f"{after} is no trade of {self.venue.name}")
         start, fills = int(after or 0), list[Fill]()
         known = 0 if after is None else 1
@@ -280,15 +280,15 @@ class Binance:
             if fills and not linked:  # every page begins with the last trade of the one before
                 break
             fills += rows[1:] if fills else rows
-            if len(rows) < self.venue.page_size:
+            if len(rows) < PAGE_SIZE:
                 return FillsRead(fills=tuple(fills[known:]), complete=True)
             start = int(fills[-1].trade_id)
         return FillsRead(fills=tuple(fills[known:]), complete=False)
 
     async def _page(self, symbol: Symbol, start: int) -> list[Fill]:
-        request = {"symbol": self._id(symbol), "fromId": start, "limit": self.venue.page_size}
+        request = {"symbol": self._id(symbol), "fromId": start, "limit": PAGE_SIZE}
         rows = await self._ask("myTrades", self._ccxt.privateGetMyTrades, request)
-        page = [self._believed(translate.fill, row, symbol) for row in self._rows(rows)]
+        page = [self._believed(payloads.fill, row, symbol) for row in self._rows(rows)]
         return sorted(page, key=lambda fill: int(fill.trade_id))
 
     async def _broken_chain(
@@ -310,24 +310,24 @@ class Binance:
         """Read the fills of one order."""
         request = {"symbol": self._id(symbol), "orderId": exchange_order_id}
         rows = await self._ask("myTrades.order", self._ccxt.privateGetMyTrades, request)
-        fills = (self._believed(translate.fill, row, symbol) for row in self._rows(rows))
+        fills = (self._believed(payloads.fill, row, symbol) for row in self._rows(rows))
         return tuple(fill for fill in fills if fill.exchange_order_id == exchange_order_id)
 
     async def newest_trade(self, symbol: Symbol) -> TradeId | None:
         """Return the id of the account's newest fill of a symbol, or None if there is none."""
         request = {"symbol": self._id(symbol), "limit": 1}
         rows = await self._ask("myTrades", self._ccxt.privateGetMyTrades, request)
-        fills = [self._believed(translate.fill, row, symbol) for row in self._rows(rows)]
+        fills = [self._believed(payloads.fill, row, symbol) for row in self._rows(rows)]
         return fills[-1].trade_id if fills else None
 
     async def balances(self) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero."""
         answer = await self._ask("account", self._ccxt.privateGetAccount, {})
         try:
-            rows = translate.listed(translate.payload(answer).get("balances"))
+            rows = payloads.listed(payloads.payload(answer).get("balances"))
             totals = {
-                Asset(translate.text(row, "asset")): translate.amount(row, "free")
-                + translate.amount(row, "locked")
+                Asset(payloads.text(row, "asset")): payloads.amount(row, "free")
+                + payloads.amount(row, "locked")
                 for row in rows
             }
         except Garbled as error:
@@ -397,7 +397,7 @@ class Binance:
 
     def _spend(self, what: str) -> None:
         self._requests += 1
-        self._weight += self.venue.weights[what]
+        self._weight += WEIGHTS[what]
 
     async def _ask(
         self, price: str, call: Callable[[dict[str, Any]], Awaitable[Any]], request: dict[str, Any]
@@ -428,16 +428,16 @@ class Binance:
         return None if found is None else str(found)
 
     @staticmethod
-    def _object(value: Any) -> translate.Payload:
+    def _object(value: Any) -> payloads.Payload:
         try:
-            return translate.payload(value)
+            return payloads.payload(value)
         except Garbled as error:
             raise ReadFailed(str(error)) from error
 
     @staticmethod
-    def _rows(value: Any) -> list[translate.Payload]:
+    def _rows(value: Any) -> list[payloads.Payload]:
         try:
-            return translate.listed(value)
+            return payloads.listed(value)
         except Garbled as error:
             raise ReadFailed(str(error)) from error
 
@@ -454,7 +454,7 @@ class _NoSuchOrder(ExchangeError):
 
 
 def _server_time(answer: Any, _symbol: Symbol) -> datetime:
-    return translate.moment(translate.payload(answer), "serverTime")
+    return payloads.moment(payloads.payload(answer), "serverTime")
 
 
 def _close_time(row: Any, _symbol: Symbol) -> int:
@@ -464,7 +464,7 @@ def _close_time(row: Any, _symbol: Symbol) -> int:
 
 
 def _candle(timeframe: str) -> Callable[[Any, Symbol], Candle]:
-    return lambda row, symbol: translate.candle(row, symbol, timeframe)
+    return lambda row, symbol: payloads.candle(row, symbol, timeframe)
 
 
 def _milliseconds(at: datetime) -> int:

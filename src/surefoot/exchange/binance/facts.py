@@ -1,0 +1,67 @@
+"""What Binance spot promises and charges, as data; the sources are named beside the numbers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from surefoot.exchange.port import Venue
+
+BINANCE: Final = Venue(
+    name="binance",
+    client_id_prefix="sf",
+    client_id_pattern=r"[a-zA-Z0-9-_]{1,36}",
+    # recvWindow, "timing security": checked on arrival and again before the matching engine.
+    request_lifetime=timedelta(seconds=5),
+    request_lifetime_max=timedelta(seconds=60),
+    # 10 s engine time-out, and queries answered from "Memory => Database"; reports of more than
+    # 10 s exist (ccxt issue 6615). Conservative until measured on the real venue.
+    visibility=timedelta(seconds=60),
+    native_stop=True,
+    weight_per_minute=6000,
+    timeframes=frozenset(
+        {
+            "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d",
+            "1w",
+        },
+    ),
+    hosts=("binance.com", "binance.vision", "binance.us"),
+    urls_together=(
+        ("api", "public"),
+        ("api", "private"),
+        ("api", "ws", "spot"),
+        ("api", "ws", "ws-api", "spot"),
+    ),
+)  # fmt: skip
+
+# The codes with which Binance proves that it did not accept an order. Everything that is not in
+# this list is Unknown. Source: Binance spot API documentation, "Error codes"; -1000, -1001, -1006,
+# -1007 and -1008 are left out on purpose, they say nothing about the outcome.
+DEFINITIVE: Final = frozenset(
+    {
+        "-1002", "-1003", "-1013", "-1014", "-1015", "-1020", "-1021", "-1022", "-1100", "-1101",
+        "-1102", "-1103", "-1104", "-1105", "-1106", "-1108", "-1111", "-1112", "-1114", "-1115",
+        "-1116", "-1117", "-1118", "-1119", "-1120", "-1121", "-1128", "-1130", "-1131", "-2010",
+        "-2014", "-2015",
+    },
+)  # fmt: skip
+
+# "IP limits", weights per request as of 2026-07.
+WEIGHTS: Final = {
+    "exchangeInfo": 20,
+    "time": 1,
+    "account": 20,
+    "order.send": 1,
+    "order.cancel": 1,
+    "order.query": 4,
+    "openOrders": 6,
+    "openOrders.all": 80,
+    "myTrades": 20,
+    "myTrades.order": 5,
+    "klines": 2,
+}
+
+# The most rows of one answer about trades.
+PAGE_SIZE: Final = 1000
+# From this many symbols on, one list of all open orders is cheaper than a list a symbol.
+LIST_ALL_FROM: Final = WEIGHTS["openOrders.all"] // WEIGHTS["openOrders"] + 1
