@@ -36,7 +36,7 @@ from surefoot.exchange import open_exchange
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.exchange.venues import venue
-from surefoot.journal import journal_path, open_journal, open_reader
+from surefoot.journal import journal_exists, open_journal, open_reader
 from surefoot.journal.port import Change, Journal, Reader, Receipt, account_stream
 from surefoot.strategy import Strategy
 from surefoot.strategy.call import Room
@@ -164,7 +164,7 @@ async def check(settings: Settings, strategies: Strategies) -> tuple[Checkup, ..
     """
     clock = SystemClock()
     exchanges = _exchanges(settings, clock)
-    existing = journal_path(settings.journal_url, settings.directory).exists()
+    existing = journal_exists(settings.journal_url, settings.directory)
     reader = open_reader(settings.journal_url, settings.directory) if existing else None
     try:
         await preflight(settings, strategies, exchanges, reader)
@@ -254,7 +254,7 @@ async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> Asy
     clock = SystemClock()
     for name in settings.accounts:
         _account_spec(settings, name, strategies)
-    existing = journal_path(settings.journal_url, settings.directory).exists()
+    existing = journal_exists(settings.journal_url, settings.directory)
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None
     exchanges = _exchanges(settings, clock)

@@ -19,6 +19,7 @@ PURE: Final = "Core touches nothing outside itself"
 SIMULATOR: Final = "Only the command line and the demo start the simulator"
 VENUES: Final = "Only the table of venues reaches into a venue's folder"
 CCXT: Final = "Only a venue's folder imports ccxt"
+DOOR: Final = "The journal is reached through its door and its port"
 ACYCLIC: Final = "No cycles between siblings"
 
 # What is added to which file, and the contract that refuses it. A file may be a new one.
@@ -43,6 +44,10 @@ BREACHES: Final = [
     (VENUES, {"exchange/hosts.py": "import surefoot.exchange.binance.payloads"}),
     (CCXT, {"exchange/port.py": "import ccxt"}),
     (CCXT, {"app.py": "import ccxt"}),
+    (DOOR, {"cli/__init__.py": "import surefoot.journal.sqlite"}),
+    (DOOR, {"app.py": "import surefoot.journal.lease"}),
+    (DOOR, {"demo/stage.py": "import surefoot.journal.rows"}),
+    (DOOR, {"engine/__init__.py": "import apsw"}),
     (
         ACYCLIC,
         {

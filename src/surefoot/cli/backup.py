@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.output import say, show_json
-from surefoot.journal import journal_path
-from surefoot.journal.sqlite import backup as copy
-from surefoot.journal.sqlite import open_sqlite_reader
+from surefoot.journal.port import Reader
 
 
 def backup(file: Path, *, options: Options | None = None) -> int:
@@ -23,11 +22,16 @@ def backup(file: Path, *, options: Options | None = None) -> int:
         Where the configuration is, and how to answer.
     """
     options = options or Options()
-    settings = options.settings(keys=False)
-    copy(journal_path(settings.journal_url, settings.directory), file)
-    records = open_sqlite_reader(file).verify()
+    records = asyncio.run(_copy(options.reader(), file))
     if options.json:
         show_json({"file": str(file), "records": records})
     else:
         say(f"{file}: {records} records, checked. Run on it and it draws a new epoch.")
     return FINE
+
+
+async def _copy(reader: Reader, file: Path) -> int:
+    try:
+        return await reader.backup(file)
+    finally:
+        await reader.close()

@@ -10,8 +10,7 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.config import Settings
-from surefoot.journal import journal_path
-from surefoot.journal.sqlite import open_sqlite_reader
+from surefoot.journal import journal_exists, open_reader
 
 
 def check(*, options: Options | None = None) -> int:
@@ -22,7 +21,7 @@ def check(*, options: Options | None = None) -> int:
     options = options or Options()
     settings = options.settings(keys=True)
     strategies = config.strategies(settings)
-    records = _records(settings)
+    records = asyncio.run(_records(settings))
     checkups = asyncio.run(app.check(settings, strategies))
     if options.json:
         show_json(
@@ -37,9 +36,14 @@ def check(*, options: Options | None = None) -> int:
     return FAILED if any(each.failure for each in checkups) else FINE
 
 
-def _records(settings: Settings) -> int | None:
-    path = journal_path(settings.journal_url, settings.directory)
-    return open_sqlite_reader(path).verify() if path.exists() else None
+async def _records(settings: Settings) -> int | None:
+    if not journal_exists(settings.journal_url, settings.directory):
+        return None
+    reader = open_reader(settings.journal_url, settings.directory)
+    try:
+        return await reader.verify()
+    finally:
+        await reader.close()
 
 
 def _show(settings: Settings, records: int | None, checkups: tuple[Checkup, ...]) -> None:

@@ -9,9 +9,8 @@ from surefoot.cli.outcome import FINE, Failed
 from surefoot.cli.output import say, show_json
 from surefoot.core.position import Position
 from surefoot.core.values import PositionId, plain
-from surefoot.journal.port import Entry, position_stream
+from surefoot.journal.port import Entry, Reader, position_stream
 from surefoot.journal.sentences import sentence
-from surefoot.journal.sqlite import SqliteReader
 from surefoot.journal.status import position_status
 
 
@@ -37,7 +36,7 @@ def explain(position: str, *, options: Options | None = None) -> int:
     return FINE
 
 
-async def _read(reader: SqliteReader, name: str) -> tuple[Position, tuple[Entry, ...]]:
+async def _read(reader: Reader, name: str) -> tuple[Position, tuple[Entry, ...]]:
     try:
         positions = await reader.positions()
         matching = [p for p in positions if name in {p.position_id, p.bot}]

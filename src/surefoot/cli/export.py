@@ -17,8 +17,7 @@ from surefoot.cli.output import show_json
 from surefoot.core.position import Position
 from surefoot.core.records import FillBooked
 from surefoot.core.values import plain
-from surefoot.journal.port import position_stream
-from surefoot.journal.sqlite import SqliteReader
+from surefoot.journal.port import Reader, position_stream
 from surefoot.journal.status import position_status
 
 Row = dict[str, Any]
@@ -49,7 +48,7 @@ def export(
     return FINE
 
 
-async def _read(reader: SqliteReader) -> dict[str, list[Row]]:
+async def _read(reader: Reader) -> dict[str, list[Row]]:
     try:
         positions = await reader.positions()
         fills = [row for each in positions for row in await _fills(reader, each)]
@@ -82,7 +81,7 @@ def _orders(position: Position) -> Iterable[Row]:
         yield {"position": position.position_id, "symbol": position.symbol, **asdict(order)}
 
 
-async def _fills(reader: SqliteReader, position: Position) -> list[Row]:
+async def _fills(reader: Reader, position: Position) -> list[Row]:
     stream = position_stream(position.position_id)
     entries = await reader.entries(stream=stream, limit=1_000_000)
     return [

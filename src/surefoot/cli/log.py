@@ -13,9 +13,8 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.output import say
 from surefoot.engine.clock import SystemClock
-from surefoot.journal.port import Entry
+from surefoot.journal.port import Entry, Reader
 from surefoot.journal.sentences import sentence
-from surefoot.journal.sqlite import SqliteReader
 
 _PAGE: Final = 1_000
 _EVERY_S: Final = 0.5
@@ -46,9 +45,7 @@ def log(
     return FINE
 
 
-async def _show(
-    reader: SqliteReader, bot: str | None, last: int, *, follow: bool, as_json: bool
-) -> None:
+async def _show(reader: Reader, bot: str | None, last: int, *, follow: bool, as_json: bool) -> None:
     clock = SystemClock()
     after = max(0, await reader.records() - last) if last and bot is None else 0
     skip = await _count(reader, bot) - last if last and bot is not None else 0
@@ -70,7 +67,7 @@ async def _show(
         await reader.close()
 
 
-async def _count(reader: SqliteReader, bot: str | None) -> int:
+async def _count(reader: Reader, bot: str | None) -> int:
     after, count = 0, 0
     while entries := await reader.entries(after=after, limit=_PAGE):
         after = entries[-1].sequence

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from surefoot.config import Settings, load
 from surefoot.journal import open_reader
-from surefoot.journal.sqlite import SqliteReader
+from surefoot.journal.port import Client
 
 
 @Parameter(name="*")
@@ -36,7 +36,7 @@ class Options:
         """Return the settings; without `keys` nothing secret is looked for."""
         return load(self.config, os.environ, keys=keys)
 
-    def reader(self) -> SqliteReader:
+    def reader(self) -> Client:
         """Open the journal to read it and to post commands."""
         settings = self.settings(keys=False)
         return open_reader(settings.journal_url, settings.directory)

@@ -13,9 +13,7 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json
 from surefoot.engine.clock import SystemClock
-from surefoot.journal.lease import holder_of
-from surefoot.journal.port import Command
-from surefoot.journal.sqlite import SqliteReader
+from surefoot.journal.port import Command, Reader
 
 # A command that nobody has carried out by then is void: markets have moved on.
 VALID_FOR: Final = timedelta(minutes=10)
@@ -43,14 +41,14 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
             arguments=arguments,
         )
         await reader.post(command)
-        serving = holder_of(reader.path) is not None
+        serving = reader.holder() is not None
         settled = await _verdict(reader, command, clock) if serving else command
         return _answer(options, settled, serving=serving)
     finally:
         await reader.close()
 
 
-async def _verdict(reader: SqliteReader, command: Command, clock: SystemClock) -> Command:
+async def _verdict(reader: Reader, command: Command, clock: SystemClock) -> Command:
     """Wait a while for the server to have carried a command out."""
     until = clock.monotonic() + _WAIT_S
     while clock.monotonic() < until:

@@ -19,8 +19,7 @@ from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.post import post
 from surefoot.config import ConfigError, Settings
 from surefoot.core.records import RecoveryFinished, kind_of
-from surefoot.journal import journal_path
-from surefoot.journal.lease import holder_of
+from surefoot.journal import journal_holder
 from surefoot.journal.sentences import sentence
 
 
@@ -48,8 +47,7 @@ def recover(
         raise ConfigError(str(options.config), [f"there is no bot {name}" for name in unknown])
     if dry_run:
         return _look(settings, options, wanted)
-    path = journal_path(settings.journal_url, settings.directory)
-    if holder_of(path) is not None:
+    if journal_holder(settings.journal_url, settings.directory) is not None:
         return _ask(settings, options, wanted)
     strategies = config.strategies(settings)
     progress = Progress(Console(stderr=True)) if sys.stderr.isatty() else None

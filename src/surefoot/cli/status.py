@@ -10,8 +10,7 @@ from msgspec.structs import asdict
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table
-from surefoot.journal.lease import holder_of
-from surefoot.journal.sqlite import SqliteReader
+from surefoot.journal.port import Reader
 from surefoot.journal.status import BotStatus, StatusDocument, needs_review, read_status
 
 
@@ -29,8 +28,8 @@ def status(*, options: Options | None = None) -> int:
     return REVIEW if needs_review(document) else FINE
 
 
-async def _read(reader: SqliteReader) -> StatusDocument:
-    holder = holder_of(reader.path)
+async def _read(reader: Reader) -> StatusDocument:
+    holder = reader.holder()
     server: dict[str, Any] | None = None if holder is None else asdict(holder)
     try:
         return await read_status(reader, server)

@@ -22,11 +22,12 @@ from surefoot.core.position import Position
 from surefoot.core.state import fold
 from surefoot.core.values import AccountName, PositionId
 from surefoot.engine.clock import SystemClock
-from surefoot.journal.port import account_stream, position_stream
-from surefoot.journal.sqlite import SqliteReader, open_sqlite_reader
+from surefoot.journal import open_reader
+from surefoot.journal.port import Reader, account_stream, position_stream
 from surefoot.simulator import Control
 
 _STEP_S: Final = 0.05
+_JOURNAL: Final = "sqlite:///surefoot.db"
 # Nothing of the caller's own configuration may leak into the processes.
 _KEPT: Final = ("SUREFOOT_", "BINANCE_")
 
@@ -97,9 +98,9 @@ class Stage:
         return self.directory / "surefoot.db"
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[SqliteReader]:
+    async def reading(self) -> AsyncIterator[Reader]:
         """Open the journal, also while a server runs and after it was killed."""
-        reader = open_sqlite_reader(self.journal)
+        reader = open_reader(_JOURNAL, self.directory)
         try:
             yield reader
         finally:
@@ -129,7 +130,7 @@ class Stage:
         settings = self.control.ccxt()
         urls = settings["urls"]["api"]
         lines = [
-            '[journal]\nurl = "sqlite:///surefoot.db"\n[accounts.main]\nexchange = "binance"',
+            f'[journal]\nurl = "{_JOURNAL}"\n[accounts.main]\nexchange = "binance"',
             *(f"{key} = {json.dumps(value)}" for key, value in account.items()),
             "[accounts.main.ccxt]",
             f"urls.api.public = {json.dumps(urls['public'])}",

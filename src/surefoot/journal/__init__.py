@@ -1,36 +1,55 @@
-"""The journal: the append-only record that is the authority, and what keeps it."""
+"""The journal: the append-only record that is the authority, and what keeps it.
+
+This is its door. Everybody else knows the port, and a journal by its URL; only the table here
+knows which kinds of journal there are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.sqlite import SqliteJournal, SqliteReader, open_sqlite, open_sqlite_reader
+from surefoot.journal.port import Client, Holder, Journal, Store
+from surefoot.journal.store import SqliteStore
 
-__all__ = ["journal_path", "open_journal", "open_reader"]
+__all__ = ["journal_exists", "journal_holder", "open_journal", "open_reader"]
+
+_STORES: Final[Mapping[str, Callable[[str, Path], Store]]] = {"sqlite": SqliteStore}
 
 
-def journal_path(url: str, directory: Path) -> Path:
-    """Return the file that a journal URL names; relative ones start at `directory`.
+def journal_exists(url: str, directory: Path) -> bool:
+    """Tell whether the journal that a URL names is there."""
+    return _store(url, directory).exists()
+
+
+def journal_holder(url: str, directory: Path) -> Holder | None:
+    """Return the server that runs on a journal now, or None, also if there is no journal."""
+    return _store(url, directory).holder()
+
+
+def open_journal(url: str, directory: Path, *, at: datetime) -> Journal:
+    """Open or create a journal as its one writer."""
+    return _store(url, directory).open(at=at)
+
+
+def open_reader(url: str, directory: Path) -> Client:
+    """Open an existing journal to read it and to post commands."""
+    return _store(url, directory).read()
+
+
+def _store(url: str, directory: Path) -> Store:
+    """Return the store of a journal URL; relative files start at `directory`.
 
     Raises:
-        JournalUnusable: this version keeps journals in SQLite only.
+        JournalUnusable: this version has no journals of that kind.
     """
-    scheme, separator, rest = url.partition("://")
-    if scheme != "sqlite" or not separator or not rest.startswith("/") or len(rest) < 2:  # noqa: PLR2004
+    scheme = url.partition("://")[0]
+    if scheme not in _STORES:
         raise JournalUnusable(
             f"journal url {scheme}://… is not supported by this version; "
             f"use sqlite:///FILE (relative) or sqlite:////PATH/FILE (absolute)",
         )
-    return directory / rest[1:]
-
-
-def open_journal(url: str, directory: Path, *, at: datetime) -> SqliteJournal:
-    """Open or create a journal as its one writer."""
-    return open_sqlite(journal_path(url, directory), at=at)
-
-
-def open_reader(url: str, directory: Path) -> SqliteReader:
-    """Open an existing journal to read it and to post commands."""
-    return open_sqlite_reader(journal_path(url, directory))
+    return _STORES[scheme](url, directory)

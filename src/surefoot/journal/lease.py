@@ -11,18 +11,16 @@ from pathlib import Path
 import msgspec
 
 from surefoot.journal.errors import JournalLocked
+from surefoot.journal.port import Holder
 
 
-class Holder(msgspec.Struct, frozen=True, kw_only=True):
+class Life(Holder, frozen=True, kw_only=True):
     """Who runs on a journal, or ran on it last; `mark` is what that life leaves in the database.
 
     If the database carries another mark, it is not the file that was last run: somebody put an
     older one in its place. `former` is what it carried before, until the mark is durable there.
     """
 
-    pid: int
-    host: str
-    since: datetime
     mark: str | None = None
     former: str | None = None
 
@@ -33,8 +31,8 @@ class Lease:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
-        self._holder: Holder | None = None
-        self._before: Holder | None = None
+        self._holder: Life | None = None
+        self._before: Life | None = None
 
     def take(self, at: datetime) -> None:
         """Become the one writer.
@@ -55,7 +53,7 @@ class Lease:
         marks = {} if self._before is None else {"mark": self._before.mark}
         if self._before is not None:
             marks["former"] = self._before.former
-        self._holder = Holder(pid=os.getpid(), host=socket.gethostname(), since=at, **marks)
+        self._holder = Life(pid=os.getpid(), host=socket.gethostname(), since=at, **marks)
         self._write(self._holder)
 
     def recognises(self, mark: str) -> bool:
@@ -68,7 +66,7 @@ class Lease:
         if self._holder is not None:
             self._write(msgspec.structs.replace(self._holder, mark=mark, former=former))
 
-    def _write(self, holder: Holder) -> None:
+    def _write(self, holder: Life) -> None:
         if self._file is not None:
             text = msgspec.json.encode(holder)
             os.ftruncate(self._file, 0)
@@ -89,7 +87,9 @@ def holder_of(journal: Path) -> Holder | None:
         return None
     try:
         holder = _read(file)
-        return holder if holder is not None and _holds(holder, file) else None
+        if holder is None or not _holds(holder, file):
+            return None
+        return Holder(pid=holder.pid, host=holder.host, since=holder.since)
     finally:
         os.close(file)
 
@@ -115,9 +115,9 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _read(file: int) -> Holder | None:
+def _read(file: int) -> Life | None:
     try:
-        return msgspec.json.decode(os.pread(file, 1000, 0), type=Holder)
+        return msgspec.json.decode(os.pread(file, 1000, 0), type=Life)
     except msgspec.DecodeError:
         return None
 

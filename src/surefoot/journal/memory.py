@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,13 +25,14 @@ from surefoot.core.records import (
     kind_of,
 )
 from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
-from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
+from surefoot.journal.errors import DuplicateFill, IllegalUpdate, JournalUnusable, StaleAppend
 from surefoot.journal.port import (
     Append,
     BotRow,
     Change,
     Command,
     Entry,
+    Holder,
     Receipt,
     intents_in,
 )
@@ -240,6 +242,18 @@ class MemoryJournal:
             return False
         self._commands[command.command_id] = command
         return True
+
+    def holder(self) -> Holder | None:
+        """Return None: nobody else can run on it."""
+        return None
+
+    async def verify(self) -> int:
+        """Return how many records there are; nothing can have damaged them."""
+        return len(self._entries)
+
+    async def backup(self, to: Path) -> int:
+        """Refuse: there is nothing to copy that would outlive this process."""
+        raise JournalUnusable(f"a journal in memory cannot be copied to {to}")
 
     async def close(self) -> None:
         """There is nothing to let go of."""

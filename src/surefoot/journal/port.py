@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -103,6 +104,14 @@ class Command(Struct, frozen=True, kw_only=True):
     result: str | None = None
 
 
+class Holder(Struct, frozen=True, kw_only=True):
+    """The server that runs on a journal: a process, on a host, since a time."""
+
+    pid: int
+    host: str
+    since: datetime
+
+
 class Reader(Protocol):
     """Questions to the journal. They see only what is durable."""
 
@@ -183,6 +192,30 @@ class Reader(Protocol):
         """Read operator commands, oldest first."""
         ...
 
+    def holder(self) -> Holder | None:
+        """Return the server that runs on this journal now, or None."""
+        ...
+
+    async def verify(self) -> int:
+        """Check everything that can be checked; return how many records there are.
+
+        Raises:
+            JournalUnusable: something does not hold; the message says what.
+        """
+        ...
+
+    async def backup(self, to: Path) -> int:
+        """Copy the journal while it is in use, verify the copy, return how many records it has.
+
+        Raises:
+            JournalUnusable: the destination exists, or the copy does not hold.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; whoever writes finishes first, and gives the lease back."""
+        ...
+
 
 class Operators(Protocol):
     """All that a command line, a dashboard or a messenger may write."""
@@ -192,7 +225,11 @@ class Operators(Protocol):
         ...
 
 
-class Journal(Reader, Operators, Protocol):
+class Client(Reader, Operators, Protocol):
+    """The view of a command line, a dashboard or a messenger."""
+
+
+class Journal(Client, Protocol):
     """The one writer's view."""
 
     async def commit(self, change: Change) -> Receipt:
@@ -205,8 +242,33 @@ class Journal(Reader, Operators, Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Finish what was committed and let go of the file and the lease."""
+
+class Store(Protocol):
+    """The place that a journal URL names; nothing is opened before it is asked for."""
+
+    def exists(self) -> bool:
+        """Tell whether there is a journal."""
+        ...
+
+    def holder(self) -> Holder | None:
+        """Return the server that runs on it now, or None."""
+        ...
+
+    def open(self, *, at: datetime) -> Journal:
+        """Open or create the journal as its one writer.
+
+        Raises:
+            JournalLocked: another process runs on it.
+            JournalUnusable: it cannot be trusted or understood; it is left untouched.
+        """
+        ...
+
+    def read(self) -> Client:
+        """Open the journal to read it and to post commands.
+
+        Raises:
+            JournalUnusable: there is none, or it cannot be trusted or understood.
+        """
         ...
 
 

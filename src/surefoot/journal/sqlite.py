@@ -26,8 +26,8 @@ from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json, stamp
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.lease import Lease
-from surefoot.journal.port import BotRow, Change, Command, Entry, Receipt
+from surefoot.journal.lease import Lease, holder_of
+from surefoot.journal.port import BotRow, Change, Command, Entry, Holder, Receipt
 from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
 from surefoot.journal.writer import Writer
 
@@ -167,7 +167,11 @@ class SqliteReader:
         """Let go of the file."""
         self._read.close()
 
-    def verify(self) -> int:
+    def holder(self) -> Holder | None:
+        """Return the server that runs on this journal now, or None."""
+        return holder_of(self.path)
+
+    async def verify(self) -> int:
         """Check everything: pages, the whole hash chain, every fold. Return the record count.
 
         Raises:
@@ -177,8 +181,22 @@ class SqliteReader:
         rows.check_chain(self._read)
         for _ in rows.positions(self._read, bot=None, current_only=False):
             pass
-        count: int = self._read.execute("SELECT count(*) FROM records").get
-        return count
+        return await self.records()
+
+    async def backup(self, to: Path) -> int:
+        """Copy the journal while it is in use, and verify the copy.
+
+        It draws a new epoch when it is first run.
+
+        Raises:
+            JournalUnusable: the destination exists, or the copy does not hold.
+        """
+        _copy(self._read, to)
+        copy = open_sqlite_reader(to)
+        try:
+            return await copy.verify()
+        finally:
+            await copy.close()
 
 
 class SqliteJournal(SqliteReader):
@@ -267,18 +285,12 @@ def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> Sqlit
         return SqliteJournal(path, _connect(path), writer, lease, writing)
 
 
-def backup(path: Path, destination: Path) -> None:
-    """Copy a journal while it is in use; the copy draws a new epoch when it is first run.
-
-    Raises:
-        JournalUnusable: there is no journal, or the destination exists.
-    """
-    reader = open_sqlite_reader(path)
+def _copy(source: apsw.Connection, destination: Path) -> None:
     if destination.exists():
         raise JournalUnusable(f"{destination} exists; a backup never overwrites")
     os.close(os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     target = apsw.Connection(str(destination))
-    with target.backup("main", reader._read, "main") as copy:  # noqa: SLF001 (same file)
+    with target.backup("main", source, "main") as copy:
         while not copy.done:
             copy.step(1000)
     target.execute("PRAGMA journal_mode = DELETE")

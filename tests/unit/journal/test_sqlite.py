@@ -19,7 +19,7 @@ from surefoot.core.values import BotName
 from surefoot.journal.errors import JournalLocked, JournalPoisoned, JournalUnusable
 from surefoot.journal.port import Append, Change, Memory
 from surefoot.journal.schema import MIGRATIONS
-from surefoot.journal.sqlite import SqliteJournal, backup, open_sqlite, open_sqlite_reader
+from surefoot.journal.sqlite import SqliteJournal, open_sqlite, open_sqlite_reader
 
 
 def change(life: Life, since: int = 0) -> Change:
@@ -177,7 +177,7 @@ async def test_one_refused_change_does_not_disturb_its_neighbours(tmp_path: Path
     )
     assert sum(isinstance(outcome, BaseException) for outcome in outcomes) == 1
     assert len(await journal.entries()) == 20
-    assert journal.verify() == 20
+    assert await journal.verify() == 20
     await journal.close()
 
 
@@ -263,9 +263,11 @@ async def test_a_backup_is_whole_and_draws_a_new_epoch(tmp_path: Path) -> None:
     """W32: names used under the first epoch can never be used again under the second."""
     path, copy = tmp_path / "j.db", tmp_path / "copy.db"
     life = await written(path)
-    backup(path, copy)
+    reader = open_sqlite_reader(path)
+    assert await reader.backup(copy) == len(life.records)
     with pytest.raises(JournalUnusable, match="never overwrites"):
-        backup(path, copy)
+        await reader.backup(copy)
+    await reader.close()
     original = open_sqlite(path, at=START)
     restored = open_sqlite(copy, at=START)
     assert await restored.positions() == (life.position,)
@@ -330,7 +332,7 @@ async def test_kill_9_loses_no_acknowledged_commit(tmp_path: Path) -> None:
             child.kill()
             acknowledged += len(child.stdout.readlines())
     journal = open_sqlite(tmp_path / "j.db", at=START)
-    assert acknowledged <= journal.verify() <= acknowledged + 3
+    assert acknowledged <= await journal.verify() <= acknowledged + 3
     await journal.close()
 
 

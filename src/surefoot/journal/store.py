@@ -1,0 +1,43 @@
+"""Where a journal URL of SQLite leads: a file, its lease, and how both are opened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from surefoot.journal.errors import JournalUnusable
+from surefoot.journal.lease import holder_of
+from surefoot.journal.port import Client, Holder, Journal
+from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader
+
+
+class SqliteStore:
+    """One file, perhaps not made yet."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        self._path = directory / _file(url)
+
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return self._path.exists()
+
+    def holder(self) -> Holder | None:
+        """Return the server that runs on it now, or None."""
+        return holder_of(self._path)
+
+    def open(self, *, at: datetime) -> Journal:
+        """Open or create the journal as its one writer."""
+        return open_sqlite(self._path, at=at)
+
+    def read(self) -> Client:
+        """Open the journal to read it and to post commands."""
+        return open_sqlite_reader(self._path)
+
+
+def _file(url: str) -> str:
+    rest = url.partition("://")[2]
+    if not rest.startswith("/") or len(rest) < 2:  # noqa: PLR2004 (a slash and a name)
+        raise JournalUnusable(
+            "a journal url is sqlite:///FILE (relative) or sqlite:////PATH/FILE (absolute)",
+        )
+    return rest[1:]
