@@ -143,6 +143,12 @@ stop_at = "local"
         with closing(sqlite3.connect(self.stage.journal, timeout=30)) as connection, connection:
             connection.execute(statement, bindings)
 
+    def write_inbox(self, statement: str) -> None:
+        """Write to the inbox itself, as nobody should."""
+        inbox = self.stage.journal.with_name("surefoot.db.inbox")
+        with closing(sqlite3.connect(inbox, timeout=30)) as connection, connection:
+            connection.execute(statement)
+
     async def status(self) -> dict[str, Any]:
         _, output, _ = await self.stage.run("status", "--json")
         document: dict[str, Any] = json.loads(output)

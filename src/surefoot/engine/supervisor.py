@@ -1,7 +1,8 @@
 """All accounts of one process: started, recovered, and served with operators' commands.
 
-Commands are rows of the journal. Each is carried out at most once, in one transaction with what
-it does, and is void after its time: a "close" from yesterday must not close today's position.
+Commands wait in an inbox and are taken into the journal, once each. Each is carried out at most
+once, in one transaction with what it does, and is void after its time: a "close" from yesterday
+must not close today's position.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Supervisor:
 
     async def _obey_once(self) -> None:
         async with self._obeying:
+            await self._journal.take_commands(at=self._clock.now())
             for command in await self._journal.commands(status="posted"):
                 if not self._too_early(command, self._accounts):
                     await self._carry_out(command, self._accounts)

@@ -6,6 +6,8 @@ JournalError
 ├── IllegalUpdate      the database's own trigger refused a state transition
 ├── JournalPoisoned    a commit failed: nobody knows whether it happened; exit and recover
 ├── JournalLocked      another process holds the lease (the message names it)
+├── InboxHeld          another client is writing to the inbox; the command was not stored
+├── InboxFull          too many commands wait already; the command was not stored
 └── JournalUnusable    truncated, damaged, newer than this program, or another account's
 """
 
@@ -40,3 +42,11 @@ class JournalLocked(JournalError):
 
 class JournalUnusable(JournalError):
     """The journal cannot be trusted or understood; nothing was changed."""
+
+
+class InboxHeld(JournalError):
+    """Another client holds the inbox; the command was not stored."""
+
+
+class InboxFull(JournalError):
+    """Too many commands wait in the inbox; the command was not stored."""

@@ -52,6 +52,7 @@ class MemoryJournal:
         self._memories: dict[BotName, dict[str, Any]] = {}
         self._watermarks: dict[tuple[AccountName, Symbol], TradeId] = {}
         self._commands: dict[str, Command] = {}
+        self._inbox: dict[str, Command] = {}
 
     @property
     def epoch(self) -> str:
@@ -73,6 +74,8 @@ class MemoryJournal:
             self._append(append)
         for memory in change.memories:
             self._memories[memory.bot] = dict(memory.data)
+        for taken in change.commands:
+            self._commands.setdefault(taken.command_id, taken)
         for verdict in change.verdicts:
             command = self._commands.get(verdict.command_id)
             if command is not None and command.status == "posted":
@@ -237,11 +240,17 @@ class MemoryJournal:
         return tuple(command for command in found if status in {None, command.status})
 
     async def post(self, command: Command) -> bool:
-        """Store a command once."""
-        if command.command_id in self._commands:
+        """Put a command into the inbox once."""
+        if command.command_id in self._inbox:
             return False
-        self._commands[command.command_id] = command
+        self._inbox[command.command_id] = command
         return True
+
+    async def take_commands(self, *, at: datetime) -> None:
+        """Take what waits in the inbox into the journal, each command once."""
+        new = tuple(each for name, each in self._inbox.items() if name not in self._commands)
+        if new:
+            await self.commit(Change(at=at, commands=new))
 
     def holder(self) -> Holder | None:
         """Return None: nobody else can run on it."""

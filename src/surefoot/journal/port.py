@@ -48,12 +48,32 @@ class Verdict(Struct, frozen=True, kw_only=True):
     result: str
 
 
+class Command(Struct, frozen=True, kw_only=True):
+    """An operator's wish as a row: durable, done at most once, and void after `expires_at`.
+
+    In a change it is taken into the journal; one whose id is there already is left alone.
+
+    `target` is a bot or a position id; `kind` one of pause, resume, close, recover, resolve.
+    """
+
+    command_id: str
+    kind: str
+    target: str
+    actor: str
+    posted_at: datetime
+    expires_at: datetime
+    arguments: dict[str, str] = {}
+    status: str = "posted"
+    result: str | None = None
+
+
 class Change(Struct, frozen=True, kw_only=True):
     """One transaction: everything in it becomes durable together, or nothing does."""
 
     at: datetime
     appends: tuple[Append, ...] = ()
     memories: tuple[Memory, ...] = ()
+    commands: tuple[Command, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
 
 
@@ -85,23 +105,6 @@ class BotRow(Struct, frozen=True, kw_only=True):
     status: str
     reason: str | None
     position: Position | None
-
-
-class Command(Struct, frozen=True, kw_only=True):
-    """An operator's wish as a row: durable, done at most once, and void after `expires_at`.
-
-    `target` is a bot or a position id; `kind` one of pause, resume, close, recover, resolve.
-    """
-
-    command_id: str
-    kind: str
-    target: str
-    actor: str
-    posted_at: datetime
-    expires_at: datetime
-    arguments: dict[str, str] = {}
-    status: str = "posted"
-    result: str | None = None
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -189,7 +192,7 @@ class Reader(Protocol):
         ...
 
     async def commands(self, *, status: str | None = None) -> tuple[Command, ...]:
-        """Read operator commands, oldest first."""
+        """Read the operator commands that were taken into the journal, oldest first."""
         ...
 
     def holder(self) -> Holder | None:
@@ -221,7 +224,13 @@ class Operators(Protocol):
     """All that a command line, a dashboard or a messenger may write."""
 
     async def post(self, command: Command) -> bool:
-        """Store a command; False if one with this id was stored before (then nothing changed)."""
+        """Put a command into the inbox; False if this id was posted before (nothing changed).
+
+        It never touches the journal, so that no client can make the server wait.
+
+        Raises:
+            InboxHeld | InboxFull | JournalUnusable: it was not stored.
+        """
         ...
 
 
@@ -239,6 +248,13 @@ class Journal(Client, Protocol):
             StaleAppend: a stream has moved on; nothing was written.
             DuplicateFill: a fill in it is booked already; nothing was written.
             JournalPoisoned: the outcome is unknown, now or at an earlier commit.
+        """
+        ...
+
+    async def take_commands(self, *, at: datetime) -> None:
+        """Take what waits in the inbox into the journal, each command once, by its id.
+
+        An inbox that cannot be read holds nothing new.
         """
         ...
 

@@ -24,7 +24,7 @@ from surefoot.core.records import (
 )
 from surefoot.journal.codec import amount, encode, encode_json, link, stamp
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
-from surefoot.journal.port import Append, Change
+from surefoot.journal.port import Append, Change, Command
 
 _INSERT_POSITION: Final = """
 INSERT INTO positions (position_id, bot, account, symbol, number, version, state, phase, quantity,
@@ -57,12 +57,29 @@ def apply_change(connection: apsw.Connection, change: Change, chain: bytes) -> b
         chain = _append(connection, append, chain)
     for memory in change.memories:
         connection.execute(_UPSERT_MEMORY, (memory.bot, encode_json(memory.data)))
+    for command in change.commands:
+        _take(connection, command)
     for verdict in change.verdicts:
         connection.execute(
             "UPDATE commands SET status = ?, result = ? WHERE command_id = ? AND status = 'posted'",
             (verdict.status, verdict.result, verdict.command_id),
         )
     return chain
+
+
+def _take(connection: apsw.Connection, command: Command) -> None:
+    connection.execute(
+        "INSERT INTO commands VALUES (?,?,?,?,?,?,?,'posted',NULL) ON CONFLICT DO NOTHING",
+        (
+            command.command_id,
+            command.kind,
+            command.target,
+            command.actor,
+            stamp(command.posted_at),
+            stamp(command.expires_at),
+            encode_json(command.arguments),
+        ),
+    )
 
 
 def _append(connection: apsw.Connection, append: Append, chain: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, Record
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, BotName, Symbol, TradeId
-from surefoot.journal.codec import CHAIN_START, decode, link, stamp, unstamp
+from surefoot.journal.codec import CHAIN_START, decode, encode_json, link, stamp, unstamp
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
 from surefoot.journal.projection import projected
@@ -167,6 +167,15 @@ def commands(connection: apsw.Connection, status: str | None) -> Iterator[Comman
             status=row[7],
             result=row[8],
         )
+
+
+def known_commands(connection: apsw.Connection, names: Collection[str]) -> frozenset[str]:
+    """Return which of these commands are in the journal."""
+    found = connection.execute(
+        "SELECT command_id FROM commands WHERE command_id IN (SELECT value FROM json_each(?))",
+        (encode_json(list(names)),),
+    )
+    return frozenset(str(name) for (name,) in found)
 
 
 def check_chain(connection: apsw.Connection, *, newest: int | None = None) -> bytes:

@@ -1,8 +1,9 @@
 """The journal in one SQLite file: WAL, synchronous=FULL, one writer, many readers.
 
-`SqliteReader` is what a command line needs: it never creates a file, works while the server runs
-and while it does not, and may post commands. `SqliteJournal` is the server's: it holds the lease
-and the writer. Durability is not hoped for: after opening, the settings are read back.
+`SqliteReader` is what a command line needs: it opens the journal for reading only, works while the
+server runs and while it does not, and posts commands to the inbox. `SqliteJournal` is the
+server's: it holds the lease and the writer. Durability is not hoped for: after opening, the
+settings are read back.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +26,9 @@ from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, BotName, ClientOrderId, Symbol, TradeId
 from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
-from surefoot.journal.codec import encode_json, stamp
+from surefoot.journal.codec import encode_json
 from surefoot.journal.errors import JournalUnusable
+from surefoot.journal.inbox import Tray, inbox_of, post
 from surefoot.journal.lease import Lease, holder_of
 from surefoot.journal.port import BotRow, Change, Command, Entry, Holder, Receipt
 from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
@@ -37,7 +40,7 @@ CHAIN_TAIL: Final = 200
 
 
 class SqliteReader:
-    """Reads a journal, and posts commands to it."""
+    """Reads a journal, and posts commands to its inbox."""
 
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
@@ -147,21 +150,10 @@ class SqliteReader:
         return tuple(rows.commands(self._read, status))
 
     async def post(self, command: Command) -> bool:
-        """Store a command; False if one with this id was stored before."""
-        before = self._read.total_changes()
-        self._read.execute(
-            "INSERT INTO commands VALUES (?,?,?,?,?,?,?,'posted',NULL) ON CONFLICT DO NOTHING",
-            (
-                command.command_id,
-                command.kind,
-                command.target,
-                command.actor,
-                stamp(command.posted_at),
-                stamp(command.expires_at),
-                encode_json(command.arguments),
-            ),
-        )
-        return self._read.total_changes() > before
+        """Put a command into the inbox; False if this id was posted before."""
+        if rows.known_commands(self._read, [command.command_id]):
+            return False
+        return post(inbox_of(self.path), command, partial(rows.known_commands, self._read))
 
     async def close(self) -> None:
         """Let go of the file."""
@@ -212,6 +204,7 @@ class SqliteJournal(SqliteReader):
     ) -> None:
         super().__init__(path, reading)
         self._writer = writer
+        self._tray = Tray(inbox_of(path))
         self._lease = lease
         self._writing = writing
 
@@ -224,10 +217,21 @@ class SqliteJournal(SqliteReader):
         """Make a change durable."""
         return await self._writer.commit(change)
 
+    async def take_commands(self, *, at: datetime) -> None:
+        """Take what waits in the inbox into the journal, each command once."""
+        new = self._tray.unknown(partial(rows.known_commands, self._read))
+        if new:
+            await self.commit(Change(at=at, commands=new))
+
     @override
     async def close(self) -> None:
         """Commit what is queued, close both connections, release the lease."""
         self._writer.stop()
+        self._tray.close()
+        # Readers that stay cannot tidy up after us; whoever reads now is not waited for.
+        self._writing.set_busy_timeout(0)
+        with suppress(apsw.BusyError):
+            self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._writing.close()
         self._read.close()
         self._lease.release()
@@ -242,7 +246,7 @@ def open_sqlite_reader(path: Path) -> SqliteReader:
     if not path.exists():
         raise JournalUnusable(f"there is no journal at {path}; `surefoot run` creates it")
     with _unusable(path):
-        connection = _connect(path)
+        connection = _connect(path, apsw.SQLITE_OPEN_READONLY)
         _check_schema(connection, path, len(MIGRATIONS), oldest=len(MIGRATIONS))
         return SqliteReader(path, connection)
 
@@ -271,7 +275,7 @@ def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> Sqlit
     with _unusable(path):
         if not path.exists():
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        elif path.stat().st_size == 0 and not path.with_name(f"{path.name}-wal").exists():
+        elif path.stat().st_size == 0 and not _has_log(path):
             _refuse_empty(path)
         path.chmod(0o600)
         writing = _connect(path)
@@ -281,8 +285,9 @@ def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> Sqlit
         _migrate(writing, path, version, migrations)
         mark = _claim(writing, path, lease)
         chain = rows.check_chain(writing, newest=CHAIN_TAIL)
+        reading = _connect(path, apsw.SQLITE_OPEN_READONLY)
         writer = Writer(writing, chain, mark, lambda: lease.leave(mark, former=None))
-        return SqliteJournal(path, _connect(path), writer, lease, writing)
+        return SqliteJournal(path, reading, writer, lease, writing)
 
 
 def _copy(source: apsw.Connection, destination: Path) -> None:
@@ -298,8 +303,8 @@ def _copy(source: apsw.Connection, destination: Path) -> None:
     target.close()
 
 
-def _connect(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+def _connect(path: Path, mode: int = apsw.SQLITE_OPEN_READWRITE) -> apsw.Connection:
+    connection = apsw.Connection(str(path), flags=mode)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA synchronous = FULL")
@@ -403,6 +408,12 @@ def _quick_check(connection: apsw.Connection, path: Path) -> None:
     answer = connection.execute("PRAGMA quick_check(1)").get
     if answer != "ok":
         raise JournalUnusable(f"{path} is damaged ({answer}); restore a backup")
+
+
+def _has_log(path: Path) -> bool:
+    """Tell whether the write-ahead log holds something; readers may leave an empty one."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _refuse_empty(path: Path) -> None:

@@ -100,6 +100,7 @@ async def test_memory_and_verdict_are_durable_with_the_decision(desk: Desk) -> N
     """One change: catches a memory or an answer that is written on its own."""
     keeper = await desk.keeper()
     await desk.journal.post(COMMAND)
+    await desk.journal.take_commands(at=START)
     await desk.opened(keeper)
     commits = desk.journal.commits
     await keeper.tell(

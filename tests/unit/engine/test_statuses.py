@@ -66,6 +66,7 @@ async def test_a_repeated_word_still_answers_its_command(desk: Desk, statuses: S
             expires_at=START,
         ),
     )
+    await desk.journal.take_commands(at=START)
     verdict = Verdict(command_id="c1", status="done", result="dip-btc is PAUSED")
     await statuses.change(DIP, Status.PAUSED, by="ann", verdict=verdict)
     assert len(await records_in(desk.journal, "bot/dip-btc")) == 1
