@@ -61,7 +61,7 @@ SABOTAGES = [
     ),
     Sabotage(
         "let a request live for ever",
-        "exchange/binance/client.py",
+        "exchange/ccxt_client.py",
         'params["recvWindow"] = min(left, self.lifetime_max_ms)',
         'params["recvWindow"] = 60_000',
         "tests/process/test_lost_answers.py -k arrives_late",
@@ -124,16 +124,16 @@ SABOTAGES = [
     ),
     Sabotage(
         "move the watermark past what was not read",
-        "exchange/binance/adapter.py",
-        '"fromId": start, "limit": PAGE_SIZE}',
-        '"limit": PAGE_SIZE}',
+        "exchange/binance.py",
+        '"fromId": start, "limit": self.venue.page_size}',
+        '"limit": self.venue.page_size}',
         "tests/process/test_offline.py -k three_days",
     ),
     Sabotage(
-        "wait for a strategy for ever",
+        "let a strategy take as long as it likes",
         "strategy/workers.py",
         "                if now - job.since >= job.limit_s:",
-        "                if False:",
+        "                if job.limit_s < 0:",
         "tests/process/test_bad_input.py -k Blocks",
     ),
     Sabotage(

@@ -141,7 +141,7 @@ async def look(settings: Settings, log: Log) -> tuple[Look, ...]:
                 journal=cast("Journal", _ReadOnly(reader)),
                 clock=clock,
                 log=log,
-                make_advisor=lambda _bot, _memory: None,
+                make_advisor=_no_advisor,
                 spawn=_spawn_nothing,
             )
             await exchange.connect()
@@ -362,7 +362,7 @@ def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
     }
 
 
-def _advisor(
+async def _advisor(
     settings: Settings,
     made: dict[BotName, Strategy],
     room: Room,
@@ -375,10 +375,14 @@ def _advisor(
         raise InvalidValue(f"{bot} is not in the configuration any more: it is only watched")
     if strategy is None:
         try:
-            strategy = config.strategy(settings, bot)
+            strategy = await room.load(partial(config.strategy, settings, bot), name=bot)
         except StrategyNotLoaded as error:
             raise InvalidValue(str(error)) from error
     return Advisor(strategy, name=bot, journaled=memory, room=room)
+
+
+async def _no_advisor(_bot: BotName, _memory: dict[str, Any]) -> None:
+    """Give no bot a strategy, for looking."""
 
 
 def _request_lifetime(account: config.Account) -> timedelta | None:

@@ -8,7 +8,7 @@ comparison goes on for ever, so that there is no difference between starting and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -54,7 +54,7 @@ REPEAT_AFTER_S: Final = 60.0
 
 
 # Makes a bot's strategy, with what it remembers; None for a bot without one.
-MakeAdvisor: TypeAlias = Callable[[BotName, dict[str, Any]], Advisor | None]
+MakeAdvisor: TypeAlias = Callable[[BotName, dict[str, Any]], Awaitable[Advisor | None]]
 
 
 class Halted(ExchangeError):
@@ -124,7 +124,7 @@ class Account:
     async def add_runner(self, spec: BotSpec) -> None:
         """Make the loop of a bot whose positions are loaded; it starts with `start_loops`."""
         memory = await self.journal.memory(spec.bot)
-        self.runners[spec.bot] = self._runner(spec, self._make_advisor(spec.bot, memory))
+        self.runners[spec.bot] = self._runner(spec, await self._make_advisor(spec.bot, memory))
 
     async def revive(self, bot: BotName) -> None:
         """Give a bot whose strategy had failed a fresh one, with the memory that is durable.
@@ -137,7 +137,7 @@ class Account:
             return
         if runner.muted:
             memory = await self.journal.memory(bot)
-            runner.hear(self._make_advisor(bot, memory))
+            runner.hear(await self._make_advisor(bot, memory))
         if self._running and bot not in self._driven:
             self.spawn(self._drive(runner))
 

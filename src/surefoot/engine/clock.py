@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -32,6 +32,10 @@ class Clock(Protocol):
         ...
 
 
+# CLOCK_MONOTONIC stands still while the machine sleeps: a price from before would pass as fresh.
+_BOOTTIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 class SystemClock:
     """The real one."""
 
@@ -40,8 +44,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that never go back, for durations."""
-        return time.monotonic()
+        """Return seconds that never go back; time asleep counts, where the system knows it."""
+        return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

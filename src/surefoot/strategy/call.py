@@ -16,7 +16,7 @@ import asyncio
 import inspect
 import sys
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import CORO_CREATED
@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from surefoot.core.errors import InvalidValue, SurefootError
 from surefoot.strategy.contract import Strategy
-from surefoot.strategy.errors import StrategyFailed
+from surefoot.strategy.errors import StrategyFailed, StrategyNotLoaded
 from surefoot.strategy.facts import Candle, Fill, Tick, View
 from surefoot.strategy.memory import durable
 from surefoot.strategy.shared_loop import Displaced, Owner, SharedLoop
@@ -35,6 +35,8 @@ Hook: TypeAlias = Literal["on_tick", "on_candle", "on_fill"]
 Event: TypeAlias = Tick | Candle | Fill
 
 REASON_MAX: Final = 300
+# Importing a strategy takes this long at most, once others depend on this process.
+LOAD_LIMIT_S: Final = 10.0
 # A hook is asked again this often if others block the loop in which it waited.
 DISPLACED_MAX: Final = 3
 
@@ -53,6 +55,17 @@ class Room:
     def __init__(self, say: Say) -> None:
         self.workers = Workers(say)
         self.loop = SharedLoop(say)
+
+    async def load(self, work: Callable[[], Strategy], *, name: str) -> Strategy:
+        """Import an author's file and make the strategy, where it can block nobody.
+
+        Raises:
+            StrategyNotLoaded: it is missing or broken, or was not back in time.
+        """
+        try:
+            return await self.workers.do(work, name=name, limit_s=LOAD_LIMIT_S)
+        except (Late, Crowded) as error:
+            raise StrategyNotLoaded(f"importing it {error}") from error
 
     def close(self) -> None:
         """Let the threads end."""

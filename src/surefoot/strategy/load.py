@@ -26,6 +26,7 @@ from typing_extensions import override
 from surefoot.strategy.contract import Strategy
 from surefoot.strategy.errors import InvalidParameters, StrategyNotLoaded
 from surefoot.strategy.spelling import suggest
+from surefoot.strategy.workers import Abandoned
 
 _MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _TIMEFRAME: Final = re.compile(r"[1-9][0-9]{0,3}[smhdwM]")
@@ -61,9 +62,9 @@ def make_strategy(kind: type[Strategy], params: Mapping[str, object]) -> Strateg
     """
     try:
         strategy = kind(**params)
-    except InvalidParameters:
+    except (InvalidParameters, Abandoned):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise StrategyNotLoaded(f"{kind.__name__} cannot be made: {_told(error)}") from error
     frame = strategy.timeframe
     if frame is not None and not _TIMEFRAME.fullmatch(str(frame)):
@@ -101,8 +102,10 @@ def _from_file(source: str, home: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+    except BaseException as error:
+        sys.modules.pop(name, None)
+        if isinstance(error, Abandoned):
+            raise
         raise StrategyNotLoaded(f"{source}: {_told(error)}") from error
     return module
 
@@ -118,7 +121,9 @@ def _from_module(source: str, home: Path) -> ModuleType:
                 f'"{source.rpartition(".")[2]}.py:…" for a file beside the configuration',
             ) from error
         raise StrategyNotLoaded(f"{source}: {_told(error)}") from error
-    except (Exception, SystemExit) as error:
+    except Abandoned:
+        raise
+    except BaseException as error:
         raise StrategyNotLoaded(f"{source}: {_told(error)}") from error
 
 

@@ -235,6 +235,10 @@ def account_spec(*bots: BotSpec, **changes: Any) -> AccountSpec:
     return replace(spec, **changes)
 
 
+async def no_advisor(_bot: BotName, _memory: dict[str, Any]) -> None:
+    """Give no bot a strategy."""
+
+
 class Floor:
     """A whole account on the fake exchange, with its tasks."""
 
@@ -250,7 +254,7 @@ class Floor:
             exchange=exchange,
             journal=journal,
             clock=exchange.clock,
-            make_advisor=lambda _bot, _memory: None,
+            make_advisor=no_advisor,
             spawn=tasks,
             log=self.log,
         )

@@ -18,6 +18,7 @@ from tests.unit.engine.desk import (
     SaidLog,
     account_spec,
     kinds_in,
+    no_advisor,
 )
 from tests.unit.engine.fake import FakeExchange
 
@@ -56,7 +57,7 @@ class House:
             exchange=self.exchange,
             journal=self.journal,
             clock=self.clock,
-            make_advisor=lambda _bot, _memory: None,
+            make_advisor=no_advisor,
             spawn=spawn,
             log=self.log,
         )

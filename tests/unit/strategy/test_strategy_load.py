@@ -120,6 +120,8 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
         ("\n1 / 0", "ZeroDivisionError: division by zero ("),
         ("import absent_package", "No module named 'absent_package' ("),
         ("import sys; sys.exit(1)", "SystemExit: 1 ("),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt ("),
+        ("class Rude(BaseException): ...\nraise Rude", "Rude ("),
         ("from surefoot.strategy import Nothing", "cannot import name 'Nothing'"),
     ],
 )

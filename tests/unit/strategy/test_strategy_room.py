@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from surefoot.strategy import Enter, Fill, Signal, Strategy, Tick, View
+from surefoot.strategy import call as call_module
 from surefoot.strategy.call import Advice, Caller, Room
-from surefoot.strategy.errors import StrategyFailed
+from surefoot.strategy.errors import StrategyFailed, StrategyNotLoaded
+from surefoot.strategy.load import load_strategy, make_strategy
 from surefoot.strategy.workers import ABANDONED_MAX, WORKERS_MAX, Crowded, Late, Workers
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -221,3 +223,31 @@ async def test_only_hooks_that_were_written_listen(room: Room) -> None:
     caller = Caller(OnFill(), name="bot", room=room)
     heard = [caller.listens(hook) for hook in ("on_tick", "on_candle", "on_fill")]
     assert heard == [True, False, True]
+
+
+# Importing ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("while True: pass", "importing it blocked: no answer in"),
+        ("import time; time.sleep(2)", "importing it blocked: no answer in"),
+    ],
+)
+async def test_an_authors_file_is_imported_where_it_blocks_nobody(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, told: str
+) -> None:
+    """Catches an import on the engine's loop: every stop would wait for it."""
+    monkeypatch.setattr(call_module, "LOAD_LIMIT_S", 0.2)
+    (tmp_path / "mine.py").write_text(written)
+
+    def load() -> Strategy:
+        return make_strategy(load_strategy("mine.py:Mine", tmp_path), {})
+
+    async with asyncio.TaskGroup() as tasks:
+        other = tasks.create_task(settled(ask(Caller(Plain(), name="other", room=room))))
+        with pytest.raises(StrategyNotLoaded, match=told):
+            await room.load(load, name="mine")
+    assert other.result() == [Advice(signal=None, memory={"n": 1})]
