@@ -111,7 +111,7 @@ def _disagreement(position: Position) -> str | None:
 def _check_step(before: Position, after: Position) -> None:
     if after.state is not before.state and after.state not in TRANSITIONS[before.state]:
         raise InvariantViolated("S14", f"{before.state} became {after.state}")
-    settled = {State.OPEN, State.CLOSING}
-    held = before.state in settled and after.state in settled
+    managed = {State.OPEN, State.CLOSING}
+    held = before.state in managed and after.state in managed
     if held and loosened(before.levels, after.levels, after.direction):
         raise InvariantViolated("S21", f"{before.levels} became {after.levels}")

@@ -11,9 +11,10 @@ add up to the quantity that the exchange says was filled. Finished means counted
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -50,6 +51,8 @@ class ReportedStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
+# An order called NEVER is looked for this long; a late discovery is adopted and frozen.
+LATE_SWEEP: Final = timedelta(hours=24)
 FINISHED = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.WORKING}
 
 
@@ -97,6 +100,14 @@ class Order(Struct, frozen=True, kw_only=True):
     def remaining(self) -> Decimal:
         """Return the quantity that could still be filled."""
         return ZERO if self.finished else self.quantity - self.filled
+
+    def is_lately_never(self, now: datetime) -> bool:
+        """Tell whether it was called NEVER so recently that it is still looked for."""
+        return (
+            self.status is OrderStatus.NEVER
+            and self.finished_at is not None
+            and now - self.finished_at < LATE_SWEEP
+        )
 
     @property
     def average_price(self) -> Decimal | None:

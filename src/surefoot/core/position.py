@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from surefoot.core.errors import IllegalTransition
 from surefoot.core.exits import ExitPlan, Level, Levels
-from surefoot.core.order import Order, Role
+from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.values import (
     ZERO,
     AccountName,
@@ -162,6 +162,17 @@ class Position(Struct, frozen=True, kw_only=True):
     def unfinished(self) -> Order | None:
         """Return the order that occupies this position's one lane, if any (the oldest)."""
         return next((order for order in self.orders if not order.finished), None)
+
+    def is_settled(self, now: datetime) -> bool:
+        """Tell whether it needs no more looking after: CLOSED, not frozen, no NEVER to look for."""
+        over = self.state is State.CLOSED and self.frozen is None
+        return over and not any(order.is_lately_never(now) for order in self.orders)
+
+    @property
+    def past(self) -> bool:
+        """Tell whether it is settled whatever the time is: nothing in it was ever called NEVER."""
+        over = self.state is State.CLOSED and self.frozen is None
+        return over and all(order.status is not OrderStatus.NEVER for order in self.orders)
 
     def last(self, role: Role) -> Order | None:
         """Return the newest order of a role, or None."""

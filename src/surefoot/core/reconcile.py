@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -38,8 +38,6 @@ from surefoot.core.values import (
     plain,
 )
 
-# An order called NEVER is looked for this long; a late discovery is adopted and frozen.
-LATE_SWEEP: Final = timedelta(hours=24)
 # This many live orders gone at once means another account or an exchange that started over.
 VANISHED_MAX: Final = 1
 
@@ -382,14 +380,5 @@ def wanted(positions: Iterable[Position], now: datetime) -> tuple[tuple[Position
         (position, order)
         for position in positions
         for order in position.orders
-        if not order.finished or is_lately_never(order, now)
-    )
-
-
-def is_lately_never(order: Order, now: datetime) -> bool:
-    """Tell whether an order was called NEVER so recently that it is still looked for."""
-    return (
-        order.status is OrderStatus.NEVER
-        and order.finished_at is not None
-        and now - order.finished_at < LATE_SWEEP
+        if not order.finished or order.is_lately_never(now)
     )

@@ -19,7 +19,6 @@ from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
 from surefoot.core.order import Role
 from surefoot.core.position import Position, State
-from surefoot.core.reconcile import is_lately_never
 from surefoot.core.records import (
     CancelIntended,
     FillBooked,
@@ -252,15 +251,11 @@ class Keeper:
                     await self._withdraw(position.position_id, duty.order.client_order_id)
 
     def forget_settled(self) -> None:
-        """Let go of positions that are CLOSED, not frozen and without a recent NEVER order."""
+        """Let go of every settled position but the current one."""
         now = self._now()
         current = self.position.position_id
         for position in self.positions:
-            if position.position_id == current or position.frozen is not None:
-                continue
-            if position.state is State.CLOSED and not any(
-                is_lately_never(order, now) for order in position.orders
-            ):
+            if position.position_id != current and position.is_settled(now):
                 del self._positions[position.position_id]
 
 

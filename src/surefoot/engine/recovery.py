@@ -13,7 +13,6 @@ bots are put into review and the process lives on; `surefoot recover` tries agai
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -21,7 +20,6 @@ from surefoot.core.errors import InvalidValue
 from surefoot.core.identity import order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
-from surefoot.core.reconcile import is_lately_never
 from surefoot.core.records import (
     AccountBound,
     BanNoted,
@@ -332,7 +330,7 @@ async def load(account: Account) -> None:
     found: dict[BotName, list[Position]] = {}
     now = account.exchange.now()
     for position in await account.journal.positions(current_only=True):
-        if position.account == account.spec.account and not is_over(position, now):
+        if position.account == account.spec.account and not position.is_settled(now):
             found.setdefault(position.bot, []).append(position)
     for number, spec in enumerate(account.spec.bots, start=1):
         if number % PROGRESS_EVERY == 0:
@@ -345,12 +343,6 @@ async def load(account: Account) -> None:
             await _load_left_over(account, spec.bot, positions, str(error))
     for bot, positions in found.items():
         await _load_left_over(account, bot, positions, LEFT_OVER)
-
-
-def is_over(position: Position, now: datetime) -> bool:
-    """Tell whether a position that the journal keeps for its NEVER orders may be let go now."""
-    sure = not any(is_lately_never(order, now) for order in position.orders)
-    return position.state is State.CLOSED and position.frozen is None and sure
 
 
 async def load_existing(account: Account) -> None:

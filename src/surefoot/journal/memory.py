@@ -36,7 +36,6 @@ from surefoot.journal.port import (
     Receipt,
     intents_in,
 )
-from surefoot.journal.projection import is_settled
 
 
 class MemoryJournal:
@@ -154,7 +153,7 @@ class MemoryJournal:
         return tuple(
             position
             for position in found
-            if bot in {None, position.bot} and not (current_only and is_settled(position))
+            if bot in {None, position.bot} and not (current_only and position.past)
         )
 
     async def bots(self) -> tuple[BotRow, ...]:

@@ -141,9 +141,9 @@ class Reader(Protocol):
     async def positions(
         self, *, bot: BotName | None = None, current_only: bool = False
     ) -> tuple[Position, ...]:
-        """Read positions, oldest first; `current_only` leaves out CLOSED ones that are settled.
+        """Read positions, oldest first; `current_only` leaves out those that are past.
 
-        Settled means CLOSED, not frozen, and without an order called NEVER in the last day.
+        Past is settled whatever the time is: CLOSED, not frozen, no order ever called NEVER.
         Each is folded from its records and must equal its stored projection.
         """
         ...

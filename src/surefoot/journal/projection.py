@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import apsw
 
-from surefoot.core.order import Order, OrderStatus
+from surefoot.core.order import Order
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     BotStatusChanged,
@@ -28,11 +28,11 @@ from surefoot.journal.port import Append, Change, Command
 
 _INSERT_POSITION: Final = """
 INSERT INTO positions (position_id, bot, account, symbol, number, version, state, phase, quantity,
-    realized_pnl, settled)
+    realized_pnl, past)
 VALUES (?, ?, ?, ?, ?, 1, 'FLAT', 'MONITORING', '0', '0', 0)"""
 _UPDATE_POSITION: Final = """
 UPDATE positions SET version = ?, phase = ?, frozen = ?, quantity = ?, entry_price = ?,
-    realized_pnl = ?, stop = ?, take_profit = ?, settled = ? WHERE position_id = ?"""
+    realized_pnl = ?, stop = ?, take_profit = ?, past = ? WHERE position_id = ?"""
 _UPSERT_ORDER: Final = """
 INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (client_order_id) DO UPDATE SET status = excluded.status,
@@ -223,14 +223,5 @@ def projected(position: Position) -> tuple[str | int | None, ...]:
         amount(position.realized_pnl),
         amount(position.levels.stop),
         amount(position.levels.take_profit),
-        int(is_settled(position)),
-    )
-
-
-def is_settled(position: Position) -> bool:
-    """Tell whether a position needs no more looking after: CLOSED, sure and not frozen."""
-    return (
-        position.state is State.CLOSED
-        and position.frozen is None
-        and all(order.status is not OrderStatus.NEVER for order in position.orders)
+        int(position.past),
     )

@@ -22,7 +22,7 @@ from surefoot.journal.projection import projected
 _SEARCHED: Final = 20_000
 _COLUMNS: Final = "sequence, stream, version, at, data"
 _PROJECTED: Final = (
-    "version, phase, frozen, quantity, entry_price, realized_pnl, stop, take_profit, settled"
+    "version, phase, frozen, quantity, entry_price, realized_pnl, stop, take_profit, past"
 )
 
 
@@ -94,7 +94,7 @@ def positions(
 ) -> Iterator[Position]:
     """Fold positions from their records, and hold each against its stored projection (S8)."""
     clauses = ["bot = ?"] if bot is not None else []
-    clauses += ["settled = 0"] if current_only else []
+    clauses += ["past = 0"] if current_only else []
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = connection.execute(
         f"SELECT position_id, state, {_PROJECTED} FROM positions {where} "  # noqa: S608

@@ -57,10 +57,10 @@ CREATE TABLE positions (
     realized_pnl TEXT NOT NULL,
     stop         TEXT,
     take_profit  TEXT,
-    settled      INTEGER NOT NULL,
+    past         INTEGER NOT NULL,
     UNIQUE (bot, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX positions_unsettled ON positions (bot, number) WHERE settled = 0;
+CREATE INDEX positions_not_past ON positions (bot, number) WHERE past = 0;
 CREATE TRIGGER positions_start_flat BEFORE INSERT ON positions WHEN NEW.state <> 'FLAT'
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a position starts FLAT'); END;
 CREATE TRIGGER positions_follow_the_table BEFORE UPDATE OF state ON positions

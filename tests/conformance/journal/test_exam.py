@@ -139,7 +139,7 @@ async def test_an_illegal_transition_is_refused(journal: Journal) -> None:
     assert len(await journal.entries()) == 1
 
 
-async def test_settled_positions_are_left_out_of_the_current_ones(journal: Journal) -> None:
+async def test_past_positions_are_left_out_of_the_current_ones(journal: Journal) -> None:
     life = await whole_life(journal)
     assert all(order.status is OrderStatus.FILLED for order in life.position.orders)
     assert await journal.positions(current_only=True) == ()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
-from tests.builders import START, Life
+from msgspec.structs import replace
+from tests.builders import START, Life, fill, report
 
 from surefoot.core.errors import IllegalTransition
-from surefoot.core.position import TRANSITIONS, State, permit
+from surefoot.core.order import LATE_SWEEP, OrderStatus
+from surefoot.core.position import TRANSITIONS, Position, State, permit
 from surefoot.core.records import StateChanged
+from surefoot.core.signals import ExitSignal
 from surefoot.core.state import evolve
 
 LEGAL = {
@@ -43,3 +47,38 @@ def test_an_illegal_record_raises_and_changes_nothing(target: State) -> None:
         evolve(before, StateChanged(at=START, target=target, why="because"))
     assert life.position is before
     assert before.state is State.FLAT
+
+
+def closed() -> Position:
+    life = Life()
+    life.opened()
+    life.tell(ExitSignal())
+    out = life.order
+    life.tell(report(out, "FILLED", out.quantity), fill(out, "50000", trade="2"))
+    assert life.position.state is State.CLOSED
+    return life.position
+
+
+def with_a_never_order(position: Position) -> Position:
+    never = replace(position.orders[0], client_order_id="n", status=OrderStatus.NEVER)
+    return replace(position, orders=(*position.orders, replace(never, finished_at=START)))
+
+
+def test_settled_is_closed_sure_and_not_frozen() -> None:
+    over, held = closed(), Life()
+    assert held.opened().is_settled(START) is False
+    assert replace(over, frozen="a late fill").is_settled(START) is False
+    assert over.is_settled(START) is True
+    unsure = with_a_never_order(over)
+    still_looked_for = START + LATE_SWEEP - timedelta(microseconds=1)
+    assert unsure.is_settled(still_looked_for) is False
+    assert unsure.is_settled(START + LATE_SWEEP) is True
+
+
+def test_past_is_settled_at_any_time() -> None:
+    """The database keeps it as a column, so it must not need the clock."""
+    over = closed()
+    assert over.past is over.is_settled(START) is True
+    assert replace(over, frozen="a late fill").past is False
+    assert with_a_never_order(over).past is False
+    assert Life().position.past is False

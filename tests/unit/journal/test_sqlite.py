@@ -95,7 +95,7 @@ async def test_raw_sql_cannot_move_a_position_illegally(
         "INSERT INTO fills SELECT * FROM fills",
         (
             "INSERT INTO positions (position_id, bot, account, symbol, number, version, state, "
-            "phase, quantity, realized_pnl, settled) "
+            "phase, quantity, realized_pnl, past) "
             "VALUES ('x', 'b', 'a', 's', 9, 1, 'OPEN', 'MONITORING', 0, 0, 0)"
         ),
     ],
