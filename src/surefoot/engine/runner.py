@@ -18,7 +18,7 @@ from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
 from surefoot.core.reports import Fill, PriceSeen
 from surefoot.core.signals import EntrySignal, ExitSignal
-from surefoot.core.values import Side, plain
+from surefoot.core.values import Side
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
@@ -37,7 +37,7 @@ INBOX_MAX: Final = 1_000
 STALE_AFTER: Final = timedelta(seconds=30)
 # Memory that changed without a signal is written down at most this often.
 MEMORY_EVERY_S: Final = 1.0
-# The market price goes into the journal this often, for whoever reads it there.
+# The market price is noted this often, for whoever asks what a position is worth.
 MARK_EVERY: Final = timedelta(seconds=5)
 # The same refusal is said again only after this long.
 REPEAT_AFTER_S: Final = 60.0
@@ -80,7 +80,7 @@ class Runner:
         self._news_or_tick = asyncio.Event()
         self._candle_at = None if advisor is None else advisor.candle_at
         self._refusal: tuple[tuple[str, str], float] = (("", ""), 0.0)
-        self._mark: tuple[Decimal, datetime] | None = None
+        self._marked_at: datetime | None = None
         self._remembered = self._memory()
         self._remembered_at = 0.0
 
@@ -151,9 +151,10 @@ class Runner:
                 await self._show(PriceSeen(price=self._tick.price))
 
     def _note_mark(self, tick: Tick) -> None:
-        """Note the price now and then, so that the journal can say what a position is worth."""
-        if self._mark is None or tick.at - self._mark[1] >= MARK_EVERY:
-            self._mark = (tick.price, tick.at)
+        """Note the price now and then, so that a reader can say what a position is worth."""
+        if self._marked_at is None or tick.at - self._marked_at >= MARK_EVERY:
+            self._marked_at = tick.at
+            self._journal.gauges.price(self.spec.account, tick.symbol, tick.price, tick.at)
 
     async def _show(self, seen: PriceSeen) -> None:
         for position in self.keeper.positions:
@@ -274,10 +275,7 @@ class Runner:
         """Return what must survive: the strategy's memory, and the last candle it was shown."""
         if self._advisor is None:
             return None
-        data = self._advisor.to_memory(self._candle_at)
-        if self._mark is not None:
-            data["mark"] = {"price": plain(self._mark[0]), "at": self._mark[1].isoformat()}
-        return Memory(bot=self.spec.bot, data=data)
+        return Memory(bot=self.spec.bot, data=self._advisor.to_memory(self._candle_at))
 
     async def _remember(self) -> None:
         """Write memory down that changed without a signal, at most once a second."""

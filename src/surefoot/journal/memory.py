@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,26 @@ from surefoot.journal.port import (
     Change,
     Command,
     Entry,
+    Gauges,
     Holder,
+    Mark,
+    Marks,
     Receipt,
     intents_in,
 )
+
+
+class MemoryGauges:
+    """Prices, as they were last noted."""
+
+    def __init__(self) -> None:
+        self.marks: dict[tuple[AccountName, Symbol], Mark] = {}
+
+    def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
+        """Note a price."""
+        before = self.marks.get((account, symbol))
+        if before is None or before.at < at:
+            self.marks[account, symbol] = Mark(price=price, at=at)
 
 
 class MemoryJournal:
@@ -52,6 +69,16 @@ class MemoryJournal:
         self._watermarks: dict[tuple[AccountName, Symbol], TradeId] = {}
         self._commands: dict[str, Command] = {}
         self._inbox: dict[str, Command] = {}
+        self._gauges = MemoryGauges()
+
+    @property
+    def gauges(self) -> Gauges:
+        """Return where prices are noted."""
+        return self._gauges
+
+    async def marks(self) -> Marks:
+        """Return the last known prices."""
+        return dict(self._gauges.marks)
 
     @property
     def epoch(self) -> str:

@@ -8,10 +8,11 @@ because nobody can know whether it happened: the process must exit and come back
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -115,6 +116,16 @@ class Holder(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
+class Mark(Struct, frozen=True, kw_only=True):
+    """The price of a symbol as an account last saw it, and when that was."""
+
+    price: Decimal
+    at: datetime
+
+
+Marks: TypeAlias = Mapping[tuple[AccountName, Symbol], Mark]
+
+
 class Reader(Protocol):
     """Questions to the journal. They see only what is durable."""
 
@@ -195,6 +206,10 @@ class Reader(Protocol):
         """Read the operator commands that were taken into the journal, oldest first."""
         ...
 
+    async def marks(self) -> Marks:
+        """Return the last known prices. They are gauges: nothing is decided by them."""
+        ...
+
     def holder(self) -> Holder | None:
         """Return the server that runs on this journal now, or None."""
         ...
@@ -234,12 +249,25 @@ class Operators(Protocol):
         ...
 
 
+class Gauges(Protocol):
+    """What is good to know and may be lost: no record, not durable, in nobody's way."""
+
+    def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
+        """Note a price; never waits and never raises."""
+        ...
+
+
 class Client(Reader, Operators, Protocol):
     """The view of a command line, a dashboard or a messenger."""
 
 
 class Journal(Client, Protocol):
     """The one writer's view."""
+
+    @property
+    def gauges(self) -> Gauges:
+        """Return where prices are noted."""
+        ...
 
     async def commit(self, change: Change) -> Receipt:
         """Make a change durable.

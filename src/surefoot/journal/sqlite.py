@@ -28,9 +28,10 @@ from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json
 from surefoot.journal.errors import JournalUnusable
+from surefoot.journal.gauges import GaugeFile, gauges_of, read_marks
 from surefoot.journal.inbox import Tray, inbox_of, post
 from surefoot.journal.lease import Lease, holder_of
-from surefoot.journal.port import BotRow, Change, Command, Entry, Holder, Receipt
+from surefoot.journal.port import BotRow, Change, Command, Entry, Gauges, Holder, Marks, Receipt
 from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
 from surefoot.journal.writer import Writer
 
@@ -159,6 +160,10 @@ class SqliteReader:
         """Let go of the file."""
         self._read.close()
 
+    async def marks(self) -> Marks:
+        """Return the last known prices."""
+        return read_marks(gauges_of(self.path))
+
     def holder(self) -> Holder | None:
         """Return the server that runs on this journal now, or None."""
         return holder_of(self.path)
@@ -205,8 +210,14 @@ class SqliteJournal(SqliteReader):
         super().__init__(path, reading)
         self._writer = writer
         self._tray = Tray(inbox_of(path))
+        self._gauges = GaugeFile(gauges_of(path))
         self._lease = lease
         self._writing = writing
+
+    @property
+    def gauges(self) -> Gauges:
+        """Return where prices are noted."""
+        return self._gauges
 
     @property
     def commits(self) -> int:
@@ -228,9 +239,10 @@ class SqliteJournal(SqliteReader):
         """Commit what is queued, close both connections, release the lease."""
         self._writer.stop()
         self._tray.close()
+        self._gauges.close()
         # Readers that stay cannot tidy up after us; whoever reads now is not waited for.
-        self._writing.set_busy_timeout(0)
-        with suppress(apsw.BusyError):
+        with suppress(apsw.BusyError, apsw.ConnectionClosedError):
+            self._writing.set_busy_timeout(0)
             self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._writing.close()
         self._read.close()

@@ -1,7 +1,7 @@
 """How everything stands: one document, read from the journal alone.
 
 It is the `surefoot status --json` contract; amounts are decimal strings, times RFC 3339 UTC. It
-works while the server is down: the mark price is then the last one that was written down.
+works while the server is down: the mark price is then the last one that was noted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import BotName, plain
-from surefoot.journal.port import BotRow, Reader
+from surefoot.journal.port import BotRow, Mark, Marks, Reader
 
 _DIGITS: Final = Decimal("0.00000001")
 
@@ -102,14 +102,12 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
 async def read_status(reader: Reader, server: dict[str, Any] | None = None) -> StatusDocument:
     """Read how everything stands."""
     recovery = await reader.last_recovery()
+    marks = await reader.marks()
     unsettled = await reader.positions(current_only=True)
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
         recovery=None if recovery is None else _recovery(*recovery),
-        bots=[
-            _bot(row, await reader.memory(row.bot), _others(row, unsettled))
-            for row in await reader.bots()
-        ],
+        bots=[_bot(row, marks, _others(row, unsettled)) for row in await reader.bots()],
         server=server,
     )
 
@@ -149,22 +147,23 @@ def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
     )
 
 
-def _bot(row: BotRow, memory: dict[str, Any], unsettled: list[str]) -> BotStatus:
+def _bot(row: BotRow, marks: Marks, unsettled: list[str]) -> BotStatus:
     position = row.position
+    mark = None if position is None else marks.get((position.account, position.symbol))
     return BotStatus(
         bot=row.bot,
         account=None if position is None else position.account,
         symbol=None if position is None else position.symbol,
         status=row.status,
         reason=row.reason,
-        position=None if position is None else position_status(position, memory.get("mark")),
+        position=None if position is None else position_status(position, mark),
         unsettled=unsettled,
     )
 
 
-def position_status(position: Position, mark: dict[str, str] | None = None) -> PositionStatus:
+def position_status(position: Position, mark: Mark | None = None) -> PositionStatus:
     """Describe one position, marked to the last known price if there is one."""
-    price = None if mark is None else Decimal(mark["price"])
+    price = None if mark is None else mark.price
     unrealized = None if price is None else position.unrealized_pnl(price)
     levels = position.levels
     return PositionStatus(
@@ -176,7 +175,7 @@ def position_status(position: Position, mark: dict[str, str] | None = None) -> P
         quantity=plain(position.quantity),
         entry_price=_shown(position.entry_price),
         mark_price=_shown(price),
-        marked_at=None if mark is None else mark["at"],
+        marked_at=None if mark is None else mark.at.isoformat(),
         unrealized_pnl=_shown(unrealized),
         realized_pnl=plain(_rounded(position.realized_pnl)),
         fees={asset: plain(fee) for asset, fee in position.fees.items()},

@@ -196,6 +196,21 @@ async def test_commands_are_durable_and_idempotent(journal: Journal) -> None:
     assert await journal.commands() == (done,)
 
 
+async def test_gauges_keep_the_newest_price(journal: Journal) -> None:
+    """They are no records, and an older price never replaces a newer one."""
+    account, other = AccountName("main"), AccountName("other")
+    for name, price, second in ((account, "1", 1), (account, "3", 3), (account, "2", 2)):
+        journal.gauges.price(name, BTC, D(price), START + timedelta(seconds=second))
+    journal.gauges.price(other, BTC, D("7.10"), START)
+    await journal.close()
+    marks = await journal.marks()
+    assert {each: mark.price for each, mark in marks.items()} == {
+        (account, BTC): D(3),
+        (other, BTC): D("7.10"),
+    }
+    assert marks[account, BTC].at == START + timedelta(seconds=3)
+
+
 async def test_amounts_come_back_exactly(journal: Journal) -> None:
     life = Life()
     order = life.enter("0.00160")

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import D
+from tests.builders import BTC, D
 from tests.unit.engine.clock import turns
 from tests.unit.engine.counsel import Ring, served
-from tests.unit.engine.desk import LIMITS, Desk, bot_spec, tick
+from tests.unit.engine.desk import LIMITS, MAIN, Desk, bot_spec, tick
 
 from surefoot.core.position import State
 from surefoot.engine.runner import INBOX_MAX
@@ -277,16 +277,21 @@ async def test_the_last_word_is_written_down_when_the_bot_is_stopped(desk: Desk)
         assert desk.journal.commits == commits + 1
 
 
+async def marked(desk: Desk) -> D:
+    return (await desk.journal.marks())[MAIN, BTC].price
+
+
 async def test_the_market_price_is_noted_every_five_seconds(desk: Desk) -> None:
     async with served(desk) as ring:
         await ring.show(tick("1"), tick("2"))
         desk.clock.elapsed += 1
         early = replace(tick("3"), at=tick().at.replace(second=4))
         await ring.show(early)
-        assert (await ring.memory())["mark"]["price"] == "1"
+        assert await marked(desk) == D("1")
         desk.clock.elapsed += 1
         await ring.show(replace(tick("4"), at=tick().at.replace(second=5)))
-        assert (await ring.memory())["mark"]["price"] == "4"
+        assert await marked(desk) == D("4")
+        assert "mark" not in await ring.memory()
 
 
 # The inbox ---------------------------------------------------------------------------------------
