@@ -2,6 +2,7 @@
 
 ExchangeError
 ├── NotSent      no: the request provably never left this machine
+│   └── TooMany  or was turned away for what else was asked: later, and not for its own sake
 ├── Refused      no, and it never will: a code on the venue's list of definitive refusals
 ├── Unknown      nobody knows: ask, and keep asking
 ├── ReadFailed   a question was not answered; it proves nothing in either direction
@@ -22,6 +23,10 @@ class ExchangeError(SurefootError):
 
 class NotSent(ExchangeError):
     """The request never left: it was not accepted and never will be."""
+
+
+class TooMany(NotSent):
+    """The exchange counts too many requests or orders; it took this one for none of them."""
 
 
 class Refused(ExchangeError):

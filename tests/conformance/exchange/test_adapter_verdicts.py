@@ -17,7 +17,7 @@ from surefoot.core.reports import OrderReport
 from surefoot.core.values import ExchangeOrderId, Side
 from surefoot.engine.clock import SystemClock
 from surefoot.exchange import open_exchange
-from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Refused, Unknown
+from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Refused, TooMany, Unknown
 from surefoot.exchange.port import Exchange
 from surefoot.simulator import Control, Simulator, ccxt_settings
 from surefoot.simulator.faults import REQUEST_FAULTS
@@ -33,8 +33,8 @@ VERDICTS: list[tuple[str, dict[str, Any], type[Exception] | None, bool]] = [
     ("reject", {"code": -1013, "message": "Filter failure: NOTIONAL"}, Refused, False),
     ("reject", {"code": -2010, "message": "Duplicate order sent."}, Unknown, False),
     ("reject", {"code": -1006}, Unknown, False),
-    ("rate_limit", {"status": 429}, Refused, False),
-    ("rate_limit", {"status": 418}, Refused, False),
+    ("rate_limit", {"status": 429}, TooMany, False),
+    ("rate_limit", {"status": 418}, TooMany, False),
     ("redirect", {}, Unknown, False),
     ("lose_response", {}, Unknown, True),
     ("slow_response", {"seconds": 0.05}, None, True),
@@ -171,7 +171,7 @@ async def test_a_ban_is_kept_without_touching_the_network(
     """Whoever goes on asking is banned for longer."""
     await do("arm", name="rate_limit", status=418, seconds=600)
     if what == "send":
-        assert isinstance(await verdict(exchange.send(BTC, order(exchange))), Refused)
+        assert isinstance(await verdict(exchange.send(BTC, order(exchange))), TooMany)
     else:
         with pytest.raises(Banned):
             await exchange.balances()
@@ -246,7 +246,7 @@ CANCELS: list[tuple[str, dict[str, Any], type[Exception] | None, str]] = [
     ("hold_request", {"seconds": 0.05}, None, "CANCELED"),
     ("error_before", {"status": 503}, Unknown, "NEW"),
     ("reject", {"code": -2015}, Refused, "NEW"),
-    ("rate_limit", {}, Refused, "NEW"),
+    ("rate_limit", {}, TooMany, "NEW"),
     ("redirect", {}, Unknown, "NEW"),
     ("error_after", {}, Unknown, "CANCELED"),
     ("html_body", {}, Unknown, "CANCELED"),

@@ -1,21 +1,195 @@
-"""Sorting errors: what is a ban, and what is only a no."""
+"""Sorting errors: what is a ban, what is a no, and what is only silence."""
 
 from __future__ import annotations
 
-import ccxt
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
-from surefoot.exchange.binance.verdicts import is_rate_limit, of_send
-from surefoot.exchange.errors import Refused
+from surefoot.exchange.binance.carrier import Carrier
+from surefoot.exchange.binance.client import FencedBinance
+from surefoot.exchange.binance.verdicts import (
+    Answered,
+    NoSuchOrder,
+    NothingToCancel,
+    ban_end,
+    of_read,
+    of_send,
+)
+from surefoot.exchange.errors import (
+    Banned,
+    Misconfigured,
+    NotSent,
+    ReadFailed,
+    Refused,
+    TooMany,
+    Unknown,
+)
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-def test_too_many_orders_is_a_refusal_and_no_ban() -> None:
+def answered(status: int, code: int | None = None, text: str = "No.", **headers: str) -> Answered:
+    """Return what the client makes of an answer; without a code it is a page of HTML."""
+    body = None if code is None else {"code": code, "msg": text}
+    with pytest.raises(Answered) as error:
+        FencedBinance.handle_errors(None, status, "", "", "", headers, "<html>", body, {}, "")
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, -2010, Refused),
+        (400, -1013, Refused),
+        (400, -1021, Refused),
+        (401, -2015, Refused),
+        (500, -2010, Unknown),  # a 5xx says that nobody knows, whatever else it says
+        (503, -1013, Unknown),
+        (504, -2015, Unknown),
+        (200, -2010, Unknown),
+        (502, -1015, Unknown),
+        (502, -1003, Unknown),
+        (400, -1006, Unknown),
+        (400, -4242, Unknown),
+        (400, None, Unknown),  # no word of the exchange's
+        (401, None, Unknown),
+        (403, None, Unknown),
+        (407, None, Unknown),
+        (407, -2010, Unknown),
+        (418, None, Unknown),
+        (429, None, Unknown),
+        (511, None, Unknown),
+        (302, None, Unknown),
+        (429, -1015, TooMany),
+        (400, -1015, TooMany),
+        (429, -1003, TooMany),
+        (418, -1003, TooMany),
+        (400, -2011, NothingToCancel),
+    ],
+)
+def test_only_the_exchange_itself_can_refuse(
+    status: int, code: int | None, kind: type[Exception]
+) -> None:
+    assert type(of_send(answered(status, code))) is kind
+
+
+def test_a_duplicate_is_no_refusal() -> None:
+    assert type(of_send(answered(400, -2010, "Duplicate order sent."))) is Unknown
+
+
+def test_too_many_is_told_from_what_never_left() -> None:
+    """It is about the others, not about this one: a later attempt may do."""
+    found = of_send(answered(429, -1015, "Too many new orders."))
+    assert isinstance(found, NotSent)
+    assert "too many requests or orders (-1015): Too many new orders." in str(found)
+
+
+@pytest.mark.parametrize("status", [401, 403, 407, 451, 500, 502, 511, 302])
+def test_a_proxy_or_a_portal_is_an_outage(status: int) -> None:
+    """Else a hotel's wireless ends the process, and the next start gives up for good."""
+    assert type(of_read(answered(status), now=NOW)) is ReadFailed
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, -2015, Misconfigured),
+        (401, -2014, Misconfigured),
+        (400, -1022, Misconfigured),
+        (400, -1121, Misconfigured),
+        (511, -2015, ReadFailed),
+        (407, -2015, ReadFailed),
+        (200, -2015, ReadFailed),
+        (400, -2013, NoSuchOrder),
+        (500, -2013, ReadFailed),  # "none" is believed only when the exchange says it
+        (429, -1003, Banned),
+        (418, None, Banned),
+        (429, None, Banned),
+        (400, -1003, Banned),
+        (429, -1015, ReadFailed),
+    ],
+)
+def test_what_a_question_is_told(status: int, code: int | None, kind: type[Exception]) -> None:
+    assert type(of_read(answered(status, code), now=NOW)) is kind
+
+
+def test_too_many_orders_is_no_ban() -> None:
     """It is over in 10 s; keeping away for two minutes kept exits and stops away as well."""
-    error = ccxt.RateLimitExceeded('binance {"code":-1015,"msg":"Too many new orders."}')
-    assert isinstance(of_send(error), Refused)
-    assert not is_rate_limit(error)
+    assert not answered(429, -1015).is_ban
 
 
-@pytest.mark.parametrize("text", ['{"code":-1003,"msg":"Way too much."}', "429 Too Many Requests"])
-def test_too_much_weight_is_a_ban(text: str) -> None:
-    assert is_rate_limit(ccxt.DDoSProtection(f"binance {text}"))
+@pytest.mark.parametrize(
+    ("given", "stays"),
+    [
+        ("30", timedelta(seconds=30)),
+        ("9" * 30, timedelta(days=3)),
+        ("9" * 5000, timedelta(minutes=2)),
+        ("²", timedelta(minutes=2)),
+        ("-1", timedelta(minutes=2)),
+        ("NaN", timedelta(minutes=2)),
+        ("1e9", timedelta(minutes=2)),
+        ("", timedelta(minutes=2)),
+        ("Wed, 01 Jul 2026 12:05:00 GMT", timedelta(minutes=5)),
+        ("Wed, 01 Jul 2026 12:05:00 -0000", timedelta(minutes=5)),
+        ("Wed, 01 Jul 2026 11:05:00 GMT", timedelta(minutes=2)),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", timedelta(days=3)),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", timedelta(minutes=2)),
+        (None, timedelta(minutes=2)),
+    ],
+)
+def test_a_ban_has_an_end(given: str | None, stays: timedelta) -> None:
+    assert ban_end(NOW, given) == NOW + stays
+
+
+class StandingTime:
+    """A clock that stands."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ValueError("Exceeds the limit"),
+        OverflowError(),
+        KeyError("orderId"),
+        RecursionError(),
+        UnicodeDecodeError("utf-8", b"", 0, 1, ""),
+        MemoryError(),
+        answered(429, -1003, retry_after="9" * 30),
+        answered(429, -1003, **{"Retry-After": "9" * 30}),
+    ],
+    ids=repr,
+)
+async def test_nothing_raw_comes_out_of_the_carrier(raw: Exception) -> None:
+    async def call(_request: dict[str, Any]) -> Any:
+        raise raw
+
+    with pytest.raises((NotSent, Refused, Unknown)):
+        await Carrier(StandingTime()).act("order.send", call, {}, lambda answer: answer)
+    with pytest.raises((ReadFailed, Misconfigured)):
+        await Carrier(StandingTime()).ask("time", call, {}, lambda answer: answer)
+
+
+async def test_of_two_bans_the_longer_counts() -> None:
+    """One answer with a short one must not end what another has said."""
+    carrier = Carrier(StandingTime())
+    carrier.note_ban(NOW + timedelta(days=1))
+    carrier.note_ban(NOW + timedelta(seconds=1))
+
+    async def call(_request: dict[str, Any]) -> Any:
+        raise AssertionError
+
+    with pytest.raises(Banned) as banned:
+        await carrier.ask("time", call, {}, lambda answer: answer)
+    assert banned.value.until == NOW + timedelta(days=1)
+    assert carrier.spending().requests == 0

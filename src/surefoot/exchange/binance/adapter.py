@@ -1,18 +1,16 @@
 """Binance spot over ccxt: the port's verbs and questions as single requests.
 
-ccxt signs, throttles and carries; the payloads are read by `payloads`, raw, and the errors are
-sorted by `verdicts`. Every request is priced. A ban is remembered and kept without touching the
-network. Nothing here retries: whether to ask again is the engine's decision.
+ccxt signs; `carrier` prices each request and judges what becomes of it, `payloads` reads the
+answer. Nothing here retries: whether to ask again is the engine's decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, Role
 from surefoot.core.reports import Fill, OrderReport
@@ -26,6 +24,7 @@ from surefoot.core.values import (
     plain,
 )
 from surefoot.exchange.binance import payloads, verdicts
+from surefoot.exchange.binance.carrier import Carrier
 from surefoot.exchange.binance.client import (
     NOT_AFTER,
     FencedBinance,
@@ -34,10 +33,8 @@ from surefoot.exchange.binance.client import (
 )
 from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, WEIGHTS
 from surefoot.exchange.binance.streams import account_events, market_events
-from surefoot.exchange.binance.verdicts import Garbled
+from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
 from surefoot.exchange.errors import (
-    Banned,
-    ExchangeError,
     Misconfigured,
     NotSent,
     ReadFailed,
@@ -56,9 +53,9 @@ from surefoot.exchange.port import (
 # A read of fills that needs more pages than this goes on in the next round.
 _PAGES_MAX: Final = 50
 _CLOCK_SAMPLES: Final = 3
-_UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
 _NEAR_SYMBOLS: Final = 3
-_CLOSE: Final = 6  # where a kline has its closing time
+# Nothing has happened later than this from now; two clocks may differ, and ours may be corrected.
+_AHEAD_MAX: Final = timedelta(days=1)
 
 
 class Binance:
@@ -70,10 +67,7 @@ class Binance:
         self._environment = login.environment
         self._settings = constructor_settings(login.key, login.secret, login.settings)
         self._time = login.time
-        self._offset = timedelta(0)
-        self._banned_until: datetime | None = None
-        self._requests = 0
-        self._weight = 0
+        self._carrier = Carrier(login.time)
         self._rest: FencedBinance | None = None
         self._session: Any = None
 
@@ -85,41 +79,35 @@ class Binance:
             self._session = session()
             self._rest = self._client(self._session)
         await self.measure_clock()
-        self._spend("exchangeInfo")
-        await self._read(self._ccxt.load_markets(reload=True))
-        if not self._ccxt.markets:  # ccxt takes an empty page for an exchange without symbols
-            raise ReadFailed("the exchange lists no symbols at all; that cannot be believed")
+        client = self._ccxt
+        await self._carrier.ask("exchangeInfo", client.load_markets_again, {}, _markets)
 
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
-        raw = self._object(await self._ask("account", self._ccxt.privateGetAccount, {}))
-        uid = raw.get("uid")
-        if not isinstance(uid, int | str) or not uid:
-            raise ReadFailed("the account answer carries no uid")
-        return Identity(exchange=self.venue.name, uid=str(uid), environment=self._environment)
+        uid = await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, _uid)
+        return Identity(exchange=self.venue.name, uid=uid, environment=self._environment)
 
     async def measure_clock(self) -> Decimal:
         """Measure the exchange's clock: the sample with the shortest round trip counts."""
         best: tuple[float, timedelta] | None = None
         for _ in range(_CLOCK_SAMPLES):
             before, started = self._time.now(), self._time.monotonic()
-            answer = await self._ask("time", self._ccxt.publicGetTime, {})
+            there = await self._carrier.ask("time", self._ccxt.publicGetTime, {}, _server_time)
             trip = self._time.monotonic() - started
-            middle = before + timedelta(seconds=trip / 2)
-            offset = middle - self._believed(_server_time, answer, Symbol(""))
+            offset = before + timedelta(seconds=trip / 2) - there
             if best is None or trip < best[0]:
                 best = (trip, offset)
         if best is not None:
             self._set_offset(best[1])
-        return Decimal(round(self._offset.total_seconds() * 1000)) / 1000
+        return Decimal(_to_ms(self._carrier.offset)) / 1000
 
     def _set_offset(self, offset: timedelta) -> None:
-        self._offset = offset
-        self._ccxt.options["timeDifference"] = round(offset.total_seconds() * 1000)
+        self._carrier.offset = offset
+        self._ccxt.options["timeDifference"] = _to_ms(offset)
 
     def now(self) -> datetime:
         """Return exchange time: the local clock corrected by the measured offset."""
-        return self._time.now() - self._offset
+        return self._carrier.now()
 
     def instrument(self, symbol: Symbol) -> Instrument:
         """Return the filters of one symbol."""
@@ -152,11 +140,11 @@ class Binance:
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""
-        return Spending(requests=self._requests, weight=self._weight)
+        return self._carrier.spending()
 
     def note_ban(self, until: datetime) -> None:
         """Keep away until then: a ban that was noted before a restart still holds."""
-        self._banned_until = until
+        self._carrier.note_ban(until)
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -170,7 +158,12 @@ class Binance:
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         """Send an order once, so that the exchange refuses it after `order.not_after`."""
         request = self._built(self._order_request, symbol, order)
-        report = await self._act("order.send", self._ccxt.privatePostOrder, request, symbol)
+        report = await self._carrier.act(
+            "order.send",
+            self._ccxt.privatePostOrder,
+            request,
+            self._orders(symbol, request["symbol"]),
+        )
         if report.client_order_id != order.client_order_id or report.side is not order.side:
             raise Unknown("the acknowledgement is of another order; asking")
         return report
@@ -180,8 +173,8 @@ class Binance:
         """Build a request; what cannot be built has not left."""
         try:
             return build(*facts)
-        except (Misconfigured, ReadFailed) as error:
-            raise NotSent(str(error)) from error
+        except Exception as error:
+            raise NotSent(f"it could not be built: {verdicts.describe(error)}") from error
 
     def _order_request(self, symbol: Symbol, order: Order) -> dict[str, Any]:
         request = {
@@ -201,30 +194,17 @@ class Binance:
 
     async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
         """Ask for an order to be cancelled; returning proves nothing."""
-        request = {"symbol": self._built(self._id, symbol), "orderId": exchange_order_id}
+        name = self._built(self._id, symbol)
+        request = {"symbol": name, "orderId": exchange_order_id}
+        read = self._orders(symbol, name)
         try:
-            await self._act("order.cancel", self._ccxt.privateDeleteOrder, request, None)
-        except Unknown as error:
-            if not any(code in str(error) for code in _UNKNOWN_ORDER):
-                raise
-
-    async def _act(
-        self,
-        price: str,
-        call: Callable[[dict[str, Any]], Awaitable[Any]],
-        request: dict[str, Any],
-        symbol: Symbol | None,
-    ) -> OrderReport:
-        """Do one thing once; whatever comes back that is not a believable answer is Unknown."""
-        if self._banned_until is not None and self.now() < self._banned_until:
-            raise NotSent(f"the exchange asked us to stay away until {self._banned_until}")
-        self._spend(price)
-        try:
-            answer = await call(request)
-            return payloads.order_report(answer, symbol or Symbol(""))
-        except Exception as error:
-            self._heed(error)
-            raise verdicts.of_send(error) from error
+            report = await self._carrier.act(
+                "order.cancel", self._ccxt.privateDeleteOrder, request, read
+            )
+        except NothingToCancel:
+            return
+        if report.exchange_order_id != exchange_order_id:
+            raise Unknown("the answer is about another order; asking")
 
     # Questions -----------------------------------------------------------------------------------
 
@@ -239,32 +219,39 @@ class Binance:
         self, symbol: Symbol, exchange_order_id: ExchangeOrderId
     ) -> OrderReport | None:
         """Look one order up by the exchange's id."""
-        return await self._look_up(symbol, {"orderId": exchange_order_id})
+        report = await self._look_up(symbol, {"orderId": exchange_order_id})
+        if report is not None and report.exchange_order_id != exchange_order_id:
+            raise ReadFailed(f"asked for {exchange_order_id}, got {report.exchange_order_id}")
+        return report
 
     async def _look_up(self, symbol: Symbol, which: dict[str, Any]) -> OrderReport | None:
-        request = {"symbol": self._id(symbol), **which}
+        name = self._id(symbol)
+        read = self._orders(symbol, name)
         try:
-            answer = await self._ask("order.query", self._ccxt.privateGetOrder, request)
-        except _NoSuchOrder:
+            return await self._carrier.ask(
+                "order.query", self._ccxt.privateGetOrder, {"symbol": name, **which}, read
+            )
+        except NoSuchOrder:
             return None
-        report: OrderReport = self._believed(payloads.order_report, answer, symbol)
-        return report
 
     async def open_orders(self, symbols: Sequence[Symbol]) -> tuple[OrderReport, ...]:
         """List the open orders on these symbols, in whichever way costs less weight."""
         call = self._ccxt.privateGetOpenOrders
         names = {self._id(symbol): symbol for symbol in symbols}
+
+        def read(answer: Any) -> list[OrderReport]:
+            return [
+                self._orders(names[name], name)(row)
+                for row in payloads.listed(answer)
+                if (name := payloads.text(row, "symbol")) in names
+            ]
+
         if len(names) >= LIST_ALL_FROM:
-            rows = await self._ask("openOrders.all", call, {})
-        else:
-            rows = []
-            for name in names:
-                rows += self._rows(await self._ask("openOrders", call, {"symbol": name}))
-        return tuple(
-            self._believed(payloads.order_report, row, names[row["symbol"]])
-            for row in self._rows(rows)
-            if row.get("symbol") in names
-        )
+            return tuple(await self._carrier.ask("openOrders.all", call, {}, read))
+        found: list[OrderReport] = []
+        for name in names:
+            found += await self._carrier.ask("openOrders", call, {"symbol": name}, read)
+        return tuple(found)
 
     async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
         """Read every fill after a trade, page by page until a short page."""
@@ -286,10 +273,14 @@ class Binance:
         return FillsRead(fills=tuple(fills[known:]), complete=False)
 
     async def _page(self, symbol: Symbol, start: int) -> list[Fill]:
-        request = {"symbol": self._id(symbol), "fromId": start, "limit": PAGE_SIZE}
-        rows = await self._ask("myTrades", self._ccxt.privateGetMyTrades, request)
-        page = [self._believed(payloads.fill, row, symbol) for row in self._rows(rows)]
+        name = self._id(symbol)
+        request = {"symbol": name, "fromId": start, "limit": PAGE_SIZE}
+        page = await self._read_trades("myTrades", request, symbol)
         return sorted(page, key=lambda fill: int(fill.trade_id))
+
+    async def _read_trades(self, price: str, request: dict[str, Any], symbol: Symbol) -> list[Fill]:
+        read = self._trades(symbol, request["symbol"])
+        return await self._carrier.ask(price, self._ccxt.privateGetMyTrades, request, read)
 
     async def _broken_chain(
         self, symbol: Symbol, after: TradeId, rows: Sequence[Fill]
@@ -309,30 +300,18 @@ class Binance:
     ) -> tuple[Fill, ...]:
         """Read the fills of one order."""
         request = {"symbol": self._id(symbol), "orderId": exchange_order_id}
-        rows = await self._ask("myTrades.order", self._ccxt.privateGetMyTrades, request)
-        fills = (self._believed(payloads.fill, row, symbol) for row in self._rows(rows))
+        fills = await self._read_trades("myTrades.order", request, symbol)
         return tuple(fill for fill in fills if fill.exchange_order_id == exchange_order_id)
 
     async def newest_trade(self, symbol: Symbol) -> TradeId | None:
         """Return the id of the account's newest fill of a symbol, or None if there is none."""
         request = {"symbol": self._id(symbol), "limit": 1}
-        rows = await self._ask("myTrades", self._ccxt.privateGetMyTrades, request)
-        fills = [self._believed(payloads.fill, row, symbol) for row in self._rows(rows)]
+        fills = await self._read_trades("myTrades", request, symbol)
         return fills[-1].trade_id if fills else None
 
     async def balances(self) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero."""
-        answer = await self._ask("account", self._ccxt.privateGetAccount, {})
-        try:
-            rows = payloads.listed(payloads.payload(answer).get("balances"))
-            totals = {
-                Asset(payloads.text(row, "asset")): payloads.amount(row, "free")
-                + payloads.amount(row, "locked")
-                for row in rows
-            }
-        except Garbled as error:
-            raise ReadFailed(f"the balances cannot be read: {error}") from error
-        return {asset: total for asset, total in totals.items() if total != ZERO}
+        return await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, _holdings)
 
     async def candles(
         self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int
@@ -345,12 +324,15 @@ class Binance:
         }
         if since is not None:
             request["startTime"] = _milliseconds(since)
-        rows = await self._ask("klines", self._ccxt.publicGetKlines, request)
-        if not isinstance(rows, list):
-            raise ReadFailed("expected a list of klines")
-        now_ms = _milliseconds(self.now())
-        closed = [row for row in rows if self._believed(_close_time, row, symbol) < now_ms]
-        candles = [self._believed(_candle(timeframe), row, symbol) for row in closed]
+        now = self.now()
+
+        def read(answer: Any) -> list[Candle]:
+            if not isinstance(answer, list):
+                raise Garbled("expected a list of klines")
+            closed = [row for row in answer if payloads.close_time(row) < now]
+            return [payloads.candle(row, symbol, timeframe) for row in closed]
+
+        candles = await self._carrier.ask("klines", self._ccxt.publicGetKlines, request, read)
         return tuple(candles[:limit] if since is not None else candles[-limit:])
 
     # Streams -------------------------------------------------------------------------------------
@@ -395,76 +377,53 @@ class Binance:
             raise Misconfigured(f"{self.venue.name} does not list {symbol}")
         return str(markets[symbol]["id"])
 
-    def _spend(self, what: str) -> None:
-        self._requests += 1
-        self._weight += WEIGHTS[what]
+    def _orders(self, symbol: Symbol, name: str) -> Callable[[Any], OrderReport]:
+        """Return how an order of a symbol is read, which Binance calls `name`."""
 
-    async def _ask(
-        self, price: str, call: Callable[[dict[str, Any]], Awaitable[Any]], request: dict[str, Any]
-    ) -> Any:
-        if self._banned_until is not None and self.now() < self._banned_until:
-            raise Banned(self._banned_until, "the exchange asked us to stay away")
-        self._spend(price)
-        return await self._read(call(request))
+        def read(row: Any) -> OrderReport:
+            report = payloads.order_report(row, symbol, name)
+            self._in_time(report.at)
+            return report
 
-    async def _read(self, answer: Awaitable[Any]) -> Any:
-        try:
-            return await answer
-        except Exception as error:
-            if verdicts.code_of(error) in _UNKNOWN_ORDER:
-                raise _NoSuchOrder from error
-            self._heed(error)
-            raise verdicts.of_read(
-                error, now=self.now(), retry_after=self._retry_after()
-            ) from error
+        return read
 
-    def _heed(self, error: Exception) -> None:
-        if verdicts.is_rate_limit(error):
-            self._banned_until = verdicts.ban_end(self.now(), self._retry_after())
+    def _trades(self, symbol: Symbol, name: str) -> Callable[[Any], list[Fill]]:
+        """Return how trades of a symbol are read."""
 
-    def _retry_after(self) -> str | None:
-        headers = self._ccxt.last_response_headers or {}
-        found = next((headers[name] for name in headers if name.lower() == "retry-after"), None)
-        return None if found is None else str(found)
+        def read(answer: Any) -> list[Fill]:
+            fills = [payloads.fill(row, symbol, name) for row in payloads.listed(answer)]
+            for fill in fills:
+                self._in_time(fill.at)
+            return fills
 
-    @staticmethod
-    def _object(value: Any) -> payloads.Payload:
-        try:
-            return payloads.payload(value)
-        except Garbled as error:
-            raise ReadFailed(str(error)) from error
+        return read
 
-    @staticmethod
-    def _rows(value: Any) -> list[payloads.Payload]:
-        try:
-            return payloads.listed(value)
-        except Garbled as error:
-            raise ReadFailed(str(error)) from error
-
-    @staticmethod
-    def _believed(parse: Callable[[Any, Symbol], Any], row: Any, symbol: Symbol) -> Any:
-        try:
-            return parse(row, symbol)
-        except (Garbled, InvalidValue) as error:
-            raise ReadFailed(f"the answer cannot be believed: {error}") from error
+    def _in_time(self, at: datetime | None) -> None:
+        if at is not None and at > self.now() + _AHEAD_MAX:
+            raise Garbled(f"it happened at {at}, and it is {self.now()}")
 
 
-class _NoSuchOrder(ExchangeError):
-    """The exchange says that it knows no such order."""
-
-
-def _server_time(answer: Any, _symbol: Symbol) -> datetime:
+def _server_time(answer: Any) -> datetime:
     return payloads.moment(payloads.payload(answer), "serverTime")
 
 
-def _close_time(row: Any, _symbol: Symbol) -> int:
-    if not isinstance(row, list) or len(row) <= _CLOSE or not isinstance(row[_CLOSE], int):
-        raise Garbled("a kline has its closing time in the seventh place")
-    return row[_CLOSE]
+def _uid(answer: Any) -> str:
+    return payloads.number(payloads.payload(answer), "uid")
 
 
-def _candle(timeframe: str) -> Callable[[Any, Symbol], Candle]:
-    return lambda row, symbol: payloads.candle(row, symbol, timeframe)
+def _holdings(answer: Any) -> dict[Asset, Decimal]:
+    rows = payloads.listed(payloads.payload(answer).get("balances"))
+    totals = {
+        Asset(payloads.text(row, "asset")): payloads.amount(row, "free")
+        + payloads.amount(row, "locked")
+        for row in rows
+    }
+    return {asset: total for asset, total in totals.items() if total != ZERO}
+
+
+def _markets(answer: Any) -> None:
+    if not answer:  # ccxt takes an empty page for an exchange without symbols
+        raise Garbled("the exchange lists no symbols at all; that cannot be believed")
 
 
 def _milliseconds(at: datetime) -> int:

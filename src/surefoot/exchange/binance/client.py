@@ -2,6 +2,8 @@
 
 expiry       a signed order carries its `not_after`; how long it may travel is worked out at
              the moment of signing, after any queue, and an order that is too late never leaves
+answers      what is no success is raised as `Answered`, with Binance's own code if it gave one;
+             bodies are bounded
 redirects    a 30x answer is an error: a signature is never carried to another host
 raw streams  every user and market event reaches us as the exchange sent it, before ccxt merges,
              caches or rounds it
@@ -9,19 +11,29 @@ raw streams  every user and market event reaches us as the exchange sent it, bef
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import aiohttp
 import ccxt.pro
 from typing_extensions import override
 
+from surefoot.exchange.binance import payloads
+from surefoot.exchange.binance.verdicts import Answered
 from surefoot.exchange.errors import Misconfigured, NotSent
 
 # The signing call reads the clock once more; this much keeps the sum under `not_after`.
 _MARGIN_MS: Final = 5
-# Where handle_errors is given the decoded body.
+# Where handle_errors is given the status, the headers and the decoded body.
+_STATUS: Final = 0
+_HEADERS: Final = 4
 _RESPONSE: Final = 6
+_NO_SUCCESS: Final = 300
+_CODE_MAX: Final = 1_000_000
+# The list of all markets is some 15 MB; nothing else comes near a tenth of that.
+BODY_MAX: Final = 8 * 1024 * 1024
+MARKETS_MAX: Final = 64 * 1024 * 1024
 NOT_AFTER: Final = "surefootNotAfter"
 
 RawEvent = Callable[[str, dict[str, Any]], None]
@@ -36,6 +48,8 @@ _FORCED_OPTIONS: Final[dict[str, Any]] = {
     "fetchMarkets": {"types": ["spot"]},
     "fetchCurrencies": False,
     "fetchMargins": False,
+    "crossMarginPairsData": [],
+    "isolatedMarginPairsData": [],
     "adjustForTimeDifference": False,
     "warnOnFetchOpenOrdersWithoutSymbol": False,
     "ws": {"keepAlive": 5000},
@@ -44,6 +58,30 @@ _FORCED_OPTIONS: Final[dict[str, Any]] = {
 
 class RedirectRefused(aiohttp.ClientError):
     """A redirect was not followed."""
+
+
+class BodyTooLarge(aiohttp.ClientError):
+    """An answer was longer than any real one, and was not read to its end."""
+
+
+class BoundedResponse(aiohttp.ClientResponse):
+    """An answer that is not read past its bound, however it is packed."""
+
+    @override
+    async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
+        """Return the body.
+
+        Raises:
+            BodyTooLarge: it is longer than any real answer.
+        """
+        most = MARKETS_MAX if self.url.path.endswith("/exchangeInfo") else BODY_MAX
+        body = bytearray()
+        async for part in self.content.iter_any():
+            body += part
+            if len(body) > most:
+                self.close()
+                raise BodyTooLarge(f"more than {most} bytes")
+        return body.decode(encoding or "utf-8", errors)
 
 
 class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
@@ -71,39 +109,60 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
         return super().sign(path, api, method, params)
 
     @override
-    def handle_errors(self, *answer: Any) -> Any:
-        """Keep Binance's own code on whatever ccxt makes of it: some of its errors drop it."""
-        try:
-            return super().handle_errors(*answer)
-        except Exception as error:
-            response = answer[_RESPONSE]
-            if isinstance(response, dict) and isinstance(response.get("code"), int):
-                error.add_note(f'{{"code":{response["code"]}}}')
-            raise
+    async def fetch_markets(self, params: dict[str, Any] | None = None) -> list[Any]:
+        """List the markets; one that cannot be read is left out, and the others stay."""
+        answer = await self.publicGetExchangeInfo(params or {})
+        rows = payloads.listed(payloads.payload(answer).get("symbols"))
+        return [self.parse_market(row) for row in rows if payloads.is_market(row)]
+
+    async def load_markets_again(self, _params: dict[str, Any]) -> Any:
+        """Load the markets afresh, and return them."""
+        return await self.load_markets(reload=True)
+
+    @override
+    def handle_errors(self, *answer: Any) -> None:
+        """Raise whatever is no success as what it is; ccxt's classes differ between hosts."""
+        status, headers, response = answer[_STATUS], answer[_HEADERS], answer[_RESPONSE]
+        code = response.get("code") if isinstance(response, dict) else None
+        if type(code) is not int or abs(code) > _CODE_MAX:
+            code = None
+        status = status if isinstance(status, int) else 0
+        if status >= _NO_SUCCESS or code is not None:
+            said = response.get("msg") if code is not None else None
+            raise Answered(
+                status,
+                code=None if code is None else str(code),
+                text=said if isinstance(said, str) else "",
+                retry_after=_header(headers, "retry-after"),
+            )
 
     @override
     def handle_order_update(self, client: Any, message: Any) -> None:
         """Pass the user event on, raw, before ccxt handles it."""
         self._pass_on("execution", message)
-        super().handle_order_update(client, message)
+        with suppress(Exception):  # what it makes of it is not used
+            super().handle_order_update(client, message)
 
     @override
     def handle_trade(self, client: Any, message: Any) -> None:
         """Pass the trade on, raw, before ccxt handles it."""
         self._pass_on("trade", message)
-        super().handle_trade(client, message)
+        with suppress(Exception):  # what it makes of it is not used
+            super().handle_trade(client, message)
 
     @override
     def handle_bids_asks(self, client: Any, message: Any) -> None:
         """Pass the best bid and ask on, raw, before ccxt handles them."""
         self._pass_on("book", message)
-        super().handle_bids_asks(client, message)
+        with suppress(Exception):  # what it makes of it is not used
+            super().handle_bids_asks(client, message)
 
     @override
     def handle_ohlcv(self, client: Any, message: Any) -> None:
         """Pass the candle on, raw, before ccxt handles it."""
         self._pass_on("kline", message)
-        super().handle_ohlcv(client, message)
+        with suppress(Exception):  # what it makes of it is not used
+            super().handle_ohlcv(client, message)
 
     def _pass_on(self, kind: str, message: Any) -> None:
         if self.on_raw is not None and isinstance(message, dict):
@@ -125,11 +184,17 @@ def constructor_settings(key: str, secret: str, settings: dict[str, Any]) -> dic
 
 
 def session() -> aiohttp.ClientSession:
-    """Return a session that refuses redirects."""
+    """Return a session that refuses redirects and endless answers."""
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_refuse_redirect)
-    return aiohttp.ClientSession(trace_configs=[trace])
+    return aiohttp.ClientSession(trace_configs=[trace], response_class=BoundedResponse)
 
 
 async def _refuse_redirect(_session: Any, _context: Any, params: Any) -> None:
     raise RedirectRefused(f"the exchange answered {params.response.status}, a redirect")
+
+
+def _header(headers: Any, name: str) -> str | None:
+    if not isinstance(headers, Mapping):
+        return None
+    return next((str(headers[each]) for each in headers if str(each).lower() == name), None)

@@ -36,10 +36,11 @@ BINANCE: Final = Venue(
 
 # The codes with which Binance proves that it did not accept an order. Everything that is not in
 # this list is Unknown. Source: Binance spot API documentation, "Error codes"; -1000, -1001, -1006,
-# -1007 and -1008 are left out on purpose, they say nothing about the outcome.
+# -1007 and -1008 are left out on purpose, they say nothing about the outcome; -1003 and -1015
+# ("too many") say nothing about the order.
 DEFINITIVE: Final = frozenset(
     {
-        "-1002", "-1003", "-1013", "-1014", "-1015", "-1020", "-1021", "-1022", "-1100", "-1101",
+        "-1002", "-1013", "-1014", "-1020", "-1021", "-1022", "-1100", "-1101",
         "-1102", "-1103", "-1104", "-1105", "-1106", "-1108", "-1111", "-1112", "-1114", "-1115",
         "-1116", "-1117", "-1118", "-1119", "-1120", "-1121", "-1128", "-1130", "-1131", "-2010",
         "-2014", "-2015",

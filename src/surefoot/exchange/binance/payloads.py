@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import ReportedStatus
 from surefoot.core.reports import Fill, OrderReport
@@ -45,6 +46,13 @@ STATUSES: Final = {
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}")
 _ID_END: Final = 10**20
 _SHOWN_MAX: Final = 60
+_TEXT_MAX: Final = 64
+# Plain digits, and no exponent that would unfold into a mountain of zeros.
+_AMOUNT: Final = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_MAGNITUDE_MAX: Final = 30
+# Milliseconds since 1970, in 2010 and in 2100: what is outside was written in another unit.
+_FIRST: Final = 1_262_304_000_000
+_LAST: Final = 4_102_444_800_000
 
 
 def payload(value: object) -> Payload:
@@ -61,9 +69,13 @@ def listed(value: object) -> list[Payload]:
     return [payload(each) for each in value]
 
 
-def order_report(row: object, symbol: Symbol) -> OrderReport:
-    """Read one order of the REST API (acknowledgement, query and list have the same fields)."""
+def order_report(row: object, symbol: Symbol, name: str) -> OrderReport:
+    """Read one order of the REST API (acknowledgement, query and list have the same fields).
+
+    `name` is what Binance calls the symbol; an order of another one is not believed.
+    """
     raw = payload(row)
+    _of_symbol(raw, name)
     return OrderReport(
         symbol=symbol,
         client_order_id=ClientOrderId(text(raw, "clientOrderId")),
@@ -71,15 +83,16 @@ def order_report(row: object, symbol: Symbol) -> OrderReport:
         status=_status(raw, "status"),
         side=_side(raw, "side"),
         quantity=positive(raw, "origQty"),
-        filled=amount(raw, "executedQty"),
+        filled=_part(raw, "executedQty", "origQty"),
         limit=amount(raw, "price") or None,
         at=_order_time(raw),
     )
 
 
-def fill(row: object, symbol: Symbol) -> Fill:
+def fill(row: object, symbol: Symbol, name: str) -> Fill:
     """Read one row of myTrades."""
     raw = payload(row)
+    _of_symbol(raw, name)
     return Fill(
         symbol=symbol,
         trade_id=TradeId(number(raw, "id")),
@@ -98,7 +111,7 @@ def execution(raw: Payload, symbol: Symbol) -> tuple[OrderReport, Fill | None]:
 
     `C` is the order's own id when `c` names the cancel request.
     """
-    client_order_id = ClientOrderId(str(raw.get("C") or "") or text(raw, "c"))
+    client_order_id = ClientOrderId(text(raw, "C" if raw.get("C") else "c"))
     report = OrderReport(
         symbol=symbol,
         client_order_id=client_order_id,
@@ -106,13 +119,13 @@ def execution(raw: Payload, symbol: Symbol) -> tuple[OrderReport, Fill | None]:
         status=_status(raw, "X"),
         side=_side(raw, "S"),
         quantity=positive(raw, "q"),
-        filled=amount(raw, "z"),
+        filled=_part(raw, "z", "q"),
         limit=amount(raw, "p") or None,
         at=moment(raw, "T"),
     )
     if raw.get("x") != "TRADE":
         return report, None
-    fee_asset = raw.get("N")
+    fee_asset = None if raw.get("N") is None else Asset(text(raw, "N"))
     trade = Fill(
         symbol=symbol,
         trade_id=TradeId(number(raw, "t")),
@@ -122,7 +135,7 @@ def execution(raw: Payload, symbol: Symbol) -> tuple[OrderReport, Fill | None]:
         price=positive(raw, "L"),
         quantity=positive(raw, "l"),
         fee=to_decimal(raw.get("n"), "n"),
-        fee_asset=None if fee_asset is None else Asset(str(fee_asset)),
+        fee_asset=fee_asset,
         at=moment(raw, "T"),
     )
     return report, trade
@@ -130,7 +143,7 @@ def execution(raw: Payload, symbol: Symbol) -> tuple[OrderReport, Fill | None]:
 
 def instrument(raw: Payload, symbol: Symbol) -> Instrument:
     """Read a symbol's filters from exchangeInfo."""
-    filters = {each.get("filterType"): each for each in listed(raw.get("filters"))}
+    filters = {_word(each, "filterType"): each for each in listed(raw.get("filters"))}
     try:
         price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     except KeyError as missing:
@@ -155,31 +168,54 @@ def candle(row: object, symbol: Symbol, timeframe: str) -> Candle:
     """Read one row of klines."""
     if not isinstance(row, list) or len(row) < 7:  # noqa: PLR2004 (open time to close time)
         raise Garbled("a kline is a list of at least seven values")
-    names = ("open", "high", "low", "close", "volume")
-    values = {name: to_decimal(value, name) for name, value in zip(names, row[1:6], strict=True)}
-    return Candle(symbol=symbol, timeframe=timeframe, at=to_moment(row[0], "open time"), **values)
+    raw = dict(zip("ohlcv", row[1:6], strict=True))
+    return _candle(raw, symbol, timeframe, to_moment(row[0], "open time"))
 
 
 def stream_candle(raw: Payload, symbol: Symbol) -> Candle | None:
     """Read one kline event; None while the candle is not closed."""
     if raw.get("x") is not True:
         return None
+    return _candle(raw, symbol, text(raw, "i"), moment(raw, "t"))
+
+
+def _candle(raw: Payload, symbol: Symbol, timeframe: str, at: datetime) -> Candle:
+    low, high = positive(raw, "l"), positive(raw, "h")
+    if low > high:
+        raise Garbled(f"the low {low} is above the high {high}")
     return Candle(
         symbol=symbol,
-        timeframe=text(raw, "i"),
-        at=moment(raw, "t"),
+        timeframe=timeframe,
+        at=at,
         open=positive(raw, "o"),
-        high=positive(raw, "h"),
-        low=positive(raw, "l"),
+        high=high,
+        low=low,
         close=positive(raw, "c"),
         volume=amount(raw, "v"),
     )
 
 
+def close_time(row: object) -> datetime:
+    """Read when a candle of klines closes."""
+    if not isinstance(row, list) or len(row) < 7:  # noqa: PLR2004 (see above)
+        raise Garbled("a kline has its closing time in the seventh place")
+    return to_moment(row[6], "close time")
+
+
+def is_market(raw: Payload) -> bool:
+    """Tell whether a row of exchangeInfo can be read: names, and amounts of a sane length."""
+    try:
+        text(raw, "symbol")
+        instrument(raw, Symbol(f"{text(raw, 'baseAsset')}/{text(raw, 'quoteAsset')}"))
+    except (Garbled, InvalidValue):
+        return False
+    return True
+
+
 def text(raw: Payload, key: str) -> str:
-    """Return a non-empty string field."""
+    """Return a short text field that can be written down."""
     value = raw.get(key)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not 0 < len(value) <= _TEXT_MAX or not value.isprintable():
         raise Garbled(f"{key} is {_shown(value)}, expected text")
     return value
 
@@ -230,36 +266,50 @@ def moment(raw: Payload, key: str) -> datetime:
 
 def to_moment(value: object, key: str) -> datetime:
     """Turn milliseconds since 1970 into an aware UTC time."""
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not _FIRST <= value < _LAST:
         raise Garbled(f"{key} is {_shown(value)}, expected milliseconds since 1970")
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def to_decimal(value: object, key: str) -> Decimal:
-    """Turn the text of an amount into a finite decimal; floats are refused."""
-    if not isinstance(value, str):
+    """Turn the text of an amount into a finite decimal of a sane size; floats are refused."""
+    if not isinstance(value, str) or _AMOUNT.fullmatch(value) is None:
         raise Garbled(f"{key} is {_shown(value)}, expected an amount as text")
-    try:
-        result = Decimal(value)
-    except InvalidOperation:
-        raise Garbled(f"{key} is {_shown(value)}, expected an amount") from None
-    if not result.is_finite():
-        raise Garbled(f"{key} is {_shown(value)}, expected a finite amount")
+    result = Decimal(value)
+    if result and abs(result.adjusted()) > _MAGNITUDE_MAX:
+        raise Garbled(f"{key} is {_shown(value)}, which is beyond any amount")
     return result
 
 
 def _status(raw: Payload, key: str) -> ReportedStatus:
-    status = STATUSES.get(str(raw.get(key)))
+    status = STATUSES.get(_word(raw, key))
     if status is None:
         raise Garbled(f"{key} is {_shown(raw.get(key))}, which is no order status")
     return status
 
 
+def _word(raw: Payload, key: str) -> str:
+    value = raw.get(key)
+    return value if isinstance(value, str) else ""
+
+
 def _side(raw: Payload, key: str) -> Side:
     try:
-        return Side(str(raw.get(key)).lower())
+        return Side(_word(raw, key).lower())
     except ValueError:
         raise Garbled(f"{key} is {_shown(raw.get(key))}, expected BUY or SELL") from None
+
+
+def _of_symbol(raw: Payload, name: str) -> None:
+    if raw.get("symbol") != name:
+        raise Garbled(f"asked about {name}, answered about {_shown(raw.get('symbol'))}")
+
+
+def _part(raw: Payload, key: str, whole: str) -> Decimal:
+    part = amount(raw, key)
+    if part > positive(raw, whole):
+        raise Garbled(f"{key} is {part}, which is more than {whole}")
+    return part
 
 
 def _order_time(raw: Payload) -> datetime | None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
+from surefoot.core.errors import InvalidValue
 from surefoot.core.values import Symbol
 from surefoot.exchange.binance import payloads, verdicts
 from surefoot.exchange.binance.client import FencedBinance
@@ -185,12 +186,12 @@ class _Market:
 
     def take(self, kind: str, message: dict[str, Any]) -> MarketEvent | None:
         """Return the event of a raw message, or None while it does not make one."""
-        symbol = self._names.get(str(message.get("s")))
+        symbol = self._names.get(_name(message))
         if symbol is None:
             return None
         try:
             return self._event(kind, message, symbol)
-        except Garbled as error:
+        except (Garbled, InvalidValue) as error:
             return Gap(reason=f"{symbol}: {error}")
 
     def _event(self, kind: str, message: dict[str, Any], symbol: Symbol) -> MarketEvent | None:
@@ -209,15 +210,20 @@ class _Market:
 
 
 def _account_event(client: FencedBinance, message: dict[str, Any]) -> list[AccountEvent]:
-    market = client.markets_by_id.get(str(message.get("s")))
+    market = client.markets_by_id.get(_name(message))
     if not market:
         return []
     symbol = Symbol(market[0]["symbol"])
     try:
         report, fill = payloads.execution(message, symbol)
-    except Garbled as error:
+    except (Garbled, InvalidValue) as error:
         return [Gap(reason=f"an execution report cannot be believed: {error}")]
     return [report] if fill is None else [fill, report]
+
+
+def _name(message: dict[str, Any]) -> str:
+    name = message.get("s")
+    return name if isinstance(name, str) else ""
 
 
 def _error_of(task: asyncio.Future[Any]) -> Exception:

@@ -1,8 +1,9 @@
-"""Sorting every exception into what it says about the request: one function a question.
+"""Sorting every failure into what it says about the request: one function a question.
 
-Binance's own code decides first; ccxt's classes differ between hosts and are only asked when there
-is no code. Whatever is not provably "no" is Unknown. Secrets never get into a message: the URL of a
-signed request, which ccxt puts into its errors, is cut off.
+Only an answer in Binance's own words proves anything: a 4xx with its code in a JSON body. Every
+other answer (a 5xx, a page of HTML, a proxy's or a portal's) may stand between us and an exchange
+that did what it was asked. Whatever is not provably "no" is Unknown. Secrets never get into a
+message: the URL of a signed request, which ccxt puts into its errors, is cut off.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
@@ -24,19 +26,23 @@ from surefoot.exchange.errors import (
     NotSent,
     ReadFailed,
     Refused,
+    TooMany,
     Unknown,
 )
 
-_CODE: Final = re.compile(r'"code"\s*:\s*(-?\d+)')
-_MESSAGE: Final = re.compile(r'"msg"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _QUERY: Final = re.compile(r"\?\S*")
-# -1015 counts orders in 10 s and is over by itself: it is a refusal, and no reason to stay away.
+_TOO_MANY: Final = frozenset({"-1003", "-1015"})
+# -1015 counts orders in 10 s and is over by itself: no reason to stay away.
 _TOO_MANY_ORDERS: Final = "-1015"
-_RATE_LIMITS: Final = frozenset({"-1003"})
+_STAY_AWAY: Final = frozenset({418, 429})
 _WRONG_KEYS: Final = frozenset({"-1022", "-2014", "-2015"})
 _UNKNOWN_SYMBOL: Final = "-1121"
-# Binance bans for at least this long when it does not say how long.
+_UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
+_PROXY_WANTS_KEYS: Final = 407
+# Binance bans for at least two minutes when it does not say how long, and for three days at most.
 _BAN_DEFAULT: Final = timedelta(minutes=2)
+_BAN_MAX: Final = timedelta(days=3)
+_SECONDS: Final = re.compile(r"[0-9]{1,40}")
 _MESSAGE_MAX: Final = 200
 
 
@@ -44,67 +50,117 @@ class Garbled(ExchangeError):
     """A payload is not what the exchange documents; it is not believed."""
 
 
+class NoSuchOrder(ReadFailed):
+    """The exchange says that it knows no such order."""
+
+
+class NothingToCancel(Unknown):
+    """The exchange says that it has no such order open; it may have been filled or cancelled."""
+
+
+class Answered(ExchangeError):
+    """An answer that is no success; `code` and `text` are Binance's own, out of a JSON body."""
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        code: str | None = None,
+        text: str = "",
+        retry_after: str | None = None,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.text = text[:_MESSAGE_MAX]
+        self.retry_after = retry_after
+        super().__init__(self.text if code is not None else f"HTTP status {status}")
+
+    @property
+    def final(self) -> str | None:
+        """The code, if the exchange itself says with it that the request was turned away."""
+        own = 400 <= self.status < 500 and self.status != _PROXY_WANTS_KEYS  # noqa: PLR2004
+        return self.code if own else None
+
+    @property
+    def is_ban(self) -> bool:
+        """Tell whether we were asked to stay away."""
+        if self.final is not None:
+            return self.final == "-1003" or (
+                self.status in _STAY_AWAY and self.final not in {*_WRONG_KEYS, _TOO_MANY_ORDERS}
+            )
+        return self.status in _STAY_AWAY
+
+
 def of_send(error: Exception) -> NotSent | Refused | Unknown:
     """Say what an exception from sending or cancelling proves."""
     if isinstance(error, NotSent | Refused | Unknown):
         return error
-    code, message = code_of(error), describe(error)
-    if code is not None:
-        duplicate = "duplicate order" in message.lower()
-        if code in DEFINITIVE and not duplicate:
-            return Refused(code, message)
-        return Unknown(f"{code}: {message}")
-    if isinstance(error, ccxt.DDoSProtection):
-        return Refused("rate-limited", message)
+    message = describe(error)
+    if isinstance(error, Answered):
+        return _of_refusal(error, message)
     if any(_never_connected(cause) for cause in _causes(error)):
         return NotSent(message)
     return Unknown(message)
 
 
-def of_read(error: Exception, *, now: datetime, retry_after: str | None) -> ExchangeError:
+def _of_refusal(answer: Answered, message: str) -> NotSent | Refused | Unknown:
+    code = answer.final
+    if code in _TOO_MANY:
+        return TooMany(f"too many requests or orders ({code}): {message}")
+    if code in _UNKNOWN_ORDER:
+        return NothingToCancel(f"{code}: {message}")
+    if code is not None and code in DEFINITIVE and "duplicate order" not in answer.text.lower():
+        return Refused(code, message)
+    return Unknown(message if answer.code is None else f"{answer.code}: {message}")
+
+
+def of_read(error: Exception, *, now: datetime) -> ExchangeError:
     """Say what an exception from a question means; never that the answer was "none"."""
-    if isinstance(error, ExchangeError) and not isinstance(error, Garbled):
+    message = describe(error)
+    if isinstance(error, Answered):
+        return _of_question(error, message, now)
+    if isinstance(error, ReadFailed | Misconfigured):
         return error
-    code, message = code_of(error), describe(error)
-    if (isinstance(error, ccxt.DDoSProtection) and code not in _WRONG_KEYS) or code in _RATE_LIMITS:
-        return Banned(ban_end(now, retry_after), message)
-    if code in _WRONG_KEYS or isinstance(error, ccxt.AuthenticationError):
+    if isinstance(error, ccxt.AuthenticationError):  # keys that are not even there
+        return Misconfigured(f"these keys cannot be used: {message}")
+    return ReadFailed(message)
+
+
+def _of_question(answer: Answered, message: str, now: datetime) -> ExchangeError:
+    if answer.is_ban:
+        return Banned(ban_end(now, answer.retry_after), message)
+    if answer.final in _UNKNOWN_ORDER:
+        return NoSuchOrder(message)
+    if answer.final in _WRONG_KEYS:
         return Misconfigured(f"the exchange does not accept these keys: {message}")
-    if code == _UNKNOWN_SYMBOL:
+    if answer.final == _UNKNOWN_SYMBOL:
         return Misconfigured(message)
     return ReadFailed(message)
 
 
 def ban_end(now: datetime, retry_after: str | None) -> datetime:
-    """Return when the exchange may be asked again."""
-    if retry_after is not None and retry_after.isdigit():
-        return now + timedelta(seconds=int(retry_after))
-    return now + _BAN_DEFAULT
-
-
-def is_rate_limit(error: Exception) -> bool:
-    """Tell whether the exchange asked us to stay away."""
-    code = code_of(error)
-    if code in _WRONG_KEYS or code == _TOO_MANY_ORDERS:
-        return False
-    return isinstance(error, ccxt.DDoSProtection) or code in _RATE_LIMITS
-
-
-def code_of(error: Exception) -> str | None:
-    """Return Binance's code from an error's text, or None."""
-    found = _CODE.search("\n".join([str(error), *getattr(error, "__notes__", ())]))
-    return None if found is None else found.group(1)
+    """Return when the exchange may be asked again: seconds or a date, within reason."""
+    if retry_after is None:
+        return now + _BAN_DEFAULT
+    if _SECONDS.fullmatch(retry_after):
+        return now + timedelta(seconds=min(int(retry_after), _BAN_MAX.total_seconds()))
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return now + _BAN_DEFAULT
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return min(until, now + _BAN_MAX) if until > now else now + _BAN_DEFAULT
 
 
 def describe(error: Exception) -> str:
     """Say what happened in words that are safe to write down: no URL queries, no signatures."""
-    text = str(error)
-    found = _MESSAGE.search(text)
-    words = found.group(1) if found else _QUERY.sub("", text)
+    if isinstance(error, Answered):
+        return _QUERY.sub("", str(error))
+    words = _QUERY.sub("", str(error)[: 10 * _MESSAGE_MAX])
     cause = error.__cause__
     reason = f" ({type(cause).__name__})" if cause is not None else ""
-    name = "" if found else f"{type(error).__name__}: "
-    return f"{name}{words[:_MESSAGE_MAX]}{reason}"
+    return f"{type(error).__name__}: {words[:_MESSAGE_MAX]}{reason}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
