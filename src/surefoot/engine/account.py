@@ -25,7 +25,7 @@ from surefoot.engine.advisor import Advisor
 from surefoot.engine.books import Applied, Books
 from surefoot.engine.clock import Clock
 from surefoot.engine.dispatch import Dispatch
-from surefoot.engine.feed import Feed
+from surefoot.engine.feed import Feed, Listeners
 from surefoot.engine.keeper import Keeper, Spawn
 from surefoot.engine.limits import Limits
 from surefoot.engine.questions import Questions
@@ -82,7 +82,7 @@ class Account:
         self.log = log.bind(account=spec.account)
         self.spawn = spawn
         self.keepers: dict[BotName, Keeper] = {}
-        self.runners: dict[BotName, Runner] = {}
+        self.runners = Listeners()
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.watched: dict[BotName, str] = {}
         self.statuses = Statuses(journal, exchange.now, self.log)
@@ -183,6 +183,7 @@ class Account:
                 runners=self.runners,
                 gap=self.want_sweep,
                 is_ours=self.books.is_ours,
+                now=self.exchange.now,
                 log=self.log,
             )
             pairs = [

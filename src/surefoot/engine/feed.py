@@ -7,18 +7,59 @@ say is found by the sweeps. So losing a stream costs time, never correctness.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from datetime import datetime
 from typing import Final
+
+from typing_extensions import override
 
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.keeper import Keeper
+from surefoot.engine.quotes import Lag, Quotes
 from surefoot.engine.runner import Runner
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketEvent, Streams, Tick
 
 # How long recovery waits for the account stream before it goes on with reads alone.
 CONNECT_WAIT_S: Final = 10.0
+
+
+class Listeners(MutableMapping[BotName, Runner]):
+    """The bots' loops by name, and by what they listen to."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[BotName, Runner] = {}
+        self._by_symbol: defaultdict[Symbol, dict[BotName, Runner]] = defaultdict(dict)
+
+    @override
+    def __getitem__(self, bot: BotName) -> Runner:
+        return self._by_name[bot]
+
+    @override
+    def __setitem__(self, bot: BotName, runner: Runner) -> None:
+        if bot in self._by_name:
+            del self[bot]
+        self._by_name[bot] = runner
+        self._by_symbol[runner.spec.symbol][bot] = runner
+
+    @override
+    def __delitem__(self, bot: BotName) -> None:
+        runner = self._by_name.pop(bot)
+        del self._by_symbol[runner.spec.symbol][bot]
+
+    @override
+    def __iter__(self) -> Iterator[BotName]:
+        return iter(self._by_name)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def of(self, symbol: Symbol) -> Iterable[Runner]:
+        """Return the loops that one symbol concerns."""
+        return self._by_symbol[symbol].values() if symbol in self._by_symbol else ()
 
 
 class Feed:
@@ -30,9 +71,10 @@ class Feed:
         account: AccountName,
         streams: Streams,
         keepers: Mapping[BotName, Keeper],
-        runners: Mapping[BotName, Runner],
+        runners: Listeners,
         gap: Callable[[], None],
         is_ours: Callable[[str], bool],
+        now: Callable[[], datetime],
         log: Log,
     ) -> None:
         self._account = account
@@ -41,7 +83,11 @@ class Feed:
         self._runners = runners
         self._gap = gap
         self._is_ours = is_ours
+        self._now = now
         self._log = log
+        self._quotes = Quotes()
+        self._lag = Lag(account, log)
+        self._showing: asyncio.Handle | None = None
         self._connected = asyncio.Event()
         self._broken = False
 
@@ -106,13 +152,30 @@ class Feed:
                 self._log.info("market stream up", account=self._account)
             case Gap(reason=reason):
                 self._log.warning("market stream broken", account=self._account, why=reason)
+                self._show()
                 for runner in self._runners.values():
                     runner.go_stale()
-            case Tick(symbol=symbol) | Candle(symbol=symbol):
-                for runner in self._runners.values():
-                    if runner.spec.symbol == symbol and _wanted(runner, event):
+            case Tick():
+                self._quotes.note(event)
+                self._show_soon()
+            case Candle(symbol=symbol):
+                self._show()
+                for runner in self._runners.of(symbol):
+                    if event.timeframe == runner.spec.timeframe:
                         runner.offer(event)
 
+    def _show_soon(self) -> None:
+        """Show prices after everything that waits is taken in: the newest is what counts."""
+        if self._showing is None:
+            self._showing = asyncio.get_running_loop().call_soon(self._show)
 
-def _wanted(runner: Runner, event: Tick | Candle) -> bool:
-    return isinstance(event, Tick) or event.timeframe == runner.spec.timeframe
+    def _show(self) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
+        quotes = self._quotes.take()
+        for symbol, quote in quotes.items():
+            for runner in self._runners.of(symbol):
+                runner.see(quote)
+        if quotes:
+            self._lag.note(max(quote.newest.at for quote in quotes.values()), self._now())

@@ -23,17 +23,19 @@ from surefoot.engine.advisor import Advisor
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import check_order, check_price, check_rate
+from surefoot.engine.quotes import Quote
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.voice import Log
 from surefoot.exchange.errors import ReadFailed
 from surefoot.exchange.port import Candle, Reads, Tick
 from surefoot.journal.port import Change, Journal, Memory
 from surefoot.strategy import Enter, Exit, Signal
+from surefoot.strategy.call import Hook
 from surefoot.strategy.errors import StrategyFailed
 
 # Candles and fills that wait for a slow strategy; more than this and the oldest are dropped, said.
 INBOX_MAX: Final = 1_000
-# Without a tick for this long the market is stale: no entries, exits as before.
+# With no tick younger than this the market is stale: no entries, exits as before.
 STALE_AFTER: Final = timedelta(seconds=30)
 # Memory that changed without a signal is written down at most this often.
 MEMORY_EVERY_S: Final = 1.0
@@ -74,7 +76,8 @@ class Runner:
         self._review = review
         self._log = log
         self._tick: Tick | None = None
-        self._seen_at: float | None = None
+        self._live = False
+        self._unseen: Quote | None = None
         self._news: list[News] = []
         self._priced = asyncio.Event()
         self._news_or_tick = asyncio.Event()
@@ -84,27 +87,29 @@ class Runner:
         self._remembered = self._memory()
         self._remembered_at = 0.0
 
-    @property
-    def last_price(self) -> Decimal | None:
-        """Return the price of the last trade seen, or None."""
-        return None if self._tick is None else self._tick.price
+    def see(self, quote: Quote) -> None:
+        """Take prices in: the positions are shown how far they went, the strategy the newest."""
+        self._unseen = quote if self._unseen is None else self._unseen.then(quote)
+        self._tick = quote.newest
+        self._live = True
+        self._priced.set()
+        if self._advisor is not None and self._advisor.listens("on_tick"):
+            self._news_or_tick.set()
 
-    def offer(self, event: Tick | News) -> None:
-        """Take an event in; of ticks only the newest waits, of the rest all do, up to a bound."""
-        if isinstance(event, Tick):
-            self._tick = event
-            self._seen_at = self._clock.monotonic()
-            self._priced.set()
-        else:
-            if len(self._news) >= INBOX_MAX:
-                self._log.warning("news dropped", bot=self.spec.bot, waiting=len(self._news))
-                self._news.pop(0)
-            self._news.append(event)
+    def offer(self, news: News) -> None:
+        """Take in what the strategy wants to hear; all of it waits, up to a bound."""
+        hook: Hook = "on_candle" if isinstance(news, Candle) else "on_fill"
+        if self._advisor is None or not self._advisor.listens(hook):
+            return
+        if len(self._news) >= INBOX_MAX:
+            self._log.warning("news dropped", bot=self.spec.bot, waiting=len(self._news))
+            self._news.pop(0)
+        self._news.append(news)
         self._news_or_tick.set()
 
     def go_stale(self) -> None:
         """Forget that the market was fresh: its stream broke."""
-        self._seen_at = None
+        self._live = False
 
     def mute(self) -> None:
         """Ask the strategy nothing any more; what is held is still protected."""
@@ -142,13 +147,18 @@ class Runner:
             loops.create_task(self._advise())
 
     async def _protect(self) -> None:
-        """Show every new price to the positions; never waits for the strategy."""
+        """Show the positions how far prices went; never waits for the strategy."""
         while True:
             await self._priced.wait()
             self._priced.clear()
             if self._tick is not None:
                 self._note_mark(self._tick)
-                await self._show(PriceSeen(price=self._tick.price))
+            for price in self._take_prices():
+                await self._show(PriceSeen(price=price))
+
+    def _take_prices(self) -> tuple[Decimal, ...]:
+        quote, self._unseen = self._unseen, None
+        return () if quote is None else quote.path()
 
     def _note_mark(self, tick: Tick) -> None:
         """Note the price now and then, so that a reader can say what a position is worth."""
@@ -169,7 +179,9 @@ class Runner:
             while self._news:
                 await self._hear(self._news.pop(0))
             tick = self._tick
-            if tick is not None and tick is not told and self._advisor is not None:
+            if tick is None or tick is told or self._advisor is None:
+                continue
+            if self._advisor.listens("on_tick"):
                 told = tick
                 await self._ask(self._advisor.on_tick(tick, self.keeper.position, self._now()))
 
@@ -177,14 +189,15 @@ class Runner:
         if self._advisor is None:
             return
         position = self.keeper.position
+        price = None if self._tick is None else self._tick.price
         if isinstance(news, Candle):
             if self._candle_at is not None and news.at <= self._candle_at:
                 return
             self._candle_at = news.at
-            answer = self._advisor.on_candle(news, position, self._now())
+            answer = self._advisor.on_candle(news, position, self._now(), price)
             await self._ask(answer, late=self._is_late(news))
         else:
-            await self._ask(self._advisor.on_fill(news, position, self._now()))
+            await self._ask(self._advisor.on_fill(news, position, self._now(), price))
 
     def _is_late(self, candle: Candle) -> bool:
         """Tell whether a candle closed so long ago that no opinion on it should be acted upon."""
@@ -261,11 +274,11 @@ class Runner:
         return ExitSignal(limit=limit, time_to_live=signal.time_to_live, reason=signal.reason)
 
     def _fresh(self) -> Tick:
-        heard = self._seen_at
-        age = None if heard is None else self._clock.monotonic() - heard
-        if self._tick is None or age is None or age > STALE_AFTER.total_seconds():
+        """Return the newest tick if its own time is recent; when it was heard proves nothing."""
+        tick = self._tick
+        if tick is None or not self._live or abs(self._now() - tick.at) > STALE_AFTER:
             raise SignalRefused("no entry while market data is stale")
-        return self._tick
+        return tick
 
     @property
     def _instrument(self) -> Instrument:

@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
 from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import Desk, bot_spec
 
 from surefoot.core.position import Position
 from surefoot.engine.keeper import Keeper
+from surefoot.engine.quotes import Quote
 from surefoot.engine.runner import Runner
 from surefoot.engine.specs import BotSpec
+from surefoot.exchange.port import Tick
 from surefoot.strategy import Signal
 
 
@@ -30,6 +33,7 @@ class Counsel:
         self.asked_at: list[datetime] = []
         self.candle_at = candle_at
         self.closed = False
+        self.hears = {"on_tick", "on_candle", "on_fill"}
         self.held: asyncio.Event | None = None
 
     def to_memory(self, candle_at: datetime | None) -> dict[str, Any]:
@@ -39,10 +43,17 @@ class Counsel:
     async def on_tick(self, event: Any, _position: Position, now: datetime) -> Signal | None:
         return await self._answer("tick", event, now)
 
-    async def on_candle(self, event: Any, _position: Position, now: datetime) -> Signal | None:
+    def listens(self, hook: str) -> bool:
+        return hook in self.hears
+
+    async def on_candle(
+        self, event: Any, _position: Position, now: datetime, _price: object
+    ) -> Signal | None:
         return await self._answer("candle", event, now)
 
-    async def on_fill(self, event: Any, _position: Position, now: datetime) -> Signal | None:
+    async def on_fill(
+        self, event: Any, _position: Position, now: datetime, _price: object
+    ) -> Signal | None:
         return await self._answer("fill", event, now)
 
     async def _answer(self, hook: str, event: Any, now: datetime) -> Signal | None:
@@ -88,10 +99,15 @@ class Ring:
     async def _review(self, reason: str) -> None:
         self.reviews.append(reason)
 
+    def see(self, *ticks: Tick) -> None:
+        """Show ticks as of now, all at once."""
+        for each in ticks:
+            self.runner.see(Quote.of(replace(each, at=self.desk.exchange.now())))
+
     async def show(self, *events: Any) -> None:
         """Offer events one by one, each with what follows from it."""
         for event in events:
-            self.runner.offer(event)
+            self.see(event) if isinstance(event, Tick) else self.runner.offer(event)
             await turns()
             await self.desk.works.run()
 

@@ -20,7 +20,8 @@ from surefoot.core.order import Role
 from surefoot.core.position import State
 from surefoot.core.values import ClientOrderId
 from surefoot.engine import feed as feed_module
-from surefoot.engine.feed import Feed
+from surefoot.engine.feed import Feed, Listeners
+from surefoot.engine.quotes import Quote
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Connected, Gap
 
@@ -36,6 +37,9 @@ class Ear:
     def offer(self, event: Any) -> None:
         self.heard.append(event)
 
+    def see(self, quote: Any) -> None:
+        self.heard.append(quote)
+
     def go_stale(self) -> None:
         self.stale += 1
 
@@ -46,14 +50,16 @@ class Hearing:
     def __init__(self, desk: Desk) -> None:
         self.gaps = 0
         self.desk = desk
-        self.ears = {DIP: Ear(BTC, "1m"), SWING: Ear(ETH)}
+        self.ears: Any = Listeners()
+        self.ears.update({DIP: Ear(BTC, "1m"), SWING: Ear(ETH)})
         self.feed = Feed(
             account=MAIN,
             streams=desk.exchange,
             keepers=desk.keepers,
-            runners=self.ears,  # type: ignore[arg-type]
+            runners=self.ears,
             gap=self._gap,
             is_ours=desk.books.is_ours,
+            now=desk.exchange.now,
             log=desk.log,
         )
 
@@ -186,8 +192,38 @@ async def test_ticks_and_candles_go_to_the_bots_that_want_them(desk: Desk) -> No
     minute, hour = candle(0), replace(candle(0), timeframe="1h")
     async with hearing(desk) as heard:
         await heard.market(bitcoin, ether, minute, hour, replace(minute, symbol=ETH))
-    assert heard.ears[DIP].heard == [bitcoin, minute]
-    assert heard.ears[SWING].heard == [ether]
+    assert heard.ears[DIP].heard == [Quote.of(bitcoin), minute]
+    assert heard.ears[SWING].heard == [Quote.of(ether)]
+
+
+async def test_ticks_that_wait_together_are_shown_as_one(desk: Desk) -> None:
+    """The newest counts, and how far it went. Catches a queue of prices in front of the loop."""
+    prices = [tick(price) for price in ("50000", "48000", "53000", "50500")]
+    async with hearing(desk) as heard:
+        await heard.market(*prices)
+    first, low, high, newest = prices
+    assert heard.ears[DIP].heard == [Quote(newest=newest, low=low, high=high)]
+    assert first not in heard.ears[DIP].heard
+
+
+async def test_only_the_bots_of_a_symbol_are_asked(desk: Desk) -> None:
+    """Also those that come, or are replaced, while the stream is up."""
+    async with hearing(desk) as heard:
+        heard.ears[DIP] = later = Ear(ETH)
+        await heard.market(tick(), tick("3000", symbol=ETH))
+    assert later.heard == heard.ears[SWING].heard == [Quote.of(tick("3000", symbol=ETH))]
+
+
+async def test_prices_that_stay_late_are_said_once(desk: Desk) -> None:
+    """And shown all the same: a stop must not wait for better times."""
+    async with hearing(desk) as heard:
+        for elapsed in (1.5, 6.4, 6.5, 20):
+            desk.clock.elapsed = elapsed
+            await heard.market(tick())
+            assert len(desk.log.said("prices late")) == (elapsed >= 6.5)
+        await heard.market(replace(tick(), at=desk.clock.now()))
+        assert len(desk.log.said("prices in time again")) == 1
+    assert len(heard.ears[DIP].heard) == 5
 
 
 async def test_a_broken_market_stream_is_stale_for_every_bot(desk: Desk) -> None:

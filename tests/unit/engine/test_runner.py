@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, D
+from tests.builders import BTC, START, D
 from tests.unit.engine.clock import turns
-from tests.unit.engine.counsel import Ring, served
-from tests.unit.engine.desk import LIMITS, MAIN, Desk, bot_spec, tick
+from tests.unit.engine.counsel import Counsel, Ring, served
+from tests.unit.engine.desk import LIMITS, MAIN, Desk, bot_spec, candle, tick
 
 from surefoot.core.position import State
+from surefoot.engine.quotes import Quote
 from surefoot.engine.runner import INBOX_MAX
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.strategy import Enter, Exit
@@ -45,7 +47,7 @@ async def test_no_entry_while_the_stream_is_broken_and_none_before_the_next_tick
         await ring.show(tick())
         assert ring.counsel is not None
         ring.counsel.held = asyncio.Event()
-        ring.runner.offer(tick("50001"))
+        ring.see(tick("50001"))
         await turns()
         ring.runner.go_stale()  # while the strategy thinks about it
         ring.counsel.held.set()
@@ -58,11 +60,11 @@ async def test_no_entry_while_the_stream_is_broken_and_none_before_the_next_tick
 
 @pytest.mark.parametrize(("age", "sent"), [(30, 1), (30.001, 0)])
 async def test_a_tick_is_fresh_for_thirty_seconds(desk: Desk, age: float, sent: int) -> None:
-    """Measured by our own clock since it was heard. Catches entries on a price of yesterday."""
+    """By the exchange's own time of it. Catches entries on a price of yesterday."""
     async with served(desk, Enter()) as ring:
         assert ring.counsel is not None
         ring.counsel.held = asyncio.Event()
-        ring.runner.offer(tick())
+        ring.see(tick())
         await turns()
         desk.clock.elapsed += age
         ring.counsel.held.set()
@@ -226,7 +228,7 @@ async def test_a_poisoned_journal_is_no_mistake_of_a_strategy(desk: Desk) -> Non
     with pytest.raises(ExceptionGroup) as ended:
         async with served(desk, Enter()) as ring:
             desk.journal.poisoned = True
-            ring.runner.offer(tick())
+            ring.see(tick())
             await turns()
     assert ended.group_contains(JournalPoisoned)
     assert (ring.reviews, desk.exchange.sent) == ([], [])
@@ -241,7 +243,7 @@ async def test_memory_is_journaled_in_the_same_change_as_the_decision(desk: Desk
         desk.clock.elapsed += 0.5
         ring.runner._remembered_at = desk.clock.monotonic()  # its second is not over
         commits = desk.journal.commits
-        ring.runner.offer(tick())
+        ring.see(tick())
         await turns()
         assert desk.journal.commits == commits + 1
         assert (await ring.memory())["strategy"] == {"asked": 1}
@@ -285,11 +287,11 @@ async def test_the_market_price_is_noted_every_five_seconds(desk: Desk) -> None:
     async with served(desk) as ring:
         await ring.show(tick("1"), tick("2"))
         desk.clock.elapsed += 1
-        early = replace(tick("3"), at=tick().at.replace(second=4))
-        await ring.show(early)
+        desk.clock.elapsed += 3
+        await ring.show(tick("3"))
         assert await marked(desk) == D("1")
         desk.clock.elapsed += 1
-        await ring.show(replace(tick("4"), at=tick().at.replace(second=5)))
+        await ring.show(tick("4"))
         assert await marked(desk) == D("4")
         assert "mark" not in await ring.memory()
 
@@ -300,17 +302,16 @@ async def test_the_market_price_is_noted_every_five_seconds(desk: Desk) -> None:
 async def test_of_ticks_only_the_newest_waits(desk: Desk) -> None:
     async with served(desk) as ring:
         for price in ("1", "2", "3"):
-            ring.runner.offer(tick(price))
+            ring.see(tick(price))
         await turns()
         assert ring.counsel is not None
         assert [event.price for _, event in ring.counsel.shown] == [D(3)]
-        assert ring.runner.last_price == D(3)
 
 
 async def test_a_full_inbox_drops_the_oldest_and_says_so(desk: Desk) -> None:
     keeper = await desk.keeper()
     await desk.opened(keeper)
-    ring = Ring(desk, keeper, None)
+    ring = Ring(desk, keeper, Counsel())
     trade = desk.exchange.trades[0]
     for number in range(INBOX_MAX + 1):
         ring.runner.offer(replace(trade, trade_id=str(number)))  # type: ignore[arg-type]
@@ -319,3 +320,47 @@ async def test_a_full_inbox_drops_the_oldest_and_says_so(desk: Desk) -> None:
         replace(trade, trade_id="1"),  # type: ignore[arg-type]
         INBOX_MAX,
     ]
+
+
+async def test_a_stop_between_two_looks_is_not_missed(desk: Desk) -> None:
+    """Catches a loop that shows positions the newest price only."""
+    async with served(desk, Enter()) as ring:
+        await entered(ring)
+        ring.see(tick("49990"), tick("48000"), tick("50000"))
+        await turns()
+        await desk.works.run()
+        assert ring.counsel is not None
+        assert [event.price for hook, event in ring.counsel.shown if hook == "tick"][1:] == [50000]
+    assert [order.role for order in desk.exchange.sent] == ["entry", "exit"]
+
+
+def test_extremes_are_shown_in_their_order() -> None:
+    early, late = START, START + timedelta(seconds=1)
+    up, down = replace(tick("3"), at=early), replace(tick("1"), at=late)
+    assert Quote.of(up).then(Quote.of(down)).then(Quote.of(down)).path() == (3, 1)
+    newest = replace(tick("2"), at=late)
+    assert Quote.of(up).then(Quote.of(down)).then(Quote.of(newest)).path() == (3, 1, 2)
+    assert Quote.of(newest).path() == (2,)
+
+
+async def test_a_tick_that_waited_is_as_old_as_it_says(desk: Desk) -> None:
+    """Catches nine seconds, or an hour, in a queue that make a price new again."""
+    async with served(desk, Enter(), Enter()) as ring:
+        ring.runner.see(Quote.of(replace(tick(), at=desk.exchange.now() - timedelta(seconds=31))))
+        await turns()
+        assert ring.refusals() == ["no entry while market data is stale"]
+    assert desk.exchange.sent == []
+
+
+async def test_a_strategy_that_wants_no_ticks_is_asked_about_none(desk: Desk) -> None:
+    """Its position is watched all the same."""
+    async with served(desk, Enter()) as ring:
+        assert ring.counsel is not None
+        await entered(ring)
+        ring.counsel.hears = {"on_fill"}
+        asked = len(ring.counsel.shown)
+        await ring.show(tick("50001"), tick("50002"), candle(0), tick("48000"))
+        assert len(ring.counsel.shown) == asked
+        await ring.show(desk.exchange.trades[0])
+        assert ring.counsel.hooks()[asked:] == ["fill"]
+    assert [order.role for order in desk.exchange.sent] == ["entry", "exit"]

@@ -1,0 +1,96 @@
+"""Prices between two looks: of each symbol the newest, and how far it went meanwhile.
+
+Prices come faster than they can be served, so they do not queue: the newest replaces the one
+before. What a stop needs of those between is kept: the lowest and the highest, in their order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from msgspec import Struct
+
+from surefoot.core.values import AccountName, Symbol
+from surefoot.engine.voice import Log
+from surefoot.exchange.port import Tick
+
+# A newest price that is older than this for so long means that this process does not keep up.
+LATE_AFTER: Final = timedelta(seconds=1)
+LATE_FOR: Final = timedelta(seconds=5)
+
+
+class Quote(Struct, frozen=True, kw_only=True):
+    """The newest tick, and the extremes since somebody last looked, which may be itself."""
+
+    newest: Tick
+    low: Tick
+    high: Tick
+
+    @classmethod
+    def of(cls, tick: Tick) -> Quote:
+        """Return the quote of a single tick."""
+        return cls(newest=tick, low=tick, high=tick)
+
+    def then(self, later: Quote) -> Quote:
+        """Return both as one."""
+        return Quote(
+            newest=later.newest,
+            low=later.low if later.low.price < self.low.price else self.low,
+            high=later.high if later.high.price > self.high.price else self.high,
+        )
+
+    def path(self) -> tuple[Decimal, ...]:
+        """Return the prices that must be looked at, in their order, the newest last.
+
+        Of extremes within the same millisecond the low comes first.
+        """
+        extremes = sorted((self.low, self.high), key=lambda tick: tick.at)
+        prices = [tick.price for tick in (*extremes, self.newest)]
+        return tuple(p for n, p in enumerate(prices) if n == 0 or p != prices[n - 1])
+
+
+class Quotes:
+    """One quote for each symbol that moved since they were taken."""
+
+    def __init__(self) -> None:
+        self._quotes: dict[Symbol, Quote] = {}
+
+    def note(self, tick: Tick) -> None:
+        """Take a tick in."""
+        quote, before = Quote.of(tick), self._quotes.get(tick.symbol)
+        self._quotes[tick.symbol] = quote if before is None else before.then(quote)
+
+    def take(self) -> dict[Symbol, Quote]:
+        """Return what moved; from now on it is what moves next."""
+        taken, self._quotes = self._quotes, {}
+        return taken
+
+
+class Lag:
+    """Says once that prices come too late, and once that they are in time again."""
+
+    def __init__(self, account: AccountName, log: Log) -> None:
+        self._account = account
+        self._log = log
+        self._since: datetime | None = None
+        self._said = False
+
+    def note(self, at: datetime, now: datetime) -> None:
+        """Look at the time of the newest price of all."""
+        late = now - at
+        if late <= LATE_AFTER:
+            if self._said:
+                self._log.info("prices in time again", account=self._account)
+            self._since, self._said = None, False
+            return
+        self._since = self._since or now
+        if now - self._since >= LATE_FOR and not self._said:
+            self._said = True
+            self._log.warning(
+                "prices late",
+                account=self._account,
+                seconds=round(late.total_seconds(), 1),
+                outcome="older ones are left out; stops see every extreme",
+            )
