@@ -17,6 +17,7 @@ faults       what is armed to go wrong, and when
 security     signatures, recvWindow, request weight
 counts       how many orders the account may place
 desk         where orders are handed in
+replace      cancel an order and send a new one
 rest         the REST API
 streams      the WebSocket streams
 control_api  the other API: arm faults, move prices, read the ledger

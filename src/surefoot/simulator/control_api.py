@@ -106,7 +106,12 @@ class ControlApi:
     def _ledger(self) -> dict[str, Any]:
         return {
             "orders": [
-                {**wire.order_row(order), "origin": order.origin}
+                {
+                    **wire.order_row(order),
+                    "clientOrderId": order.client_order_id,
+                    "knownAs": order.name,
+                    "origin": order.origin,
+                }
                 for order in self._exchange.orders.values()
             ],
             "trades": [wire.trade_row(trade) for trade in self._exchange.trades],
@@ -223,7 +228,9 @@ class ControlApi:
         return {}
 
     def _account(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._exchange.uid = int(given["uid"])
+        self._exchange.uid = int(given.get("uid", self._exchange.uid))
+        renames = given.get("cancels_rename", self._exchange.cancels_rename)
+        self._exchange.cancels_rename = bool(renames)
         return {}
 
     def _fees(self, given: Mapping[str, Any]) -> dict[str, Any]:

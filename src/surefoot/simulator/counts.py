@@ -11,7 +11,7 @@ from typing import Final
 
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.exchange import Execution
-from surefoot.simulator.model import ApiError, Order, Settings, Trade
+from surefoot.simulator.model import Order, Settings, Trade
 from surefoot.simulator.security import RateLimited
 
 _MS: Final = 1_000
@@ -102,11 +102,3 @@ class OrderCounts:
     def headers(self) -> dict[str, str]:
         """Return what answers to orders carry."""
         return {f"X-MBX-ORDER-COUNT-{window.name}": str(window.used) for window in self.windows}
-
-
-def costs_an_order(error: ApiError) -> bool:
-    """Tell whether a refused order counts: Binance says it may or may not, so here it does.
-
-    What is malformed or unsigned does not, nor what found its window full.
-    """
-    return error.code in {-1013, -2010}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from surefoot.simulator import filters, wire
 from surefoot.simulator.clock import Clock
-from surefoot.simulator.counts import OrderCounts, costs_an_order
+from surefoot.simulator.counts import OrderCounts
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.faults import Hits
-from surefoot.simulator.model import ApiError, NewOrder, Order, Twist
+from surefoot.simulator.model import ApiError, Order, Twist
 from surefoot.simulator.parameters import Params, client_id, integer, needed, one_of
 
+# Places an order that has passed every filter, and answers it.
+Placing: TypeAlias = Callable[[], dict[str, Any]]
 _RESPONSES: Final = ("ACK", "RESULT", "FULL")
 
 
@@ -29,37 +33,49 @@ class Desk:
     def send(self, params: Params, hits: Hits) -> Any:
         """Place an order."""
         self._counts.check()
-        try:
-            new, response_type = self._read(params)
-            order = self._exchange.place(new, twist_of(hits))
-        except ApiError as error:
-            if costs_an_order(error):
-                self._counts.add()
-            raise
-        return self._placed(order, response_type)
+        return self.prepared(params, twist_of(hits))()
 
-    def _read(self, params: Params) -> tuple[NewOrder, str]:
-        """Return an order that passes every filter, and how it is to be answered."""
+    def name(self) -> str:
+        """Make up a client order id."""
+        return f"web_{next(self._names)}"
+
+    def prepared(self, params: Params, twist: Twist) -> Placing:
+        """Hold an order against every filter, and return what places and answers it."""
         exchange = self._exchange
         rules = exchange.rules_of(needed(params, "symbol"))
-        new = filters.new_order(params, rules, f"web_{next(self._names)}")
+        new = filters.new_order(params, rules, self.name())
         usual = "FULL" if new.type in {"LIMIT", "MARKET"} else "ACK"
         response_type = one_of(params, "newOrderRespType", _RESPONSES, usual)
-        filters.check(new, rules, exchange.quotes[rules.symbol], exchange.standing)
-        return new, response_type
+        with self._counted():
+            filters.check(new, rules, exchange.quotes[rules.symbol], exchange.standing)
 
-    def _placed(self, order: Order, response_type: str) -> dict[str, Any]:
-        return wire.placed(order, self._exchange.trades_of(order), response_type)
+        def place() -> dict[str, Any]:
+            with self._counted():
+                order = exchange.place(new, twist)
+            return wire.placed(order, exchange.trades_of(order), response_type)
+
+        return place
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count an order that is refused: Binance says that it may or may not, so here it does."""
+        try:
+            yield
+        except ApiError:
+            self._counts.add()
+            raise
 
     def cancel(self, params: Params, _hits: Hits) -> Any:
         """Cancel an open order."""
         order = find_order(self._exchange, params)
         if order is None:
             raise ApiError(-2011, "Unknown order sent.")
+        was = order.name
         self._exchange.cancel(
             order, client_id(params, "newClientOrderId", f"cancel_{order.order_id}")
         )
-        return wire.cancellation(order)
+        order.gives_up_its_name = self._exchange.cancels_rename
+        return wire.cancellation(order, was)
 
 
 def find_order(
@@ -77,7 +93,7 @@ def find_order(
     found = [
         order
         for order in exchange.visible(symbol)
-        if wanted in {None, order.order_id} and (not name or name == order.client_order_id)
+        if wanted in {None, order.order_id} and (not name or name == order.name)
     ]
     return found[-1] if found else None
 

@@ -49,6 +49,7 @@ class Exchange:
         self.fee_mode = settings.fee_mode
         self.fee_rate = settings.fee_rate
         self.slices = settings.slices
+        self.cancels_rename = settings.cancels_rename
         self._first_balances = dict(settings.balances)
         self._clock = clock
         self._listeners: list[Listener] = []
@@ -103,9 +104,7 @@ class Exchange:
 
     def place(self, new: NewOrder, twist: Twist, origin: Origin = "api") -> Order:
         """Accept an order and let it meet the market."""
-        duplicate = any(
-            order.client_order_id == new.client_order_id for order in self._open.values()
-        )
+        duplicate = any(order.name == new.client_order_id for order in self._open.values())
         if duplicate:
             raise ApiError(-2010, "Duplicate order sent.")
         quote = self.quotes[new.symbol]

@@ -46,13 +46,16 @@ STREAM_FAULTS: Final[dict[str, str]] = {
     "stream_silence": "nothing is sent for `seconds`; the socket stays open",
     "stream_disconnect": "the socket is closed before the event is sent",
 }
+REPLACE_FAULTS: Final[dict[str, str]] = {
+    "half_replace": "the old order is cancelled, the new one refused with `code` and `message`",
+}
 WHOLE_FAULTS: Final[dict[str, str]] = {
     "outage": "every connection breaks, every socket closes, until disarmed",
 }
-FAULTS: Final = {**REQUEST_FAULTS, **STREAM_FAULTS, **WHOLE_FAULTS}
+FAULTS: Final = {**REQUEST_FAULTS, **REPLACE_FAULTS, **STREAM_FAULTS, **WHOLE_FAULTS}
 OPERATIONS: Final = (
-    "order.send", "order.cancel", "order.query", "openOrders", "allOrders", "myTrades",
-    "account", "time", "exchangeInfo", "klines", "*",
+    "order.send", "order.cancel", "order.replace", "order.query", "openOrders", "allOrders",
+    "myTrades", "account", "time", "exchangeInfo", "klines", "*",
 )  # fmt: skip
 STREAMS: Final = ("user", "market", "*")
 _MATCHES: Final = ("symbol", "side", "type")
@@ -99,7 +102,7 @@ class Armory:
             raise ValueError(f"there is no fault {name!r}; known are {', '.join(FAULTS)}")
         rest = dict(given)
         operation = str(rest.pop("on", "*"))
-        places = OPERATIONS if name in REQUEST_FAULTS else STREAMS
+        places = _places(name)
         if operation not in places:
             raise ValueError(f"{name} cannot hit {operation!r}, only {', '.join(places)}")
         fault = Fault(
@@ -144,10 +147,16 @@ class Armory:
         return any(fault.name == "outage" for fault in self.faults.values())
 
 
+def _places(name: str) -> tuple[str, ...]:
+    if name in REPLACE_FAULTS:
+        return ("order.replace", "*")
+    return OPERATIONS if name in REQUEST_FAULTS else STREAMS
+
+
 def _check(fault: Fault) -> None:
     """Refuse what would never hit, or not as meant: a misspelled parameter matches everything."""
     unknown = set(fault.parameters) - {*_NUMBERS, *_TEXTS}
-    if fault.name not in REQUEST_FAULTS:
+    if fault.name not in {**REQUEST_FAULTS, **REPLACE_FAULTS}:
         unknown |= set(fault.match) - {"symbol"}
     if unknown:
         raise ValueError(f"{fault.name} has no parameter {', '.join(sorted(unknown))}")

@@ -23,6 +23,7 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.status = status
+        self.data: dict[str, Any] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +111,7 @@ class Settings:
     fee_mode: FeeMode = "received"
     fee_rate: Decimal = Decimal("0.001")
     slices: int = 1
+    cancels_rename: bool = False
     weight_limit: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
@@ -170,6 +172,7 @@ class Order:
     triggered: bool = False
     hidden_until_ms: int = 0
     cancel_client_id: str = ""
+    gives_up_its_name: bool = False  # a cancel gives it the name of the request to cancel
     twist: Twist = field(default_factory=Twist)
     stuck: bool = False  # the market does not fill the rest; somebody else may
 
@@ -177,6 +180,13 @@ class Order:
     def open(self) -> bool:
         """Tell whether it may still fill."""
         return self.status in OPEN
+
+    @property
+    def name(self) -> str:
+        """Return the client order id that the exchange knows it by now."""
+        if self.gives_up_its_name and self.status == "CANCELED":
+            return self.cancel_client_id
+        return self.client_order_id
 
     @property
     def waits_for_its_stop(self) -> bool:

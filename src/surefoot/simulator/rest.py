@@ -16,14 +16,16 @@ from surefoot.simulator.clock import Clock
 from surefoot.simulator.counts import OrderCounts
 from surefoot.simulator.desk import Desk, find_order
 from surefoot.simulator.exchange import Exchange
-from surefoot.simulator.faults import REQUEST_FAULTS, Armory, Fault, Hits
+from surefoot.simulator.faults import REPLACE_FAULTS, REQUEST_FAULTS, Armory, Fault, Hits
 from surefoot.simulator.model import ApiError, Settings, Trade
 from surefoot.simulator.parameters import Params, integer, needed
+from surefoot.simulator.replace import Replacements
 
 _DAY_MS: Final = 86_400_000
 _ROWS: Final = 500
 _ROWS_MAX: Final = 1000
 _REQUESTS_KEPT: Final = 100_000
+_FAULTS: Final = {**REQUEST_FAULTS, **REPLACE_FAULTS}
 _PLACES: Final = frozenset({"order.send", "order.replace"})
 _ORDERS: Final = _PLACES | {"order.cancel"}
 _TOO_LATE: Final = -1021
@@ -57,10 +59,12 @@ class Rest:
         self.counts = OrderCounts(clock, settings)
         exchange.listen(self.counts.on_execution)
         self._desk = Desk(exchange, self.counts, clock)
+        self._replacements = Replacements(exchange, self.counts, self._desk)
         self.requests: list[dict[str, Any]] = []
         self._table = {
             ("POST", "order"): _Route("order.send", self._desk.send),
             ("DELETE", "order"): _Route("order.cancel", self._desk.cancel),
+            ("POST", "order/cancelReplace"): _Route("order.replace", self._replacements.replace),
             ("GET", "order"): _Route("order.query", self._query),
             ("GET", "openOrders"): _Route("openOrders", self._open_orders),
             ("GET", "allOrders"): _Route("allOrders", self._all_orders),
@@ -86,7 +90,7 @@ class Rest:
         entry = self._remember(route.operation, params)
         if self._armory.outage:
             return _cut(request)
-        hits = self._armory.take(route.operation, params, REQUEST_FAULTS)
+        hits = self._armory.take(route.operation, params, _FAULTS)
         if hits:
             entry["faults"] = sorted(hits)
         fresh = security.is_fresh(params, self._clock)
@@ -101,7 +105,7 @@ class Rest:
             if "duplicate_request" in hits:
                 self._again(route, params, hits, entry)
         except ApiError as error:
-            entry |= {"code": error.code}
+            entry |= {"code": error.code, **_results(error.data)}
             answer = error  # a refusal can get lost on its way back, too
             self._pay(route.operation, params, error, fresh=fresh)
         return await self._after(request, route.operation, answer, hits)
@@ -189,7 +193,9 @@ class Rest:
         headers = self._headers()
         if isinstance(error, security.RateLimited):
             headers["Retry-After"] = str(error.retry_after)
-        body = {"code": error.code, "msg": error.message}
+        body: dict[str, Any] = {"code": error.code, "msg": error.message}
+        if error.data is not None:
+            body["data"] = error.data
         return web.json_response(body, status=error.status, headers=headers)
 
     # To the truth --------------------------------------------------------------------------------
@@ -312,7 +318,15 @@ def _error_of(fault: Fault, status: int) -> ApiError:
 
 
 def _order_id(answer: Any) -> int | None:
-    return answer.get("orderId") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict):
+        return None
+    new: dict[str, Any] = answer.get("newOrderResponse") or answer
+    return new.get("orderId")
+
+
+def _results(halves: dict[str, Any] | None) -> dict[str, Any]:
+    """Say what became of the halves of a replacement."""
+    return {key: value for key, value in (halves or {}).items() if key.endswith("Result")}
 
 
 async def _params(request: web.Request) -> tuple[dict[str, str], str]:

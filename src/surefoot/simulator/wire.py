@@ -22,7 +22,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "symbol": order.symbol,
         "orderId": order.order_id,
         "orderListId": -1,
-        "clientOrderId": order.client_order_id,
+        "clientOrderId": order.name,
         "price": amount(order.price),
         "origQty": amount(order.quantity),
         "executedQty": amount(order.executed),
@@ -48,7 +48,7 @@ def placed(order: Order, trades: Iterable[Trade], response_type: str) -> dict[st
             "symbol": order.symbol,
             "orderId": order.order_id,
             "orderListId": -1,
-            "clientOrderId": order.client_order_id,
+            "clientOrderId": order.name,
             "transactTime": order.updated_ms,
         }
     if response_type == "RESULT":
@@ -74,10 +74,10 @@ def result(order: Order) -> dict[str, Any]:
     return {**row, "transactTime": order.updated_ms, "workingTime": order.created_ms}
 
 
-def cancellation(order: Order) -> dict[str, Any]:
-    """Return the answer to a cancel; `clientOrderId` names the cancel request."""
+def cancellation(order: Order, was: str) -> dict[str, Any]:
+    """Return the answer to a cancel; `clientOrderId` names the cancel request, `was` the order."""
     row = result(order)
-    row["origClientOrderId"] = order.client_order_id
+    row["origClientOrderId"] = was
     row["clientOrderId"] = order.cancel_client_id
     return row
 
@@ -235,7 +235,7 @@ def execution_report(
         "e": "executionReport",
         "E": now_ms,
         "s": order.symbol,
-        "c": order.cancel_client_id if cancelled else order.client_order_id,
+        "c": order.cancel_client_id if cancelled else order.name,
         "S": order.side,
         "o": order.type,
         "f": "GTC",
@@ -244,7 +244,7 @@ def execution_report(
         "P": amount(order.stop_price),
         "F": "0.00000000",
         "g": -1,
-        "C": order.client_order_id if cancelled else "",
+        "C": order.name if cancelled else "",
         "x": execution,
         "X": order.status,
         "r": "NONE",

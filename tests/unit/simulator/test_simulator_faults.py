@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from tests.unit.simulator.trader import Trader
 
-from surefoot.simulator.faults import FAULTS, REQUEST_FAULTS, STREAM_FAULTS, Armory
+from surefoot.simulator.faults import FAULTS, REPLACE_FAULTS, REQUEST_FAULTS, STREAM_FAULTS, Armory
 
 BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
 
@@ -296,6 +296,7 @@ async def test_the_ledger_names_the_faults_that_hit(trader: Trader) -> None:
         ("lose_everything", {}),
         ("lose_request", {"on": "orders"}),
         ("lose_request", {"on": "user"}),
+        ("half_replace", {"on": "order.send"}),
         ("stream_drop", {"on": "order.send"}),
         ("stream_drop", {"side": "BUY"}),
         ("lose_request", {"operation": "order.send"}),
@@ -313,4 +314,4 @@ def test_what_would_never_hit_or_hit_everything_is_refused(name: str, given: Any
 
 
 def test_every_fault_is_known_once() -> None:
-    assert len(FAULTS) == len(REQUEST_FAULTS) + len(STREAM_FAULTS) + 1
+    assert len(FAULTS) == len(REQUEST_FAULTS) + len(REPLACE_FAULTS) + len(STREAM_FAULTS) + 1
