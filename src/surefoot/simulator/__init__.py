@@ -18,6 +18,7 @@ security     signatures, recvWindow, request weight
 counts       how many orders the account may place
 desk         where orders are handed in
 replace      cancel an order and send a new one
+amend        make an order smaller where it stands
 rest         the REST API
 streams      the WebSocket streams
 control_api  the other API: arm faults, move prices, read the ledger

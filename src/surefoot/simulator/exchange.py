@@ -14,6 +14,7 @@ from typing import Final, Literal
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.model import (
     ZERO,
+    Amendment,
     ApiError,
     NewOrder,
     Order,
@@ -24,7 +25,7 @@ from surefoot.simulator.model import (
     Twist,
 )
 
-Execution = Literal["NEW", "TRADE", "CANCELED", "EXPIRED"]
+Execution = Literal["NEW", "TRADE", "CANCELED", "EXPIRED", "REPLACED"]
 Key = tuple[str, int]
 Origin = Literal["api", "outside"]
 Listener = Callable[[Execution, Order, Trade | None], None]
@@ -159,6 +160,18 @@ class Exchange:
             raise ApiError(-2011, "Unknown order sent.")
         order.cancel_client_id = client_id
         self._end(order, "CANCELED")
+
+    def amend(self, order: Order, amendment: Amendment) -> None:
+        """Make an open order smaller; it keeps its number and its place in the queue."""
+        gone = order.quantity - amendment.new_quantity
+        freed = self._release(order, min(gone, order.left))
+        self._move(self._held_asset(order), freed, -freed)
+        order.quantity = max(amendment.new_quantity, order.executed)
+        order.amendments.append(amendment)
+        order.updated_ms = self._clock.now_ms()
+        self._tell("REPLACED", order, None)
+        if not order.left:  # nothing remains to be filled: it ends there
+            self._end(order, "EXPIRED")
 
     def expire(self, order: Order) -> None:
         """End an open order by the exchange's own decision."""

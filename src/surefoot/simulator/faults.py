@@ -54,7 +54,8 @@ WHOLE_FAULTS: Final[dict[str, str]] = {
 }
 FAULTS: Final = {**REQUEST_FAULTS, **REPLACE_FAULTS, **STREAM_FAULTS, **WHOLE_FAULTS}
 OPERATIONS: Final = (
-    "order.send", "order.cancel", "order.replace", "order.query", "openOrders", "allOrders",
+    "order.send", "order.cancel", "order.replace", "order.amend", "order.query",
+    "order.amendments", "openOrders", "allOrders",
     "myTrades", "account", "time", "exchangeInfo", "klines", "*",
 )  # fmt: skip
 STREAMS: Final = ("user", "market", "*")

@@ -57,6 +57,24 @@ def check(new: NewOrder, rules: Rules, quote: Quote, standing: Iterable[Order]) 
             raise ApiError(-1013, f"Filter failure: {name}")
 
 
+def check_size(order: Order, quantity: Decimal, rules: Rules, quote: Quote) -> None:
+    """Hold what an order would become against the filters of quantity; it takes no more room.
+
+    Raises:
+        ApiError: -1013, with the name of the filter.
+    """
+    new = NewOrder(
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        quantity=quantity,
+        price=order.price,
+        stop_price=order.stop_price,
+        client_order_id=order.name,
+    )
+    check(new, rules, quote, ())
+
+
 def _price(price: Decimal, rules: Rules) -> bool:
     if price == ZERO:
         return True  # an order without this price

@@ -53,6 +53,7 @@ class Rules:
     percent_ask_down: Decimal = ZERO
     max_orders: int = 200
     max_algo_orders: int = 5
+    max_amends: int = 10
     reference_price: Decimal = ZERO  # zero: there is none
     trading: bool = True
 
@@ -150,6 +151,18 @@ class Twist:
     fills_hidden_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """One reduction of an order, and the names before and after."""
+
+    execution_id: int
+    was: str
+    name: str
+    old_quantity: Decimal
+    new_quantity: Decimal
+    at_ms: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Order:
     """One order, as it truly is."""
@@ -173,6 +186,7 @@ class Order:
     hidden_until_ms: int = 0
     cancel_client_id: str = ""
     gives_up_its_name: bool = False  # a cancel gives it the name of the request to cancel
+    amendments: list[Amendment] = field(default_factory=list)
     twist: Twist = field(default_factory=Twist)
     stuck: bool = False  # the market does not fill the rest; somebody else may
 
@@ -186,7 +200,7 @@ class Order:
         """Return the client order id that the exchange knows it by now."""
         if self.gives_up_its_name and self.status == "CANCELED":
             return self.cancel_client_id
-        return self.client_order_id
+        return self.amendments[-1].name if self.amendments else self.client_order_id
 
     @property
     def waits_for_its_stop(self) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from surefoot.simulator import security, wire
+from surefoot.simulator.amend import Amendments
 from surefoot.simulator.candles import FRAMES_MS, Candles
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.counts import OrderCounts
@@ -60,11 +61,14 @@ class Rest:
         exchange.listen(self.counts.on_execution)
         self._desk = Desk(exchange, self.counts, clock)
         self._replacements = Replacements(exchange, self.counts, self._desk)
+        self._amendments = Amendments(exchange, self._desk, clock)
         self.requests: list[dict[str, Any]] = []
         self._table = {
             ("POST", "order"): _Route("order.send", self._desk.send),
             ("DELETE", "order"): _Route("order.cancel", self._desk.cancel),
             ("POST", "order/cancelReplace"): _Route("order.replace", self._replacements.replace),
+            ("PUT", "order/amend/keepPriority"): _Route("order.amend", self._amendments.amend),
+            ("GET", "order/amendments"): _Route("order.amendments", self._amendments.history),
             ("GET", "order"): _Route("order.query", self._query),
             ("GET", "openOrders"): _Route("openOrders", self._open_orders),
             ("GET", "allOrders"): _Route("allOrders", self._all_orders),
@@ -320,7 +324,7 @@ def _error_of(fault: Fault, status: int) -> ApiError:
 def _order_id(answer: Any) -> int | None:
     if not isinstance(answer, dict):
         return None
-    new: dict[str, Any] = answer.get("newOrderResponse") or answer
+    new: dict[str, Any] = answer.get("newOrderResponse") or answer.get("amendedOrder") or answer
     return new.get("orderId")
 
 

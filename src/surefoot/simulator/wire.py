@@ -8,7 +8,7 @@ from typing import Any
 
 from surefoot.simulator.counts import Window
 from surefoot.simulator.exchange import Exchange, Execution
-from surefoot.simulator.model import Order, Rules, Trade
+from surefoot.simulator.model import Amendment, Order, Rules, Trade
 
 
 def amount(value: Decimal) -> str:
@@ -80,6 +80,38 @@ def cancellation(order: Order, was: str) -> dict[str, Any]:
     row["origClientOrderId"] = was
     row["clientOrderId"] = order.cancel_client_id
     return row
+
+
+def amended(order: Order, amendment: Amendment) -> dict[str, Any]:
+    """Return the answer to an amendment."""
+    row = result(order)
+    row["qty"] = row.pop("origQty")
+    row["cumulativeQuoteQty"] = row.pop("cummulativeQuoteQty")
+    return {
+        "transactTime": amendment.at_ms,
+        "executionId": amendment.execution_id,
+        "amendedOrder": {
+            **row,
+            "origClientOrderId": amendment.was,
+            "clientOrderId": amendment.name,
+            "preventedQty": "0.00000000",
+            "quoteOrderQty": "0.00000000",
+        },
+    }
+
+
+def amendment_row(order: Order, amendment: Amendment) -> dict[str, Any]:
+    """Return one row of an order's amendments."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "executionId": amendment.execution_id,
+        "origClientOrderId": amendment.was,
+        "newClientOrderId": amendment.name,
+        "origQty": amount(amendment.old_quantity),
+        "newQty": amount(amendment.new_quantity),
+        "time": amendment.at_ms,
+    }
 
 
 def trade_row(trade: Trade) -> dict[str, Any]:
@@ -175,6 +207,8 @@ def _symbol(rules: Rules) -> dict[str, Any]:
         "orderTypes": ["LIMIT", "MARKET", "STOP_LOSS"],
         "icebergAllowed": False,
         "ocoAllowed": False,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "permissions": ["SPOT"],
@@ -208,6 +242,7 @@ def _symbol(rules: Rules) -> dict[str, Any]:
             },
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.max_orders},
             {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": rules.max_algo_orders},
+            {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": rules.max_amends},
             *_percent_filter(rules),
         ],
     }
@@ -244,7 +279,7 @@ def execution_report(
         "P": amount(order.stop_price),
         "F": "0.00000000",
         "g": -1,
-        "C": order.name if cancelled else "",
+        "C": _former_name(execution, order),
         "x": execution,
         "X": order.status,
         "r": "NONE",
@@ -267,6 +302,13 @@ def execution_report(
         "Q": "0.00000000",
         "V": "EXPIRE_MAKER",
     }
+
+
+def _former_name(execution: Execution, order: Order) -> str:
+    """Return the name that an order had before a request gave it another."""
+    if execution == "CANCELED":
+        return order.name
+    return order.amendments[-1].was if execution == "REPLACED" else ""
 
 
 def account_position(exchange: Exchange, order: Order, now_ms: int) -> dict[str, Any]:

@@ -161,6 +161,7 @@ async def test_every_filter_that_is_enforced_is_shown(trader: Trader) -> None:
         "NOTIONAL",
         "MAX_NUM_ORDERS",
         "MAX_NUM_ALGO_ORDERS",
+        "MAX_NUM_ORDER_AMENDS",
         "PERCENT_PRICE_BY_SIDE",
     ]
     assert shown["MAX_NUM_ORDERS"]["maxNumOrders"] == 7
