@@ -61,7 +61,7 @@ SABOTAGES = [
     ),
     Sabotage(
         "let a request live for ever",
-        "exchange/ccxt_client.py",
+        "exchange/binance/client.py",
         'params["recvWindow"] = min(left, self.lifetime_max_ms)',
         'params["recvWindow"] = 60_000',
         "tests/process/test_lost_answers.py -k arrives_late",
@@ -124,9 +124,9 @@ SABOTAGES = [
     ),
     Sabotage(
         "move the watermark past what was not read",
-        "exchange/binance.py",
-        '"fromId": start, "limit": self.venue.page_size}',
-        '"limit": self.venue.page_size}',
+        "exchange/binance/adapter.py",
+        '"fromId": start, "limit": PAGE_SIZE}',
+        '"limit": PAGE_SIZE}',
         "tests/process/test_offline.py -k three_days",
     ),
     Sabotage(
