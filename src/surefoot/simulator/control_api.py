@@ -61,6 +61,7 @@ class ControlApi:
             "order": self._order,
             "cancel": self._cancel,
             "fill": self._fill,
+            "self_trade": self._self_trade,
             "expire": self._expire,
             "revive": self._revive,
             "archive": self._archive,
@@ -200,6 +201,17 @@ class ControlApi:
         price = _positive(given.get("price", order.price or order.stop_price or last), "price")
         self._exchange.fill(order, min(quantity, order.left), price, maker=True)
         return wire.order_row(order)
+
+    def _self_trade(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        maker, taker = (self._found({"client_order_id": given[k]}) for k in ("maker", "taker"))
+        opposite = {maker.side, taker.side} == {"BUY", "SELL"} and maker.symbol == taker.symbol
+        if not (opposite and maker.open and taker.open):
+            raise ValueError("expected two open orders, opposite sides of one symbol")
+        most = min(maker.left, taker.left)
+        quantity = min(_positive(given.get("quantity", most), "quantity"), most)
+        price = _positive(given.get("price", maker.price), "price")
+        self._exchange.self_trade(maker, taker, quantity, price)
+        return {}
 
     def _expire(self, given: Mapping[str, Any]) -> dict[str, Any]:
         order = self._found(given)

@@ -35,6 +35,7 @@ _BNB_USDT: Final = Decimal(500)
 # Trade ids are shared with everybody else's trades on the symbol.
 _TRADE_ID_STEP: Final = 7
 _FIRST_TRADE_ID: Final = 3_700_000_000
+_OUT_OF_RANGE: Final = "EXECUTION_RULE_PRICE_RANGE_EXCEEDED"
 _FIRST_ORDER_ID: Final = 28_000_000_000
 
 
@@ -148,7 +149,10 @@ class Exchange:
                 self.fill(order, part, price)
             order.stuck = order.open
             if twist.then_cancel:
-                self._end(order, "CANCELED" if order.type == "LIMIT" else "EXPIRED")
+                if order.type == "LIMIT":
+                    self._end(order, "CANCELED")
+                else:
+                    self._end(order, "EXPIRED", "INSUFFICIENT_LIQUIDITY")
         elif order.type == "LIMIT":
             self._try_limit(order, maker=False)
         else:
@@ -175,7 +179,7 @@ class Exchange:
 
     def expire(self, order: Order) -> None:
         """End an open order by the exchange's own decision."""
-        self._end(order, "EXPIRED")
+        self._end(order, "EXPIRED", "EXCHANGE_CANCELED")
 
     def revive(self, order: Order) -> None:
         """Make a cancelled order live again: what a cancel that was lost looks like."""
@@ -185,15 +189,15 @@ class Exchange:
         order.held = order.left if order.side == "SELL" else order.left * order.price
         self._move(rules.base if order.side == "SELL" else rules.quote, -order.held, order.held)
         order.status = "PARTIALLY_FILLED" if order.executed else "NEW"
-        order.twist, order.stuck = Twist(), False
+        order.twist, order.stuck, order.expiry_reason = Twist(), False, ""
         self._open[order.key] = order
 
-    def _end(self, order: Order, status: Literal["CANCELED", "EXPIRED"]) -> None:
+    def _end(self, order: Order, status: Literal["CANCELED", "EXPIRED"], reason: str = "") -> None:
         if not order.open:
             return
         held = self._release(order, order.left)
         self._move(self._held_asset(order), held, -held)
-        order.status = status
+        order.status, order.expiry_reason = status, reason
         del self._open[order.key]
         order.updated_ms = self._clock.now_ms()
         self._tell(status, order, None)
@@ -219,32 +223,56 @@ class Exchange:
             price = order.price if maker else max(order.price, quote.bid)
         else:
             return
-        self.fill(order, order.left, price, maker=maker)
+        if maker:
+            self.fill(order, order.left, price, maker=True)
+            return
+        rules = self.rules[order.symbol]
+        if rules.may_take(order.side, price):
+            self.fill(order, min(order.left, rules.depth or order.left), price)
+        else:
+            self._end(order, "EXPIRED", _OUT_OF_RANGE)
 
     def _take(self, order: Order) -> None:
         quote, rules = self.quotes[order.symbol], self.rules[order.symbol]
         funds = self.free.get(rules.quote, ZERO) + order.held
         if order.side == "BUY" and order.left * self._worst_ask(rules, quote) > funds:
-            self._end(order, "EXPIRED")  # a stop that the market jumped over
+            # A stop that the market jumped over. Its reason is not documented; this one says that
+            # an order was refused when it reached the book.
+            self._end(order, "EXPIRED", "REJECTED")
             return
         price = quote.ask if order.side == "BUY" else quote.bid
         worse = rules.tick if order.side == "BUY" else -rules.tick
-        part = _floor(order.left / self.slices, rules.lot)
-        for _ in range(self.slices - 1):
-            if part > ZERO:
-                self.fill(order, part, price)
-                price += worse
-        self.fill(order, order.left, price)
+        there = min(order.left, rules.depth or order.left)
+        part = _floor(there / self.slices, rules.lot)
+        parts = [part] * (self.slices - 1) if part > ZERO else []
+        for quantity in (*parts, there - sum(parts)):
+            if not rules.may_take(order.side, price):
+                self._end(order, "EXPIRED", _OUT_OF_RANGE)
+                return
+            self.fill(order, quantity, price)
+            price += worse
+        self._end(order, "EXPIRED", "INSUFFICIENT_LIQUIDITY")  # unless it is filled
+
+    def self_trade(self, maker: Order, taker: Order, quantity: Decimal, price: Decimal) -> None:
+        """Let two orders of the account trade with each other: one trade, once for each side."""
+        trade = self.fill(maker, quantity, price, maker=True)
+        self.fill(taker, quantity, price, same_as=trade)
 
     def fill(
-        self, order: Order, quantity: Decimal, price: Decimal, *, maker: bool = False
+        self,
+        order: Order,
+        quantity: Decimal,
+        price: Decimal,
+        *,
+        maker: bool = False,
+        same_as: Trade | None = None,
     ) -> Trade:
         """Fill some of an order: one trade, its fee, and the balances."""
         now, hidden_ms = self._clock.now_ms(), order.twist.fills_hidden_ms
         worth = quantity * price
         fee, fee_asset = self._fee(order, quantity, worth)
         trade = Trade(
-            trade_id=next(self._trade_ids[order.symbol]),
+            trade_id=same_as.trade_id if same_as else next(self._trade_ids[order.symbol]),
             order_id=order.order_id,
             symbol=order.symbol,
             side=order.side,

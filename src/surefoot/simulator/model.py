@@ -55,7 +55,24 @@ class Rules:
     max_algo_orders: int = 5
     max_amends: int = 10
     reference_price: Decimal = ZERO  # zero: there is none
+    range_bid_up: Decimal = ZERO  # the price range rule, around the reference price
+    range_bid_down: Decimal = ZERO
+    range_ask_up: Decimal = ZERO
+    range_ask_down: Decimal = ZERO
+    depth: Decimal = ZERO  # how much one taker finds; zero: as much as it wants
     trading: bool = True
+
+    def may_take(self, side: str, price: Decimal) -> bool:
+        """Tell whether a taker may trade at a price; without a reference price it may at any."""
+        up, down = (
+            (self.range_bid_up, self.range_bid_down)
+            if side == "BUY"
+            else (self.range_ask_up, self.range_ask_down)
+        )
+        if self.reference_price == ZERO:
+            return True
+        highest = self.reference_price * up if up else price
+        return self.reference_price * down <= price <= highest
 
 
 def default_rules() -> tuple[Rules, ...]:
@@ -185,6 +202,7 @@ class Order:
     triggered: bool = False
     hidden_until_ms: int = 0
     cancel_client_id: str = ""
+    expiry_reason: str = ""
     gives_up_its_name: bool = False  # a cancel gives it the name of the request to cancel
     amendments: list[Amendment] = field(default_factory=list)
     twist: Twist = field(default_factory=Twist)

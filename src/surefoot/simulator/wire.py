@@ -18,6 +18,7 @@ def amount(value: Decimal) -> str:
 
 def order_row(order: Order) -> dict[str, Any]:
     """Return one order as queries and lists show it."""
+    reason = {"expiryReason": order.expiry_reason} if order.expiry_reason else {}
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
@@ -38,6 +39,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "isWorking": order.type != "STOP_LOSS" or order.triggered,
         "origQuoteOrderQty": "0.00000000",
         "selfTradePreventionMode": "EXPIRE_MAKER",
+        **reason,
     }
 
 
@@ -301,6 +303,7 @@ def execution_report(
         "Y": amount(trade.price * trade.quantity) if trade else "0.00000000",
         "Q": "0.00000000",
         "V": "EXPIRE_MAKER",
+        **({"eR": order.expiry_reason} if order.expiry_reason else {}),
     }
 
 
