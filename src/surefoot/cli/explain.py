@@ -8,8 +8,8 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, Failed
 from surefoot.cli.output import say, show_json
 from surefoot.core.position import Position
-from surefoot.core.values import PositionId, plain
-from surefoot.journal.port import Entry, Reader, position_stream
+from surefoot.core.values import plain
+from surefoot.journal.port import Entry, Reader, entries_of, position_stream
 from surefoot.journal.sentences import sentence
 from surefoot.journal.status import position_status
 
@@ -38,14 +38,12 @@ def explain(position: str, *, options: Options | None = None) -> int:
 
 async def _read(reader: Reader, name: str) -> tuple[Position, tuple[Entry, ...]]:
     try:
-        positions = await reader.positions()
-        matching = [p for p in positions if name in {p.position_id, p.bot}]
-        if not matching:
-            known = ", ".join(p.position_id for p in positions[-5:]) or "none yet"
-            raise Failed(f"there is no position {name}; the newest are: {known}")
-        found = matching[-1]
-        stream = position_stream(PositionId(found.position_id))
-        return found, await reader.entries(stream=stream, limit=100_000)
+        found = await reader.position(name)
+        if found is None:
+            known = ", ".join((await reader.position_ids())[-5:]) or "none yet"
+            raise Failed(f"there is no position {name}; there are, among others: {known}")
+        stream = position_stream(found.position_id)
+        return found, tuple([entry async for entry in entries_of(reader, stream)])
     finally:
         await reader.close()
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import csv
 import sys
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from cyclopts import Parameter
 from msgspec.structs import asdict
 
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
-from surefoot.cli.output import show_json
 from surefoot.core.position import Position
 from surefoot.core.records import FillBooked
-from surefoot.core.values import plain
-from surefoot.journal.port import Reader, position_stream
+from surefoot.core.values import PositionId, plain
+from surefoot.journal.port import Reader, entries_of, position_stream
 from surefoot.journal.status import position_status
 
 Row = dict[str, Any]
@@ -40,25 +40,38 @@ def export(
     options
         Where the configuration is.
     """
-    tables = asyncio.run(_read((options or Options()).reader()))
-    if form == "json":
-        show_json(tables if what == "all" else tables[what])
-    else:
-        _write_csv(tables["positions" if what == "all" else what])
+    reader = (options or Options()).reader()
+    asyncio.run(_print(reader, "positions" if what == "all" and form == "csv" else what, form))
     return FINE
 
 
-async def _read(reader: Reader) -> dict[str, list[Row]]:
+async def _print(reader: Reader, what: str, form: str) -> None:
+    """Print one row at a time: a journal may hold more than fits into memory."""
     try:
-        positions = await reader.positions()
-        fills = [row for each in positions for row in await _fills(reader, each)]
+        if form == "csv":
+            await _write_csv(_TABLES[what](reader))
+        elif what == "all":
+            for number, (name, rows) in enumerate(_TABLES.items()):
+                sys.stdout.write(f'{"," if number else "{"}\n"{name}": ')
+                await _write_list(rows(reader))
+            sys.stdout.write("\n}\n")
+        else:
+            await _write_list(_TABLES[what](reader))
+            sys.stdout.write("\n")
     finally:
         await reader.close()
-    return {
-        "positions": [_position(each) for each in positions],
-        "orders": [row for each in positions for row in _orders(each)],
-        "fills": fills,
-    }
+
+
+async def _all(reader: Reader) -> AsyncIterator[Position]:
+    for name in await reader.position_ids():
+        position = await reader.position(name)
+        if position is not None:
+            yield position
+
+
+async def _positions(reader: Reader) -> AsyncIterator[Row]:
+    async for position in _all(reader):
+        yield _position(position)
 
 
 def _position(position: Position) -> Row:
@@ -76,35 +89,50 @@ def _position(position: Position) -> Row:
     }
 
 
-def _orders(position: Position) -> Iterable[Row]:
-    for order in position_status(position).orders:
-        yield {"position": position.position_id, "symbol": position.symbol, **asdict(order)}
+async def _orders(reader: Reader) -> AsyncIterator[Row]:
+    async for position in _all(reader):
+        for order in position_status(position).orders:
+            yield {"position": position.position_id, "symbol": position.symbol, **asdict(order)}
 
 
-async def _fills(reader: Reader, position: Position) -> list[Row]:
-    stream = position_stream(position.position_id)
-    entries = await reader.entries(stream=stream, limit=1_000_000)
-    return [
-        {
-            "position": position.position_id,
-            "symbol": position.symbol,
-            "trade_id": record.fill.trade_id,
-            "client_order_id": record.client_order_id,
-            "side": record.fill.side.value,
-            "price": plain(record.fill.price),
-            "quantity": plain(record.fill.quantity),
-            "fee": plain(record.fill.fee),
-            "fee_asset": record.fill.fee_asset,
-            "at": record.fill.at,
-        }
-        for entry in entries
-        if isinstance(record := entry.record, FillBooked)
-    ]
+async def _fills(reader: Reader) -> AsyncIterator[Row]:
+    for name in await reader.position_ids():
+        async for entry in entries_of(reader, position_stream(name)):
+            if isinstance(entry.record, FillBooked):
+                yield _fill(name, entry.record)
 
 
-def _write_csv(rows: list[Row]) -> None:
-    if not rows:
-        return
-    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+def _fill(position: PositionId, record: FillBooked) -> Row:
+    fill = record.fill
+    return {
+        "position": position,
+        "symbol": fill.symbol,
+        "trade_id": fill.trade_id,
+        "client_order_id": record.client_order_id,
+        "side": fill.side.value,
+        "price": plain(fill.price),
+        "quantity": plain(fill.quantity),
+        "fee": plain(fill.fee),
+        "fee_asset": fill.fee_asset,
+        "at": fill.at,
+    }
+
+
+_TABLES: Final = {"positions": _positions, "orders": _orders, "fills": _fills}
+
+
+async def _write_csv(rows: AsyncIterator[Row]) -> None:
+    writer: csv.DictWriter[str] | None = None
+    async for row in rows:
+        if writer is None:
+            writer = csv.DictWriter(sys.stdout, fieldnames=list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(row)
+
+
+async def _write_list(rows: AsyncIterator[Row]) -> None:
+    separator = "["
+    async for row in rows:
+        sys.stdout.write(f"{separator}\n  {msgspec.json.encode(row).decode()}")
+        separator = ","
+    sys.stdout.write("[]" if separator == "[" else "\n]")

@@ -39,6 +39,7 @@ from surefoot.journal.port import (
     Marks,
     Receipt,
     intents_in,
+    position_stream,
 )
 
 
@@ -165,6 +166,16 @@ class MemoryJournal:
         )
         return tuple(found)[:limit]
 
+    async def newest(self, count: int, *, bot: BotName | None = None) -> tuple[Entry, ...]:
+        """Read the newest rows, oldest first."""
+        streams = {f"bot/{bot}"} | {
+            position_stream(each.position_id)
+            for each in self._positions.values()
+            if each.bot == bot
+        }
+        found = [entry for entry in self._entries if bot is None or entry.stream in streams]
+        return tuple(found[-count:]) if count else ()
+
     async def last(self, stream: str, kind: str) -> Entry | None:
         """Read the newest row of one kind in one stream."""
         for entry in reversed(self._entries):
@@ -206,6 +217,15 @@ class MemoryJournal:
     async def memory(self, bot: BotName) -> dict[str, Any]:
         """Return what a strategy last remembered."""
         return dict(self._memories.get(bot, {}))
+
+    async def position(self, name: str) -> Position | None:
+        """Read the position of this id, or else the newest one of the bot of this name."""
+        of_bot = await self.positions(bot=BotName(name))
+        return self._positions.get(PositionId(name), of_bot[-1] if of_bot else None)
+
+    async def position_ids(self) -> tuple[PositionId, ...]:
+        """Return the names of all positions, by bot and oldest first."""
+        return tuple(each.position_id for each in await self.positions())
 
     async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
         """Return which of these client order ids this journal has written down, ever."""

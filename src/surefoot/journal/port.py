@@ -8,17 +8,20 @@ because nobody can know whether it happened: the process must exit and come back
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from surefoot.core.position import Position
 from surefoot.core.records import OrderIntended, Record, RecoveryFinished
 from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
+
+# Whoever reads everything reads this many rows at a time.
+PAGE: Final = 1_000
 
 
 class Append(Struct, frozen=True, kw_only=True):
@@ -99,13 +102,17 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class BotRow(Struct, frozen=True, kw_only=True):
-    """What the journal knows of one bot: its last status and its newest position."""
+    """What the journal knows of one bot: its last status and its newest position.
+
+    `frozen` names older positions of it that are frozen.
+    """
 
     bot: BotName
     version: int
     status: str
     reason: str | None
     position: Position | None
+    frozen: tuple[PositionId, ...] = ()
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -145,6 +152,10 @@ class Reader(Protocol):
         """Read rows in order, after a sequence number, optionally of one stream only."""
         ...
 
+    async def newest(self, count: int, *, bot: BotName | None = None) -> tuple[Entry, ...]:
+        """Read the newest rows, oldest first, optionally of one bot and its positions only."""
+        ...
+
     async def last(self, stream: str, kind: str) -> Entry | None:
         """Read the newest row of one kind in one stream."""
         ...
@@ -157,6 +168,14 @@ class Reader(Protocol):
         Past is settled whatever the time is: CLOSED, not frozen, no order ever called NEVER.
         Each is folded from its records and must equal its stored projection.
         """
+        ...
+
+    async def position(self, name: str) -> Position | None:
+        """Read the position of this id, or else the newest one of the bot of this name."""
+        ...
+
+    async def position_ids(self) -> tuple[PositionId, ...]:
+        """Return the names of all positions, by bot and oldest first."""
         ...
 
     async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
@@ -314,6 +333,15 @@ class Store(Protocol):
             JournalUnusable: there is none, or it cannot be trusted or understood.
         """
         ...
+
+
+async def entries_of(reader: Reader, stream: str) -> AsyncIterator[Entry]:
+    """Read a whole stream, a page at a time."""
+    after = 0
+    while page := await reader.entries(stream=stream, after=after, limit=PAGE):
+        for entry in page:
+            yield entry
+        after = page[-1].sequence
 
 
 def position_stream(position_id: PositionId) -> str:

@@ -12,31 +12,72 @@ import msgspec
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, Record
 from surefoot.core.state import evolve
-from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.core.values import AccountName, BotName, PositionId, Symbol, TradeId
 from surefoot.journal.codec import CHAIN_START, decode, encode_json, link, stamp, unstamp
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
 from surefoot.journal.projection import projected
 
-# How many of the newest records are searched for what happened in the last minute.
-_SEARCHED: Final = 20_000
 _COLUMNS: Final = "sequence, stream, version, at, data"
-_PROJECTED: Final = (
-    "version, phase, frozen, quantity, entry_price, realized_pnl, stop, take_profit, past"
+_PROJECTION: Final = (
+    "position_id, state, version, phase, frozen, quantity, entry_price, realized_pnl, stop, "
+    "take_profit, past"
 )
+
+
+# Each of these has an index that answers it; a test holds the query plans.
+_POSITION: Final = f"SELECT {_PROJECTION} FROM positions WHERE position_id = ?"  # noqa: S608
+_NEWEST_POSITION: Final = (
+    f"SELECT {_PROJECTION} FROM positions WHERE bot = ? ORDER BY number DESC LIMIT 1"  # noqa: S608
+)
+_WRITTEN: Final = """
+SELECT at FROM records INDEXED BY intents_by_time WHERE kind = 'order-intended' AND at >= ?
+    AND data ->> '$.order.role' <> 'stop'
+    AND (SELECT bot FROM positions WHERE position_id = substr(stream, 10)) = ?
+ORDER BY at"""
+_MOVES: Final = """
+SELECT data ->> 'trade_id' FROM records
+WHERE kind = 'watermark-moved' AND stream = ? AND data ->> 'symbol' = ?"""
+_WATERMARK_BEFORE: Final = f"{_MOVES} AND at <= ? ORDER BY at DESC, sequence DESC LIMIT 1"
+_FIRST_WATERMARK: Final = f"{_MOVES} ORDER BY at, sequence LIMIT 1"
+_NEWEST_OF_BOT: Final = """
+WITH streams (stream) AS (
+    SELECT ? UNION ALL SELECT 'position/' || position_id FROM positions WHERE bot = ?),
+newest (sequence) AS (
+    SELECT sequence FROM streams CROSS JOIN records INDEXED BY records_by_kind USING (stream)
+    ORDER BY sequence DESC LIMIT ?)
+SELECT sequence, stream, version, at, data FROM newest CROSS JOIN records USING (sequence)
+ORDER BY sequence DESC"""
+_LAST_RECOVERY: Final = """
+SELECT sequence, stream, version, at, data FROM records WHERE kind = 'recovery-finished'
+ORDER BY sequence DESC LIMIT 1"""
 
 
 def entries(
     connection: apsw.Connection, *, stream: str | None, after: int, limit: int
 ) -> Iterator[Entry]:
-    """Read journal rows in order."""
-    where = "sequence > ?" if stream is None else "sequence > ? AND stream = ?"
-    bindings: tuple[Any, ...] = (after,) if stream is None else (after, stream)
+    """Read journal rows in order; within a stream that is the order of versions."""
+    where, order = "sequence > ?", "sequence"
+    bindings: tuple[Any, ...] = (after, limit)
+    if stream is not None:
+        where, order, bindings = "sequence > ? AND stream = ?", "version", (after, stream, limit)
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY sequence LIMIT ?",  # noqa: S608
-        (*bindings, limit),
+        f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
+        bindings,
     )
     return (_entry(row) for row in rows)
+
+
+def newest(connection: apsw.Connection, bot: BotName | None, count: int) -> tuple[Entry, ...]:
+    """Read the newest rows, oldest first; of a bot, only its own streams are looked at."""
+    if bot is None:
+        found = connection.execute(
+            f"SELECT {_COLUMNS} FROM records ORDER BY sequence DESC LIMIT ?",  # noqa: S608
+            (count,),
+        )
+    else:
+        found = connection.execute(_NEWEST_OF_BOT, (f"bot/{bot}", bot, count))
+    return tuple(_entry(row) for row in reversed(found.fetchall()))
 
 
 def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
@@ -49,14 +90,14 @@ def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
     return next((_entry(row) for row in rows), None)
 
 
+def last_recovery(connection: apsw.Connection) -> Entry | None:
+    """Read the newest recovery report, of whichever account."""
+    return next((_entry(row) for row in connection.execute(_LAST_RECOVERY)), None)
+
+
 def written(connection: apsw.Connection, bot: BotName, since: datetime) -> tuple[datetime, ...]:
-    """Read when a bot's orders, stops apart, were written down; searches the newest rows only."""
-    found = connection.execute(
-        "SELECT at FROM records WHERE sequence > (SELECT max(sequence) FROM records) - ? "
-        "AND kind = 'order-intended' AND at >= ? AND data ->> '$.order.role' <> 'stop' "
-        "AND stream IN (SELECT 'position/' || position_id FROM positions WHERE bot = ?)",
-        (_SEARCHED, stamp(since), bot),
-    )
+    """Read when a bot's orders, stops apart, were written down."""
+    found = connection.execute(_WRITTEN, (stamp(since), bot))
     return tuple(unstamp(str(at)) for (at,) in found)
 
 
@@ -69,12 +110,9 @@ def watermark(
             "SELECT trade_id FROM watermarks WHERE account = ? AND symbol = ?", (account, symbol)
         ).get
     else:
-        trade = connection.execute(
-            "SELECT data ->> 'trade_id' FROM records WHERE stream = ? AND kind = 'watermark-moved' "
-            "AND data ->> 'symbol' = ? ORDER BY at > ?, CASE WHEN at > ? THEN sequence "
-            "ELSE -sequence END LIMIT 1",
-            (account_stream(account), symbol, stamp(before), stamp(before)),
-        ).get
+        which = (account_stream(account), symbol)
+        trade = connection.execute(_WATERMARK_BEFORE, (*which, stamp(before))).get
+        trade = connection.execute(_FIRST_WATERMARK, which).get if trade is None else trade
     return None if trade is None else TradeId(str(trade))
 
 
@@ -97,19 +135,30 @@ def positions(
     clauses += ["past = 0"] if current_only else []
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = connection.execute(
-        f"SELECT position_id, state, {_PROJECTED} FROM positions {where} "  # noqa: S608
-        "ORDER BY bot, number",
+        f"SELECT {_PROJECTION} FROM positions {where} ORDER BY bot, number",  # noqa: S608
         (bot,) if bot is not None else (),
     )
-    for position_id, state, *columns in rows.fetchall():
-        position = fold_position(connection, str(position_id))
-        if position.state != state or projected(position) != tuple(columns):
-            raise JournalUnusable(
-                f"{position_id} does not follow from its records: the records say "
-                f"{position.state} {projected(position)}, the table says {state} "
-                f"{tuple(columns)}; restore a backup",
-            )
-        yield position
+    return (_position(connection, row) for row in rows.fetchall())
+
+
+def position(connection: apsw.Connection, name: str) -> Position | None:
+    """Fold the position of this id, or else the newest one of the bot of this name."""
+    row = connection.execute(_POSITION, (name,)).fetchone()
+    if row is None:
+        row = connection.execute(_NEWEST_POSITION, (name,)).fetchone()
+    return None if row is None else _position(connection, row)
+
+
+def _position(connection: apsw.Connection, row: tuple[Any, ...]) -> Position:
+    position_id, state, *columns = row
+    folded = fold_position(connection, str(position_id))
+    if folded.state != state or projected(folded) != tuple(columns):
+        raise JournalUnusable(
+            f"{position_id} does not follow from its records: the records say "
+            f"{folded.state} {projected(folded)}, the table says {state} "
+            f"{tuple(columns)}; restore a backup",
+        )
+    return folded
 
 
 def fold_position(connection: apsw.Connection, position_id: str) -> Position:
@@ -132,18 +181,26 @@ def _position_record(record: Record) -> PositionRecord:
 
 
 def bots(connection: apsw.Connection) -> Iterator[BotRow]:
-    """Read every bot with its newest position."""
+    """Read every bot with its newest position, and the names of older ones that are frozen."""
+    frozen: dict[str, list[PositionId]] = {}
+    marked = "SELECT bot, position_id FROM positions WHERE frozen IS NOT NULL ORDER BY bot, number"
+    for bot, position_id in connection.execute(marked):
+        frozen.setdefault(bot, []).append(PositionId(position_id))
     rows = connection.execute("SELECT bot, version, status, reason FROM bots ORDER BY bot")
     for bot, version, status, reason in rows.fetchall():
-        newest = connection.execute(
-            "SELECT position_id FROM positions WHERE bot = ? ORDER BY number DESC LIMIT 1", (bot,)
-        ).get
+        row = connection.execute(_NEWEST_POSITION, (bot,)).fetchone()
+        current = None if row is None else _position(connection, row)
         yield BotRow(
             bot=BotName(str(bot)),
             version=int(str(version)),
             status=str(status),
             reason=None if reason is None else str(reason),
-            position=None if newest is None else fold_position(connection, newest),
+            position=current,
+            frozen=tuple(
+                each
+                for each in frozen.get(str(bot), [])
+                if current is None or each != current.position_id
+            ),
         )
 
 

@@ -32,6 +32,10 @@ CREATE TABLE records (
     UNIQUE (stream, version)
 ) STRICT;
 CREATE INDEX records_by_kind ON records (stream, kind, sequence);
+CREATE INDEX watermark_moves ON records (stream, data ->> 'symbol', at, sequence)
+    WHERE kind = 'watermark-moved';
+CREATE INDEX intents_by_time ON records (at) WHERE kind = 'order-intended';
+CREATE INDEX recoveries ON records (sequence) WHERE kind = 'recovery-finished';
 CREATE TRIGGER records_are_final BEFORE UPDATE ON records
 BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
 CREATE TRIGGER records_are_kept BEFORE DELETE ON records
@@ -61,6 +65,7 @@ CREATE TABLE positions (
     UNIQUE (bot, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX positions_not_past ON positions (bot, number) WHERE past = 0;
+CREATE INDEX positions_frozen ON positions (bot, number) WHERE frozen IS NOT NULL;
 CREATE TRIGGER positions_start_flat BEFORE INSERT ON positions WHEN NEW.state <> 'FLAT'
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a position starts FLAT'); END;
 CREATE TRIGGER positions_follow_the_table BEFORE UPDATE OF state ON positions

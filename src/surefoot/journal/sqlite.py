@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from surefoot.core.position import Position
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import AccountName, BotName, ClientOrderId, Symbol, TradeId
+from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
 from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json
@@ -66,14 +66,19 @@ class SqliteReader:
         """Read rows in order, after a sequence number, optionally of one stream only."""
         return tuple(rows.entries(self._read, stream=stream, after=after, limit=limit))
 
+    async def newest(self, count: int, *, bot: BotName | None = None) -> tuple[Entry, ...]:
+        """Read the newest rows, oldest first, optionally of one bot and its positions only."""
+        return rows.newest(self._read, bot, count)
+
     async def last(self, stream: str, kind: str) -> Entry | None:
         """Read the newest row of one kind in one stream."""
         return rows.last(self._read, stream, kind)
 
     async def records(self) -> int:
         """Return how many records there are."""
-        count: int = self._read.execute("SELECT count(*) FROM records").get
-        return count
+        # Sequence numbers have no gaps (the chain is checked for that), and counting reads all.
+        newest: int | None = self._read.execute("SELECT max(sequence) FROM records").get
+        return newest or 0
 
     async def positions(
         self, *, bot: BotName | None = None, current_only: bool = False
@@ -81,6 +86,16 @@ class SqliteReader:
         """Read positions, each folded from its records and held against its projection."""
         with self._snapshot():
             return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
+
+    async def position(self, name: str) -> Position | None:
+        """Read the position of this id, or else the newest one of the bot of this name."""
+        with self._snapshot():
+            return rows.position(self._read, name)
+
+    async def position_ids(self) -> tuple[PositionId, ...]:
+        """Return the names of all positions, by bot and oldest first."""
+        found = self._read.execute("SELECT position_id FROM positions ORDER BY bot, number")
+        return tuple(PositionId(name) for (name,) in found)
 
     async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
         """Return which of these client order ids this journal has written down, ever."""
@@ -137,11 +152,7 @@ class SqliteReader:
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
         """Return the newest recovery report."""
-        found = self._read.execute(
-            "SELECT stream FROM records WHERE kind = 'recovery-finished' "
-            "ORDER BY sequence DESC LIMIT 1"
-        ).get
-        entry = None if found is None else rows.last(self._read, found, "recovery-finished")
+        entry = rows.last_recovery(self._read)
         if entry is None or not isinstance(entry.record, RecoveryFinished):
             return None
         return entry.at, entry.record
@@ -292,7 +303,6 @@ def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> Sqlit
         path.chmod(0o600)
         writing = _connect(path)
         version = _check_schema(writing, path, len(migrations))
-        _quick_check(writing, path)
         _make_durable(writing)
         _migrate(writing, path, version, migrations)
         mark = _claim(writing, path, lease)

@@ -103,11 +103,10 @@ async def read_status(reader: Reader, server: dict[str, Any] | None = None) -> S
     """Read how everything stands."""
     recovery = await reader.last_recovery()
     marks = await reader.marks()
-    unsettled = await reader.positions(current_only=True)
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
         recovery=None if recovery is None else _recovery(*recovery),
-        bots=[_bot(row, marks, _others(row, unsettled)) for row in await reader.bots()],
+        bots=[_bot(row, marks) for row in await reader.bots()],
         server=server,
     )
 
@@ -119,16 +118,6 @@ def needs_review(status: StatusDocument) -> bool:
         bot.status == "REVIEW" or bot.unsettled or (bot.position and bot.position.frozen)
         for bot in status.bots
     )
-
-
-def _others(row: BotRow, unsettled: tuple[Position, ...]) -> list[str]:
-    """Return the frozen positions of a bot that are not its current one."""
-    current = None if row.position is None else row.position.position_id
-    return [
-        position.position_id
-        for position in unsettled
-        if position.bot == row.bot and position.frozen and position.position_id != current
-    ]
 
 
 def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
@@ -147,7 +136,7 @@ def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
     )
 
 
-def _bot(row: BotRow, marks: Marks, unsettled: list[str]) -> BotStatus:
+def _bot(row: BotRow, marks: Marks) -> BotStatus:
     position = row.position
     mark = None if position is None else marks.get((position.account, position.symbol))
     return BotStatus(
@@ -157,7 +146,7 @@ def _bot(row: BotRow, marks: Marks, unsettled: list[str]) -> BotStatus:
         status=row.status,
         reason=row.reason,
         position=None if position is None else position_status(position, mark),
-        unsettled=unsettled,
+        unsettled=list(row.frozen),
     )
 
 

@@ -196,6 +196,19 @@ async def test_commands_are_durable_and_idempotent(journal: Journal) -> None:
     assert await journal.commands() == (done,)
 
 
+async def test_a_position_is_found_by_its_name_or_its_bots(journal: Journal) -> None:
+    life = await whole_life(journal)
+    name = life.position.position_id
+    assert await journal.position(name) == life.position
+    assert await journal.position(life.position.bot) == life.position
+    assert await journal.position("nobody") is None
+    assert await journal.position_ids() == (name,)
+    everything = await journal.entries()
+    assert await journal.newest(2) == everything[-2:]
+    assert await journal.newest(2, bot=life.position.bot) == everything[-2:]
+    assert await journal.newest(2, bot=BotName("nobody")) == ()
+
+
 async def test_gauges_keep_the_newest_price(journal: Journal) -> None:
     """They are no records, and an older price never replaces a newer one."""
     account, other = AccountName("main"), AccountName("other")

@@ -1,0 +1,223 @@
+"""What a question costs does not follow from how much has happened: plans and counts, no clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from msgspec.structs import replace
+from tests.builders import BTC, START, Life, started
+from tests.unit.journal.test_inbox import change
+
+from surefoot.core.records import BotStatusChanged, WatermarkMoved
+from surefoot.core.state import evolve
+from surefoot.core.values import AccountName, BotName, PositionId
+from surefoot.journal.port import Append, Change, Reader, entries_of
+from surefoot.journal.sqlite import SqliteJournal, SqliteReader, open_sqlite, open_sqlite_reader
+from surefoot.journal.status import read_status
+
+MAIN, BOT = AccountName("main"), BotName("bot-7")
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
+    opened = open_sqlite(tmp_path / "j.db", at=START)
+    await filled(opened, 30)
+    yield opened
+    await opened.close()
+
+
+async def filled(journal: SqliteJournal, bots: int) -> None:
+    await asyncio.gather(*(journal.commit(change(f"bot-{number}")) for number in range(bots)))
+
+
+async def statements(reader: SqliteReader, ask: Awaitable[object]) -> list[str]:
+    """Return what a question sends to the database."""
+    sent: list[str] = []
+
+    def note(_: object, statement: str, __: object) -> bool:
+        sent.append(statement)
+        return True
+
+    reader._read.exec_trace = note
+    await ask
+    reader._read.exec_trace = None
+    return [statement for statement in sent if statement.lstrip().startswith(("SELECT", "WITH"))]
+
+
+def plan(reader: SqliteReader, statement: str) -> list[str]:
+    bound = [None] * statement.count("?")
+    rows = reader._read.execute(f"EXPLAIN QUERY PLAN {statement}", bound)
+    return [str(row[3]) for row in rows]
+
+
+Ask = Callable[[Reader], Awaitable[object]]
+QUESTIONS: dict[str, Ask] = {
+    "watermark": lambda reader: reader.watermark(MAIN, BTC, before=START),
+    "written": lambda reader: reader.written(BOT, START),
+    "last": lambda reader: reader.last("account/main", "account-bound"),
+    "last recovery": lambda reader: reader.last_recovery(),
+    "version": lambda reader: reader.version("position/bot-7-1"),
+    "stream": lambda reader: reader.entries(stream="position/bot-7-1", after=1),
+    "newest of a bot": lambda reader: reader.newest(5, bot=BOT),
+    "position": lambda reader: reader.position("bot-7"),
+    "current": lambda reader: reader.positions(current_only=True),
+    "bots": lambda reader: reader.bots(),
+}
+# The whole of these is what is asked for, or ends after one row of an index that has little else.
+SCANS = {"SCAN records USING INDEX recoveries", "SCAN bots"}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_an_index_answers(journal: SqliteJournal, name: str) -> None:
+    """Catches a question that reads every record, or sorts what an index has in order."""
+    sent = await statements(journal, QUESTIONS[name](journal))
+    assert sent
+    steps = [step for statement in sent for step in plan(journal, statement)]
+    scans = [step for step in steps if step.startswith("SCAN") and step not in SCANS]
+    allowed = ("SCAN streams", "SCAN newest", "SCAN json_each", "SCAN CONSTANT ROW")
+    scans = [step for step in scans if not step.startswith(allowed)]
+    assert [step for step in scans if "positions_" not in step] == [], steps
+    if name in {"watermark", "stream", "last"}:
+        assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+async def test_the_question_of_a_watermark_uses_its_own_index(journal: SqliteJournal) -> None:
+    sent = await statements(journal, journal.watermark(MAIN, BTC, before=START))
+    assert len(sent) == 2
+    for statement in sent:
+        (step,) = plan(journal, statement)
+        assert "USING INDEX watermark_moves (stream=? AND <expr>=?" in step
+
+
+async def test_many_moves_of_other_symbols_are_not_read(journal: SqliteJournal) -> None:
+    """The answer is the same among thousands; the steps of the database's machine are counted."""
+    steps = []
+    version = 0
+    for _ in range(2):
+        records = tuple(
+            WatermarkMoved(
+                at=START + timedelta(seconds=n), account=MAIN, symbol=symbol, trade_id=f"{n}"
+            )
+            for n in range(400)
+            for symbol in (BTC, type(BTC)("ETH/USDT"))
+        )
+        append = Append(stream="account/main", expected=version, records=records)
+        await journal.commit(Change(at=START, appends=(append,)))
+        version += len(records)
+        counted = 0
+
+        def count() -> bool:
+            nonlocal counted
+            counted += 1
+            return False
+
+        journal._read.set_progress_handler(count, 1)
+        before = START + timedelta(seconds=200)
+        assert await journal.watermark(MAIN, BTC, before=before) == "200"
+        journal._read.set_progress_handler(None)
+        steps.append(counted)
+    assert steps[1] <= steps[0] + 5
+
+
+async def test_opening_does_not_read_the_file(tmp_path: Path) -> None:
+    """Ten times the records, and the same pages read: what is checked is what is acted upon."""
+    pages, sizes = [], []
+    for bots in (400, 4_000):
+        path = tmp_path / f"{bots}.db"
+        journal = open_sqlite(path, at=START)
+        for number in range(bots // 200):
+            names = [f"b{number}-{n}" for n in range(200)]
+            await asyncio.gather(*(journal.commit(change(name)) for name in names))
+        await journal.close()
+        journal = open_sqlite(path, at=START)
+        await journal.records()
+        missed = apsw.SQLITE_DBSTATUS_CACHE_MISS
+        pages.append(sum(each.status(missed)[0] for each in (journal._writing, journal._read)))
+        sizes.append(path.stat().st_size)
+        await journal.close()
+    assert sizes[1] > 5 * sizes[0]
+    assert pages[1] <= pages[0] + 20
+
+
+class Asked:
+    """A reader that counts the questions."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.count += 1
+        return getattr(self._reader, name)
+
+
+async def test_status_asks_as_many_questions_of_many_bots_as_of_few(tmp_path: Path) -> None:
+    """And each is linear: so many statements a bot, none of them over all the others."""
+    questions, sent = [], []
+    for bots in (10, 40):
+        journal = open_sqlite(tmp_path / f"{bots}.db", at=START)
+        await filled(journal, bots)
+        for number in range(bots):
+            name = BotName(f"bot-{number}")
+            record = BotStatusChanged(at=START, bot=name, status="RUNNING", by="ann", reason=None)
+            append = Append(stream=f"bot/{name}", expected=0, records=(record,))
+            await journal.commit(Change(at=START, appends=(append,)))
+        asked = Asked(journal)
+        found = await statements(journal, read_status(asked))  # type: ignore[arg-type]
+        assert len(await journal.bots()) == bots
+        questions.append(asked.count)
+        sent.append(len(found))
+        await journal.close()
+    assert questions[0] == questions[1]
+    assert sent[1] - sent[0] == 2 * 30
+
+
+async def test_a_bot_is_told_by_its_newest_position_only(tmp_path: Path) -> None:
+    """Of nine older ones not a record is read."""
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    for number in range(1, 11):
+        name = PositionId(f"dip-btc-{number}")
+        first = replace(started("dip-btc"), position_id=name, number=number)
+        position = evolve(None, first)
+        append = Append(stream=f"position/{name}", expected=0, records=(first,), position=position)
+        await journal.commit(Change(at=START, appends=(append,)))
+    sent = await statements(journal, journal.position("dip-btc"))
+    assert sum("FROM records" in statement for statement in sent) == 1
+    found = await journal.position("dip-btc")
+    assert found is not None
+    assert found.position_id == "dip-btc-10"
+    assert (await journal.position("dip-btc-3")) == (await journal.positions())[2]
+    assert await journal.position("nobody") is None
+    assert len(await journal.position_ids()) == 10
+    await journal.close()
+
+
+async def test_the_newest_rows(journal: SqliteJournal) -> None:
+    everything = await journal.entries()
+    assert await journal.newest(3) == everything[-3:]
+    assert await journal.newest(1_000) == everything
+    assert [each.stream for each in await journal.newest(5, bot=BOT)] == ["position/bot-7-1"]
+
+
+async def test_a_stream_is_read_a_page_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("surefoot.journal.port.PAGE", 2)
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    life = Life()
+    life.opened()
+    stream = f"position/{life.position.position_id}"
+    records = tuple(life.records)
+    append = Append(stream=stream, expected=0, records=records, position=life.position)
+    await journal.commit(Change(at=START, appends=(append,)))
+    await journal.close()
+    reader = open_sqlite_reader(tmp_path / "j.db")
+    found = [entry.record async for entry in entries_of(reader, stream)]
+    assert found == life.records
+    await reader.close()
