@@ -22,7 +22,7 @@ from surefoot import config
 from surefoot.config import ConfigError, Settings
 from surefoot.core.errors import InvalidValue
 from surefoot.core.reconcile import Reconciliation
-from surefoot.core.records import AccountBound, RecoveryFinished
+from surefoot.core.records import AccountBound, BanNoted, RecoveryFinished
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
@@ -295,6 +295,7 @@ async def preflight(
     problems: list[str] = []
     for name, exchange in exchanges.items():
         try:
+            await _heed_ban(journal, name, exchange)
             await exchange.connect()
             await _check_account(journal, name, exchange)
             fresh = [
@@ -313,6 +314,13 @@ async def preflight(
             problems.append(f"accounts.{name}: {error}")
     if problems:
         raise ConfigError("the configuration", problems)
+
+
+async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:
+    """Keep a ban that an earlier process noted: who asks during one is banned for longer."""
+    entry = None if journal is None else await journal.last(account_stream(name), "ban-noted")
+    if entry is not None and isinstance(entry.record, BanNoted):
+        exchange.note_ban(entry.record.until)
 
 
 async def _is_bound(journal: Reader | None, name: AccountName) -> bool:

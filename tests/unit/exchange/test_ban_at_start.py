@@ -1,0 +1,56 @@
+"""A ban that an earlier process noted is heeded before the first request of the next."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from surefoot.app import preflight
+from surefoot.core.records import BanNoted
+from surefoot.core.values import AccountName
+from surefoot.engine.clock import SystemClock
+from surefoot.exchange.binance.adapter import Binance
+from surefoot.exchange.port import Login
+
+MAIN = AccountName("main")
+
+
+class Noted:
+    """A journal in which nothing is but a ban."""
+
+    def __init__(self, until: datetime) -> None:
+        self._until = until
+
+    async def bots(self) -> tuple[Any, ...]:
+        return ()
+
+    async def last(self, _stream: str, kind: str) -> Any:
+        if kind != "ban-noted":
+            return None
+        at = self._until - timedelta(hours=1)
+        return SimpleNamespace(record=BanNoted(at=at, account=MAIN, until=self._until))
+
+
+@pytest.mark.parametrize(("left", "asked"), [(timedelta(hours=1), 0), (-timedelta(hours=1), 1)])
+async def test_a_ban_in_the_journal_is_heeded_before_anything_is_sent(
+    left: timedelta, asked: int
+) -> None:
+    """Five requests were sent into it, and each makes the next ban longer."""
+    nowhere = "http://127.0.0.1:9/api/v3"
+    login = Login(
+        key="k",
+        secret="s",
+        settings={"urls": {"api": {"public": nowhere, "private": nowhere}}, "timeout_on_exit": 0},
+        environment="simulated",
+        time=SystemClock(),
+    )
+    exchange, nothing = Binance(login), SimpleNamespace(bots={}, accounts={})
+    journal: Any = Noted(SystemClock().now() + left)
+    try:
+        await preflight(nothing, {}, {MAIN: exchange}, journal)
+    finally:
+        await exchange.close()
+    assert exchange.spending().requests == asked
