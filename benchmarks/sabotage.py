@@ -103,8 +103,8 @@ SABOTAGES = [
     ),
     Sabotage(
         "forget to look at the account",
-        "engine/recovery.py",
-        "if (bound.exchange, bound.uid, bound.environment) != (exchange, uid, environment):",
+        "engine/binding.py",
+        "if who != identity:",
         "if False:",
         "tests/process/test_bad_input.py -k another_account",
     ),

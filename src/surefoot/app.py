@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,14 +22,23 @@ from surefoot import config
 from surefoot.config import ConfigError, Settings
 from surefoot.core.errors import InvalidValue
 from surefoot.core.reconcile import Reconciliation
-from surefoot.core.records import AccountBound, BanNoted, RecoveryFinished
+from surefoot.core.records import BanNoted, RecoveryFinished
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
+from surefoot.engine.belief import believed
+from surefoot.engine.binding import WrongAccount, refuse_other
+from surefoot.engine.books import Books
 from surefoot.engine.clock import Clock, SystemClock
-from surefoot.engine.keeper import Spawn
-from surefoot.engine.recovery import Recovery, WrongAccount, check_binding, load_existing
+from surefoot.engine.comparing import Comparing
+from surefoot.engine.feed import Feed
+from surefoot.engine.login import Login
+from surefoot.engine.questions import Questions
+from surefoot.engine.recovery import Recovery
+from surefoot.engine.roster import MakeAdvisor, Roster
+from surefoot.engine.rounds import Rounds
 from surefoot.engine.specs import AccountSpec, BotSpec
+from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
 from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
@@ -37,7 +46,7 @@ from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.exchange.venues import venue
 from surefoot.journal import journal_exists, open_journal, open_reader
-from surefoot.journal.port import Change, Journal, Reader, Receipt, account_stream
+from surefoot.journal.port import Journal, Reader, account_stream
 from surefoot.strategy import Strategy
 from surefoot.strategy.call import Room
 from surefoot.strategy.errors import StrategyNotLoaded
@@ -104,8 +113,8 @@ async def recover(
                 name: account for name, account in parts.accounts(spawn).items() if name in wanted
             }
             for account in accounts.values():
-                await Recovery(account).patiently()
-                while account.dispatch.busy:
+                await account.recovery.patiently()
+                while account.login.dispatch.busy:
                     await parts.clock.sleep(0.05)
             for task in running:
                 task.cancel()
@@ -121,7 +130,7 @@ async def recover(
         )
 
 
-async def look(settings: Settings, log: Log) -> tuple[Look, ...]:
+async def look(settings: Settings) -> tuple[Look, ...]:
     """Compare journal and exchange without writing or doing anything.
 
     Raises:
@@ -135,20 +144,14 @@ async def look(settings: Settings, log: Log) -> tuple[Look, ...]:
     try:
         looks = []
         for name, exchange in exchanges.items():
-            account = Account(
-                _account_spec(settings, name, {}),
-                exchange=exchange,
-                journal=cast("Journal", _ReadOnly(reader)),
-                clock=clock,
-                log=log,
-                make_advisor=_no_advisor,
-                spawn=_spawn_nothing,
-            )
+            spec = _account_spec(settings, name, {})
+            comparing = Comparing(spec, exchange=exchange, reader=reader, clock=clock)
             await exchange.connect()
-            await _check_account(reader, name, exchange)
-            await load_existing(account)
-            outcome, gathered = await account.look()
-            looks.append(Look(account=name, outcome=outcome, failures=gathered.failures))
+            await refuse_other(name, await exchange.identify(), reader)
+            belief = await believed(spec, exchange, reader)
+            compared = await comparing.everything(belief, spec.lookback)
+            found = compared.gathered.failures
+            looks.append(Look(account=name, outcome=compared.outcome, failures=found))
         return tuple(looks)
     finally:
         for exchange in exchanges.values():
@@ -198,24 +201,6 @@ async def _checkup(settings: Settings, name: AccountName, exchange: Exchange) ->
         await exchange.close()
 
 
-class _ReadOnly:
-    """A journal that can only be asked, for looking."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
-
-    async def commit(self, _change: Change) -> Receipt:
-        """Refuse: looking never writes."""
-        raise InvalidValue("a dry run writes nothing")
-
-
-def _spawn_nothing(work: Any) -> None:
-    work.close()
-
-
 # Putting together --------------------------------------------------------------------------------
 
 
@@ -235,17 +220,68 @@ class _Parts:
         """Put every account together."""
         made = dict(self.strategies)
         return {
-            name: Account(
+            name: assemble(
                 _account_spec(self.settings, name, self.strategies),
                 exchange=exchange,
                 journal=self.journal,
                 clock=self.clock,
-                log=self.log,
                 make_advisor=partial(_advisor, self.settings, made, self.room),
                 spawn=spawn,
+                log=self.log,
             )
             for name, exchange in self.exchanges.items()
         }
+
+
+def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
+    spec: AccountSpec,
+    *,
+    exchange: Exchange,
+    journal: Journal,
+    clock: Clock,
+    make_advisor: MakeAdvisor,
+    spawn: Spawn,
+    log: Log,
+) -> Account:
+    """Put one account together: every part is made once, and knows only those before it."""
+    login = Login(spec, exchange=exchange, journal=journal, clock=clock, log=log)
+    supervision = Supervision(spawn, clock, login.log)
+    questions = Questions()
+    roster = Roster(
+        login,
+        journal=journal,
+        make_advisor=make_advisor,
+        questions=questions,
+        supervision=supervision,
+    )
+    books = Books(login, roster.keepers, journal)
+    comparing = Comparing(spec, exchange=exchange, reader=journal, clock=clock)
+    rounds = Rounds(login, roster=roster, books=books, comparing=comparing, questions=questions)
+    feed = Feed(
+        account=spec.account,
+        streams=exchange,
+        keepers=roster.keepers,
+        runners=roster.runners,
+        gap=rounds.want,
+        is_ours=books.is_ours,
+        now=login.now,
+        log=login.log,
+    )
+    recovery = Recovery(
+        login,
+        journal=journal,
+        roster=roster,
+        rounds=rounds,
+        feed=feed,
+        supervision=supervision,
+    )
+    return Account(
+        login=login,
+        roster=roster,
+        rounds=rounds,
+        recovery=recovery,
+        supervision=supervision,
+    )
 
 
 @asynccontextmanager
@@ -297,7 +333,9 @@ async def preflight(
         try:
             await _heed_ban(journal, name, exchange)
             await exchange.connect()
-            await _check_account(journal, name, exchange)
+            identity = await exchange.identify()
+            if journal is not None:
+                await refuse_other(name, identity, journal)
             fresh = [
                 spec
                 for spec in _account_spec(settings, name, strategies).bots
@@ -326,14 +364,6 @@ async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchang
 async def _is_bound(journal: Reader | None, name: AccountName) -> bool:
     stream = account_stream(name)
     return journal is not None and await journal.last(stream, "account-bound") is not None
-
-
-async def _check_account(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:
-    identity = await exchange.identify()
-    entry = None if journal is None else await journal.last(account_stream(name), "account-bound")
-    if entry is not None and isinstance(entry.record, AccountBound):
-        who = (identity.exchange, identity.uid, identity.environment)
-        check_binding(name, entry.record, *who)
 
 
 async def _doubts(exchange: Exchange, spec: BotSpec) -> AsyncIterator[str]:
@@ -387,10 +417,6 @@ async def _advisor(
         except StrategyNotLoaded as error:
             raise InvalidValue(str(error)) from error
     return Advisor(strategy, name=bot, journaled=memory, room=room)
-
-
-async def _no_advisor(_bot: BotName, _memory: dict[str, Any]) -> None:
-    """Give no bot a strategy, for looking."""
 
 
 def _request_lifetime(account: config.Account) -> timedelta | None:

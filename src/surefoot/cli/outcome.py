@@ -6,7 +6,7 @@ from typing import Final
 
 from surefoot.config import ConfigError
 from surefoot.core.errors import InvalidValue, SurefootError
-from surefoot.engine.recovery import WrongAccount
+from surefoot.engine.binding import WrongAccount
 from surefoot.journal.errors import JournalUnusable
 
 FINE: Final = 0

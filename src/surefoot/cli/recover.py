@@ -79,7 +79,8 @@ def _report(options: Options, reports: tuple[RecoveryFinished, ...]) -> int:
 
 
 def _look(settings: Settings, options: Options, bots: tuple[str, ...]) -> int:
-    looks = asyncio.run(app.look(settings, start_log(settings, level="warning")))
+    start_log(settings, level="warning")
+    looks = asyncio.run(app.look(settings))
     accounts = {settings.bots[name].account for name in bots}  # type: ignore[index]
     looks = tuple(each for each in looks if each.account in accounts)
     if options.json:

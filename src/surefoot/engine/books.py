@@ -7,15 +7,12 @@ together or not at all.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from datetime import datetime
 
 from msgspec import Struct
 
 from surefoot.core.evidence import Belief, Orphan
-from surefoot.core.identity import epoch_mark
 from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import (
@@ -26,11 +23,12 @@ from surefoot.core.records import (
     OrphanCancelIntended,
     WatermarkMoved,
 )
-from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.core.values import BotName, Symbol, TradeId
 from surefoot.crashpoint import crashpoint
+from surefoot.engine.belief import Marks
 from surefoot.engine.keeper import Keeper, Staged, commit_points
-from surefoot.exchange.port import Venue
-from surefoot.journal.port import Append, Change, Journal, account_stream
+from surefoot.engine.login import Login
+from surefoot.journal.port import Change, Journal
 
 
 class Applied(Struct, frozen=True, kw_only=True):
@@ -45,24 +43,11 @@ class Applied(Struct, frozen=True, kw_only=True):
 class Books:
     """The keepers of one account."""
 
-    def __init__(
-        self,
-        *,
-        account: AccountName,
-        venue: Venue,
-        exclusive: bool,
-        keepers: Mapping[BotName, Keeper],
-        journal: Journal,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._account = account
-        self._exclusive = exclusive
+    def __init__(self, login: Login, keepers: Mapping[BotName, Keeper], journal: Journal) -> None:
+        self._login = login
         self._keepers = keepers
         self._journal = journal
-        self._now = now
-        self._marks = tuple(epoch_mark(epoch) for epoch in journal.epochs)
-        self._venue = venue
-        self._stream = asyncio.Lock()  # the account stream's version is read before it is written
+        self._marks = Marks(login.exchange.venue, journal.epochs)
 
     def belief(self) -> Belief:
         """Return what the journal says, for the core to compare."""
@@ -70,7 +55,7 @@ class Books:
             positions=self.positions(),
             terms={bot: keeper.terms for bot, keeper in self._keepers.items()},
             is_ours=self.is_ours,
-            exclusive=self._exclusive,
+            exclusive=self._login.spec.exclusive,
         )
 
     def positions(self) -> tuple[Position, ...]:
@@ -79,7 +64,7 @@ class Books:
 
     def is_ours(self, client_order_id: str) -> bool:
         """Tell whether an order carries the mark of any epoch of this journal."""
-        return any(self._venue.is_marked(client_order_id, mark) for mark in self._marks)
+        return self._marks.is_ours(client_order_id)
 
     async def apply(self, outcome: Reconciliation, watermarks: Mapping[Symbol, TradeId]) -> Applied:
         """Make what follows from a comparison durable, then act on it.
@@ -92,15 +77,17 @@ class Books:
                 await locks.enter_async_context(keeper.lock)
             staged = self._stage(outcome)
             appends = [append for _, each in staged for append in each.appends()]
-            await locks.enter_async_context(self._stream)
-            appends += await self._account_append(self._moves(outcome, watermarks))
+            moves = self._moves(outcome, watermarks)
+            appends += await locks.enter_async_context(self._login.appending(moves))
             if not appends:
                 return Applied()
             points = commit_points([record for _, each in staged for record in each.records])
             for point in points:
                 crashpoint(f"{point}.before-commit")
             crashpoint("recovery.before-commit")
-            receipt = await self._journal.commit(Change(at=self._now(), appends=tuple(appends)))
+            receipt = await self._journal.commit(
+                Change(at=self._login.now(), appends=tuple(appends))
+            )
             crashpoint("recovery.after-commit")
             for point in points:
                 crashpoint(f"{point}.after-commit")
@@ -131,31 +118,19 @@ class Books:
         """Move a watermark only if every position on its symbol was compared as it is now."""
         stale = {each.symbol for each in self.positions() if _moved_on(each, outcome)}
         return tuple(
-            WatermarkMoved(at=self._now(), account=self._account, symbol=symbol, trade_id=trade)
+            WatermarkMoved(
+                at=self._login.now(), account=self._login.name, symbol=symbol, trade_id=trade
+            )
             for symbol, trade in watermarks.items()
             if symbol not in stale
         )
-
-    async def _account_append(self, records: Iterable[AccountRecord]) -> list[Append]:
-        records = tuple(records)
-        if not records:
-            return []
-        stream = account_stream(self._account)
-        version = await self._journal.version(stream)
-        return [Append(stream=stream, expected=version, records=records)]
-
-    async def note(self, *records: AccountRecord) -> None:
-        """Write records of the account itself."""
-        async with self._stream:
-            appends = await self._account_append(records)
-            await self._journal.commit(Change(at=self._now(), appends=tuple(appends)))
 
     async def intend_orphan_cancels(self, orphans: Iterable[Orphan]) -> None:
         """Write down which orphans will be cancelled; only then may they be."""
         records = [
             OrphanCancelIntended(
-                at=self._now(),
-                account=self._account,
+                at=self._login.now(),
+                account=self._login.name,
                 symbol=orphan.report.symbol,
                 exchange_order_id=orphan.report.exchange_order_id,
                 client_order_id=orphan.report.client_order_id,
@@ -163,7 +138,7 @@ class Books:
             )
             for orphan in orphans
         ]
-        await self.note(*records)
+        await self._login.note(*records)
 
 
 def _moved_on(position: Position, outcome: Reconciliation) -> bool:

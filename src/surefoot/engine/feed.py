@@ -65,7 +65,7 @@ class Listeners(MutableMapping[BotName, Runner]):
 class Feed:
     """The streams of one account."""
 
-    def __init__(  # noqa: PLR0913 (wired once, in account.py)
+    def __init__(  # noqa: PLR0913 (wired once, in app)
         self,
         *,
         account: AccountName,
@@ -102,8 +102,12 @@ class Feed:
 
     async def account(self) -> None:
         """Take the account's own events in, for ever."""
-        async for event in self._streams.account():
-            await self._take(event)
+        try:
+            async for event in self._streams.account():
+                await self._take(event)
+        except Exception:
+            self._lose_account()
+            raise
 
     async def _take(self, event: AccountEvent) -> None:
         match event:
@@ -115,11 +119,15 @@ class Feed:
                     self._gap()
             case Gap(reason=reason):
                 self._log.warning("account stream broken", account=self._account, why=reason)
-                self._connected.clear()
-                self._broken = True
-                self._gap()
+                self._lose_account()
             case OrderReport() | Fill():
                 await self._tell(event)
+
+    def _lose_account(self) -> None:
+        """Read from now on what the stream would have said."""
+        self._connected.clear()
+        self._broken = True
+        self._gap()
 
     async def _tell(self, event: OrderReport | Fill) -> None:
         for keeper in self._keepers.values():
@@ -143,8 +151,17 @@ class Feed:
         self, symbols: Iterable[Symbol], timeframes: Iterable[tuple[Symbol, str]]
     ) -> None:
         """Take the market in, for ever."""
-        async for event in self._streams.market(tuple(symbols), tuple(timeframes)):
-            self._spread(event)
+        try:
+            async for event in self._streams.market(tuple(symbols), tuple(timeframes)):
+                self._spread(event)
+        except Exception:
+            self._lose_market()
+            raise
+
+    def _lose_market(self) -> None:
+        self._show()
+        for runner in self._runners.values():
+            runner.go_stale()
 
     def _spread(self, event: MarketEvent) -> None:
         match event:
@@ -152,9 +169,7 @@ class Feed:
                 self._log.info("market stream up", account=self._account)
             case Gap(reason=reason):
                 self._log.warning("market stream broken", account=self._account, why=reason)
-                self._show()
-                for runner in self._runners.values():
-                    runner.go_stale()
+                self._lose_market()
             case Tick():
                 self._quotes.note(event)
                 self._show_soon()

@@ -8,9 +8,9 @@ has it, and nothing is sent that this very commit did not make durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -34,6 +34,7 @@ from surefoot.core.values import BotName, ClientOrderId, PositionId
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.limits import MINUTE
+from surefoot.engine.supervision import Spawn
 from surefoot.journal.port import (
     Append,
     Change,
@@ -43,8 +44,6 @@ from surefoot.journal.port import (
     Verdict,
     position_stream,
 )
-
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Listener(Protocol):
@@ -83,7 +82,7 @@ class Staged(Struct, frozen=True, kw_only=True):
 class Keeper:
     """Keeps the positions of one bot: the current one, and older ones that are not settled."""
 
-    def __init__(  # noqa: PLR0913 (the parts of one door, wired once in account.py)
+    def __init__(  # noqa: PLR0913 (the parts of one door, wired once in roster.py)
         self,
         *,
         bot: BotName,

@@ -52,7 +52,7 @@ News: TypeAlias = Candle | Fill
 class Runner:
     """Drives one bot until it is cancelled."""
 
-    def __init__(  # noqa: PLR0913 (the parts of one loop, wired once in account.py)
+    def __init__(  # noqa: PLR0913 (the parts of one loop, wired once in roster.py)
         self,
         *,
         spec: BotSpec,

@@ -18,9 +18,9 @@ from surefoot.core.signals import Adopt, Close, Filled, Flatten, Ignore
 from surefoot.core.values import AccountName, BotName, ClientOrderId
 from surefoot.engine.account import Account
 from surefoot.engine.clock import Clock
-from surefoot.engine.keeper import Keeper, Spawn
-from surefoot.engine.recovery import Recovery
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.statuses import Status
+from surefoot.engine.supervision import Spawn
 from surefoot.engine.voice import Log
 from surefoot.journal.port import Change, Command, Journal, Verdict
 
@@ -70,12 +70,12 @@ class Supervisor:
 
     async def _serve(self, account: Account) -> None:
         """Recover, patiently; after giving up, again whenever somebody asks."""
-        asked = self._asked[account.spec.account]
+        asked = self._asked[account.name]
         while True:
-            if await Recovery(account).patiently():
+            if await account.recovery.patiently():
                 # What operators posted meanwhile comes first: a pause must not lose to a tick.
                 await self._obey_once()
-                account.start_loops()
+                account.start()
             await asked.wait()
             asked.clear()
 
@@ -115,7 +115,8 @@ class Supervisor:
         """Let a command wait while its account is being recovered, but not past its time."""
         concerned = [each for each in accounts.values() if _may_concern(each, command.target)]
         return (
-            any(each.recovering for each in concerned) and self._clock.now() <= command.expires_at
+            any(each.recovery.going_on for each in concerned)
+            and self._clock.now() <= command.expires_at
         )
 
     def _refuse_old(self, command: Command) -> None:
@@ -131,10 +132,10 @@ class Supervisor:
                 return await self._set(account, bot, Status.PAUSED, command)
             case "resume":
                 refuse_if_review_stands(account, bot)
-                await account.revive(bot)
+                await account.roster.revive(bot)
                 return await self._set(account, bot, Status.RUNNING, command)
             case "recover":
-                self._asked[account.spec.account].set()
+                self._asked[account.name].set()
                 verdict = _done(command, "recovery is starting")
                 await self._journal.commit(Change(at=self._clock.now(), verdicts=(verdict,)))
                 return verdict
@@ -149,19 +150,21 @@ class Supervisor:
     ) -> Verdict:
         verdict = _done(command, f"{bot} is {status}")
         reason = command.arguments.get("reason")
-        await account.statuses.change(bot, status, by=command.actor, reason=reason, verdict=verdict)
+        await account.roster.statuses.change(
+            bot, status, by=command.actor, reason=reason, verdict=verdict
+        )
         return verdict
 
     async def _resolve(self, command: Command, accounts: Mapping[AccountName, Account]) -> Verdict:
         for account in accounts.values():
-            found = account.find(command.target)
+            found = account.roster.find(command.target)
             if found is not None:
                 keeper, position = found
                 live = position.unfinished
                 word = resolution(command, None if live is None else live.client_order_id)
                 verdict = _done(command, f"{command.target} is resolved")
                 await keeper.tell(word, position_id=position.position_id, verdict=verdict)
-                account.want_sweep()
+                account.rounds.want()
                 return verdict
         raise InvalidValue(f"no position {command.target} is kept here")
 
@@ -177,7 +180,7 @@ def refuse_if_review_stands(account: Account, bot: BotName) -> None:
     Raises:
         SignalRefused: it is not recovered.
     """
-    if not account.recovered:
+    if not account.roster.admits:
         raise SignalRefused(f"{bot} cannot run before its account is recovered: surefoot recover")
 
 
@@ -225,21 +228,20 @@ def _filled(command: Command, unfinished: ClientOrderId | None) -> Filled:
 
 def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, BotName]:
     for account in accounts.values():
-        names = [*(spec.bot for spec in account.spec.bots), *account.keepers]
-        if target in names:
+        if target in account.roster.bots:
             return account, BotName(target)
     raise InvalidValue(f"there is no bot {target}")
 
 
 def _may_concern(account: Account, target: str) -> bool:
     """Tell whether a command may be about this account: a bot of it, or one of their positions."""
-    names = {*(spec.bot for spec in account.spec.bots), *account.keepers}
+    names = account.roster.bots
     return target in names or target.rpartition("-")[0] in names
 
 
 def _kept(account: Account, bot: BotName) -> Keeper:
-    keeper = account.keepers.get(bot)
-    if keeper is None or not account.recovered:
+    keeper = account.roster.keepers.get(bot)
+    if keeper is None or not account.roster.admits:
         raise SignalRefused(f"{bot} is not recovered yet: surefoot recover {bot}")
     return keeper
 

@@ -13,20 +13,19 @@ from tests.builders import BTC, PLAN, START, TERMS, D, started
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.fake import ETH, ETHER, FakeExchange
 
+from surefoot.app import assemble
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, Record, kind_of
 from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Symbol
-from surefoot.engine.account import Account
 from surefoot.engine.books import Books
-from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
+from surefoot.engine.login import Login
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.sweep import Sweep
-from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Candle, Tick
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.memory import MemoryJournal
@@ -126,19 +125,19 @@ class Desk:
         self.clock = HandClock()
         self.exchange = FakeExchange(self.clock)
         self.journal = PoisonableJournal()
-        self.dispatch = Dispatch(self.exchange)
         self.works = Works()
         self.heard = Heard()
         self.log = SaidLog()
-        self.keepers: dict[BotName, Keeper] = {}
-        self.books = Books(
-            account=MAIN,
-            venue=BINANCE,
-            exclusive=False,
-            keepers=self.keepers,
+        self.login = Login(
+            account_spec(),
+            exchange=self.exchange,
             journal=self.journal,
-            now=self.exchange.now,
+            clock=self.clock,
+            log=self.log,
         )
+        self.dispatch = self.login.dispatch
+        self.keepers: dict[BotName, Keeper] = {}
+        self.books = Books(self.login, self.keepers, self.journal)
         self.sweep = Sweep(MAIN, self.exchange, self.journal)
 
     async def keeper(self, bot: BotName = DIP, *, terms: Terms = TERMS) -> Keeper:
@@ -249,7 +248,7 @@ class Floor:
         self.clock = exchange.clock
         self.journal = journal
         self.log = SaidLog()
-        self.account = Account(
+        self.account = assemble(
             spec,
             exchange=exchange,
             journal=journal,

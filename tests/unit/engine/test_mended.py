@@ -26,7 +26,7 @@ from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.records import BanNoted
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import TradeId
-from surefoot.engine.recovery import Recovery
+from surefoot.engine.books import Books
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import NotSent, ReadFailed, Unknown
 
@@ -35,7 +35,7 @@ async def test_an_answer_may_come_after_its_position_is_settled() -> None:
     """The stream was faster than the answer to the exit by more than a second."""
     async with serving() as house:
         await house.enter()
-        keeper = house.account.keepers[DIP]
+        keeper = house.account.roster.keepers[DIP]
         answered = house.exchange.hold("send")
         await keeper.tell(ExitSignal())
         await turns()
@@ -53,7 +53,7 @@ async def test_a_resolve_that_would_break_a_promise_is_refused_once() -> None:
     house = House()
     house.exchange.answer(NotSent("no route"), accepted=True)  # it lies
     async with serving(house):
-        keeper = house.account.keepers[DIP]
+        keeper = house.account.roster.keepers[DIP]
         await keeper.tell(replace(ENTER, limit=D(49000)))
         await house.clock.advance(2)
         for verb in ("order", "open_orders"):
@@ -75,8 +75,8 @@ async def test_a_bot_may_be_given_another_symbol_and_started_twice() -> None:
     for symbol in (BTC, ETH, ETH):
         spec = account_spec(bot_spec(DIP, symbol))
         async with opened(spec, exchange=exchange, journal=journal) as floor:
-            assert await Recovery(floor.account).patiently()
-            assert floor.account.keepers[DIP].position.symbol == symbol
+            assert await floor.account.recovery.patiently()
+            assert floor.account.roster.keepers[DIP].position.symbol == symbol
 
 
 async def test_the_watermark_waits_for_an_intent_that_was_written_during_the_round(
@@ -111,13 +111,14 @@ async def test_a_fill_of_an_order_that_cannot_be_found_proves_that_something_is_
 
 async def test_two_status_changes_at_once_are_both_durable() -> None:
     async with serving() as house, asyncio.TaskGroup() as tasks:
-        tasks.create_task(house.account.review(DIP, "its loop failed"))
-        tasks.create_task(house.account.statuses.change(DIP, Status.PAUSED, by="ann"))
+        tasks.create_task(house.account.roster.review(DIP, "its loop failed"))
+        tasks.create_task(house.account.roster.statuses.change(DIP, Status.PAUSED, by="ann"))
 
 
 async def test_a_ban_is_noted_while_a_comparison_moves_the_watermark() -> None:
     async with serving() as house:
-        books = house.account.books
+        login = house.account.login
+        books = Books(login, house.account.roster.keepers, house.journal)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(books.note(BanNoted(at=START, account=MAIN, until=START)))
+            tasks.create_task(login.note(BanNoted(at=START, account=MAIN, until=START)))
             tasks.create_task(books.apply(Reconciliation(), {BTC: TradeId("1")}))

@@ -24,7 +24,7 @@ from tests.unit.engine.fake import ETH, FakeExchange
 from surefoot.core.position import State
 from surefoot.core.signals import Freeze
 from surefoot.core.values import Side
-from surefoot.engine.recovery import Recovery, WrongAccount
+from surefoot.engine.binding import WrongAccount
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed, Unknown
 
@@ -41,7 +41,7 @@ def exchange() -> FakeExchange:
 
 async def recovered(floor: Floor) -> bool:
     """Recover once, and let what it spawned come to rest."""
-    done = await Recovery(floor.account).patiently()
+    done = await floor.account.recovery.patiently()
     await turns()
     return done
 
@@ -58,13 +58,13 @@ async def test_the_back_off_doubles_up_to_a_minute_until_patience_ends(
         assert not await recovered(floor)
         assert exchange.clock.slept == [1, 2, 4, 8, 16, 32, *[60] * 8]
         assert exchange.clock.elapsed <= 600
-        assert floor.account.statuses.of(DIP) is Status.REVIEW
-        refusal = floor.account.entry_refusal(DIP)
+        assert floor.account.roster.statuses.of(DIP) is Status.REVIEW
+        refusal = floor.account.roster.refusal(DIP)
         assert refusal == "recovery has not finished"
         (report,) = await floor.reports()
         why = "the exchange cannot be reached: no route"
         assert (report.outcome, report.bots_in_review) == ("failed", {DIP: why})
-        assert not floor.account.recovering
+        assert not floor.account.recovery.going_on
 
 
 async def test_patience_is_as_long_as_the_operator_says(exchange: FakeExchange) -> None:
@@ -80,7 +80,7 @@ async def test_an_exchange_that_comes_back_is_recovered(exchange: FakeExchange) 
     async with opened(exchange=exchange) as floor:
         assert await recovered(floor)
         assert exchange.clock.slept == [1, 2, 4]
-        assert floor.account.entry_refusal(DIP) is None
+        assert floor.account.roster.refusal(DIP) is None
         assert [report.outcome for report in await floor.reports()] == ["complete"]
 
 
@@ -90,7 +90,7 @@ async def test_after_giving_up_it_may_be_tried_again(exchange: FakeExchange) -> 
         assert not await recovered(floor)
         exchange.mend()
         assert await recovered(floor)
-        assert floor.account.entry_refusal(DIP) is None
+        assert floor.account.roster.refusal(DIP) is None
         assert [report.outcome for report in await floor.reports()] == ["failed", "complete"]
 
 
@@ -98,7 +98,7 @@ async def test_what_retrying_cannot_help_is_not_retried(exchange: FakeExchange) 
     exchange.fail("connect", Misconfigured("invalid key"))
     async with opened(exchange=exchange) as floor:
         assert not await recovered(floor)
-        assert floor.account.statuses.in_review() == {DIP: "invalid key"}
+        assert floor.account.roster.statuses.in_review() == {DIP: "invalid key"}
     assert exchange.clock.slept == []
 
 
@@ -145,13 +145,13 @@ async def test_orders_of_the_last_minute_count_after_a_restart(exchange: FakeExc
     journal = PoisonableJournal()
     async with opened(exchange=exchange, journal=journal) as floor:
         await recovered(floor)
-        await floor.account.keepers[DIP].tell(ENTER)
+        await floor.account.roster.keepers[DIP].tell(ENTER)
         await turns()
     for seconds, written in ((59, 1), (61, 0)):
         exchange.clock.elapsed = seconds
         async with opened(exchange=exchange, journal=journal) as floor:
             await recovered(floor)
-            assert len(floor.account.keepers[DIP].written) == written
+            assert len(floor.account.roster.keepers[DIP].written) == written
 
 
 # The account -------------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ async def test_the_first_account_is_bound_and_another_one_refused(exchange: Fake
         )
         async with opened(exchange=other, journal=journal) as floor:
             with pytest.raises(WrongAccount, match="belongs to binance account 7"):
-                await Recovery(floor.account).patiently()
-            assert floor.account.keepers == {}
+                await floor.account.recovery.patiently()
+            assert floor.account.roster.keepers == {}
         assert [ask.verb for ask in other.asked] == ["connect", "identify"]
     assert await journal.records() == records
 
@@ -185,17 +185,17 @@ async def test_recovering_twice_changes_nothing_but_the_reports(exchange: FakeEx
     async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
         await recovered(floor)
         exchange.answer(Unknown("time-out"), accepted=True)
-        await floor.account.keepers[DIP].tell(ENTER)
+        await floor.account.roster.keepers[DIP].tell(ENTER)
         await turns()
     for _ in range(2):
         async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
             assert await recovered(floor)
-            position = floor.account.keepers[DIP].position
+            position = floor.account.roster.keepers[DIP].position
             assert position.state is State.OPEN
             records = await journal.records()
             assert await recovered(floor)
             assert await journal.records() == records + 1  # the report
-            assert floor.account.keepers[DIP].position == position
+            assert floor.account.roster.keepers[DIP].position == position
     assert len(exchange.sent) == 1
     reports = await floor.reports()
     assert [report.fills_booked for report in reports] == [0, 1, 0, 0, 0]
@@ -217,7 +217,7 @@ async def test_fills_are_read_from_the_newest_trade_of_a_new_bot(exchange: FakeE
         exchange.trade(Side.BUY, "1")
     async with opened(exchange=exchange) as floor:
         await recovered(floor)
-        assert await floor.journal.watermark(floor.account.spec.account, BTC) == "3"
+        assert await floor.journal.watermark(floor.account.name, BTC) == "3"
     assert [ask.about for ask in exchange.asked if ask.verb == "fills"] == ["BTC/USDT,after 3"]
 
 
@@ -233,9 +233,9 @@ async def test_one_unreadable_symbol_is_reviewed_after_three_tries(
     async with opened(TWO_BOTS, exchange=exchange) as floor:
         assert await recovered(floor)
         assert exchange.clock.slept == [1, 2]
-        assert floor.account.entry_refusal(DIP) is None
-        assert floor.account.statuses.of(SWING) is Status.REVIEW
-        assert "garbage" in floor.account.statuses.in_review()[SWING]
+        assert floor.account.roster.refusal(DIP) is None
+        assert floor.account.roster.statuses.of(SWING) is Status.REVIEW
+        assert "garbage" in floor.account.roster.statuses.in_review()[SWING]
         (report,) = await floor.reports()
         assert (report.outcome, report.bots_restarted) == ("partial", 1)
 
@@ -244,7 +244,7 @@ async def test_if_nothing_can_be_read_nothing_goes_on(exchange: FakeExchange) ->
     exchange.fail("fills", ReadFailed("garbage"))
     async with opened(TWO_BOTS, exchange=exchange) as floor:
         assert not await recovered(floor)
-        assert set(floor.account.statuses.in_review()) == {DIP, SWING}
+        assert set(floor.account.roster.statuses.in_review()) == {DIP, SWING}
 
 
 async def test_a_symbol_that_is_read_at_the_second_try_is_not_reviewed(
@@ -253,15 +253,17 @@ async def test_a_symbol_that_is_read_at_the_second_try_is_not_reviewed(
     exchange.fail("fills", ReadFailed("garbage"), about=ETH, times=2)
     async with opened(TWO_BOTS, exchange=exchange) as floor:
         assert await recovered(floor)
-        assert floor.account.statuses.in_review() == {}
+        assert floor.account.roster.statuses.in_review() == {}
 
 
 async def test_a_symbol_that_is_not_listed_costs_only_its_own_bot(exchange: FakeExchange) -> None:
     del exchange.instruments[ETH]
     async with opened(TWO_BOTS, exchange=exchange) as floor:
         assert await recovered(floor)
-        assert floor.account.statuses.in_review() == {SWING: "the venue does not list ETH/USDT"}
-        assert floor.account.entry_refusal(DIP) is None
+        assert floor.account.roster.statuses.in_review() == {
+            SWING: "the venue does not list ETH/USDT"
+        }
+        assert floor.account.roster.refusal(DIP) is None
 
 
 # What an operator said ---------------------------------------------------------------------------
@@ -274,27 +276,27 @@ async def test_what_an_operator_stopped_stays_stopped(
     journal = PoisonableJournal()
     async with opened(exchange=exchange, journal=journal) as floor:
         await recovered(floor)
-        await floor.account.statuses.change(DIP, status, by="ann")
+        await floor.account.roster.statuses.change(DIP, status, by="ann")
     async with opened(exchange=exchange, journal=journal) as floor:
         await recovered(floor)
-        assert floor.account.statuses.of(DIP) is status
-        assert floor.account.entry_refusal(DIP) == f"the bot is {status}"
+        assert floor.account.roster.statuses.of(DIP) is status
+        assert floor.account.roster.refusal(DIP) == f"the bot is {status}"
 
 
 async def test_a_bot_in_review_runs_again_after_a_recovery(exchange: FakeExchange) -> None:
     async with opened(exchange=exchange) as floor:
         await recovered(floor)
-        await floor.account.review(DIP, "its strategy failed")
-        assert floor.account.entry_refusal(DIP) == "the bot is REVIEW: its strategy failed"
+        await floor.account.roster.review(DIP, "its strategy failed")
+        assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: its strategy failed"
         await recovered(floor)
-        assert floor.account.entry_refusal(DIP) is None
+        assert floor.account.roster.refusal(DIP) is None
 
 
 async def test_a_frozen_position_blocks_entries_while_its_bot_runs(exchange: FakeExchange) -> None:
     async with opened(exchange=exchange) as floor:
         await recovered(floor)
-        await floor.account.keepers[DIP].tell(Freeze(reason="look"))
-        assert floor.account.entry_refusal(DIP) == "dip-btc-1 is frozen: look"
+        await floor.account.roster.keepers[DIP].tell(Freeze(reason="look"))
+        assert floor.account.roster.refusal(DIP) == "dip-btc-1 is frozen: look"
 
 
 async def test_an_exchange_that_started_over_halts_every_bot(exchange: FakeExchange) -> None:
@@ -302,22 +304,22 @@ async def test_an_exchange_that_started_over_halts_every_bot(exchange: FakeExcha
         await recovered(floor)
         exchange.reset = True
         assert not await recovered(floor)
-        assert set(floor.account.statuses.in_review()) == {DIP, SWING}
-        assert floor.account.entry_refusal(DIP) == "recovery has not finished"
+        assert set(floor.account.roster.statuses.in_review()) == {DIP, SWING}
+        assert floor.account.roster.refusal(DIP) == "recovery has not finished"
 
 
 async def test_a_bot_that_left_the_configuration_is_still_watched(exchange: FakeExchange) -> None:
     journal = PoisonableJournal()
     async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
         await recovered(floor)
-        await floor.account.keepers[DIP].tell(ENTER)
+        await floor.account.roster.keepers[DIP].tell(ENTER)
         await turns()
     left = account_spec(bot_spec(SWING, ETH))
     async with opened(left, exchange=exchange, journal=journal) as floor:
         await recovered(floor)
-        assert floor.account.keepers[DIP].position.state is State.OPEN
-        assert floor.account.runners[DIP].spec.limits.orders_per_minute == 0
-        assert "not in the configuration" in str(floor.account.entry_refusal(DIP))
+        assert floor.account.roster.keepers[DIP].position.state is State.OPEN
+        assert floor.account.roster.runners[DIP].spec.limits.orders_per_minute == 0
+        assert "not in the configuration" in str(floor.account.roster.refusal(DIP))
 
 
 async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:

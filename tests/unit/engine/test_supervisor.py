@@ -22,14 +22,15 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import FakeExchange
 
+from surefoot.app import assemble
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import State
 from surefoot.core.signals import Adopt, Filled, Flatten, Freeze, Ignore
 from surefoot.core.values import AccountName, ClientOrderId
 from surefoot.engine.account import Account
-from surefoot.engine.keeper import Spawn
-from surefoot.engine.recovery import WrongAccount
+from surefoot.engine.binding import WrongAccount
 from surefoot.engine.statuses import Status
+from surefoot.engine.supervision import Spawn
 from surefoot.engine.supervisor import Supervisor, resolution
 from surefoot.exchange.errors import ReadFailed
 from surefoot.exchange.port import Identity
@@ -52,7 +53,7 @@ class House:
         self.account: Account
 
     def _accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
-        self.account = Account(
+        self.account = assemble(
             account_spec(),
             exchange=self.exchange,
             journal=self.journal,
@@ -91,9 +92,9 @@ class House:
         return await self.answer(name)
 
     async def enter(self) -> None:
-        await self.account.keepers[DIP].tell(ENTER)
+        await self.account.roster.keepers[DIP].tell(ENTER)
         await self.clock.advance(1)
-        assert self.account.keepers[DIP].position.state is State.OPEN
+        assert self.account.roster.keepers[DIP].position.state is State.OPEN
 
 
 @asynccontextmanager
@@ -142,7 +143,7 @@ async def test_a_command_is_void_after_its_time() -> None:
         await house.clock.advance(1)
         status, result = await house.answer(name)
         assert (status, str(result)[:18]) == ("refused", "it was void after ")
-        assert house.account.keepers[DIP].position.state is State.OPEN
+        assert house.account.roster.keepers[DIP].position.state is State.OPEN
 
 
 async def test_a_command_is_good_until_its_last_moment() -> None:
@@ -160,11 +161,11 @@ async def test_a_command_waits_while_its_account_is_being_recovered() -> None:
     async with serving(house):
         name = await house.post("pause")
         await house.clock.advance(5)
-        assert house.account.recovering
+        assert house.account.recovery.going_on
         assert await house.answer(name) == ("posted", None)
         await house.clock.advance(5)
         assert await house.answer(name) == ("done", "dip-btc is PAUSED")
-        assert house.account.statuses.of(DIP) is Status.PAUSED
+        assert house.account.roster.statuses.of(DIP) is Status.PAUSED
 
 
 async def test_a_command_posted_before_the_start_waits_for_recovery_too() -> None:
@@ -187,7 +188,7 @@ async def test_a_command_does_not_wait_past_its_time() -> None:
     async with serving(house):
         name = await house.post("close")
         await house.clock.advance(LIFETIME.total_seconds() + 1)
-        assert house.account.recovering
+        assert house.account.recovery.going_on
         assert (await house.answer(name))[0] == "refused"
 
 
@@ -197,9 +198,9 @@ async def test_a_command_does_not_wait_past_its_time() -> None:
 async def test_pause_and_resume() -> None:
     async with serving() as house:
         assert await house.done("pause", reason="lunch") == ("done", "dip-btc is PAUSED")
-        assert house.account.entry_refusal(DIP) == "the bot is PAUSED: lunch"
+        assert house.account.roster.refusal(DIP) == "the bot is PAUSED: lunch"
         assert await house.done("resume") == ("done", "dip-btc is RUNNING")
-        assert house.account.entry_refusal(DIP) is None
+        assert house.account.roster.refusal(DIP) is None
 
 
 async def test_recover_is_what_a_given_up_account_needs() -> None:
@@ -207,13 +208,13 @@ async def test_recover_is_what_a_given_up_account_needs() -> None:
     house.exchange.fail("connect", ReadFailed("no route"))
     async with serving(house):
         await house.clock.advance(601)
-        assert not house.account.recovering
+        assert not house.account.recovery.going_on
         assert (await house.done("resume"))[0] == "refused"
         assert (await house.done("close"))[0] == "refused"
         house.exchange.mend()
         assert await house.done("recover") == ("done", "recovery is starting")
         await house.clock.advance(1)
-        assert house.account.entry_refusal(DIP) is None
+        assert house.account.roster.refusal(DIP) is None
 
 
 @pytest.mark.parametrize(
@@ -241,13 +242,13 @@ async def test_what_cannot_be_done_is_refused_with_a_reason(
 async def test_a_frozen_position_is_resolved_and_looked_at_again() -> None:
     async with serving() as house:
         await house.enter()
-        await house.account.keepers[DIP].tell(Freeze(reason="look"))
+        await house.account.roster.keepers[DIP].tell(Freeze(reason="look"))
         asked = house.exchange.count("open_orders")
         assert await house.done("resolve", "dip-btc-1", how="ignore") == (
             "done",
             "dip-btc-1 is resolved",
         )
-        assert house.account.entry_refusal(DIP) is None
+        assert house.account.roster.refusal(DIP) is None
         assert house.exchange.count("open_orders") == asked + 1
 
 

@@ -1,0 +1,75 @@
+"""What is believed of an account: its positions, the terms of each bot, and which orders are ours.
+
+All of it can be told from a journal that may only be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from surefoot.core.evidence import Belief
+from surefoot.core.identity import epoch_mark, order_identity
+from surefoot.core.instrument import Instrument
+from surefoot.core.position import Position
+from surefoot.core.rules import Terms
+from surefoot.core.values import BotName
+from surefoot.engine.specs import AccountSpec, BotSpec
+from surefoot.exchange.port import Exchange, Venue
+from surefoot.journal.port import Reader
+
+
+class Marks:
+    """Recognises client order ids that carry the mark of any epoch of one journal."""
+
+    def __init__(self, venue: Venue, epochs: Iterable[str]) -> None:
+        self._venue = venue
+        self._marks = tuple(epoch_mark(epoch) for epoch in epochs)
+
+    def is_ours(self, client_order_id: str) -> bool:
+        """Tell whether an order is of this journal's making."""
+        return any(self._venue.is_marked(client_order_id, mark) for mark in self._marks)
+
+
+def terms_of(
+    spec: AccountSpec, bot: BotSpec | None, *, instrument: Instrument, venue: Venue, epoch: str
+) -> Terms:
+    """Return what a bot trades under: the venue's facts and its operator's wishes."""
+    return Terms(
+        instrument=instrument,
+        request_lifetime=spec.request_lifetime or venue.request_lifetime,
+        visibility=spec.visibility or venue.visibility,
+        native_stop=venue.native_stop and (bot is None or bot.native_stop),
+        name_order=lambda position, role, attempt: venue.encode(
+            order_identity(epoch, position, role, attempt),
+        ),
+    )
+
+
+async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Belief:
+    """Return what a journal says of one account; nothing is started and nothing is written."""
+    found: dict[BotName, list[Position]] = {}
+    for position in await reader.positions(current_only=True):
+        if position.account == spec.account:
+            found.setdefault(position.bot, []).append(position)
+    bots = {bot.bot: bot for bot in spec.bots}
+    terms = {
+        name: terms_of(
+            spec,
+            bots.get(name),
+            instrument=exchange.instrument(positions[-1].symbol),
+            venue=exchange.venue,
+            epoch=reader.epoch,
+        )
+        for name, positions in found.items()
+    }
+    return Belief(
+        positions=tuple(
+            position
+            for positions in found.values()
+            for position in positions
+            if position.symbol == positions[-1].symbol
+        ),
+        terms=terms,
+        is_ours=Marks(exchange.venue, reader.epochs).is_ours,
+        exclusive=spec.exclusive,
+    )

@@ -1,0 +1,100 @@
+"""One exchange login: the exchange that its keys open, its clock, its ban, its own records.
+
+The account is the unit of ownership: one process at a time holds it, and what it may ask of the
+exchange is one budget. Who trades on it, and what is believed of it, is others' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from surefoot.core.records import AccountRecord, BanNoted
+from surefoot.core.values import AccountName
+from surefoot.engine.clock import Clock
+from surefoot.engine.dispatch import Dispatch
+from surefoot.engine.specs import AccountSpec
+from surefoot.engine.voice import Log
+from surefoot.exchange.errors import Banned, ReadFailed
+from surefoot.exchange.port import Exchange
+from surefoot.journal.port import Append, Change, Journal, account_stream
+
+CLOCK_EVERY_S: Final = 60.0
+
+
+class Login:
+    """What the keys of one account open, and what the journal says of the account itself."""
+
+    def __init__(
+        self, spec: AccountSpec, *, exchange: Exchange, journal: Journal, clock: Clock, log: Log
+    ) -> None:
+        self.spec = spec
+        self.exchange = exchange
+        self.dispatch = Dispatch(exchange)
+        self.clock = clock
+        self.log = log.bind(account=spec.account)
+        self._journal = journal
+        self._stream = asyncio.Lock()  # its version is read before it is written
+
+    @property
+    def name(self) -> AccountName:
+        """Return what the configuration calls it."""
+        return self.spec.account
+
+    @property
+    def visibility(self) -> timedelta:
+        """Return V: how late an accepted order may still be invisible here."""
+        return self.spec.visibility or self.exchange.venue.visibility
+
+    def now(self) -> datetime:
+        """Return exchange time."""
+        return self.exchange.now()
+
+    async def note(self, *records: AccountRecord) -> None:
+        """Write records of the account itself."""
+        async with self.appending(records) as appends:
+            await self._journal.commit(Change(at=self.now(), appends=tuple(appends)))
+
+    @asynccontextmanager
+    async def appending(self, records: Iterable[AccountRecord]) -> AsyncIterator[list[Append]]:
+        """Keep the account's stream, while records of it are committed with something else."""
+        records = tuple(records)
+        stream = account_stream(self.name)
+        async with self._stream:
+            if not records:
+                yield []
+                return
+            version = await self._journal.version(stream)
+            yield [Append(stream=stream, expected=version, records=records)]
+
+    async def note_ban(self, ban: Banned) -> None:
+        """Write a ban down: a restart must not forget it."""
+        await self.note(BanNoted(at=self.now(), account=self.name, until=ban.until))
+
+    async def heed_ban(self) -> None:
+        """Keep a ban that was noted before this process was born.
+
+        Raises:
+            Banned: it still holds.
+        """
+        entry = await self._journal.last(account_stream(self.name), "ban-noted")
+        if entry is None or not isinstance(entry.record, BanNoted):
+            return
+        until = entry.record.until
+        if self.now() < until:
+            self.exchange.note_ban(until)
+            raise Banned(until, "the exchange asked us to stay away")
+
+    async def follow_clock(self) -> None:
+        """Measure the exchange's clock again and again."""
+        while True:
+            await self.clock.sleep(CLOCK_EVERY_S)
+            try:
+                offset = await self.exchange.measure_clock()
+            except ReadFailed as error:
+                self.log.warning("clock not measured", why=str(error))
+                continue
+            self.log.debug("clock measured", offset_seconds=str(offset))

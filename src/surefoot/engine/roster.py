@@ -1,0 +1,334 @@
+"""Who is kept: the bots of one account, what they hold, whether they run and may enter.
+
+A bot that is configured has a keeper for its positions and a runner for its loop. One that cannot
+run as configured, but holds something, is watched: nothing is ever added, stops and exits work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from surefoot.core.instrument import Instrument
+from surefoot.core.position import Position, State
+from surefoot.core.records import FillBooked, PositionRecord, PositionStarted
+from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
+from surefoot.engine.advisor import Advisor
+from surefoot.engine.belief import terms_of
+from surefoot.engine.feed import Listeners
+from surefoot.engine.keeper import Keeper, position_id
+from surefoot.engine.limits import MINUTE, Limits
+from surefoot.engine.login import Login
+from surefoot.engine.questions import Questions
+from surefoot.engine.runner import Runner, length_of
+from surefoot.engine.specs import BotSpec
+from surefoot.engine.statuses import Status, Statuses
+from surefoot.engine.supervision import Supervision
+from surefoot.engine.voice import say_record
+from surefoot.exchange.errors import Misconfigured
+from surefoot.journal.errors import JournalError
+from surefoot.journal.port import Journal
+
+# With many bots, say now and then how far loading has come.
+PROGRESS_EVERY: Final = 25
+LEFT_OVER: Final = "it is not in the configuration any more"
+NOTHING: Final = Limits(
+    order_notional=ZERO,
+    position_notional=ZERO,
+    orders_per_minute=0,
+    price_band=ZERO,
+)
+
+# Makes a bot's strategy, with what it remembers; None for a bot without one.
+MakeAdvisor: TypeAlias = Callable[[BotName, dict[str, Any]], Awaitable[Advisor | None]]
+
+
+class Roster:
+    """The bots of one account. Hears of every durable record of their positions."""
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        journal: Journal,
+        make_advisor: MakeAdvisor,
+        questions: Questions,
+        supervision: Supervision,
+    ) -> None:
+        self.login = login
+        self.keepers: dict[BotName, Keeper] = {}
+        self.runners = Listeners()
+        # Bots that cannot run as configured, and why: what they hold is watched.
+        self.watched: dict[BotName, str] = {}
+        self.statuses = Statuses(journal, login.now, login.log)
+        self._journal = journal
+        self._make_advisor = make_advisor
+        self._questions = questions
+        self._supervision = supervision
+        self._admits = False
+        self._driving = False
+
+    @property
+    def bots(self) -> tuple[BotName, ...]:
+        """Return every bot, configured or left over."""
+        configured = [bot.bot for bot in self.login.spec.bots]
+        return tuple(dict.fromkeys([*configured, *self.keepers]))
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """Return every position that is kept, of every bot."""
+        return tuple(each for keeper in self.keepers.values() for each in keeper.positions)
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """Return the symbols of every position that is kept."""
+        return tuple(sorted({position.symbol for position in self.positions}))
+
+    @property
+    def timeframes(self) -> tuple[tuple[Symbol, str], ...]:
+        """Return which candles the bots asked for."""
+        specs = (runner.spec for runner in self.runners.values())
+        return tuple(sorted({(s.symbol, s.timeframe) for s in specs if s.timeframe is not None}))
+
+    def find(self, position: str) -> tuple[Keeper, Position] | None:
+        """Return the keeper of a position, and the position."""
+        for keeper in self.keepers.values():
+            for each in keeper.positions:
+                if each.position_id == position:
+                    return keeper, each
+        return None
+
+    # What keepers say ----------------------------------------------------------------------------
+
+    def recorded(self, position: Position, records: Sequence[PositionRecord]) -> None:
+        """Hear of durable records: say them, and show fills to the strategy."""
+        for record in records:
+            say_record(self.login.log, position, record)
+            runner = self.runners.get(position.bot)
+            if isinstance(record, FillBooked) and runner is not None:
+                runner.offer(record.fill)
+
+    def urge(self, client_order_id: ClientOrderId) -> None:
+        """Ask the exchange about an order soon."""
+        self._questions.urge(client_order_id, self.login.clock.monotonic())
+
+    # Who may enter -------------------------------------------------------------------------------
+
+    @property
+    def admits(self) -> bool:
+        """Tell whether the account is recovered, so that bots may enter at all."""
+        return self._admits
+
+    def admit(self) -> None:
+        """Let bots enter that run: everything is known."""
+        self._admits = True
+
+    def refusal(self, bot: BotName) -> str | None:
+        """Return why a bot may not enter now, or None if it may."""
+        if not self._admits:
+            return "recovery has not finished"
+        keeper = self.keepers.get(bot)
+        frozen = next((p for p in keeper.positions if p.frozen), None) if keeper else None
+        if frozen is not None:
+            return f"{frozen.position_id} is frozen: {frozen.frozen}"
+        return self.statuses.refusal(bot)
+
+    async def review(self, bot: BotName, reason: str) -> None:
+        """Take one bot out of entering, and say why; what an operator stopped stays stopped."""
+        status = self.statuses.of(bot)
+        kept = status if status in {Status.PAUSED, Status.STOPPED} else Status.REVIEW
+        await self.statuses.change(bot, kept, by="surefoot", reason=reason)
+
+    async def review_all(self, reason: str) -> None:
+        """Take every bot of this account out of entering, and say why."""
+        self._admits = False
+        await self.statuses.load()
+        for bot in self.bots:
+            await self.review(bot, reason)
+
+    # Loops ---------------------------------------------------------------------------------------
+
+    def drive(self) -> None:
+        """Start the loop of every bot, once."""
+        if self._driving:
+            return
+        self._driving = True
+        for bot, runner in self.runners.items():
+            self._supervision.keep(
+                f"bot {bot}",
+                partial(self._serve, runner),
+                failed=partial(self._loop_failed, runner),
+            )
+
+    async def _serve(self, runner: Runner) -> None:
+        await runner.catch_up(self.login.exchange)
+        await runner.run()
+
+    async def _loop_failed(self, runner: Runner, why: str) -> None:
+        """Let a mistake in a bot's loop cost this bot its entries, and nobody else a thing."""
+        runner.mute()
+        await self.review(runner.spec.bot, f"its loop failed: {why}")
+
+    async def revive(self, bot: BotName) -> None:
+        """Give a bot whose strategy had failed a fresh one, with the memory that is durable.
+
+        Raises:
+            InvalidValue: the strategy cannot be made.
+        """
+        runner = self.runners.get(bot)
+        if runner is not None and runner.muted:
+            memory = await self._journal.memory(bot)
+            runner.hear(await self._make_advisor(bot, memory))
+
+    async def stop(self) -> None:
+        """Write down what strategies remember, and ask them nothing any more."""
+        for runner in self.runners.values():
+            with suppress(JournalError):
+                await runner.checkpoint()
+            runner.mute()
+
+    # Loading -------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Load the positions of every bot, once; one that cannot be loaded is put into review."""
+        if self.keepers:
+            return
+        await self.statuses.load()
+        found = await self._found()
+        specs = self.login.spec.bots
+        for number, spec in enumerate(specs, start=1):
+            if number % PROGRESS_EVERY == 0:
+                self.login.log.info(
+                    "recovery step", done="loading bots", bots=number, of=len(specs)
+                )
+            positions = found.pop(spec.bot, [])
+            try:
+                await self._load(spec, positions)
+            except Misconfigured as error:
+                await self._watch(spec.bot, positions, str(error))
+        for bot, positions in found.items():
+            await self._watch(bot, positions, LEFT_OVER)
+
+    async def _found(self) -> dict[BotName, list[Position]]:
+        found: dict[BotName, list[Position]] = {}
+        now = self.login.now()
+        for position in await self._journal.positions(current_only=True):
+            if position.account == self.login.name and not position.is_settled(now):
+                found.setdefault(position.bot, []).append(position)
+        return found
+
+    async def _load(self, spec: BotSpec, positions: list[Position]) -> None:
+        exchange = self.login.exchange
+        instrument = exchange.instrument(spec.symbol)
+        frames = exchange.venue.timeframes
+        if spec.timeframe is not None and spec.timeframe not in frames:
+            known = ", ".join(sorted(frames, key=length_of))
+            raise Misconfigured(f"there are no candles of {spec.timeframe} here; there are {known}")
+        current = positions[-1] if positions else None
+        if current is not None and current.symbol != spec.symbol:
+            if current.state is not State.FLAT or current.quantity:
+                raise Misconfigured(
+                    f"{current.position_id} is {current.state} in {current.symbol}, but the "
+                    f"configuration says {spec.symbol}; close it first",
+                )
+            current = None
+        # What was settled in a former symbol is history; this one's terms do not fit it.
+        positions = [position for position in positions if position.symbol == spec.symbol]
+        if current is None:
+            positions = [*positions, await self._start(spec, instrument)]
+        keeper = self.keepers[spec.bot] = self._keeper(spec.bot, positions, instrument, spec)
+        keeper.written += await self._journal.written(spec.bot, self.login.now() - MINUTE)
+        memory = await self._journal.memory(spec.bot)
+        self.runners[spec.bot] = self._runner(spec, await self._make_advisor(spec.bot, memory))
+
+    async def _start(self, spec: BotSpec, instrument: Instrument) -> Position:
+        """Give a bot its first position, or its first in a new symbol."""
+        before = await self._journal.positions(bot=spec.bot)
+        number = before[-1].number + 1 if before else 1
+        record = PositionStarted(
+            at=self.login.now(),
+            position_id=position_id(spec.bot, number),
+            bot=spec.bot,
+            account=spec.account,
+            symbol=spec.symbol,
+            base=instrument.base,
+            quote=instrument.quote,
+            number=number,
+        )
+        status = self.statuses.of(spec.bot) or Status.RUNNING
+        await self.statuses.change(spec.bot, status, by="surefoot", start=record)
+        (*_, started) = await self._journal.positions(bot=spec.bot)
+        return started
+
+    async def _watch(self, bot: BotName, positions: list[Position], reason: str) -> None:
+        """Keep what a bot that cannot run still holds: watched, and never added to."""
+        held = [p for p in positions if p.quantity or p.unfinished or p.frozen]
+        if not held and reason is LEFT_OVER:
+            return
+        if held:
+            positions = [p for p in held if p.symbol == held[-1].symbol]
+            reason = f"{reason}; what it holds is still watched"
+        try:
+            instrument = self.login.exchange.instrument(positions[-1].symbol) if held else None
+        except Misconfigured as error:
+            await self.review(bot, f"{reason}, but {error}")
+            return
+        if instrument is None:
+            await self.review(bot, reason)
+            return
+        self.keepers[bot] = self._keeper(bot, positions, instrument, None)
+        self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
+        self.watched[bot] = reason
+        await self.review(bot, reason)
+
+    def _watching(self, bot: BotName, position: Position) -> BotSpec:
+        """Return the orders of a loop without a strategy: what is held is watched."""
+        return BotSpec(
+            bot=bot,
+            account=self.login.name,
+            symbol=position.symbol,
+            notional=ZERO,
+            plan=position.plan,
+            native_stop=True,
+            limits=NOTHING,
+        )
+
+    def _keeper(
+        self,
+        bot: BotName,
+        positions: list[Position],
+        instrument: Instrument,
+        spec: BotSpec | None,
+    ) -> Keeper:
+        terms = terms_of(
+            self.login.spec,
+            spec,
+            instrument=instrument,
+            venue=self.login.exchange.venue,
+            epoch=self._journal.epoch,
+        )
+        return Keeper(
+            bot=bot,
+            positions=positions,
+            terms=terms,
+            journal=self._journal,
+            dispatch=self.login.dispatch,
+            now=self.login.now,
+            spawn=self._supervision.attend,
+            listener=self,
+        )
+
+    def _runner(self, spec: BotSpec, advisor: Advisor | None) -> Runner:
+        return Runner(
+            spec=spec,
+            keeper=self.keepers[spec.bot],
+            advisor=advisor,
+            journal=self._journal,
+            clock=self.login.clock,
+            now=self.login.now,
+            gate=partial(self.refusal, spec.bot),
+            review=partial(self.review, spec.bot),
+            log=self.login.log,
+        )

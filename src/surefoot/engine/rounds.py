@@ -1,0 +1,184 @@
+"""What is done again and again: ask about orders, compare everything, let time pass.
+
+Recovery runs the same comparison; afterwards it goes on for ever, so that there is no difference
+between starting and running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Final
+
+from surefoot.core.decide import Withdraw, owed
+from surefoot.core.evidence import Finding, Orphan
+from surefoot.core.reports import TimePassed
+from surefoot.core.values import ClientOrderId
+from surefoot.engine.books import Applied, Books
+from surefoot.engine.comparing import Compared, Comparing, Halted
+from surefoot.engine.login import Login
+from surefoot.engine.questions import Questions
+from surefoot.engine.roster import Roster
+from surefoot.engine.supervision import Supervision
+from surefoot.engine.voice import say_finding
+from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
+
+POSITIONS_EVERY_S: Final = 30.0
+STEP_S: Final = 0.25
+SECOND_S: Final = 1.0
+# Full comparisons may spend this share of the venue's weight; entries and exits keep the rest.
+WEIGHT_SHARE: Final = 0.25
+# The same finding is said again only after this long.
+REPEAT_AFTER_S: Final = 60.0
+
+
+class Rounds:
+    """Goes round one account, on timers and when asked."""
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        roster: Roster,
+        books: Books,
+        comparing: Comparing,
+        questions: Questions,
+    ) -> None:
+        self._login = login
+        self._roster = roster
+        self._books = books
+        self._comparing = comparing
+        self._questions = questions
+        self._comparisons = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._cancelled: set[tuple[str, str]] = set()
+        self._said: dict[tuple[str | None, ...], float] = {}
+
+    def start(self, supervision: Supervision) -> None:
+        """Go round from now on."""
+        supervision.keep("ask about orders", self.ask_about_orders)
+        supervision.keep("compare positions", self.compare_positions)
+        supervision.keep("pass time", self.pass_time)
+
+    def want(self) -> None:
+        """Compare everything soon: a stream broke, or somebody asked."""
+        self._wanted.set()
+
+    # Comparing -----------------------------------------------------------------------------------
+
+    async def compare(self) -> tuple[Compared, Applied]:
+        """Read everything, compare, and make what follows durable and done.
+
+        Raises:
+            Halted: the exchange contradicts the journal as a whole.
+        """
+        async with self._comparisons:
+            lookback = None if self._roster.admits else self._login.spec.lookback
+            compared = await self._comparing.everything(self._books.belief(), lookback)
+            return compared, await self._conclude(compared)
+
+    async def _compare_some(self, orders: Sequence[ClientOrderId]) -> None:
+        async with self._comparisons:
+            await self._conclude(await self._comparing.some(self._books.belief(), orders))
+
+    async def _conclude(self, compared: Compared) -> Applied:
+        for finding in compared.outcome.findings:
+            self._say(finding)
+        for failure in compared.gathered.failures:
+            self._login.log.warning("read failed", why=failure)
+        applied = await self._books.apply(compared.outcome, compared.gathered.watermarks)
+        await self._cancel_orphans(compared.outcome.orphans)
+        return applied
+
+    def _say(self, finding: Finding) -> None:
+        key = (finding.kind, finding.position_id, finding.order, finding.outcome)
+        now = self._login.clock.monotonic()
+        if now - self._said.get(key, -REPEAT_AFTER_S) >= REPEAT_AFTER_S:
+            self._said[key] = now
+            say_finding(self._login.log, finding)
+
+    async def _cancel_orphans(self, orphans: Sequence[Orphan]) -> None:
+        fresh = [orphan for orphan in orphans if _name_of(orphan) not in self._cancelled]
+        if fresh:
+            await self._books.intend_orphan_cancels(fresh)
+        for orphan in orphans:
+            report = orphan.report
+            dispatch = self._login.dispatch
+            answer = await dispatch.cancel(report.symbol, report.exchange_order_id)
+            self._cancelled.add(_name_of(orphan))
+            self._login.log.info(
+                "orphan cancelled",
+                order=report.client_order_id,
+                exchange_order=report.exchange_order_id,
+                evidence=orphan.reason,
+                outcome=answer,
+            )
+
+    # Timers --------------------------------------------------------------------------------------
+
+    async def ask_about_orders(self) -> None:
+        """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
+        while True:
+            await self._login.clock.sleep(STEP_S)
+            orders = [
+                order
+                for position in self._roster.positions
+                for order in position.orders
+                if not order.finished
+            ]
+            due = self._questions.due(orders, self._login.clock.monotonic())
+            if due:
+                await self._guard(self._compare_some(due))
+                await self._pursue(due)
+
+    async def _pursue(self, asked: Sequence[ClientOrderId]) -> None:
+        for position in self._roster.positions:
+            for duty in owed(position):
+                if isinstance(duty, Withdraw) and duty.order.client_order_id in asked:
+                    await self._login.dispatch.cancel(position.symbol, duty.exchange_order_id)
+
+    async def compare_positions(self) -> None:
+        """Compare everything on a timer, after every stream break, and when asked."""
+        while True:
+            try:
+                async with asyncio.timeout(self._pause()):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            await self._guard(self.compare())
+
+    def _pause(self) -> float:
+        soon = self._comparing.again_in_s
+        if soon is not None:
+            return soon
+        cost = self._login.exchange.cost(self._roster.symbols)
+        affordable = self._login.exchange.venue.weight_per_minute * WEIGHT_SHARE / 60
+        return max(POSITIONS_EVERY_S, cost / affordable)
+
+    async def _guard(self, work: Awaitable[object]) -> None:
+        """Let a comparison fail without stopping the next one; a contradiction stops the bots."""
+        try:
+            await work
+        except (Halted, Misconfigured) as error:
+            await self._roster.review_all(str(error))
+        except Banned as error:
+            await self._login.note_ban(error)
+            self._login.log.warning("banned", why=str(error))
+        except ReadFailed as error:
+            self._login.log.warning("read failed", why=str(error))
+
+    async def pass_time(self) -> None:
+        """Let time pass for positions that wait for it: lifetimes, and retries that are due."""
+        while True:
+            await self._login.clock.sleep(SECOND_S)
+            for keeper in self._roster.keepers.values():
+                keeper.forget_settled()
+                for position in keeper.positions:
+                    if position.unfinished is not None or position.quantity:
+                        await keeper.tell(TimePassed(), position_id=position.position_id)
+
+
+def _name_of(orphan: Orphan) -> tuple[str, str]:
+    """Return what identifies an order: the exchange counts per symbol."""
+    return (orphan.report.symbol, orphan.report.exchange_order_id)

@@ -1,0 +1,89 @@
+"""One failure stays one failure: it is said, its work is started again, the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.unit.engine.clock import turns
+from tests.unit.engine.desk import DIP
+from tests.unit.engine.test_supervisor import House, serving
+
+from surefoot.core.position import State
+from surefoot.exchange.port import AccountEvent, Connected
+from surefoot.journal.errors import JournalPoisoned
+
+
+def failures(house: House, loop: str) -> list[object]:
+    return [line["again_in_s"] for line in house.log.said("loop failed") if line["loop"] == loop]
+
+
+async def test_a_clock_that_cannot_be_measured_ends_nobody() -> None:
+    """Catches one answer of an odd kind that ends every bot of the process."""
+    async with serving() as house:
+        house.exchange.fail("measure_clock", RuntimeError("a portal's page"), times=2)
+        await house.clock.advance(60)
+        assert failures(house, "follow the clock") == [1]
+        (said,) = house.log.said("loop failed")
+        assert said["why"] == "RuntimeError: a portal's page"
+        await house.clock.advance(61)
+        assert failures(house, "follow the clock") == [1, 1]  # it had been steady for a minute
+        await house.clock.advance(61)
+        assert house.exchange.count("measure_clock") == 3
+        await house.enter()
+
+
+async def test_an_account_stream_that_raises_is_listened_to_again_and_read_meanwhile() -> None:
+    """Catches fills that nobody hears of until the slow timer, and waits that never grow."""
+    house = House()
+    listened = 0
+
+    async def stream() -> AsyncIterator[AccountEvent]:
+        nonlocal listened
+        listened += 1
+        if listened > 1:
+            yield Connected()
+        raise RuntimeError("garbage")
+
+    house.exchange.account = stream  # type: ignore[method-assign]
+    async with serving(house):
+        await turns()
+        asked = house.exchange.count("open_orders")
+        await house.clock.advance(7)
+        assert failures(house, "account stream") == [1, 2, 4, 8]
+        assert listened == 4
+        assert house.exchange.count("open_orders") > asked
+        await house.enter()
+
+
+async def test_a_comparison_that_raises_is_tried_again_while_prices_are_watched() -> None:
+    async with serving() as house:
+        house.exchange.fail("open_orders", RuntimeError("odd"), times=1)
+        house.account.rounds.want()
+        await turns()
+        assert failures(house, "compare positions") == [1]
+        await house.clock.advance(1)
+        house.account.rounds.want()
+        await turns()
+        assert failures(house, "compare positions") == [1]
+        await house.enter()
+
+
+async def test_a_send_that_raises_is_never_done_again_and_ends_nobody() -> None:
+    """It may have been accepted: the exchange is asked, and its answer is believed."""
+    async with serving() as house:
+        house.exchange.answer(RuntimeError("odd"), accepted=True)
+        await house.enter()
+        assert len(house.exchange.sent) == 1
+        assert [line["why"] for line in house.log.said("work failed")] == ["RuntimeError: odd"]
+        assert house.account.roster.keepers[DIP].position.state is State.OPEN
+
+
+async def test_a_poisoned_journal_still_ends_the_process() -> None:
+    house = House()
+    with pytest.raises(ExceptionGroup) as ended:
+        async with serving(house):
+            house.journal.poisoned = True
+            await house.post("pause")
+            await house.clock.advance(1)
+    assert ended.group_contains(JournalPoisoned)
