@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -183,13 +184,27 @@ PositionChange: TypeAlias = (
 PositionRecord: TypeAlias = PositionStarted | PositionChange
 
 
+class Cause(StrEnum):
+    """Why a bot is in review; what lifts it is the operator's word, or proof that this is gone."""
+
+    STRATEGY = "strategy"
+    SYMBOL = "symbol"
+    UNREACHABLE = "unreachable"
+    CONFIGURATION = "configuration"
+    CONTRADICTION = "contradiction"
+
+
 class BotStatusChanged(_Record, frozen=True, kw_only=True):
-    """A bot was started, paused, stopped or put into review, by whom and why."""
+    """A bot was started, paused, stopped or put into review, by whom and why.
+
+    `cause` is why it is in review; None is a cause that nobody can prove gone.
+    """
 
     bot: BotName
     status: str
     by: str
     reason: str | None = None
+    cause: Cause | None = None
 
 
 class AccountBound(_Record, frozen=True, kw_only=True):

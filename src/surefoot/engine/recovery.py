@@ -8,19 +8,21 @@
     6 report    one record, also when nothing was to do and when it failed
 
 An exchange that cannot be reached is tried again after 1, 2, 4 … 60 s. When patience ends, the
-bots are put into review and the process lives on; `surefoot recover` tries again.
+bots are put into review, the process lives on, and it is tried again every minute, for ever;
+`surefoot recover` tries at once. What cannot help itself waits for that word.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import Enum, auto
 from functools import partial
 from typing import Final
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import Position
-from surefoot.core.records import RecoveryFinished, WatermarkMoved
+from surefoot.core.records import Cause, RecoveryFinished, WatermarkMoved
 from surefoot.core.values import BotName, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.binding import bind
@@ -30,9 +32,10 @@ from surefoot.engine.feed import Feed
 from surefoot.engine.login import Login
 from surefoot.engine.roster import Roster
 from surefoot.engine.rounds import Rounds
+from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
 from surefoot.engine.supervision import Supervision
-from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
+from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
 from surefoot.journal.port import Journal
 
 ROUNDS_MAX: Final = 5
@@ -40,6 +43,14 @@ BACK_OFF_MAX_S: Final = 60
 # How often the reads of one symbol may fail before recovery goes on without its bots.
 TRIES_PER_SYMBOL: Final = 3
 JITTER_S: Final = 0.25
+
+
+class Outcome(Enum):
+    """What recovery came to: done, to be tried again, or waiting for the operator's word."""
+
+    RECOVERED = auto()
+    UNREACHABLE = auto()
+    REFUSED = auto()
 
 
 class Recovery:
@@ -63,14 +74,15 @@ class Recovery:
         self._supervision = supervision
         self._streaming = False
         self._going_on = True
+        self._retries = 0
 
     @property
     def going_on(self) -> bool:
         """Tell whether it has not come to an end yet, so that what is asked should wait."""
         return self._going_on
 
-    async def patiently(self) -> bool:
-        """Recover, trying again while the exchange cannot be reached; False after giving up.
+    async def patiently(self) -> Outcome:
+        """Recover, trying again while the exchange cannot be reached, until patience ends.
 
         Raises:
             WrongAccount: the keys belong to another account; nothing was touched.
@@ -81,7 +93,30 @@ class Recovery:
         finally:
             self._going_on = False
 
-    async def _patiently(self) -> bool:
+    async def again(self) -> Outcome:
+        """Try once more after giving up; one more failure is only said.
+
+        Raises:
+            WrongAccount: the keys belong to another account; nothing was touched.
+        """
+        course = _Course(self._login, self._roster)
+        self._going_on = True
+        try:
+            await self._once(course)
+        except (Halted, Misconfigured) as error:
+            return await self._give_up(error, course)
+        except ReadFailed as error:
+            self._retries += 1
+            if isinstance(error, Banned):
+                await self._login.note_ban(error)
+            self._say_unreachable(error, self._retries, BACK_OFF_MAX_S)
+            return Outcome.UNREACHABLE
+        else:
+            return Outcome.RECOVERED
+        finally:
+            self._going_on = False
+
+    async def _patiently(self) -> Outcome:
         clock = self._login.clock
         course = _Course(self._login, self._roster)
         attempt = 0
@@ -89,24 +124,25 @@ class Recovery:
             try:
                 await self._once(course)
             except (Halted, Misconfigured) as error:
-                await self._give_up(str(error), course)
-                return False
+                return await self._give_up(error, course)
             except ReadFailed as error:
                 attempt += 1
                 wait = await self._wait(error, attempt)
                 patience = self._login.spec.give_up_after.total_seconds()
                 if course.seconds + wait > patience:
-                    await self._give_up(f"the exchange cannot be reached: {error}", course)
-                    return False
-                self._login.log.warning(
-                    "exchange unreachable",
-                    attempt=attempt,
-                    retry_in_s=round(wait),
-                    why=str(error),
-                )
+                    return await self._give_up(error, course)
+                self._say_unreachable(error, attempt, wait)
                 await clock.sleep(wait + JITTER_S * clock.jitter())
             else:
-                return True
+                return Outcome.RECOVERED
+
+    def _say_unreachable(self, error: ReadFailed, attempt: int, wait: float) -> None:
+        self._login.log.warning(
+            "exchange unreachable",
+            attempt=attempt,
+            retry_in_s=round(wait),
+            why=str(error),
+        )
 
     async def _wait(self, error: ReadFailed, attempt: int) -> float:
         if not isinstance(error, Banned):
@@ -204,29 +240,47 @@ class Recovery:
         return total
 
     async def _start_bots(self, course: _Course) -> None:
-        roster, exchange = self._roster, self._login.exchange
+        roster = self._roster
         for spec in self._login.spec.bots:
             status = roster.statuses.of(spec.bot)
             if spec.bot not in roster.keepers or status in {Status.PAUSED, Status.STOPPED}:
                 continue
-            reason = course.unreadable.get(spec.bot) or roster.watched.get(spec.bot)
-            if not exchange.is_trading(spec.symbol):
-                reason = f"{spec.symbol} is not trading at {exchange.venue.name} now"
-            if reason is not None:
-                await roster.review(spec.bot, reason)
+            if roster.statuses.needs_word(spec.bot):
+                continue
+            standing = self._standing(spec, course)
+            if standing is not None:
+                await roster.review(spec.bot, *standing)
                 continue
             try:
                 await roster.revive(spec.bot)
             except InvalidValue as error:
-                await roster.review(spec.bot, str(error))
+                await roster.review(spec.bot, str(error), Cause.STRATEGY)
                 continue
             course.restarted += 1
             await roster.statuses.change(spec.bot, Status.RUNNING, by="surefoot")
 
-    async def _give_up(self, reason: str, course: _Course) -> None:
+    def _standing(self, spec: BotSpec, course: _Course) -> tuple[str, Cause] | None:
+        """Return why a bot may not run, or None: every cause that can be looked at is gone."""
+        exchange = self._login.exchange
+        if not exchange.is_trading(spec.symbol):
+            return f"{spec.symbol} is not trading at {exchange.venue.name} now", Cause.SYMBOL
+        if spec.bot in course.unreadable:
+            return course.unreadable[spec.bot], Cause.UNREACHABLE
+        if spec.bot in self._roster.unfit:
+            return self._roster.unfit[spec.bot], Cause.CONFIGURATION
+        return None
+
+    async def _give_up(self, error: ExchangeError, course: _Course) -> Outcome:
+        outcome, cause, reason = Outcome.REFUSED, Cause.CONFIGURATION, str(error)
+        if isinstance(error, Halted):
+            cause = Cause.CONTRADICTION
+        elif isinstance(error, ReadFailed):
+            outcome, cause = Outcome.UNREACHABLE, Cause.UNREACHABLE
+            reason = f"the exchange cannot be reached: {error}"
         self._login.log.error("recovery failed", why=reason)
-        await self._roster.review_all(reason)
+        await self._roster.review_all(reason, cause)
         await self._report(course.report("failed", Applied()))
+        return outcome
 
     async def _report(self, report: RecoveryFinished) -> None:
         await self._login.note(report)

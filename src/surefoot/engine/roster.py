@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
-from surefoot.core.records import FillBooked, PositionRecord, PositionStarted
+from surefoot.core.records import Cause, FillBooked, PositionRecord, PositionStarted
 from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import terms_of
@@ -24,7 +25,7 @@ from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
 from surefoot.engine.runner import Runner, length_of
 from surefoot.engine.specs import BotSpec
-from surefoot.engine.statuses import Status, Statuses
+from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision
 from surefoot.engine.voice import say_record
 from surefoot.exchange.errors import Misconfigured
@@ -61,7 +62,7 @@ class Roster:
         self.keepers: dict[BotName, Keeper] = {}
         self.runners = Listeners()
         # Bots that cannot run as configured, and why: what they hold is watched.
-        self.watched: dict[BotName, str] = {}
+        self.unfit: dict[BotName, str] = {}
         self.statuses = Statuses(journal, login.now, login.log)
         self._journal = journal
         self._make_advisor = make_advisor
@@ -135,18 +136,16 @@ class Roster:
             return f"{frozen.position_id} is frozen: {frozen.frozen}"
         return self.statuses.refusal(bot)
 
-    async def review(self, bot: BotName, reason: str) -> None:
-        """Take one bot out of entering, and say why; what an operator stopped stays stopped."""
-        status = self.statuses.of(bot)
-        kept = status if status in {Status.PAUSED, Status.STOPPED} else Status.REVIEW
-        await self.statuses.change(bot, kept, by="surefoot", reason=reason)
+    async def review(self, bot: BotName, reason: str, cause: Cause = Cause.STRATEGY) -> None:
+        """Take one bot out of entering, and say why."""
+        await self.statuses.review(bot, reason, cause)
 
-    async def review_all(self, reason: str) -> None:
+    async def review_all(self, reason: str, cause: Cause) -> None:
         """Take every bot of this account out of entering, and say why."""
         self._admits = False
         await self.statuses.load()
         for bot in self.bots:
-            await self.review(bot, reason)
+            await self.review(bot, reason, cause)
 
     # Loops ---------------------------------------------------------------------------------------
 
@@ -175,10 +174,14 @@ class Roster:
         """Give a bot whose strategy had failed a fresh one, with the memory that is durable.
 
         Raises:
-            InvalidValue: the strategy cannot be made.
+            InvalidValue: it has no loop that could run as configured, or no strategy.
         """
         runner = self.runners.get(bot)
-        if runner is not None and runner.muted:
+        why = self.unfit.get(bot)
+        if why is not None or runner is None:
+            why = why or "it has not been loaded"
+            raise InvalidValue(f"{bot} cannot run: {why}; mend the configuration, start again")
+        if runner.muted:
             memory = await self._journal.memory(bot)
             runner.hear(await self._make_advisor(bot, memory))
 
@@ -241,7 +244,10 @@ class Roster:
         keeper = self.keepers[spec.bot] = self._keeper(spec.bot, positions, instrument, spec)
         keeper.written += await self._journal.written(spec.bot, self.login.now() - MINUTE)
         memory = await self._journal.memory(spec.bot)
-        self.runners[spec.bot] = self._runner(spec, await self._make_advisor(spec.bot, memory))
+        runner = self._runner(spec, await self._make_advisor(spec.bot, memory))
+        if self.statuses.needs_word(spec.bot):
+            runner.mute()  # What failed before a restart is not asked again by itself.
+        self.runners[spec.bot] = runner
 
     async def _start(self, spec: BotSpec, instrument: Instrument) -> Position:
         """Give a bot its first position, or its first in a new symbol."""
@@ -257,8 +263,7 @@ class Roster:
             quote=instrument.quote,
             number=number,
         )
-        status = self.statuses.of(spec.bot) or Status.RUNNING
-        await self.statuses.change(spec.bot, status, by="surefoot", start=record)
+        await self.statuses.begin(spec.bot, record)
         (*_, started) = await self._journal.positions(bot=spec.bot)
         return started
 
@@ -270,18 +275,15 @@ class Roster:
         if held:
             positions = [p for p in held if p.symbol == held[-1].symbol]
             reason = f"{reason}; what it holds is still watched"
-        try:
-            instrument = self.login.exchange.instrument(positions[-1].symbol) if held else None
-        except Misconfigured as error:
-            await self.review(bot, f"{reason}, but {error}")
-            return
-        if instrument is None:
-            await self.review(bot, reason)
-            return
-        self.keepers[bot] = self._keeper(bot, positions, instrument, None)
-        self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
-        self.watched[bot] = reason
-        await self.review(bot, reason)
+            try:
+                instrument = self.login.exchange.instrument(positions[-1].symbol)
+            except Misconfigured as error:
+                reason = f"{reason}, but {error}"
+            else:
+                self.keepers[bot] = self._keeper(bot, positions, instrument, None)
+                self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
+        self.unfit[bot] = reason
+        await self.review(bot, reason, Cause.CONFIGURATION)
 
     def _watching(self, bot: BotName, position: Position) -> BotSpec:
         """Return the orders of a loop without a strategy: what is held is watched."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
+from surefoot.core.records import Cause
 from surefoot.core.reports import TimePassed
 from surefoot.core.values import ClientOrderId
 from surefoot.engine.books import Applied, Books
@@ -160,8 +161,10 @@ class Rounds:
         """Let a comparison fail without stopping the next one; a contradiction stops the bots."""
         try:
             await work
-        except (Halted, Misconfigured) as error:
-            await self._roster.review_all(str(error))
+        except Halted as error:
+            await self._roster.review_all(str(error), Cause.CONTRADICTION)
+        except Misconfigured as error:
+            await self._roster.review_all(str(error), Cause.CONFIGURATION)
         except Banned as error:
             await self._login.note_ban(error)
             self._login.log.warning("banned", why=str(error))

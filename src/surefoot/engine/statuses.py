@@ -2,7 +2,8 @@
 
 RUNNING   enters and leaves as its strategy wants
 PAUSED    enters nothing; its position is kept, its exits and stops work
-REVIEW    as PAUSED, and somebody should look: the reason says why
+REVIEW    as PAUSED, and somebody should look: the reason says why; the operator's word lifts it, or
+          evidence that its cause is gone
 STOPPED   taken out of service
 """
 
@@ -13,7 +14,9 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
-from surefoot.core.records import BotStatusChanged, PositionStarted
+from msgspec import Struct
+
+from surefoot.core.records import BotStatusChanged, Cause, PositionStarted
 from surefoot.core.state import evolve
 from surefoot.core.values import BotName
 from surefoot.engine.voice import Log
@@ -36,6 +39,14 @@ class Status(StrEnum):
     STOPPED = "STOPPED"
 
 
+class _Word(Struct, frozen=True):
+    """The last word on one bot."""
+
+    status: Status
+    reason: str | None = None
+    cause: Cause | None = None
+
+
 class Statuses:
     """The status of every bot of one account, as the journal has it."""
 
@@ -44,77 +55,111 @@ class Statuses:
         self._now = now
         self._log = log
         self._lock = asyncio.Lock()
-        self._known: dict[BotName, tuple[Status, str | None]] = {}
+        self._known: dict[BotName, _Word] = {}
 
     async def load(self) -> None:
         """Read what the journal has, once."""
         for row in await self._journal.bots():
-            self._known.setdefault(row.bot, (Status(row.status), row.reason))
+            if row.bot not in self._known:
+                status = Status(row.status)
+                cause = await self._cause(row.bot) if status is Status.REVIEW else None
+                self._known[row.bot] = _Word(status, row.reason, cause)
+
+    async def _cause(self, bot: BotName) -> Cause | None:
+        entry = await self._journal.last(bot_stream(bot), "bot-status-changed")
+        record = None if entry is None else entry.record
+        return record.cause if isinstance(record, BotStatusChanged) else None
 
     def of(self, bot: BotName) -> Status | None:
         """Return a bot's status, or None if the journal has never heard of it."""
         known = self._known.get(bot)
-        return None if known is None else known[0]
+        return None if known is None else known.status
+
+    def needs_word(self, bot: BotName) -> bool:
+        """Tell whether only an operator can take a bot out of review: no read disproves why."""
+        word = self._known.get(bot)
+        if word is None or word.status is not Status.REVIEW:
+            return False
+        return word.cause in {None, Cause.STRATEGY}
 
     def in_review(self) -> dict[str, str]:
         """Return the bots that somebody should look at, and why."""
         return {
-            bot: reason or "no reason was given"
-            for bot, (status, reason) in self._known.items()
-            if status is Status.REVIEW
+            bot: word.reason or "no reason was given"
+            for bot, word in self._known.items()
+            if word.status is Status.REVIEW
         }
 
     def refusal(self, bot: BotName) -> str | None:
         """Return why a bot may not enter, or None if it may."""
-        status, reason = self._known.get(bot, (None, None))
-        if status is Status.RUNNING:
+        word = self._known.get(bot)
+        if word is None:
+            return "the bot is None"
+        if word.status is Status.RUNNING:
             return None
-        return f"the bot is {status}" + (f": {reason}" if reason else "")
+        return f"the bot is {word.status}" + (f": {word.reason}" if word.reason else "")
 
-    async def change(
+    async def review(self, bot: BotName, reason: str, cause: Cause) -> None:
+        """Take a bot out of entering, and say why.
+
+        What an operator stopped stays stopped, and a review that only an operator can lift does
+        not become one that lifts itself.
+        """
+        if self.needs_word(bot) and cause is not Cause.STRATEGY:
+            return
+        status = self.of(bot)
+        kept = status if status in {Status.PAUSED, Status.STOPPED} else Status.REVIEW
+        await self.change(bot, kept, by="surefoot", reason=reason, cause=cause)
+
+    async def begin(self, bot: BotName, start: PositionStarted) -> None:
+        """Give a bot a first position under the word that stands; a new bot runs."""
+        word = self._known.get(bot) or _Word(Status.RUNNING)
+        await self.change(
+            bot,
+            word.status,
+            by="surefoot",
+            reason=word.reason,
+            cause=word.cause,
+            start=start,
+        )
+
+    async def change(  # noqa: PLR0913 (the words of one record)
         self,
         bot: BotName,
         status: Status,
         *,
         by: str,
         reason: str | None = None,
+        cause: Cause | None = None,
         start: PositionStarted | None = None,
         verdict: Verdict | None = None,
     ) -> None:
         """Make a status durable; a repeated one changes nothing (but a verdict is still given)."""
+        word = _Word(status, reason, cause)
         async with self._lock:  # the version is read before it is written
-            await self._change(bot, status, by, reason, start, verdict)
-
-    async def _change(
-        self,
-        bot: BotName,
-        status: Status,
-        by: str,
-        reason: str | None,
-        start: PositionStarted | None,
-        verdict: Verdict | None,
-    ) -> None:
-        same = self._known.get(bot) == (status, reason) and start is None
-        if same and verdict is None:
-            return
-        appends = () if same else await self._appends(bot, status, by, reason, start)
-        verdicts = () if verdict is None else (verdict,)
-        await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
-        self._known[bot] = (status, reason)
+            same = self._known.get(bot) == word and start is None
+            if same and verdict is None:
+                return
+            appends = () if same else await self._appends(bot, word, by, start)
+            verdicts = () if verdict is None else (verdict,)
+            await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
+            self._known[bot] = word
         if not same:
             speak = self._log.warning if status is Status.REVIEW else self._log.info
             speak("bot status", bot=bot, status=status.value, by=by, reason=reason)
 
     async def _appends(
-        self,
-        bot: BotName,
-        status: Status,
-        by: str,
-        reason: str | None,
-        start: PositionStarted | None,
+        self, bot: BotName, word: _Word, by: str, start: PositionStarted | None
     ) -> tuple[Append, ...]:
         stream = bot_stream(bot)
-        record = BotStatusChanged(at=self._now(), bot=bot, status=status, by=by, reason=reason)
+        record = BotStatusChanged(
+            at=self._now(),
+            bot=bot,
+            status=word.status,
+            by=by,
+            reason=word.reason,
+            cause=word.cause,
+        )
         version = await self._journal.version(stream)
         appends = [Append(stream=stream, expected=version, records=(record,))]
         if start is not None:

@@ -8,19 +8,23 @@ must not close today's position.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Final
 
 from surefoot.core.decide import Input
 from surefoot.core.errors import InvalidValue, InvariantViolated, SignalRefused
+from surefoot.core.records import Cause
 from surefoot.core.signals import Adopt, Close, Filled, Flatten, Ignore
 from surefoot.core.values import AccountName, BotName, ClientOrderId
 from surefoot.engine.account import Account
+from surefoot.engine.binding import WrongAccount
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
+from surefoot.engine.recovery import BACK_OFF_MAX_S, Outcome
 from surefoot.engine.statuses import Status
-from surefoot.engine.supervision import Spawn
+from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.voice import Log
 from surefoot.journal.port import Change, Command, Journal, Verdict
 
@@ -50,7 +54,6 @@ class Supervisor:
         """Serve for ever.
 
         Raises:
-            WrongAccount: the journal and the keys do not belong together.
             JournalPoisoned: this process must not go on.
         """
         async with asyncio.TaskGroup() as tasks:
@@ -59,25 +62,50 @@ class Supervisor:
                 tasks.create_task(work)  # type: ignore[arg-type]
 
             accounts = self._accounts = self._make_accounts(spawn)
+            supervision = Supervision(spawn, self._clock, self._log)
             try:
                 for name, account in accounts.items():
                     self._asked[name] = asyncio.Event()
-                    spawn(self._serve(account))
-                await self._obey()
+                    supervision.keep(f"account {name}", partial(self._serve, account))
+                supervision.keep("commands", self._obey)
+                await asyncio.Event().wait()
             finally:
                 for account in accounts.values():
                     await account.stop()
 
     async def _serve(self, account: Account) -> None:
-        """Recover, patiently; after giving up, again whenever somebody asks."""
+        """Recover, patiently; after giving up, again for ever, and at once if somebody asks."""
         asked = self._asked[account.name]
+        recover = account.recovery.patiently
         while True:
-            if await account.recovery.patiently():
-                # What operators posted meanwhile comes first: a pause must not lose to a tick.
-                await self._obey_once()
-                account.start()
-            await asked.wait()
+            match await self._outcome(account, recover()):
+                case Outcome.RECOVERED:
+                    # What operators posted meanwhile comes first: a pause must not lose to a tick.
+                    await self._obey_once()
+                    account.start()
+                    await asked.wait()
+                case Outcome.UNREACHABLE:
+                    await self._asked_or_due(asked)
+                case Outcome.REFUSED:
+                    await asked.wait()
+            recover = account.recovery.patiently if asked.is_set() else account.recovery.again
             asked.clear()
+
+    async def _outcome(self, account: Account, recovering: Awaitable[Outcome]) -> Outcome:
+        """Recover one account; keys of another one are this account's trouble alone."""
+        try:
+            return await recovering
+        except WrongAccount as error:
+            why = str(error)
+        account.login.log.error("recovery failed", why=why)
+        await account.roster.review_all(why, Cause.CONFIGURATION)
+        return Outcome.REFUSED
+
+    async def _asked_or_due(self, asked: asyncio.Event) -> None:
+        """Wait until somebody asks, but no longer than the longest back-off."""
+        due = self._clock.monotonic() + BACK_OFF_MAX_S
+        while not asked.is_set() and self._clock.monotonic() < due:
+            await self._clock.sleep(COMMANDS_EVERY_S)
 
     async def _obey(self) -> None:
         while True:

@@ -27,6 +27,7 @@ from surefoot.core.records import BanNoted
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import TradeId
 from surefoot.engine.books import Books
+from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import NotSent, ReadFailed, Unknown
 
@@ -75,7 +76,7 @@ async def test_a_bot_may_be_given_another_symbol_and_started_twice() -> None:
     for symbol in (BTC, ETH, ETH):
         spec = account_spec(bot_spec(DIP, symbol))
         async with opened(spec, exchange=exchange, journal=journal) as floor:
-            assert await floor.account.recovery.patiently()
+            assert await floor.account.recovery.patiently() is Outcome.RECOVERED
             assert floor.account.roster.keepers[DIP].position.symbol == symbol
 
 

@@ -22,9 +22,11 @@ from tests.unit.engine.desk import (
 from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.position import State
+from surefoot.core.records import Cause
 from surefoot.core.signals import Freeze
 from surefoot.core.values import Side
 from surefoot.engine.binding import WrongAccount
+from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed, Unknown
 
@@ -41,9 +43,9 @@ def exchange() -> FakeExchange:
 
 async def recovered(floor: Floor) -> bool:
     """Recover once, and let what it spawned come to rest."""
-    done = await floor.account.recovery.patiently()
+    outcome = await floor.account.recovery.patiently()
     await turns()
-    return done
+    return outcome is Outcome.RECOVERED
 
 
 # Patience ----------------------------------------------------------------------------------------
@@ -283,13 +285,46 @@ async def test_what_an_operator_stopped_stays_stopped(
         assert floor.account.roster.refusal(DIP) == f"the bot is {status}"
 
 
-async def test_a_bot_in_review_runs_again_after_a_recovery(exchange: FakeExchange) -> None:
+@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.STRATEGY}))
+async def test_a_review_is_lifted_by_evidence_that_its_cause_is_gone(
+    exchange: FakeExchange, cause: Cause
+) -> None:
+    """Everything was reached, read, matched and found trading: nothing stands against the bot."""
     async with opened(exchange=exchange) as floor:
         await recovered(floor)
-        await floor.account.roster.review(DIP, "its strategy failed")
-        assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: its strategy failed"
+        await floor.account.roster.review(DIP, "something", cause)
+        assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: something"
         await recovered(floor)
         assert floor.account.roster.refusal(DIP) is None
+
+
+async def test_a_strategy_that_failed_is_lifted_by_no_recovery_and_no_restart(
+    exchange: FakeExchange,
+) -> None:
+    """Catches a bot that another one's recovery, an outage or a restart lets trade again."""
+    journal = PoisonableJournal()
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        await floor.account.roster.review(DIP, "its strategy failed", Cause.STRATEGY)
+        await recovered(floor)
+        await floor.account.roster.review_all("the exchange cannot be reached", Cause.UNREACHABLE)
+        await recovered(floor)
+        assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: its strategy failed"
+        assert floor.account.roster.refusal(SWING) is None
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: its strategy failed"
+        assert floor.account.roster.runners[DIP].muted
+        assert floor.account.roster.refusal(SWING) is None
+
+
+async def test_a_symbol_that_trades_again_lifts_its_review(exchange: FakeExchange) -> None:
+    journal = PoisonableJournal()
+    for halted in (set(), {ETH}, set()):
+        exchange.halted = halted
+        async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+            await recovered(floor)
+            assert set(floor.account.roster.statuses.in_review()) == ({SWING} if halted else set())
 
 
 async def test_a_frozen_position_blocks_entries_while_its_bot_runs(exchange: FakeExchange) -> None:

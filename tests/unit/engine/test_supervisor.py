@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from tests.builders import D
+from tests.builders import BTC, D
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
     DIP,
@@ -25,10 +25,10 @@ from tests.unit.engine.fake import FakeExchange
 from surefoot.app import assemble
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import State
+from surefoot.core.records import Cause
 from surefoot.core.signals import Adopt, Filled, Flatten, Freeze, Ignore
 from surefoot.core.values import AccountName, ClientOrderId
 from surefoot.engine.account import Account
-from surefoot.engine.binding import WrongAccount
 from surefoot.engine.statuses import Status
 from surefoot.engine.supervision import Spawn
 from surefoot.engine.supervisor import Supervisor, resolution
@@ -252,17 +252,56 @@ async def test_a_frozen_position_is_resolved_and_looked_at_again() -> None:
         assert house.exchange.count("open_orders") == asked + 1
 
 
-async def test_the_wrong_account_ends_the_process() -> None:
+async def test_the_wrong_account_is_one_account_s_trouble() -> None:
+    """Its bots are in review and nothing is sent; the process and the other accounts go on."""
     house = House()
     async with serving(house):
         pass
     other = House(house.journal)
     other.exchange.identity = Identity(exchange="binance", uid="8", environment="simulated")
-    with pytest.raises(ExceptionGroup) as ended:
-        async with serving(other):
-            await turns()
-    assert ended.group_contains(WrongAccount)
+    async with serving(other):
+        await other.clock.advance(120)
+        reviewed = other.account.roster.statuses.in_review()
+        assert "belongs to binance account 7" in reviewed[DIP]
+        assert (await other.done("resume"))[0] == "refused"
+        assert other.exchange.count("identify") == 1
+        assert [ask.verb for ask in other.exchange.asked] == ["connect", "identify"]
     assert other.exchange.closed
+
+
+async def test_a_bot_that_has_nothing_to_run_it_is_not_resumed() -> None:
+    """Catches an answer "RUNNING" while nothing runs."""
+    house = House()
+    del house.exchange.instruments[BTC]
+    async with serving(house):
+        status, result = await house.done("resume")
+        assert status == "refused"
+        assert "the venue does not list BTC/USDT; mend the configuration" in str(result)
+        assert house.account.roster.statuses.of(DIP) is Status.REVIEW
+
+
+async def test_the_operator_s_word_lifts_a_failed_strategy() -> None:
+    async with serving() as house:
+        await house.account.roster.review(DIP, "its strategy failed", Cause.STRATEGY)
+        assert await house.done("resume") == ("done", "dip-btc is RUNNING")
+        assert house.account.roster.refusal(DIP) is None
+
+
+async def test_an_account_that_was_given_up_is_tried_again_by_itself() -> None:
+    """Catches a night without bots because the exchange was away for ten minutes."""
+    house = House()
+    house.exchange.fail("connect", ReadFailed("no route"))
+    async with serving(house):
+        await house.clock.advance(601)
+        assert house.account.roster.statuses.of(DIP) is Status.REVIEW
+        tried = house.exchange.count("connect")
+        await house.clock.advance(600)
+        assert house.exchange.count("connect") - tried in {9, 10}
+        assert (await kinds_in(house.journal, "account/main")).count("recovery-finished") == 1
+        house.exchange.mend()
+        await house.clock.advance(61)
+        assert house.account.roster.refusal(DIP) is None
+        await house.enter()
 
 
 # The words of resolve ----------------------------------------------------------------------------
