@@ -147,6 +147,9 @@ class _Life:
                     getting.cancel()
             if getting in done:
                 yield getting.result()
+                # All that waits is told in one turn: at one a turn the queue outgrows a busy loop.
+                for _ in range(self._queue.qsize()):
+                    yield self._queue.get_nowait()
                 continue
             broken = next((task for task in self._watching if task in done), None)
             if broken is None:
