@@ -242,13 +242,6 @@ class Keeper:
                     pass
         self._listener.urge(name)
 
-    async def pursue(self) -> None:
-        """Ask again for every cancel that is owed (a lost one, or one from before a crash)."""
-        for position in self.positions:
-            for duty in owed(position):
-                if isinstance(duty, Withdraw):
-                    await self._withdraw(position.position_id, duty.order.client_order_id)
-
     def forget_settled(self) -> None:
         """Let go of every settled position but the current one."""
         now = self._now()

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import START, D, Life, fill, named, report
 from tests.unit.engine.clock import turns
-from tests.unit.engine.desk import DIP, ENTER, Desk
+from tests.unit.engine.desk import DIP, ENTER, Desk, opened
 
 from surefoot.core import draft
 from surefoot.core.errors import SignalRefused
@@ -18,7 +18,7 @@ from surefoot.core.position import Position, State
 from surefoot.core.reports import PriceSeen, TimePassed
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import PositionId
-from surefoot.engine.keeper import commit_points, next_position
+from surefoot.engine.keeper import Keeper, commit_points, next_position
 from surefoot.exchange.errors import NotSent, Refused, Unknown
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.port import Command, Memory, Verdict
@@ -272,6 +272,14 @@ async def test_a_cancel_is_written_down_before_it_is_asked_for(desk: Desk) -> No
     assert keeper.position.state is State.OPENING  # the reply proves nothing
 
 
+async def ask_again(desk: Desk, keeper: Keeper) -> None:
+    """Let the account ask for every cancel that is owed, as it does when it asks about orders."""
+    async with opened(exchange=desk.exchange, journal=desk.journal) as floor:
+        floor.account.keepers[keeper.bot] = keeper
+        orders = [order.client_order_id for order in keeper.position.orders]
+        await floor.account._pursue(orders)
+
+
 async def test_a_cancel_waits_until_the_exchange_has_given_the_order_a_number(desk: Desk) -> None:
     keeper = await desk.keeper()
     desk.exchange.answer(Unknown("time-out"), accepted=True)
@@ -282,7 +290,7 @@ async def test_a_cancel_waits_until_the_exchange_has_given_the_order_a_number(de
     await desk.works.run()
     assert desk.exchange.cancelled == []
     await keeper.tell(desk.exchange.orders[0])
-    await keeper.pursue()
+    await ask_again(desk, keeper)
     assert [number for _, number in desk.exchange.cancelled] == ["1"]
 
 
@@ -294,10 +302,10 @@ async def test_a_lost_cancel_is_asked_for_again_and_a_done_one_is_not(desk: Desk
     desk.exchange.answer_cancel(Unknown("time-out"))
     await keeper.tell(TimePassed())
     await desk.works.run()
-    await keeper.pursue()
+    await ask_again(desk, keeper)
     assert len(desk.exchange.cancelled) == 2
     await keeper.tell(report(keeper.position.orders[0], "CANCELED", exchange_id="1"))
     assert keeper.position.state is State.FLAT
-    await keeper.pursue()
+    await ask_again(desk, keeper)
     assert len(desk.exchange.cancelled) == 2
     await turns(1)
