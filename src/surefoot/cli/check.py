@@ -6,6 +6,7 @@ import asyncio
 
 from surefoot import app, config
 from surefoot.app import Checkup
+from surefoot.cli import open_files
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json, show_table
@@ -16,24 +17,29 @@ from surefoot.journal import journal_exists, open_reader
 def check(*, options: Options | None = None) -> int:
     """Check the configuration, strategies, keys, clocks and the journal; change nothing.
 
-    Exits with 2 if the configuration or the journal is unusable, 1 if an exchange does not answer.
+    Exits with 2 if the configuration or the journal is unusable, 1 if an exchange does not answer
+    or too few files may be open.
     """
     options = options or Options()
     settings = options.settings(keys=True)
     strategies = config.strategies(settings)
     records = asyncio.run(_records(settings))
     checkups = asyncio.run(app.check(settings, strategies))
+    few = open_files.too_few(settings)
     if options.json:
         show_json(
             {
                 "journal": {"url": settings.journal_shown, "records": records},
                 "bots": sorted(settings.bots),
                 "accounts": checkups,
+                "open_files": few,
             },
         )
     else:
         _show(settings, records, checkups)
-    return FAILED if any(each.failure for each in checkups) else FINE
+        if few is not None:
+            say(few)
+    return FAILED if few is not None or any(each.failure for each in checkups) else FINE
 
 
 async def _records(settings: Settings) -> int | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from surefoot import app, config
+from surefoot.cli import open_files
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
@@ -29,6 +30,7 @@ def run(
     log_format
         How to write the log, whatever the configuration says.
     """
+    open_files.raise_limit()
     settings = (options or Options()).settings(keys=True)
     strategies = config.strategies(settings)
     log = start_log(settings, style=log_format)
