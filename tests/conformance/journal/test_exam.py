@@ -196,6 +196,25 @@ async def test_commands_are_durable_and_idempotent(journal: Journal) -> None:
     assert await journal.commands() == (done,)
 
 
+async def test_a_settled_command_takes_no_second_verdict(journal: Journal) -> None:
+    """What was refused must not be told as done, nor what was done as refused."""
+    command = Command(
+        command_id="c1",
+        kind="close",
+        target="dip-btc",
+        actor="ann",
+        posted_at=START,
+        expires_at=START,
+    )
+    await journal.post(command)
+    await journal.take_commands(at=START)
+    for status in ("refused", "done"):
+        verdict = Verdict(command_id="c1", status=status, result=f"it was {status}")
+        await journal.commit(change(verdicts=(verdict,)))
+    (settled,) = await journal.commands()
+    assert (settled.status, settled.result) == ("refused", "it was refused")
+
+
 async def test_a_position_is_found_by_its_name_or_its_bots(journal: Journal) -> None:
     life = await whole_life(journal)
     name = life.position.position_id
