@@ -1,7 +1,8 @@
 """Prices between two looks: of each symbol the newest, and how far it went meanwhile.
 
 Prices come faster than they can be served, so they do not queue: the newest replaces the one
-before. What a stop needs of those between is kept: the lowest and the highest, in their order.
+before. What a stop needs of those between is kept: the lowest and the highest, in the order in
+which they arrived. Their times do not tell it: trades carry the exchange's clock, book events none.
 """
 
 from __future__ import annotations
@@ -22,11 +23,15 @@ LATE_FOR: Final = timedelta(seconds=5)
 
 
 class Quote(Struct, frozen=True, kw_only=True):
-    """The newest tick, and the extremes since somebody last looked, which may be itself."""
+    """The newest tick, and the extremes since somebody last looked, which may be itself.
+
+    `rising` tells that the low came before the high.
+    """
 
     newest: Tick
     low: Tick
     high: Tick
+    rising: bool = True
 
     @classmethod
     def of(cls, tick: Tick) -> Quote:
@@ -34,19 +39,21 @@ class Quote(Struct, frozen=True, kw_only=True):
         return cls(newest=tick, low=tick, high=tick)
 
     def then(self, later: Quote) -> Quote:
-        """Return both as one."""
+        """Return both as one; what replaces an extreme came after the other one."""
+        lower, higher = later.low.price < self.low.price, later.high.price > self.high.price
+        rising = self.rising
+        if lower or higher:
+            rising = later.rising if lower and higher else higher
         return Quote(
             newest=later.newest,
-            low=later.low if later.low.price < self.low.price else self.low,
-            high=later.high if later.high.price > self.high.price else self.high,
+            low=later.low if lower else self.low,
+            high=later.high if higher else self.high,
+            rising=rising,
         )
 
     def path(self) -> tuple[Decimal, ...]:
-        """Return the prices that must be looked at, in their order, the newest last.
-
-        Of extremes within the same millisecond the low comes first.
-        """
-        extremes = sorted((self.low, self.high), key=lambda tick: tick.at)
+        """Return the prices that must be looked at, in their order, the newest last."""
+        extremes = (self.low, self.high) if self.rising else (self.high, self.low)
         prices = [tick.price for tick in (*extremes, self.newest)]
         return tuple(p for n, p in enumerate(prices) if n == 0 or p != prices[n - 1])
 

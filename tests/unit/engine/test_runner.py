@@ -343,6 +343,20 @@ def test_extremes_are_shown_in_their_order() -> None:
     assert Quote.of(newest).path() == (2,)
 
 
+def test_extremes_are_in_the_order_in_which_they_arrived() -> None:
+    """A book event's own time made the last price before a rise look like a fall after it.
+
+    The trailing stop was raised by the high, and the older price was then taken to breach it.
+    """
+    rise = replace(tick("3"), at=START)
+    stale = replace(tick("1"), at=START + timedelta(seconds=1))
+    assert Quote.of(stale).then(Quote.of(rise)).path() == (1, 3)
+    both = Quote.of(tick("2")).then(Quote.of(stale)).then(Quote.of(rise))
+    assert both.path() == (1, 3)
+    assert Quote.of(tick("2")).then(both).path() == (1, 3)
+    assert both.then(Quote.of(tick("0.5"))).path() == (3, D("0.5"))
+
+
 async def test_a_tick_that_waited_is_as_old_as_it_says(desk: Desk) -> None:
     """Catches nine seconds, or an hour, in a queue that make a price new again."""
     async with served(desk, Enter(), Enter()) as ring:
