@@ -251,8 +251,9 @@ class SqliteJournal(SqliteReader):
         self._writer.stop()
         self._tray.close()
         self._gauges.close()
-        # Readers that stay cannot tidy up after us; whoever reads now is not waited for.
-        with suppress(apsw.BusyError, apsw.ConnectionClosedError):
+        # Readers that stay cannot tidy up after us; whoever reads now is not waited for. After a
+        # commit that failed, or on a full disk, tidying may fail as well: the next start does it.
+        with suppress(apsw.Error):
             self._writing.set_busy_timeout(0)
             self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._writing.close()
