@@ -275,9 +275,9 @@ async def test_a_cancel_is_written_down_before_it_is_asked_for(desk: Desk) -> No
 async def ask_again(desk: Desk, keeper: Keeper) -> None:
     """Let the account ask for every cancel that is owed, as it does when it asks about orders."""
     async with opened(exchange=desk.exchange, journal=desk.journal) as floor:
-        floor.account.keepers[keeper.bot] = keeper
+        floor.account.roster.keepers[keeper.bot] = keeper
         orders = [order.client_order_id for order in keeper.position.orders]
-        await floor.account._pursue(orders)
+        await floor.account.rounds._pursue(orders)
 
 
 async def test_a_cancel_waits_until_the_exchange_has_given_the_order_a_number(desk: Desk) -> None:
