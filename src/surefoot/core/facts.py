@@ -155,13 +155,18 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
 
 
 def take_unsent(unsent: Unsent, draft: Draft) -> None:
-    """Take the proof that a request never left."""
+    """Take the proof that no request was accepted."""
     order = draft.position.find(unsent.client_order_id)
-    if order is not None and order.status is OrderStatus.INTENDED:
-        evidence = f"the request never left: {unsent.reason}"
-        draft.add(
-            OrderNever(at=draft.now, client_order_id=order.client_order_id, evidence=evidence),
-        )
+    if order is None or order.status is not OrderStatus.INTENDED:
+        return
+    draft.add(
+        OrderNever(
+            at=draft.now,
+            client_order_id=order.client_order_id,
+            evidence=f"no request was accepted: {unsent.reason}",
+            may_have_left=False,
+        ),
+    )
 
 
 def take_doubt(doubt: Doubt, draft: Draft) -> None:
@@ -186,7 +191,14 @@ def take_absence(absence: Absence, draft: Draft) -> None:
         f"not found by its id, nor in any fill, in a read begun at {absence.read_started_at}, "
         f"after not_after {order.not_after} + {draft.terms.visibility}"
     )
-    draft.add(OrderNever(at=draft.now, client_order_id=order.client_order_id, evidence=evidence))
+    draft.add(
+        OrderNever(
+            at=draft.now,
+            client_order_id=order.client_order_id,
+            evidence=evidence,
+            may_have_left=True,
+        ),
+    )
 
 
 def take_reduction(reduction: Reduction, draft: Draft) -> None:

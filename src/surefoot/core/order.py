@@ -63,6 +63,7 @@ class Order(Struct, frozen=True, kw_only=True):
     `signed_at` and `not_after` are exchange time: after `not_after` the exchange refuses the
     request, whoever still holds its bytes. `expires_at` is when an unfilled remainder is to be
     cancelled. `reported` is the largest cumulative filled quantity that the exchange has told.
+    `may_have_left` is False once it is proven that no request for it was accepted.
     """
 
     client_order_id: ClientOrderId
@@ -84,6 +85,7 @@ class Order(Struct, frozen=True, kw_only=True):
     trades: tuple[TradeId, ...] = ()
     cancel_at: datetime | None = None
     finished_at: datetime | None = None
+    may_have_left: bool = True
     doubt: str | None = None
 
     @property
@@ -102,9 +104,13 @@ class Order(Struct, frozen=True, kw_only=True):
         return ZERO if self.finished else self.quantity - self.filled
 
     def is_lately_never(self, now: datetime) -> bool:
-        """Tell whether it was called NEVER so recently that it is still looked for."""
+        """Tell whether it was called NEVER so recently that it is still looked for.
+
+        One that no request was accepted for cannot turn up, and asking costs weight: it is not.
+        """
         return (
             self.status is OrderStatus.NEVER
+            and self.may_have_left
             and self.finished_at is not None
             and now - self.finished_at < LATE_SWEEP
         )

@@ -170,9 +170,11 @@ class Position(Struct, frozen=True, kw_only=True):
 
     @property
     def past(self) -> bool:
-        """Tell whether it is settled whatever the time is: nothing in it was ever called NEVER."""
+        """Tell whether it is settled whatever the time is: no NEVER in it was ever looked for."""
         over = self.state is State.CLOSED and self.frozen is None
-        return over and all(order.status is not OrderStatus.NEVER for order in self.orders)
+        return over and not any(
+            order.status is OrderStatus.NEVER and order.may_have_left for order in self.orders
+        )
 
     def last(self, role: Role) -> Order | None:
         """Return the newest order of a role, or None."""

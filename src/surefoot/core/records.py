@@ -88,10 +88,15 @@ class OrderDoubted(_Record, frozen=True, kw_only=True):
 
 
 class OrderNever(_Record, frozen=True, kw_only=True):
-    """It is proven that the order was never accepted."""
+    """It is proven that the order was never accepted.
+
+    `may_have_left` tells what kind of proof it is: False if no request was accepted that could
+    still turn up; True if it is concluded from absence, or on somebody's word.
+    """
 
     client_order_id: ClientOrderId
     evidence: str
+    may_have_left: bool
 
 
 class OrderFinished(_Record, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 class Unsent(Struct, frozen=True, kw_only=True):
-    """The request provably never left this machine."""
+    """No request was accepted: it provably never left, or the exchange would not take it."""
 
     client_order_id: ClientOrderId
     reason: str

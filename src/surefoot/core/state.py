@@ -169,7 +169,13 @@ def _never(record: OrderNever, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(
         position,
-        replace(order, status=OrderStatus.NEVER, finished_at=record.at, doubt=None),
+        replace(
+            order,
+            status=OrderStatus.NEVER,
+            finished_at=record.at,
+            may_have_left=record.may_have_left,
+            doubt=None,
+        ),
     )
 
 

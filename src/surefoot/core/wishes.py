@@ -158,7 +158,8 @@ def _told_fill(order: Order, word: Filled, draft: Draft) -> FillBooked:
 def _abandoned(order: Order, by: str, now: datetime) -> PositionRecord:
     name: ClientOrderId = order.client_order_id
     if order.status is OrderStatus.INTENDED:
-        return OrderNever(at=now, client_order_id=name, evidence=f"{by} says so")
+        evidence = f"{by} says so"
+        return OrderNever(at=now, client_order_id=name, evidence=evidence, may_have_left=True)
     if not order.counted:
         raise SignalRefused(
             f"{name} filled {plain(order.reported)} at the exchange, {plain(order.filled)} are "

@@ -10,7 +10,8 @@ from tests.builders import PROTECTED, START, D, Life, fill, report
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.reconcile import wanted
-from surefoot.core.reports import Unsent
+from surefoot.core.records import OrderNever
+from surefoot.core.reports import Absence, TimePassed, Unsent
 from surefoot.core.signals import Flatten, Freeze
 
 
@@ -34,11 +35,46 @@ def test_an_order_called_never_is_looked_for_a_whole_day(hours: float, *, asked:
     """V is a bound, not a law: what turns up later is found only by somebody who still asks."""
     life = Life()
     life.enter()
-    life.tell(Unsent(client_order_id=life.order.client_order_id, reason="no route"))
+    life.now += timedelta(minutes=2)
+    life.tell(absent(life))
     never = life.order
     assert never.status is OrderStatus.NEVER
-    found = wanted((life.position,), START + timedelta(hours=hours))
+    found = wanted((life.position,), life.now + timedelta(hours=hours))
     assert [order.client_order_id for _, order in found] == [never.client_order_id] * asked
+
+
+def absent(life: Life) -> Absence:
+    return Absence(
+        client_order_id=life.order.client_order_id,
+        read_started_at=life.now,
+        not_found=True,
+        fills_complete=True,
+        named_by_a_fill=False,
+        version=life.position.version,
+    )
+
+
+def test_twelve_hours_offline_leave_nothing_to_look_for() -> None:
+    """Each retry of a stop that never left was asked about for a day: 5,728 weight a minute."""
+    life = Life(PROTECTED)
+    life.opened()
+    for _ in range(720):
+        assert (life.order.role, life.order.status) == (Role.STOP, OrderStatus.INTENDED)
+        life.tell(Unsent(client_order_id=life.order.client_order_id, reason="no route"))
+        assert wanted((life.position,), life.now) == ()
+        life.tell(TimePassed(), after=timedelta(minutes=1))
+    never = [each for each in life.records if isinstance(each, OrderNever)]
+    assert len(never) == 720
+    assert {each.may_have_left for each in never} == {False}
+
+
+def test_what_an_operator_calls_gone_is_looked_for() -> None:
+    """Somebody's word is no proof that the request did not leave."""
+    life = Life()
+    life.enter()
+    life.tell(Flatten(by="ann"))
+    assert life.order.status is OrderStatus.NEVER
+    assert [order for _, order in wanted((life.position,), life.now)] == [life.order]
 
 
 def test_a_second_write_off_is_added_to_the_first() -> None:
