@@ -35,9 +35,15 @@ def watch(before: Position, record: PositionRecord) -> Position:
         assert after.levels.stop is not None
         assert after.levels.stop >= before.levels.stop, "a stop never loosens"
     if after.frozen is None:
-        assert sum(1 for order in after.orders if not order.finished) <= 1, "one lane"
+        _check_lanes(after)
         assert after.quantity >= ZERO
     return after
+
+
+def _check_lanes(position: Position) -> None:
+    """One open intent a lane; an entry and an exit, or an exit and a stop, never together."""
+    roles = sorted(order.role.value for order in position.orders if not order.finished)
+    assert roles in ([], ["entry"], ["exit"], ["stop"], ["entry", "stop"]), roles
 
 
 def held_by(fills: Sequence[Fill]) -> Decimal:

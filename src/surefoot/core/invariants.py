@@ -4,7 +4,8 @@ A violation raises: the records that would break a promise are never committed, 
 freezes that position, naming the number. The numbers are those of docs/invariants.md; tests
 cite them. Checks are plain code, not `assert`, because Python drops those under `-O`.
 
-    S2   one lane: at most one unfinished order (a frozen position may show a late discovery)
+    S2   lanes: one open intent in each, entry and exit apart, no exit beside a stop that locks
+         what it sells (a frozen position may show a late discovery)
     S3   bounded exposure: never more sold than the entries bought
     S5   finished means counted: a terminal order's fills add up to what the exchange told
     S6   exactly once: no trade twice in an order, never more filled than ordered
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from surefoot.core.errors import InvariantViolated
 from surefoot.core.exits import loosened
+from surefoot.core.lanes import crossing
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import TRANSITIONS, Position, State
 from surefoot.core.values import ZERO
@@ -31,7 +33,7 @@ def check(before: Position | None, after: Position) -> None:
     """
     for order in after.orders:
         _check_order(after, order)
-    _check_lane(after)
+    _check_lanes(after)
     _check_exposure(after)
     _check_state(after)
     if before is not None:
@@ -68,11 +70,10 @@ def _check_order(position: Position, order: Order) -> None:
         )
 
 
-def _check_lane(position: Position) -> None:
-    unfinished = [order for order in position.orders if not order.finished]
-    if len(unfinished) > 1 and position.frozen is None:
-        names = ", ".join(order.client_order_id for order in unfinished)
-        raise InvariantViolated("S2", f"{position.position_id} has two live orders: {names}")
+def _check_lanes(position: Position) -> None:
+    wrong = crossing(position.orders)
+    if wrong is not None and position.frozen is None:
+        raise InvariantViolated("S2", f"{position.position_id} has {wrong}")
 
 
 def _check_exposure(position: Position) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import Level, advance, breached
+from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitWished, LevelsSet
@@ -67,8 +68,8 @@ def _follow(price: Decimal, entry: Decimal, draft: Draft) -> None:
 
 
 def _exchange_has_first_go(position: Position, price: Decimal) -> bool:
-    live, stop = position.unfinished, position.levels.stop
-    if live is None or live.role is not Role.STOP or stop is None or live.trigger != stop:
+    live, stop = position.lane(Lane.PROTECTION), position.levels.stop
+    if live is None or stop is None or live.trigger != stop:
         return False
     if live.status is not OrderStatus.WORKING:
         return False

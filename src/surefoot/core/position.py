@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from surefoot.core.errors import IllegalTransition
 from surefoot.core.exits import ExitPlan, Level, Levels
+from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.values import (
     ZERO,
@@ -160,8 +161,13 @@ class Position(Struct, frozen=True, kw_only=True):
 
     @property
     def unfinished(self) -> Order | None:
-        """Return the order that occupies this position's one lane, if any (the oldest)."""
+        """Return an order that is not over, in any lane (the oldest), or None."""
         return next((order for order in self.orders if not order.finished), None)
+
+    def lane(self, lane: Lane) -> Order | None:
+        """Return the intent that is open in a lane, or None if it is free."""
+        found = unfinished(self.orders, lane)
+        return found[-1] if found else None
 
     def is_settled(self, now: datetime) -> bool:
         """Tell whether it needs no more looking after: CLOSED, not frozen, no NEVER to look for."""

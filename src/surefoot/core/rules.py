@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from surefoot.core.exits import at_entry
 from surefoot.core.instrument import Instrument
+from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -62,16 +63,17 @@ def move_state(position: Position, now: datetime, terms: Terms) -> PositionRecor
 
 
 def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
+    entering = position.lane(Lane.ENTRY) is not None
     live = position.unfinished
     match position.state:
-        case State.FLAT if live is not None and live.role is Role.ENTRY:
+        case State.FLAT if entering:
             return State.OPENING, "the entry intent is durable"
-        case State.OPENING if live is None and position.entered:
+        case State.OPENING if not entering and position.entered:
             return State.OPEN, "the entry order is finished and something was filled"
-        case State.OPENING if live is None:
+        case State.OPENING if not entering:
             return State.FLAT, "the entry order is over and nothing was filled"
         case State.OPEN:
-            why = _leaving(position, live, terms)
+            why = _leaving(position, terms)
             return None if why is None else (State.CLOSING, why)
         case State.CLOSING if live is None and is_dust(position, terms):
             return State.CLOSED, _ending(position)
@@ -81,12 +83,13 @@ def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
             return None
 
 
-def _leaving(position: Position, live: Order | None, terms: Terms) -> str | None:
-    if live is not None and live.role is Role.EXIT:
+def _leaving(position: Position, terms: Terms) -> str | None:
+    if position.lane(Lane.EXIT) is not None:
         return "the exit intent is durable"
-    if live is not None and live.role is Role.STOP and live.filled:
+    stop = position.lane(Lane.PROTECTION)
+    if stop is not None and stop.filled:
         return "the protective stop began to fill"
-    if live is None and is_dust(position, terms):
+    if position.unfinished is None and is_dust(position, terms):
         return "what is left is too little to trade"
     return None
 
@@ -190,7 +193,7 @@ def _unwanted_stop(position: Position, order: Order, terms: Terms) -> str | None
 
 
 def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
-    """Write the exit order down once the lane is free."""
+    """Write the exit order down once every lane is free."""
     wish = position.exit_wish
     if wish is None or not _free_to_leave(position, now, terms, Role.EXIT):
         return None
@@ -231,7 +234,7 @@ def _stop_quantity(position: Position, terms: Terms) -> Decimal:
 def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
     return (
         position.state is State.OPEN
-        and position.unfinished is None
+        and position.unfinished is None  # what is out may still sell, or lock what is to be sold
         and not is_dust(position, terms)
         and not resting(position, now, role)
     )

@@ -1,0 +1,61 @@
+"""Lanes: where the orders of one position may meet, and where they may not.
+
+    ENTRY        adds to what is held
+    EXIT         sells it, because somebody wants out
+    PROTECTION   sells it at the stop, also while nothing runs
+
+In each lane at most one intent is open, whoever wants it: a strategy, a level or an operator. Entry
+and exit exclude each other. Protection is what must not be empty while something is held, so it
+gives way to nothing but to what is sent in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import assert_never
+
+from surefoot.core.order import Order, Role
+
+
+class Lane(StrEnum):
+    """What an order is in the way of."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    PROTECTION = "protection"
+
+
+def lane_of(role: Role) -> Lane:
+    """Return the lane that orders of a role go in."""
+    match role:
+        case Role.ENTRY:
+            return Lane.ENTRY
+        case Role.EXIT:
+            return Lane.EXIT
+        case Role.STOP:
+            return Lane.PROTECTION
+        case _:
+            assert_never(role)
+
+
+def unfinished(orders: Iterable[Order], lane: Lane) -> tuple[Order, ...]:
+    """Return what is not over in a lane, oldest first."""
+    return tuple(each for each in orders if not each.finished and lane_of(each.role) is lane)
+
+
+def crossing(orders: Iterable[Order]) -> str | None:
+    """Say which orders must not be open together, or None if every lane is in order."""
+    entry, leave, stop = (unfinished(orders, lane) for lane in Lane)
+    for lane, found in zip(Lane, (entry, leave, stop), strict=True):
+        if len(found) > 1:
+            return f"two intents in the lane of {lane}: {_names(found)}"
+    if entry and leave:
+        return f"an entry beside an exit: {_names(entry + leave)}"
+    if leave and stop:
+        return f"an exit beside the protection that locks what it sells: {_names(leave + stop)}"
+    return None
+
+
+def _names(orders: Iterable[Order]) -> str:
+    return ", ".join(order.client_order_id for order in orders)
