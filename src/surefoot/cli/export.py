@@ -76,7 +76,7 @@ async def _positions(reader: Reader) -> AsyncIterator[Row]:
 
 def _position(position: Position) -> Row:
     shown = asdict(position_status(position))
-    for left_out in ("orders", "mark_price", "marked_at", "unrealized_pnl", "fees"):
+    for left_out in ("orders", "mark_price", "marked_at", "unrealized_pnl", "fees", "protection"):
         del shown[left_out]
     fees = " ".join(f"{plain(fee)} {asset}" for asset, fee in position.fees.items())
     return {

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-from msgspec.structs import asdict
 
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table
+from surefoot.engine.clock import SystemClock
 from surefoot.journal.port import Reader
-from surefoot.journal.status import BotStatus, StatusDocument, needs_review, read_status
+from surefoot.journal.review import ReviewFinding
+from surefoot.journal.status import BotStatus, StatusDocument, read_status
 
 
 def status(*, options: Options | None = None) -> int:
@@ -25,22 +24,20 @@ def status(*, options: Options | None = None) -> int:
         show_json(document)
     else:
         _show(document)
-    return REVIEW if needs_review(document) else FINE
+    return REVIEW if document.review else FINE
 
 
 async def _read(reader: Reader) -> StatusDocument:
-    holder = reader.holder()
-    server: dict[str, Any] | None = None if holder is None else asdict(holder)
     try:
-        return await read_status(reader, server)
+        return await read_status(reader, now=SystemClock().now())
     finally:
         await reader.close()
 
 
 def _show(document: StatusDocument) -> None:
-    troubled = [bot.bot for bot in document.bots if _notes(bot, document) or bot.unsettled]
-    if troubled and needs_review(document):
-        say(f"NEEDS A LOOK: {', '.join(troubled)}", "bold red")
+    if document.review:
+        said = {each.bot or each.account or "" for each in document.review}
+        say(f"NEEDS A LOOK: {', '.join(sorted(said))}", "bold red")
     server = document.server
     if server is None:
         say("The server is NOT running; this is what it last wrote down.", "bold yellow")
@@ -65,19 +62,27 @@ def _show(document: StatusDocument) -> None:
         "MARK",
         "PNL",
         "STOP",
+        "STOP AT",
         "TARGET",
     )
     show_table(columns, [_row(bot) for bot in document.bots])
-    for bot in document.bots:
-        for note in _notes(bot, document):
-            say(f"{bot.bot}: {note}", "bold red")
+    for each in document.review:
+        _show_finding(each)
+
+
+def _show_finding(finding: ReviewFinding) -> None:
+    about = finding.position or finding.bot or finding.account or ""
+    say(f"{about} is {finding.kind}: {finding.true}", "bold red")
+    say(f"  {finding.meaning}")
+    for action in finding.actions:
+        say(f"  {action}")
 
 
 def _row(bot: BotStatus) -> list[str | None]:
     position = bot.position
     head: list[str | None] = [bot.bot, bot.symbol, bot.status]
     if position is None:
-        return [*head, *[None] * 7]
+        return [*head, *[None] * 8]
     held = position.quantity != "0"
     return [
         *head,
@@ -87,23 +92,6 @@ def _row(bot: BotStatus) -> list[str | None]:
         position.mark_price if held else None,
         position.unrealized_pnl if held else None,
         position.stop_loss,
+        position.protection.stop.value if held else None,
         position.take_profit,
     ]
-
-
-def _notes(bot: BotStatus, document: StatusDocument) -> list[str]:
-    """Say what is wrong with a bot, and the command that goes on from there."""
-    notes = [bot.reason] if bot.reason else []
-    if bot.status == "REVIEW":
-        failed = document.recovery is not None and document.recovery.outcome == "failed"
-        word = "recover" if failed else "resume"
-        notes.append(f"it enters nothing; once that is dealt with: surefoot {word} {bot.bot}")
-    frozen = [bot.position.id] if bot.position is not None and bot.position.frozen else []
-    for name in [*frozen, *bot.unsettled]:
-        why = f": {bot.position.frozen}" if bot.position is not None and name in frozen else ""
-        notes.append(f"{name} is frozen{why}")
-        notes.append(
-            f"read `surefoot explain {name}`, look at the exchange, then: "
-            f"surefoot resolve {name} --adopt | --flat | --filled QUANTITY@PRICE | --ignore",
-        )
-    return notes

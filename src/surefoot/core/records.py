@@ -15,9 +15,11 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from surefoot.core.exits import ExitPlan, Levels
+from surefoot.core.health import Health
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.position import ExitWish, State
 from surefoot.core.reports import Fill
+from surefoot.core.stuck import Stuck
 from surefoot.core.values import (
     AccountName,
     Asset,
@@ -261,8 +263,31 @@ class RecoveryFinished(_Record, frozen=True, kw_only=True):
     seconds: Decimal
 
 
+class HealthChanged(_Record, frozen=True, kw_only=True):
+    """An account stands differently with its exchange; ages are gauges and no records."""
+
+    account: AccountName
+    environment: str
+    health: Health
+
+
+class StuckChanged(_Record, frozen=True, kw_only=True):
+    """What is past its deadline changed: `standing` is all of it now, `ended` what no longer is."""
+
+    account: AccountName
+    raised: tuple[str, ...]
+    ended: tuple[str, ...]
+    standing: tuple[Stuck, ...]
+
+
 AccountRecord: TypeAlias = (
-    AccountBound | WatermarkMoved | OrphanCancelIntended | BanNoted | RecoveryFinished
+    AccountBound
+    | WatermarkMoved
+    | OrphanCancelIntended
+    | BanNoted
+    | RecoveryFinished
+    | HealthChanged
+    | StuckChanged
 )
 
 Record: TypeAlias = PositionRecord | BotStatusChanged | AccountRecord

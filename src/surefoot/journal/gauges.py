@@ -1,4 +1,4 @@
-"""Prices with their times, in a file beside the journal that may be lost.
+"""Prices with their times, and when streams were heard, in a file that may be lost.
 
 Nothing is decided by it: it lets a reader say what a position is worth. A thread of its own
 replaces the file as a whole, so that neither a slow disk nor a kill is felt by anybody else.
@@ -33,6 +33,20 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """When an account's own stream was last heard."""
+
+    account: AccountName
+    at: datetime
+
+
+class Gauges(msgspec.Struct, frozen=True, kw_only=True):
+    """The file."""
+
+    prices: tuple[Price, ...] = ()
+    heard: tuple[Heard, ...] = ()
+
+
 def gauges_of(journal: Path) -> Path:
     """Return the gauges of a journal."""
     return journal.with_name(f"{journal.name}.gauges")
@@ -40,11 +54,20 @@ def gauges_of(journal: Path) -> Path:
 
 def read_marks(path: Path) -> Marks:
     """Read the newest prices; none if there is no such file, or nothing sensible in it."""
-    try:
-        prices = msgspec.json.decode(path.read_bytes(), type=list[Price])
-    except (OSError, msgspec.DecodeError):
-        return {}
+    prices = _read(path).prices
     return {(each.account, each.symbol): Mark(price=each.price, at=each.at) for each in prices}
+
+
+def read_heard(path: Path) -> dict[AccountName, datetime]:
+    """Read when streams were last heard; nothing if the file says nothing sensible."""
+    return {each.account: each.at for each in _read(path).heard}
+
+
+def _read(path: Path) -> Gauges:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Gauges)
+    except (OSError, msgspec.DecodeError):
+        return Gauges()
 
 
 class GaugeFile:
@@ -53,6 +76,7 @@ class GaugeFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._prices: dict[tuple[AccountName, Symbol], Price] = {}
+        self._heard: dict[AccountName, Heard] = {}
         self._changed = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -63,6 +87,14 @@ class GaugeFile:
         if before is not None and before.at >= at:
             return
         self._prices[account, symbol] = Price(account=account, symbol=symbol, price=price, at=at)
+        self._begin()
+
+    def hear(self, account: AccountName, at: datetime) -> None:
+        """Note that an account's own stream was heard; never waits and never raises."""
+        self._heard[account] = Heard(account=account, at=at)
+        self._begin()
+
+    def _begin(self) -> None:
         self._changed.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="gauges", daemon=True)
@@ -79,18 +111,22 @@ class GaugeFile:
         while not self._closing.is_set():
             self._changed.wait()
             self._changed.clear()
-            _replace(self._path, self._prices)
+            _replace(self._path, self._content())
             self._closing.wait(PAUSE_S)
-        _replace(self._path, self._prices)
+        _replace(self._path, self._content())
+
+    def _content(self) -> Gauges:
+        prices, heard = self._prices.copy(), self._heard.copy()
+        return Gauges(prices=tuple(prices.values()), heard=tuple(heard.values()))
 
 
-def _replace(path: Path, prices: dict[tuple[AccountName, Symbol], Price]) -> None:
+def _replace(path: Path, content: Gauges) -> None:
     """Put a new file in the place of the old one; a disk that refuses costs the gauges only."""
     new = path.with_name(f"{path.name}.new")
     try:
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(file, "wb") as output:
-            output.write(msgspec.json.encode(list(prices.copy().values())))
+            output.write(msgspec.json.encode(content))
         new.replace(path)
     except OSError:
         return

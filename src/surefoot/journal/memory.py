@@ -34,6 +34,7 @@ from surefoot.journal.port import (
     Command,
     Entry,
     Gauges,
+    Heard,
     Holder,
     Mark,
     Marks,
@@ -48,12 +49,17 @@ class MemoryGauges:
 
     def __init__(self) -> None:
         self.marks: dict[tuple[AccountName, Symbol], Mark] = {}
+        self.heard: dict[AccountName, datetime] = {}
 
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
         """Note a price."""
         before = self.marks.get((account, symbol))
         if before is None or before.at < at:
             self.marks[account, symbol] = Mark(price=price, at=at)
+
+    def hear(self, account: AccountName, at: datetime) -> None:
+        """Note that an account's own stream was heard."""
+        self.heard[account] = at
 
 
 class MemoryJournal:
@@ -80,6 +86,15 @@ class MemoryJournal:
     async def marks(self) -> Marks:
         """Return the last known prices."""
         return dict(self._gauges.marks)
+
+    async def heard(self) -> Heard:
+        """Return when each account's own stream was last heard."""
+        return dict(self._gauges.heard)
+
+    async def accounts(self) -> tuple[AccountName, ...]:
+        """Return every account that has a record of its own."""
+        streams = sorted(each for each in self._versions if each.startswith("account/"))
+        return tuple(AccountName(each.removeprefix("account/")) for each in streams)
 
     @property
     def epoch(self) -> str:

@@ -131,6 +131,8 @@ class Mark(Struct, frozen=True, kw_only=True):
 
 
 Marks: TypeAlias = Mapping[tuple[AccountName, Symbol], Mark]
+# When each account's own stream was last heard.
+Heard: TypeAlias = Mapping[AccountName, datetime]
 
 
 class Reader(Protocol):
@@ -190,6 +192,10 @@ class Reader(Protocol):
         """Read every bot that the journal has heard of."""
         ...
 
+    async def accounts(self) -> tuple[AccountName, ...]:
+        """Return every account that has a record of its own."""
+        ...
+
     async def version(self, stream: str) -> int:
         """Return how many records a stream has."""
         ...
@@ -227,6 +233,10 @@ class Reader(Protocol):
 
     async def marks(self) -> Marks:
         """Return the last known prices. They are gauges: nothing is decided by them."""
+        ...
+
+    async def heard(self) -> Heard:
+        """Return when each account's own stream was last heard: a gauge, like a price."""
         ...
 
     def holder(self) -> Holder | None:
@@ -273,6 +283,10 @@ class Gauges(Protocol):
 
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
         """Note a price; never waits and never raises."""
+        ...
+
+    def hear(self, account: AccountName, at: datetime) -> None:
+        """Note that an account's own stream was heard; never waits and never raises."""
         ...
 
 

@@ -51,6 +51,14 @@ ORDER BY sequence DESC"""
 _LAST_RECOVERY: Final = """
 SELECT sequence, stream, version, at, data FROM records WHERE kind = 'recovery-finished'
 ORDER BY sequence DESC LIMIT 1"""
+# From one account's stream to the next, however many records each of them has.
+_ACCOUNTS: Final = """
+WITH RECURSIVE found (stream) AS (
+    SELECT min(stream) FROM records WHERE stream > 'account/' AND stream < 'account0'
+    UNION ALL
+    SELECT (SELECT min(stream) FROM records WHERE stream > found.stream AND stream < 'account0')
+    FROM found WHERE found.stream IS NOT NULL)
+SELECT substr(stream, 9) FROM found WHERE stream IS NOT NULL"""
 
 
 def entries(
@@ -202,6 +210,11 @@ def bots(connection: apsw.Connection) -> Iterator[BotRow]:
                 if current is None or each != current.position_id
             ),
         )
+
+
+def accounts(connection: apsw.Connection) -> tuple[AccountName, ...]:
+    """Read which accounts have records of their own."""
+    return tuple(AccountName(str(name)) for (name,) in connection.execute(_ACCOUNTS))
 
 
 def commands(connection: apsw.Connection, status: str | None) -> Iterator[Command]:

@@ -15,6 +15,7 @@ from surefoot.core.records import (
     ExitLapsed,
     ExitWished,
     FillBooked,
+    HealthChanged,
     LevelsSet,
     OrderDoubted,
     OrderFinished,
@@ -30,6 +31,7 @@ from surefoot.core.records import (
     RecoveryFinished,
     ReductionBooked,
     StateChanged,
+    StuckChanged,
     WatermarkMoved,
 )
 from surefoot.core.values import plain
@@ -82,6 +84,10 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _banned(record)
         case RecoveryFinished():
             return _recovered(record)
+        case HealthChanged():
+            return _stands(record)
+        case StuckChanged():
+            return _stuck(record)
         case _:
             assert_never(record)
 
@@ -210,6 +216,21 @@ def _recovered(record: RecoveryFinished) -> str:
         f"{record.fills_booked} fills booked, {record.orders_cancelled} orders cancelled, "
         f"{record.bots_restarted} bots restarted{review}."
     )
+
+
+def _stands(record: HealthChanged) -> str:
+    health = record.health
+    why = f": {health.why}" if health.why else ""
+    following = f"; the next try is at {health.next_try:%H:%M:%S}" if health.next_try else ""
+    return f"The account is {health.state} since {health.since:%H:%M:%S}{why}{following}."
+
+
+def _stuck(record: StuckChanged) -> str:
+    standing = {each.id: each for each in record.standing}
+    said = [f"{each}: {standing[each].true}" for each in record.raised if each in standing]
+    parts = [f"Past its deadline: {'; '.join(said)}"] if said else []
+    parts += [f"No longer stuck: {', '.join(record.ended)}"] if record.ended else []
+    return f"{'. '.join(parts)}."
 
 
 def _described(order: Order) -> str:

@@ -28,10 +28,20 @@ from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.gauges import GaugeFile, gauges_of, read_marks
+from surefoot.journal.gauges import GaugeFile, gauges_of, read_heard, read_marks
 from surefoot.journal.inbox import Tray, inbox_of, post
 from surefoot.journal.lease import Lease, holder_of
-from surefoot.journal.port import BotRow, Change, Command, Entry, Gauges, Holder, Marks, Receipt
+from surefoot.journal.port import (
+    BotRow,
+    Change,
+    Command,
+    Entry,
+    Gauges,
+    Heard,
+    Holder,
+    Marks,
+    Receipt,
+)
 from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
 from surefoot.journal.writer import Writer
 
@@ -174,6 +184,14 @@ class SqliteReader:
     async def marks(self) -> Marks:
         """Return the last known prices."""
         return read_marks(gauges_of(self.path))
+
+    async def heard(self) -> Heard:
+        """Return when each account's own stream was last heard."""
+        return read_heard(gauges_of(self.path))
+
+    async def accounts(self) -> tuple[AccountName, ...]:
+        """Return every account that has a record of its own."""
+        return rows.accounts(self._read)
 
     def holder(self) -> Holder | None:
         """Return the server that runs on this journal now, or None."""

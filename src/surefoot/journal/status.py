@@ -1,22 +1,28 @@
 """How everything stands: one document, read from the journal alone.
 
 It is the `surefoot status --json` contract; amounts are decimal strings, times RFC 3339 UTC. It
-works while the server is down: the mark price is then the last one that was noted.
+works while the server is down: the mark price is then the last one that was noted, and nothing
+is watched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from surefoot.core.order import Order
 from surefoot.core.position import Position
+from surefoot.core.protection import Protection, protection
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import BotName, plain
+from surefoot.core.values import AccountName, plain
 from surefoot.journal.port import BotRow, Mark, Marks, Reader
+from surefoot.journal.review import ReviewFinding, read_review
+from surefoot.journal.standing import Standing, read_standings
 
 _DIGITS: Final = Decimal("0.00000001")
 
@@ -75,6 +81,7 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
     fees: dict[str, str]
     stop_loss: str | None
     take_profit: str | None
+    protection: Protection
     orders: list[OrderStatusRow]
 
 
@@ -90,34 +97,87 @@ class BotStatus(Struct, frozen=True, kw_only=True):
     unsettled: list[str]
 
 
+class HealthStatus(Struct, frozen=True, kw_only=True):
+    """How one account stands with its exchange; ages in seconds, None for what was never heard.
+
+    `watched` tells that levels which are kept here are honoured now.
+    """
+
+    account: AccountName
+    environment: str
+    state: str
+    since: datetime
+    why: str | None
+    attempt: int
+    next_try: datetime | None
+    watched: bool
+    account_stream_age: float | None
+    price_ages: dict[str, float | None]
+
+
 class StatusDocument(Struct, frozen=True, kw_only=True):
-    """Everything; `server` tells who runs on the journal now, if anybody."""
+    """Everything; `server` tells who runs on the journal now, if anybody.
+
+    `review` is all that wants somebody: exit code 3 is exactly "it is not empty".
+    """
 
     journal: JournalStatus
     recovery: RecoveryStatus | None
     bots: list[BotStatus]
+    health: list[HealthStatus]
+    review: list[ReviewFinding]
     server: dict[str, Any] | None = None
 
 
-async def read_status(reader: Reader, server: dict[str, Any] | None = None) -> StatusDocument:
-    """Read how everything stands."""
+async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
+    """Read how everything stands. `now` is for ages alone."""
     recovery = await reader.last_recovery()
     marks = await reader.marks()
+    holder = reader.holder()
+    rows = await reader.bots()
+    standings = {each.account: each for each in await read_standings(reader, rows, holder)}
+    heard = await reader.heard()
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
         recovery=None if recovery is None else _recovery(*recovery),
-        bots=[_bot(row, marks) for row in await reader.bots()],
-        server=server,
+        bots=[_bot(row, marks, standings) for row in rows],
+        health=[
+            _health(each, heard.get(each.account), _marked(each.account, rows, marks), now)
+            for each in standings.values()
+        ],
+        review=await read_review(reader, rows, standings.values()),
+        server=None if holder is None else asdict(holder),
     )
 
 
-def needs_review(status: StatusDocument) -> bool:
-    """Tell whether somebody should look: a bot in review, something frozen, a failed recovery."""
-    failed = status.recovery is not None and status.recovery.outcome == "failed"
-    return failed or any(
-        bot.status == "REVIEW" or bot.unsettled or (bot.position and bot.position.frozen)
-        for bot in status.bots
+def _marked(account: AccountName, rows: tuple[BotRow, ...], marks: Marks) -> dict[str, Mark | None]:
+    """Return the last price of every symbol that the bots of an account trade."""
+    positions = [row.position for row in rows if row.position is not None]
+    symbols = sorted({each.symbol for each in positions if each.account == account})
+    return {symbol: marks.get((account, symbol)) for symbol in symbols}
+
+
+def _health(
+    standing: Standing, heard: datetime | None, marks: dict[str, Mark | None], now: datetime
+) -> HealthStatus:
+    health = standing.health
+    return HealthStatus(
+        account=standing.account,
+        environment=standing.environment,
+        state=health.state.value,
+        since=health.since,
+        why=health.why,
+        attempt=health.attempt,
+        next_try=health.next_try,
+        watched=health.watched,
+        account_stream_age=_age(heard, now),
+        price_ages={s: _age(None if mark is None else mark.at, now) for s, mark in marks.items()},
     )
+
+
+def _age(at: datetime | None, now: datetime) -> float | None:
+    """Return seconds; two clocks may disagree, but nothing is younger than now."""
+    return None if at is None else round(max(0.0, (now - at).total_seconds()), 1)
 
 
 def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
@@ -136,21 +196,25 @@ def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
     )
 
 
-def _bot(row: BotRow, marks: Marks) -> BotStatus:
+def _bot(row: BotRow, marks: Marks, standings: Mapping[AccountName, Standing]) -> BotStatus:
     position = row.position
     mark = None if position is None else marks.get((position.account, position.symbol))
+    standing = None if position is None else standings.get(position.account)
+    watched = standing is not None and standing.health.watched
     return BotStatus(
         bot=row.bot,
         account=None if position is None else position.account,
         symbol=None if position is None else position.symbol,
         status=row.status,
         reason=row.reason,
-        position=None if position is None else position_status(position, mark),
+        position=None if position is None else position_status(position, mark, watched=watched),
         unsettled=list(row.frozen),
     )
 
 
-def position_status(position: Position, mark: Mark | None = None) -> PositionStatus:
+def position_status(
+    position: Position, mark: Mark | None = None, *, watched: bool = False
+) -> PositionStatus:
     """Describe one position, marked to the last known price if there is one."""
     price = None if mark is None else mark.price
     unrealized = None if price is None else position.unrealized_pnl(price)
@@ -170,6 +234,7 @@ def position_status(position: Position, mark: Mark | None = None) -> PositionSta
         fees={asset: plain(fee) for asset, fee in position.fees.items()},
         stop_loss=_shown(levels.stop),
         take_profit=_shown(levels.take_profit),
+        protection=protection(position, watched=watched),
         orders=[_order(order) for order in position.orders],
     )
 
@@ -197,8 +262,3 @@ def _rounded(amount: Decimal) -> Decimal:
 
 def _shown(amount: Decimal | None) -> str | None:
     return None if amount is None else plain(_rounded(amount))
-
-
-def bots_named(status: StatusDocument, names: tuple[BotName, ...]) -> list[BotStatus]:
-    """Return the named bots, or all."""
-    return [bot for bot in status.bots if not names or bot.bot in names]

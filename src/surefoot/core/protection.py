@@ -1,0 +1,53 @@
+"""Where a position's levels are kept: at the exchange, in this process only, or nowhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from surefoot.core.order import Order, OrderStatus, Role
+from surefoot.core.position import Position
+
+
+class Place(StrEnum):
+    """Where a level is kept. HERE works as long as the server runs and prices arrive."""
+
+    EXCHANGE = "exchange"
+    HERE = "here"
+    NONE = "none"
+
+
+class Protection(Struct, frozen=True, kw_only=True):
+    """Where each level of a position is kept."""
+
+    stop: Place
+    take_profit: Place
+
+
+def protection(position: Position, *, watched: bool) -> Protection:
+    """Say where levels are kept; `watched` tells that those kept here are honoured now."""
+    here = Place.HERE if watched else Place.NONE
+    return Protection(
+        stop=_place(here, wanted=position.levels.stop is not None, resting=stop_rests(position)),
+        take_profit=_place(
+            here,
+            wanted=position.levels.take_profit is not None,
+            resting=any(_rests(o) for o in position.orders if o.role is Role.EXIT and o.limit),
+        ),
+    )
+
+
+def stop_rests(position: Position) -> bool:
+    """Tell whether the exchange is known to have a stop of this position."""
+    return any(_rests(order) for order in position.orders if order.role is Role.STOP)
+
+
+def _rests(order: Order) -> bool:
+    return order.status is OrderStatus.WORKING and order.verdict is None
+
+
+def _place(here: Place, *, wanted: bool, resting: bool) -> Place:
+    if resting:
+        return Place.EXCHANGE
+    return here if wanted else Place.NONE

@@ -1,0 +1,234 @@
+"""The status document: health, what wants somebody, and where each level is kept."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
+
+from surefoot.core.health import Health, HealthState
+from surefoot.core.records import (
+    BotStatusChanged,
+    Cause,
+    HealthChanged,
+    Record,
+    StuckChanged,
+)
+from surefoot.core.rules import Terms
+from surefoot.core.signals import Freeze
+from surefoot.core.stuck import Stuck, StuckKind
+from surefoot.core.values import AccountName, BotName
+from surefoot.journal.memory import MemoryJournal
+from surefoot.journal.port import Append, Change, Holder, position_stream
+from surefoot.journal.status import read_status
+
+MAIN = AccountName("main")
+LATER = START + timedelta(minutes=5)
+
+
+class Served(MemoryJournal):
+    """A journal on which a server runs, or not."""
+
+    def __init__(self, *, server: bool = True) -> None:
+        super().__init__()
+        self.server = server
+
+    def holder(self) -> Holder | None:  # type: ignore[override]
+        return Holder(pid=1, host="here", since=START) if self.server else None
+
+    async def add(self, stream: str, *records: Record) -> None:
+        version = await self.version(stream)
+        append = Append(stream=stream, expected=version, records=records)
+        await self.commit(Change(at=START, appends=(append,)))
+
+    async def keep(self, life: Life) -> None:
+        """Write a position down, and that its bot runs."""
+        position = life.position
+        append = Append(
+            stream=position_stream(position.position_id),
+            expected=0,
+            records=tuple(life.records),
+            position=position,
+        )
+        await self.commit(Change(at=START, appends=(append,)))
+        await self.word(position.bot, "RUNNING")
+
+    async def word(
+        self, bot: BotName, status: str, reason: str | None = None, cause: Cause | None = None
+    ) -> None:
+        record = BotStatusChanged(
+            at=START, bot=bot, status=status, by="surefoot", reason=reason, cause=cause
+        )
+        await self.add(f"bot/{bot}", record)
+
+    async def stand(self, state: HealthState, *, watched: bool, why: str | None = None) -> None:
+        health = Health(state=state, since=START, watched=watched, why=why)
+        record = HealthChanged(at=START, account=MAIN, environment="simulated", health=health)
+        await self.add("account/main", record)
+
+    async def read(self) -> dict[str, Any]:
+        document = await read_status(self, now=LATER)
+        read: dict[str, Any] = json.loads(msgspec.json.encode(document))
+        return read
+
+
+def held(terms: Terms = TERMS) -> Life:
+    life = Life(terms)
+    life.opened()
+    return life
+
+
+async def well(life: Life, *, server: bool = True) -> Served:
+    journal = Served(server=server)
+    await journal.keep(life)
+    await journal.stand(HealthState.OK, watched=True)
+    return journal
+
+
+async def test_all_is_well() -> None:
+    journal = await well(held())
+    journal.gauges.price(MAIN, BTC, D(50500), START)
+    journal.gauges.hear(MAIN, LATER - timedelta(seconds=2))
+    document = await journal.read()
+    assert document["review"] == []
+    assert document["health"] == [
+        {
+            "account": "main",
+            "environment": "simulated",
+            "state": "ok",
+            "since": "2026-01-01T00:00:00Z",
+            "why": None,
+            "attempt": 0,
+            "next_try": None,
+            "watched": True,
+            "account_stream_age": 2.0,
+            "price_ages": {"BTC/USDT": 300.0},
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "watched", "place"),
+    [(HealthState.OK, True, "here"), (HealthState.DEGRADED, False, "none")],
+)
+async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_rests(
+    state: HealthState, watched: bool, place: str
+) -> None:
+    """`status` printed 49000 for both: catches a place that is not told, or told too well."""
+    resting = held(PROTECTED)
+    resting.tell(report(resting.order, "OPEN"))
+    for life, stop in ((held(), place), (held(PROTECTED), place), (resting, "exchange")):
+        journal = Served()
+        await journal.keep(life)
+        await journal.stand(state, watched=watched)
+        position = (await journal.read())["bots"][0]["position"]
+        assert position["stop_loss"] == "49000"
+        assert position["protection"] == {"stop": stop, "take_profit": place}
+
+
+async def test_without_a_server_nothing_is_watched() -> None:
+    """The journal's last word was "ok": nobody is there to keep it."""
+    document = await (await well(held(), server=False)).read()
+    (health,) = document["health"]
+    assert (health["state"], health["why"], health["watched"]) == (
+        "halted",
+        "no server runs",
+        False,
+    )
+    (finding,) = document["review"]
+    assert (finding["kind"], finding["actions"]) == ("unwatched", ["surefoot run"])
+    assert "1 position WITHOUT a working stop (dip-btc-1)" in finding["meaning"]
+
+
+async def test_a_server_that_is_stopped_with_nothing_held_wants_nobody() -> None:
+    document = await (await well(Life(), server=False)).read()
+    assert document["review"] == []
+
+
+@pytest.mark.parametrize(
+    ("state", "actions"),
+    [
+        (HealthState.UNREACHABLE, ["surefoot recover dip-btc"]),
+        (HealthState.BANNED, []),
+        (HealthState.DEGRADED, []),
+        (HealthState.HALTED, ["surefoot recover dip-btc"]),
+    ],
+)
+async def test_an_account_that_is_not_well_wants_somebody(
+    state: HealthState, actions: list[str]
+) -> None:
+    """An outage was green with exit code 0."""
+    journal = await well(held())
+    await journal.stand(state, watched=False, why="it does not answer")
+    (finding,) = (await journal.read())["review"]
+    assert (finding["id"], finding["kind"]) == (f"{state}/main", state)
+    assert (finding["true"], finding["actions"]) == ("it does not answer", actions)
+
+
+async def test_a_frozen_position_carries_the_answers_that_fit() -> None:
+    life = held()
+    life.tell(Freeze(reason="the account holds less"))
+    (finding,) = (await (await well(life)).read())["review"]
+    assert finding["id"] == "frozen/dip-btc-1"
+    assert finding["true"] == "the account holds less"
+    assert finding["believed"] == "OPEN, 0.0016 BTC, bought for 80 USDT"
+    assert finding["meaning"] == (
+        "dip-btc enters nothing. It holds 0.0016 BTC, bought for 80 USDT; the stop at 49000 is "
+        "watched here only: it works as long as this server runs."
+    )
+    assert finding["actions"] == [
+        "surefoot resolve dip-btc-1 --adopt",
+        "surefoot resolve dip-btc-1 --flat",
+        "surefoot close dip-btc",
+    ]
+
+
+async def test_a_live_stop_is_never_offered_to_be_told_as_filled() -> None:
+    """It was: `--filled` booked a sale on it, and the position was closed on paper."""
+    life = held(PROTECTED)
+    life.tell(report(life.order, "OPEN"), Freeze(reason="look"))
+    (finding,) = (await (await well(life)).read())["review"]
+    assert not any("--filled" in action for action in finding["actions"])
+
+
+async def test_a_bot_in_review_is_told_how_it_gets_out() -> None:
+    journal = await well(Life())
+    for cause, action in (
+        (Cause.STRATEGY, "surefoot resume dip-btc"),
+        (Cause.UNREACHABLE, "surefoot recover dip-btc"),
+    ):
+        await journal.word(BotName("dip-btc"), "REVIEW", "it raised", cause)
+        (finding,) = (await journal.read())["review"]
+        assert (finding["kind"], finding["actions"]) == ("in-review", [action])
+        assert finding["meaning"] == "It enters nothing. It holds nothing."
+
+
+async def test_what_is_stuck_is_in_review_until_it_ended() -> None:
+    life = Life()
+    order = life.enter()
+    journal = await well(life)
+    stuck = Stuck(
+        kind=StuckKind.ORDER_IN_DOUBT,
+        subject=order.client_order_id,
+        since=START,
+        believed="sent",
+        true="no answer",
+        bot=life.position.bot,
+        position_id=life.position.position_id,
+    )
+    raised = StuckChanged(at=START, account=MAIN, raised=(stuck.id,), ended=(), standing=(stuck,))
+    await journal.add("account/main", raised)
+    (finding,) = (await journal.read())["review"]
+    assert finding["id"] == f"order-in-doubt/{order.client_order_id}"
+    assert finding["actions"] == [
+        "surefoot resolve dip-btc-1 --filled QUANTITY@PRICE",
+        "surefoot resolve dip-btc-1 --filled 0",
+        "surefoot recover dip-btc",
+    ]
+    ended = StuckChanged(at=LATER, account=MAIN, raised=(), ended=(stuck.id,), standing=())
+    await journal.add("account/main", ended)
+    assert (await journal.read())["review"] == []
