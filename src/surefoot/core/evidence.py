@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.rules import Terms
@@ -44,6 +45,14 @@ class Finding(Struct, frozen=True, kw_only=True):
     bot: BotName | None = None
     position_id: PositionId | None = None
     order: str | None = None
+
+
+class Owned(Struct, frozen=True, kw_only=True):
+    """An order of ours as the journal has it, of whatever age, and whose it is."""
+
+    position_id: PositionId
+    bot: BotName
+    order: Order
 
 
 class Window(Struct, frozen=True, kw_only=True):

@@ -9,18 +9,22 @@ from typing import Any, Final
 
 import msgspec
 
+from surefoot.core.order import Order
+from surefoot.core.position import Position
 from surefoot.core.records import Record
 from surefoot.core.values import plain
 from surefoot.journal.errors import JournalUnusable
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="string", order="sorted")
 _decoder: Final = msgspec.json.Decoder(Record)
+_positions: Final = msgspec.json.Decoder(Position)
+_orders: Final = msgspec.json.Decoder(Order)
 CHAIN_START: Final = b"\x00" * 16
 
 
-def encode(record: Record) -> str:
-    """Write a record as JSON; the same record always gives the same bytes."""
-    return _encoder.encode(record).decode()
+def encode(value: Record | Position | Order) -> str:
+    """Write a record or what follows from records as JSON; the same gives the same bytes."""
+    return _encoder.encode(value).decode()
 
 
 def decode(data: str, sequence: int) -> Record:
@@ -38,6 +42,30 @@ def decode(data: str, sequence: int) -> Record:
         ) from error
 
 
+def decode_position(data: str, name: str) -> Position:
+    """Read a stored position back.
+
+    Raises:
+        JournalUnusable: the row is damaged, or from a newer version of the program.
+    """
+    try:
+        return _positions.decode(data)
+    except msgspec.DecodeError as error:
+        raise JournalUnusable(f"{name} cannot be read ({error}); restore a backup") from error
+
+
+def decode_order(data: str, name: str) -> Order:
+    """Read a stored order back.
+
+    Raises:
+        JournalUnusable: the row is damaged, or from a newer version of the program.
+    """
+    try:
+        return _orders.decode(data)
+    except msgspec.DecodeError as error:
+        raise JournalUnusable(f"{name} cannot be read ({error}); restore a backup") from error
+
+
 def encode_json(value: Any) -> str:
     """Write plain data as JSON."""
     return msgspec.json.encode(value).decode()
@@ -47,6 +75,11 @@ def link(previous: bytes, stream: str, version: int, data: str) -> bytes:
     """Return the chain value of a row: it depends on the row and on every row before it."""
     content = f"{stream}\n{version}\n{data}".encode()
     return blake2b(previous + content, digest_size=16).digest()
+
+
+def seal(chain: bytes, name: str, data: str) -> bytes:
+    """Return what ties a derived row to the record it follows from, and so to all before that."""
+    return blake2b(chain + f"{name}\n{data}".encode(), digest_size=16, person=b"seal").digest()
 
 
 def stamp(at: datetime) -> str:

@@ -5,7 +5,7 @@ It keeps the promises of the port that do not need a disk, and sits the same exa
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from surefoot.core.errors import IllegalTransition
-from surefoot.core.order import Role
+from surefoot.core.evidence import Owned
+from surefoot.core.order import Order, Role
 from surefoot.core.position import Position, State, permit
 from surefoot.core.records import (
     BotStatusChanged,
@@ -25,7 +26,15 @@ from surefoot.core.records import (
     WatermarkMoved,
     kind_of,
 )
-from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
+from surefoot.core.values import (
+    AccountName,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+    TradeId,
+)
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, JournalUnusable, StaleAppend
 from surefoot.journal.port import (
     Append,
@@ -70,6 +79,7 @@ class MemoryJournal:
         self._entries: list[Entry] = []
         self._versions: dict[str, int] = {}
         self._positions: dict[PositionId, Position] = {}
+        self._orders: dict[ClientOrderId, Owned] = {}
         self._fills: set[tuple[str, str, str]] = set()
         self._bots: dict[BotName, BotStatusChanged] = {}
         self._memories: dict[BotName, dict[str, Any]] = {}
@@ -171,6 +181,10 @@ class MemoryJournal:
                 self._watermarks[record.account, record.symbol] = TradeId(record.trade_id)
         if append.position is not None:
             self._positions[append.position.position_id] = append.position
+            for order in append.position.orders:
+                self._orders[order.client_order_id] = Owned(
+                    position_id=append.position.position_id, bot=append.position.bot, order=order
+                )
 
     async def entries(
         self, *, stream: str | None = None, after: int = 0, limit: int = 1000
@@ -250,6 +264,32 @@ class MemoryJournal:
             for order in position.orders
         }
         return frozenset(every & set(names))
+
+    async def orders_of(
+        self, positions: Collection[PositionId]
+    ) -> Mapping[PositionId, tuple[Order, ...]]:
+        """Return all orders that these positions ever had, in the order of their attempts."""
+        return {
+            name: tuple(each.order for each in self._orders.values() if each.position_id == name)
+            for name in positions
+        }
+
+    async def find_orders(
+        self,
+        account: AccountName,
+        symbol: Symbol,
+        *,
+        names: Collection[ClientOrderId] = (),
+        numbers: Collection[ExchangeOrderId] = (),
+    ) -> tuple[Owned, ...]:
+        """Return our orders with one of these names or of the exchange's numbers, of any age."""
+        return tuple(
+            each
+            for each in self._orders.values()
+            if (position := self._positions[each.position_id]).symbol == symbol
+            and position.account == account
+            and (each.order.client_order_id in names or each.order.exchange_order_id in numbers)
+        )
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""

@@ -16,9 +16,19 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from surefoot.core.evidence import Owned
+from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.records import OrderIntended, Record, RecoveryFinished
-from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
+from surefoot.core.values import (
+    AccountName,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+    TradeId,
+)
 
 # Whoever reads everything reads this many rows at a time.
 PAGE: Final = 1_000
@@ -168,7 +178,7 @@ class Reader(Protocol):
         """Read positions, oldest first; `current_only` leaves out those that are past.
 
         Past is settled whatever the time is: CLOSED, not frozen, no order ever called NEVER.
-        Each is folded from its records and must equal its stored projection.
+        Each is held against the newest record of its stream, by the chain; `verify` replays.
         """
         ...
 
@@ -182,6 +192,23 @@ class Reader(Protocol):
 
     async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
         """Return which of these client order ids this journal has written down, ever."""
+        ...
+
+    async def orders_of(
+        self, positions: Collection[PositionId]
+    ) -> Mapping[PositionId, tuple[Order, ...]]:
+        """Return all orders that these positions ever had, in the order of their attempts."""
+        ...
+
+    async def find_orders(
+        self,
+        account: AccountName,
+        symbol: Symbol,
+        *,
+        names: Collection[ClientOrderId] = (),
+        numbers: Collection[ExchangeOrderId] = (),
+    ) -> tuple[Owned, ...]:
+        """Return our orders with one of these names or of the exchange's numbers, of any age."""
         ...
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:

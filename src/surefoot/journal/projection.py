@@ -6,7 +6,7 @@ trace and the others in the same commit are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import apsw
@@ -22,7 +22,7 @@ from surefoot.core.records import (
     WatermarkMoved,
     kind_of,
 )
-from surefoot.journal.codec import amount, encode, encode_json, link, stamp
+from surefoot.journal.codec import amount, encode, encode_json, link, seal, stamp
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.port import Append, Change, Command
 
@@ -32,11 +32,13 @@ INSERT INTO positions (position_id, bot, account, symbol, number, version, state
 VALUES (?, ?, ?, ?, ?, 1, 'FLAT', 'MONITORING', '0', '0', 0)"""
 _UPDATE_POSITION: Final = """
 UPDATE positions SET version = ?, phase = ?, frozen = ?, quantity = ?, entry_price = ?,
-    realized_pnl = ?, stop = ?, take_profit = ?, past = ? WHERE position_id = ?"""
+    realized_pnl = ?, stop = ?, take_profit = ?, past = ?, data = ?, seal = ?
+WHERE position_id = ?"""
 _UPSERT_ORDER: Final = """
-INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (client_order_id) DO UPDATE SET status = excluded.status,
-    exchange_order_id = excluded.exchange_order_id, filled = excluded.filled"""
+    exchange_order_id = excluded.exchange_order_id, filled = excluded.filled,
+    sequence = excluded.sequence, data = excluded.data, seal = excluded.seal"""
 _UPSERT_BOT: Final = """
 INSERT INTO bots VALUES (?, ?, ?, ?) ON CONFLICT (bot) DO UPDATE SET
     version = excluded.version, status = excluded.status, reason = excluded.reason"""
@@ -99,11 +101,12 @@ def _append(connection: apsw.Connection, append: Append, chain: bytes) -> bytes:
             "INSERT INTO records (stream, version, at, kind, data, chain) VALUES (?,?,?,?,?,?)",
             (append.stream, version, stamp(record.at), kind_of(record), data, chain),
         )
-    _project(connection, append)
+    _project(connection, append, chain)
     return chain
 
 
-def _project(connection: apsw.Connection, append: Append) -> None:
+def _project(connection: apsw.Connection, append: Append, chain: bytes) -> None:
+    sequence = connection.last_insert_rowid()
     position = append.position
     for record in append.records:
         if isinstance(record, PositionStarted):
@@ -118,11 +121,25 @@ def _project(connection: apsw.Connection, append: Append) -> None:
                 ),
             )
     if position is not None:
-        _project_orders(connection, position, append.records)
+        for order in _touched(position, append.records):
+            row = _order_row(position, order)
+            connection.execute(_UPSERT_ORDER, (*row, sequence, *_sealed(chain, order)))
     for offset, record in enumerate(append.records, start=1):
         _project_record(connection, position, record, append.expected + offset)
     if position is not None:
-        _project_position(connection, position)
+        row = projected(position)
+        sealed = _sealed(chain, position)
+        connection.execute(_UPDATE_POSITION, (*row, *sealed, position.position_id))
+
+
+def _sealed(chain: bytes, value: Position | Order) -> tuple[str, bytes]:
+    data = encode(value)
+    return data, seal(chain, name_of(value), data)
+
+
+def name_of(value: Position | Order) -> str:
+    """Return the name under which a position or an order is sealed."""
+    return value.position_id if isinstance(value, Position) else value.client_order_id
 
 
 def _project_record(
@@ -174,13 +191,9 @@ def _book(connection: apsw.Connection, position: Position, record: FillBooked) -
         ) from error
 
 
-def _project_orders(
-    connection: apsw.Connection, position: Position, records: Sequence[Record]
-) -> None:
+def _touched(position: Position, records: Sequence[Record]) -> Iterator[Order]:
     touched = {_names(record) for record in records}
-    for order in position.orders:
-        if order.client_order_id in touched:
-            connection.execute(_UPSERT_ORDER, _order_row(position, order))
+    return (order for order in position.orders if order.client_order_id in touched)
 
 
 def _names(record: Any) -> str | None:
@@ -206,10 +219,6 @@ def _order_row(position: Position, order: Order) -> tuple[str | int | None, ...]
         amount(order.filled),
         stamp(order.not_after),
     )
-
-
-def _project_position(connection: apsw.Connection, position: Position) -> None:
-    connection.execute(_UPDATE_POSITION, (*projected(position), position.position_id))
 
 
 def projected(position: Position) -> tuple[str | int | None, ...]:

@@ -9,27 +9,59 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from surefoot.core.evidence import Owned
+from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, Record
 from surefoot.core.state import evolve
-from surefoot.core.values import AccountName, BotName, PositionId, Symbol, TradeId
-from surefoot.journal.codec import CHAIN_START, decode, encode_json, link, stamp, unstamp
+from surefoot.core.values import (
+    AccountName,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+    TradeId,
+)
+from surefoot.journal.codec import (
+    CHAIN_START,
+    decode,
+    decode_order,
+    decode_position,
+    encode_json,
+    link,
+    seal,
+    stamp,
+    unstamp,
+)
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
 from surefoot.journal.projection import projected
 
+_ORDERS: Final = """
+SELECT position_id, bot, client_order_id, orders.data, orders.seal, chain FROM orders
+JOIN positions USING (position_id) JOIN records USING (sequence)"""
+_AMONG: Final = "IN (SELECT value FROM json_each(?))"
+_ORDERS_OF: Final = f"{_ORDERS} WHERE position_id {_AMONG} ORDER BY position_id, attempt"
+_ORDERS_NAMED: Final = f"{_ORDERS} WHERE client_order_id {_AMONG} AND account = ? AND symbol = ?"
+_ORDERS_NUMBERED: Final = (
+    f"{_ORDERS} WHERE exchange_order_id {_AMONG} AND account = ? AND symbol = ?"
+)
 _COLUMNS: Final = "sequence, stream, version, at, data"
 _PROJECTION: Final = (
-    "position_id, state, version, phase, frozen, quantity, entry_price, realized_pnl, stop, "
-    "take_profit, past"
+    "position_id, state, positions.version, phase, frozen, quantity, entry_price, realized_pnl, "
+    "stop, take_profit, past"
 )
 
 
 # Each of these has an index that answers it; a test holds the query plans.
-_POSITION: Final = f"SELECT {_PROJECTION} FROM positions WHERE position_id = ?"  # noqa: S608
-_NEWEST_POSITION: Final = (
-    f"SELECT {_PROJECTION} FROM positions WHERE bot = ? ORDER BY number DESC LIMIT 1"  # noqa: S608
-)
+# With the newest record of its stream, which a position must follow from.
+_POSITIONS: Final = f"""
+SELECT {_PROJECTION}, positions.data, seal, records.version, chain FROM positions
+LEFT JOIN records ON sequence = (SELECT sequence FROM records AS newest
+    WHERE newest.stream = 'position/' || position_id ORDER BY newest.version DESC LIMIT 1)"""  # noqa: S608
+_POSITION: Final = f"{_POSITIONS} WHERE position_id = ?"
+_NEWEST_POSITION: Final = f"{_POSITIONS} WHERE bot = ? ORDER BY number DESC LIMIT 1"
 _WRITTEN: Final = """
 SELECT at FROM records INDEXED BY intents_by_time WHERE kind = 'order-intended' AND at >= ?
     AND data ->> '$.order.role' <> 'stop'
@@ -138,50 +170,101 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 def positions(
     connection: apsw.Connection, *, bot: BotName | None, current_only: bool
 ) -> Iterator[Position]:
-    """Fold positions from their records, and hold each against its stored projection (S8)."""
+    """Read positions, and hold each against the newest record that it must follow from (S8)."""
     clauses = ["bot = ?"] if bot is not None else []
     clauses += ["past = 0"] if current_only else []
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = connection.execute(
-        f"SELECT {_PROJECTION} FROM positions {where} ORDER BY bot, number",  # noqa: S608
+        f"{_POSITIONS} {where} ORDER BY bot, number",
         (bot,) if bot is not None else (),
     )
-    return (_position(connection, row) for row in rows.fetchall())
+    return (_position(row) for row in rows.fetchall())
 
 
 def position(connection: apsw.Connection, name: str) -> Position | None:
-    """Fold the position of this id, or else the newest one of the bot of this name."""
+    """Read the position of this id, or else the newest one of the bot of this name."""
     row = connection.execute(_POSITION, (name,)).fetchone()
     if row is None:
         row = connection.execute(_NEWEST_POSITION, (name,)).fetchone()
-    return None if row is None else _position(connection, row)
+    return None if row is None else _position(row)
 
 
-def _position(connection: apsw.Connection, row: tuple[Any, ...]) -> Position:
-    position_id, state, *columns = row
-    folded = fold_position(connection, str(position_id))
-    if folded.state != state or projected(folded) != tuple(columns):
+def _position(row: tuple[Any, ...]) -> Position:
+    name, state, *columns, data, sealed, newest, chain = row
+    if chain is None or seal(chain, name, data) != sealed:
+        raise JournalUnusable(f"{name} does not follow from its records; restore a backup")
+    stored = decode_position(data, name)
+    if (stored.state, stored.version) != (state, newest) or projected(stored) != tuple(columns):
         raise JournalUnusable(
-            f"{position_id} does not follow from its records: the records say "
-            f"{folded.state} {projected(folded)}, the table says {state} "
-            f"{tuple(columns)}; restore a backup",
+            f"{name} does not follow from its records: they say {stored.state} "
+            f"{projected(stored)}, the table says {state} {tuple(columns)}; restore a backup",
         )
-    return folded
+    return stored
 
 
-def fold_position(connection: apsw.Connection, position_id: str) -> Position:
-    """Replay one position."""
+def check_positions(connection: apsw.Connection) -> None:
+    """Replay every position, and hold what is stored of it and of its orders against that (S8).
+
+    Raises:
+        JournalUnusable: a row is not what the records add up to.
+    """
+    for stored in positions(connection, bot=None, current_only=False):
+        name = stored.position_id
+        replayed, orders = _replayed(connection, name)
+        if replayed != stored or orders != orders_of(connection, (name,)).get(name, ()):
+            raise JournalUnusable(f"{name} is not what its records add up to; restore a backup")
+
+
+def _replayed(
+    connection: apsw.Connection, position_id: PositionId
+) -> tuple[Position | None, tuple[Order, ...]]:
+    """Replay one position, with all orders that it ever had."""
     position: Position | None = None
+    orders: dict[ClientOrderId, Order] = {}
     rows = connection.execute(
         "SELECT data, sequence FROM records WHERE stream = ? ORDER BY version",
-        (position_stream(position_id),),  # type: ignore[arg-type]
+        (position_stream(position_id),),
     )
     for data, sequence in rows:
-        record: Record = decode(data, sequence)
-        position = evolve(position, _position_record(record))
-    if position is None:
-        raise JournalUnusable(f"{position_id} has a row but no records; restore a backup")
-    return position
+        position = evolve(position, _position_record(decode(data, sequence)))
+        orders |= {order.client_order_id: order for order in position.orders}
+    return position, tuple(orders.values())
+
+
+def orders_of(
+    connection: apsw.Connection, positions: Collection[PositionId]
+) -> dict[PositionId, tuple[Order, ...]]:
+    """Read all orders that these positions ever had, in the order of their attempts."""
+    found: dict[PositionId, list[Order]] = {}
+    for row in connection.execute(_ORDERS_OF, (encode_json(list(positions)),)):
+        owned = _owned(row)
+        found.setdefault(owned.position_id, []).append(owned.order)
+    return {name: tuple(orders) for name, orders in found.items()}
+
+
+def _owned(row: tuple[Any, ...]) -> Owned:
+    position_id, bot, name, data, sealed, chain = row
+    if seal(chain, name, data) != sealed:
+        raise JournalUnusable(f"{name} does not follow from its records; restore a backup")
+    return Owned(position_id=position_id, bot=bot, order=decode_order(data, name))
+
+
+def find_orders(
+    connection: apsw.Connection,
+    account: AccountName,
+    symbol: Symbol,
+    names: Collection[ClientOrderId],
+    numbers: Collection[ExchangeOrderId],
+) -> tuple[Owned, ...]:
+    """Read the orders of one symbol that have one of these names, or of the exchange's numbers."""
+    asked = ((_ORDERS_NAMED, names), (_ORDERS_NUMBERED, numbers))
+    found = [
+        _owned(row)
+        for question, among in asked
+        if among
+        for row in connection.execute(question, (encode_json(list(among)), account, symbol))
+    ]
+    return tuple({each.order.client_order_id: each for each in found}.values())
 
 
 def _position_record(record: Record) -> PositionRecord:
@@ -197,7 +280,7 @@ def bots(connection: apsw.Connection) -> Iterator[BotRow]:
     rows = connection.execute("SELECT bot, version, status, reason FROM bots ORDER BY bot")
     for bot, version, status, reason in rows.fetchall():
         row = connection.execute(_NEWEST_POSITION, (bot,)).fetchone()
-        current = None if row is None else _position(connection, row)
+        current = None if row is None else _position(row)
         yield BotRow(
             bot=BotName(str(bot)),
             version=int(str(version)),

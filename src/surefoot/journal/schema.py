@@ -1,6 +1,8 @@
 """The tables of a journal, as numbered migrations; each runs in one transaction of its own.
 
-`records` is the authority; positions, orders, fills and watermarks follow from it. The database
+`records` is the authority; positions, orders, fills and watermarks follow from it. A position and
+an order are stored whole (`data`), sealed with the chain value of the record they follow from, so
+that nothing has to be replayed to act upon them. The database
 defends itself: records cannot be changed or removed, a position moves along the state table only,
 and an exchange trade has room for one row.
 """
@@ -62,6 +64,8 @@ CREATE TABLE positions (
     stop         TEXT,
     take_profit  TEXT,
     past         INTEGER NOT NULL,
+    data         TEXT NOT NULL DEFAULT '',
+    seal         BLOB NOT NULL DEFAULT x'',
     UNIQUE (bot, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX positions_not_past ON positions (bot, number) WHERE past = 0;
@@ -85,9 +89,13 @@ CREATE TABLE orders (
     status            TEXT NOT NULL,
     exchange_order_id TEXT,
     filled            TEXT NOT NULL,
-    not_after         TEXT NOT NULL
+    not_after         TEXT NOT NULL,
+    sequence          INTEGER NOT NULL REFERENCES records,
+    data              TEXT NOT NULL,
+    seal              BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX orders_by_position ON orders (position_id, attempt);
+CREATE INDEX orders_by_number ON orders (exchange_order_id) WHERE exchange_order_id IS NOT NULL;
 
 CREATE TABLE fills (
     account         TEXT NOT NULL,

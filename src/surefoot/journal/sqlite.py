@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -21,9 +21,19 @@ import apsw
 import msgspec
 from typing_extensions import override
 
+from surefoot.core.evidence import Owned
+from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol, TradeId
+from surefoot.core.values import (
+    AccountName,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+    TradeId,
+)
 from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json
@@ -93,7 +103,7 @@ class SqliteReader:
     async def positions(
         self, *, bot: BotName | None = None, current_only: bool = False
     ) -> tuple[Position, ...]:
-        """Read positions, each folded from its records and held against its projection."""
+        """Read positions, each held against the newest record that it must follow from."""
         with self._snapshot():
             return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
 
@@ -115,6 +125,23 @@ class SqliteReader:
             (encode_json(list(names)),),
         )
         return frozenset(ClientOrderId(name) for (name,) in found)
+
+    async def orders_of(
+        self, positions: Collection[PositionId]
+    ) -> Mapping[PositionId, tuple[Order, ...]]:
+        """Return all orders that these positions ever had, in the order of their attempts."""
+        return rows.orders_of(self._read, positions)
+
+    async def find_orders(
+        self,
+        account: AccountName,
+        symbol: Symbol,
+        *,
+        names: Collection[ClientOrderId] = (),
+        numbers: Collection[ExchangeOrderId] = (),
+    ) -> tuple[Owned, ...]:
+        """Return our orders with one of these names or of the exchange's numbers, of any age."""
+        return rows.find_orders(self._read, account, symbol, names, numbers)
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
@@ -205,8 +232,7 @@ class SqliteReader:
         """
         _quick_check(self._read, self.path)
         rows.check_chain(self._read)
-        for _ in rows.positions(self._read, bot=None, current_only=False):
-            pass
+        rows.check_positions(self._read)
         return await self.records()
 
     async def backup(self, to: Path) -> int:

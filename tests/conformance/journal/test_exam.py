@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from tests.builders import BTC, START, Life, fill, report
 
+from surefoot.core.evidence import Owned
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import BotStatusChanged, StateChanged, WatermarkMoved
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import AccountName, BotName, TradeId
+from surefoot.core.values import AccountName, BotName, Symbol, TradeId
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
@@ -137,6 +138,26 @@ async def test_an_illegal_transition_is_refused(journal: Journal) -> None:
     with pytest.raises(IllegalUpdate):
         await journal.commit(change(wrong))
     assert len(await journal.entries()) == 1
+
+
+async def test_an_order_is_found_by_either_of_its_names(journal: Journal) -> None:
+    """Whose fill or report something is, is asked here, whatever the age of the order."""
+    life = await whole_life(journal)
+    account, position = life.position.account, life.position.position_id
+    entry, out = life.position.orders
+    owned = Owned(position_id=position, bot=BotName("dip-btc"), order=entry)
+    name, number = entry.client_order_id, entry.exchange_order_id
+    assert number is not None
+    for found in (
+        await journal.find_orders(account, BTC, names=[name]),
+        await journal.find_orders(account, BTC, numbers=[number]),
+        await journal.find_orders(account, BTC, names=[name], numbers=[number]),
+    ):
+        assert found == (owned,)
+    assert await journal.find_orders(account, BTC) == ()
+    assert await journal.find_orders(account, Symbol("ETH/USDT"), numbers=[number]) == ()
+    assert await journal.find_orders(AccountName("other"), BTC, numbers=[number]) == ()
+    assert dict(await journal.orders_of([position])) == {position: (entry, out)}
 
 
 async def test_past_positions_are_left_out_of_the_current_ones(journal: Journal) -> None:

@@ -15,8 +15,15 @@ from tests.builders import BTC, START, Life, started
 from tests.unit.journal.test_inbox import change
 
 from surefoot.core.records import BotStatusChanged, WatermarkMoved
+from surefoot.core.reports import Refusal
 from surefoot.core.state import evolve
-from surefoot.core.values import AccountName, BotName, PositionId
+from surefoot.core.values import (
+    AccountName,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+)
 from surefoot.journal.port import Append, Change, Reader, entries_of
 from surefoot.journal.sqlite import SqliteJournal, SqliteReader, open_sqlite, open_sqlite_reader
 from surefoot.journal.status import read_status
@@ -69,6 +76,9 @@ QUESTIONS: dict[str, Ask] = {
     "current": lambda reader: reader.positions(current_only=True),
     "bots": lambda reader: reader.bots(),
     "accounts": lambda reader: reader.accounts(),
+    "orders": lambda reader: reader.orders_of([PositionId("bot-7-1")]),
+    "named orders": lambda reader: reader.find_orders(MAIN, BTC, names=[ClientOrderId("x")]),
+    "numbered orders": lambda reader: reader.find_orders(MAIN, BTC, numbers=[ExchangeOrderId("1")]),
 }
 # The whole of these is what is asked for, or ends after one row of an index that has little else.
 SCANS = {"SCAN records USING INDEX recoveries", "SCAN bots"}
@@ -111,18 +121,9 @@ async def test_many_moves_of_other_symbols_are_not_read(journal: SqliteJournal) 
         append = Append(stream="account/main", expected=version, records=records)
         await journal.commit(Change(at=START, appends=(append,)))
         version += len(records)
-        counted = 0
-
-        def count() -> bool:
-            nonlocal counted
-            counted += 1
-            return False
-
-        journal._read.set_progress_handler(count, 1)
         before = START + timedelta(seconds=200)
         assert await journal.watermark(MAIN, BTC, before=before) == "200"
-        journal._read.set_progress_handler(None)
-        steps.append(counted)
+        steps.append(await counted(journal, journal.watermark(MAIN, BTC, before=before)))
     assert steps[1] <= steps[0] + 5
 
 
@@ -176,26 +177,64 @@ async def test_status_asks_as_many_questions_of_many_bots_as_of_few(tmp_path: Pa
         sent.append(len(found))
         await journal.close()
     assert questions[0] == questions[1]
-    assert sent[1] - sent[0] == 2 * 30
+    assert sent[1] - sent[0] == 30
 
 
 async def test_a_bot_is_told_by_its_newest_position_only(tmp_path: Path) -> None:
-    """Of nine older ones not a record is read."""
+    """Of the older ones, nine or ninety, not a record is read: the database's steps are counted."""
+    steps = []
+    for many in (10, 100):
+        journal = open_sqlite(tmp_path / f"{many}.db", at=START)
+        for number in range(1, many + 1):
+            name = PositionId(f"dip-btc-{number}")
+            first = replace(started("dip-btc"), position_id=name, number=number)
+            append = Append(
+                stream=f"position/{name}",
+                expected=0,
+                records=(first,),
+                position=evolve(None, first),
+            )
+            await journal.commit(Change(at=START, appends=(append,)))
+        steps.append(await counted(journal, journal.position("dip-btc")))
+        found = await journal.position("dip-btc")
+        assert found is not None
+        assert found.position_id == f"dip-btc-{many}"
+        assert (await journal.position("dip-btc-3")) == (await journal.positions())[2]
+        assert await journal.position("nobody") is None
+        assert len(await journal.position_ids()) == many
+        await journal.close()
+    assert steps[1] <= steps[0] + 5
+
+
+async def counted(journal: SqliteJournal, question: Awaitable[object]) -> int:
+    """Return how many steps of the database's machine a question takes."""
+    steps = 0
+
+    def count() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    journal._read.set_progress_handler(count, 1)
+    await question
+    journal._read.set_progress_handler(None)
+    return steps
+
+
+@pytest.mark.parametrize("orders", [1, 50])
+async def test_a_position_is_read_without_its_records(tmp_path: Path, orders: int) -> None:
+    """A month of failed entries was replayed at every start and at every status."""
     journal = open_sqlite(tmp_path / "j.db", at=START)
-    for number in range(1, 11):
-        name = PositionId(f"dip-btc-{number}")
-        first = replace(started("dip-btc"), position_id=name, number=number)
-        position = evolve(None, first)
-        append = Append(stream=f"position/{name}", expected=0, records=(first,), position=position)
-        await journal.commit(Change(at=START, appends=(append,)))
-    sent = await statements(journal, journal.position("dip-btc"))
-    assert sum("FROM records" in statement for statement in sent) == 1
-    found = await journal.position("dip-btc")
-    assert found is not None
-    assert found.position_id == "dip-btc-10"
-    assert (await journal.position("dip-btc-3")) == (await journal.positions())[2]
-    assert await journal.position("nobody") is None
-    assert len(await journal.position_ids()) == 10
+    life = Life()
+    for _ in range(orders):
+        order = life.enter()
+        life.tell(Refusal(client_order_id=order.client_order_id, code="-2010", message="no"))
+        life.now += timedelta(minutes=2)
+    stream = f"position/{life.position.position_id}"
+    append = Append(stream=stream, expected=0, records=tuple(life.records), position=life.position)
+    await journal.commit(Change(at=START, appends=(append,)))
+    assert await counted(journal, journal.positions(current_only=True)) < 120
+    assert await journal.positions(current_only=True) == (life.position,)
     await journal.close()
 
 

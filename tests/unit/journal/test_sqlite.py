@@ -13,11 +13,13 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.builders import START, Life
+from msgspec.structs import replace
+from tests.builders import START, D, Life
 
+from surefoot.core.position import Position
 from surefoot.core.values import BotName
 from surefoot.journal.errors import JournalLocked, JournalPoisoned, JournalUnusable
-from surefoot.journal.port import Append, Change, Memory
+from surefoot.journal.port import Append, Change, Memory, position_stream
 from surefoot.journal.schema import MIGRATIONS
 from surefoot.journal.sqlite import SqliteJournal, open_sqlite, open_sqlite_reader
 
@@ -131,6 +133,54 @@ async def test_a_changed_projection_is_found(tmp_path: Path) -> None:
     with pytest.raises(JournalUnusable, match="does not follow from its records"):
         await reader.positions()
     await reader.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE positions SET data = replace(data, '0.00160', '0.00260')",
+        "UPDATE positions SET seal = x'00'",
+        "UPDATE orders SET data = replace(data, '0.00160', '0.00260')",
+        "UPDATE orders SET seal = x'00'",
+        "INSERT INTO records VALUES (100, 'position/dip-btc-1', 100, '', 'x', 'x', x'00')",
+    ],
+)
+async def test_what_is_acted_upon_follows_from_the_newest_record(
+    tmp_path: Path, statement: str
+) -> None:
+    """S8: nothing is replayed at a start, so what is stored whole is tied to the chain."""
+    life = await written(tmp_path / "j.db")
+    connection = raw(tmp_path / "j.db")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    reader = open_sqlite_reader(tmp_path / "j.db")
+    with pytest.raises(JournalUnusable, match="does not follow from its records"):
+        await reader.positions()
+        await reader.orders_of([life.position.position_id])
+    await reader.close()
+
+
+async def test_verifying_replays_every_position_and_every_order(tmp_path: Path) -> None:
+    """What was stored wrong and sealed all the same is found by whoever has the time to look."""
+    life = Life()
+    life.enter()
+    for position in (replace(life.position, number=9), wrong_order(life.position)):
+        path = tmp_path / f"{position.number}.db"
+        journal = open_sqlite(path, at=START)
+        stream = position_stream(position.position_id)
+        records = tuple(life.records)
+        append = Append(stream=stream, expected=0, records=records, position=position)
+        await journal.commit(Change(at=START, appends=(append,)))
+        assert await journal.positions() == (position,)
+        with pytest.raises(JournalUnusable, match="is not what its records add up to"):
+            await journal.verify()
+        await journal.close()
+
+
+def wrong_order(position: Position) -> Position:
+    (order,) = position.orders
+    return replace(position, orders=(replace(order, quantity=D(1)),))
 
 
 async def test_a_second_server_is_refused_and_told_by_whom(tmp_path: Path) -> None:
