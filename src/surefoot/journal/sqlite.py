@@ -119,12 +119,7 @@ class SqliteReader:
 
     async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
         """Return which of these client order ids this journal has written down, ever."""
-        found = self._read.execute(
-            "SELECT client_order_id FROM orders WHERE client_order_id IN "
-            "(SELECT value FROM json_each(?))",
-            (encode_json(list(names)),),
-        )
-        return frozenset(ClientOrderId(name) for (name,) in found)
+        return rows.known_orders(self._read, names)
 
     async def orders_of(
         self, positions: Collection[PositionId]
