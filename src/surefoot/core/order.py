@@ -62,7 +62,8 @@ class Order(Struct, frozen=True, kw_only=True):
     `quantity` is in base units; `limit` None means a market order; `trigger` is a stop's price.
     `signed_at` and `not_after` are exchange time: after `not_after` the exchange refuses the
     request, whoever still holds its bytes. `expires_at` is when an unfilled remainder is to be
-    cancelled. `reported` is the largest cumulative filled quantity that the exchange has told.
+    cancelled. `reported` is the largest cumulative filled quantity that the exchange has told,
+    `told_at` when it last said something new.
     `may_have_left` is False once it is proven that no request for it was accepted.
     """
 
@@ -83,6 +84,7 @@ class Order(Struct, frozen=True, kw_only=True):
     filled: Decimal = ZERO
     cost: Decimal = ZERO
     trades: tuple[TradeId, ...] = ()
+    told_at: datetime | None = None
     cancel_at: datetime | None = None
     finished_at: datetime | None = None
     may_have_left: bool = True

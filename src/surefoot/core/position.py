@@ -118,6 +118,7 @@ class Position(Struct, frozen=True, kw_only=True):
     fees: dict[str, Decimal] = field(default_factory=dict)
     outside: tuple[TradeId, ...] = ()
     exit_wish: ExitWish | None = None
+    wished_at: datetime | None = None
     frozen: str | None = None
     opened_at: datetime | None = None
     closed_at: datetime | None = None

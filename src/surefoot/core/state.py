@@ -95,9 +95,9 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
         case FillBooked():
             return _booked(record, position)
         case ExitWished(wish=wish):
-            return replace(position, exit_wish=wish)
+            return replace(position, exit_wish=wish, wished_at=record.at)
         case ExitLapsed():
-            return replace(position, exit_wish=None)
+            return replace(position, exit_wish=None, wished_at=None)
         case LevelsSet(levels=levels):
             return replace(position, levels=levels)
         case ReductionBooked():
@@ -140,6 +140,7 @@ def _reported(record: OrderReported, position: Position) -> Position:
             status=OrderStatus.WORKING,
             exchange_order_id=record.exchange_order_id,
             reported=max(order.reported, record.filled),
+            told_at=record.at,
             verdict=OrderStatus(record.status.value) if over else order.verdict,
             doubt=None,
             finished_at=None,
@@ -240,6 +241,7 @@ def _moved(record: StateChanged, position: Position) -> Position:
         position,
         state=record.target,
         exit_wish=None if over else position.exit_wish,
+        wished_at=None if over else position.wished_at,
         closed_at=record.at if record.target is State.CLOSED else position.closed_at,
     )
 

@@ -1,0 +1,213 @@
+"""Deadlines: what should have ended by now, and has not. Nothing here is remembered by a timer.
+
+    an order in doubt        one minute after its absence could have been proven
+    fills that do not count  one minute after the exchange told of them
+    a cancel                 one minute after it was decided
+    a wish to leave          one minute after it was wished, however often it was tried since
+    a missing stop           one minute after the last one ended, or since its tries began to fail
+    a read that proves nothing, and a price that is missing: one minute after the last good one
+
+All of it follows from positions and the time, so a restart neither forgets nor forgives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from surefoot.core.lanes import Lane
+from surefoot.core.order import Order, OrderStatus, Role
+from surefoot.core.position import Position, State
+from surefoot.core.protection import stop_rests
+from surefoot.core.rules import Terms, is_dust
+from surefoot.core.stuck import Stuck, StuckKind
+from surefoot.core.values import BotName, Symbol, plain
+
+PATIENCE: Final = timedelta(minutes=1)
+
+
+def overdue(
+    positions: Iterable[Position], terms: Mapping[BotName, Terms], now: datetime
+) -> tuple[Stuck, ...]:
+    """Return everything about positions that is past its deadline. `now` is exchange time."""
+    return tuple(
+        stuck
+        for position in positions
+        for stuck in _of_position(position, terms[position.bot], now)
+        if now > stuck.since + PATIENCE
+    )
+
+
+def unsensed(
+    positions: Iterable[Position],
+    unproven: Mapping[Symbol, datetime],
+    unpriced: Mapping[Symbol, datetime],
+    now: datetime,
+) -> tuple[Stuck, ...]:
+    """Return the symbols that have not been read, or have had no price, for too long.
+
+    A price is missed only where something is held: its levels are not honoured without one.
+    """
+    found: list[Stuck] = []
+    for position in positions:
+        unread, bare = unproven.get(position.symbol), unpriced.get(position.symbol)
+        if unread is not None and (position.quantity or position.unfinished is not None):
+            found.append(_unproven(position, unread))
+        if bare is not None and position.quantity:
+            found.append(_unpriced(position, bare))
+    return tuple(stuck for stuck in found if now > stuck.since + PATIENCE)
+
+
+def _of_position(position: Position, terms: Terms, now: datetime) -> Iterator[Stuck]:
+    for order in position.orders:
+        if not order.finished:
+            yield from _of_order(position, order, terms, now)
+    leaving = _exit_stuck(position, terms)
+    if leaving is not None:
+        yield leaving
+    bare = _stop_missing(position, terms)
+    if bare is not None:
+        yield bare
+
+
+def _of_order(position: Position, order: Order, terms: Terms, now: datetime) -> Iterator[Stuck]:
+    name, what = order.client_order_id, _described(order)
+    if order.status is OrderStatus.INTENDED:
+        if now <= order.not_after + terms.visibility + PATIENCE:
+            return  # Its absence cannot have been proven for a minute yet.
+        yield _about(
+            position,
+            StuckKind.ORDER_IN_DOUBT,
+            name,
+            since=order.signed_at,
+            believed=f"{what} was written down as {name} and sent",
+            true=order.doubt or "the exchange has neither shown it nor denied it for good",
+        )
+        return
+    if not order.counted and order.told_at is not None:
+        yield _about(
+            position,
+            StuckKind.FILLS_UNCOUNTED,
+            name,
+            since=order.told_at,
+            believed=f"{plain(order.filled)} of {name} is booked",
+            true=f"the exchange tells of {plain(order.reported)} filled, and shows no such trades",
+        )
+    elif order.cancel_at is not None:
+        yield _about(
+            position,
+            StuckKind.CANCEL_UNFINISHED,
+            name,
+            since=order.cancel_at,
+            believed=f"{what} is to be cancelled",
+            true=f"{name} is still live at the exchange",
+        )
+
+
+def _exit_stuck(position: Position, terms: Terms) -> Stuck | None:
+    wish, wished_at = position.exit_wish, position.wished_at
+    if wish is None or wished_at is None or wish.limit is not None or is_dust(position, terms):
+        return None
+    tries = _failing(position, Role.EXIT)
+    return _about(
+        position,
+        StuckKind.EXIT_STUCK,
+        position.position_id,
+        since=min([wished_at, *(order.signed_at for order in tries)]),
+        believed=f"it is to be closed, says {wish.by}",
+        true=f"{plain(position.quantity)} {position.base} is still held{_tried(tries)}",
+    )
+
+
+def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
+    stop = position.levels.stop
+    if not terms.native_stop or stop is None or position.state not in {State.OPEN, State.CLOSING}:
+        return None
+    leaving = position.exit_wish is not None or position.lane(Lane.EXIT) is not None
+    if leaving or is_dust(position, terms) or stop_rests(position):
+        return None
+    tries = _failing(position, Role.STOP)
+    ended = [order.finished_at for order in position.orders if order.finished_at is not None]
+    first = [order.signed_at for order in tries] or ended
+    since = min(first) if tries else max(first, default=position.opened_at)
+    if since is None:
+        return None
+    return _about(
+        position,
+        StuckKind.STOP_MISSING,
+        position.position_id,
+        since=since,
+        believed=f"a stop at {plain(stop)} rests at the exchange",
+        true=f"the exchange has none{_tried(tries)}",
+    )
+
+
+def _failing(position: Position, role: Role) -> tuple[Order, ...]:
+    """Return the newest orders of a role that ended without a trade, not by our own doing."""
+    failing: list[Order] = []
+    for order in reversed([each for each in position.orders if each.role is role]):
+        if not order.finished:
+            continue  # The next try is out already.
+        if order.filled or order.status not in _TURNED_AWAY:
+            break
+        failing.append(order)
+    return tuple(failing)
+
+
+_TURNED_AWAY: Final = {OrderStatus.REJECTED, OrderStatus.NEVER, OrderStatus.EXPIRED}
+
+
+def _tried(tries: tuple[Order, ...]) -> str:
+    if not tries:
+        return ""
+    why = next((each.doubt for each in tries if each.doubt), None)
+    times = "once" if len(tries) == 1 else f"{len(tries)} times in a row"
+    return f"; one was turned away {times}" + (f", the last reason being {why}" if why else "")
+
+
+def _unproven(position: Position, since: datetime) -> Stuck:
+    symbol = position.symbol
+    return _about(
+        position,
+        StuckKind.READ_UNPROVEN,
+        position.position_id,
+        since=since,
+        believed=f"orders and fills of {symbol} are read without a gap",
+        true="no read of them has been whole since then",
+    )
+
+
+def _unpriced(position: Position, since: datetime) -> Stuck:
+    return _about(
+        position,
+        StuckKind.PRICE_STALE,
+        position.position_id,
+        since=since,
+        believed=f"every price of {position.symbol} is looked at",
+        true="none has arrived since then",
+    )
+
+
+def _about(
+    position: Position,
+    kind: StuckKind,
+    subject: str,
+    *,
+    since: datetime,
+    believed: str,
+    true: str,
+) -> Stuck:
+    return Stuck(
+        kind=kind,
+        subject=subject,
+        since=since,
+        believed=believed,
+        true=true,
+        bot=position.bot,
+        position_id=position.position_id,
+    )
+
+
+def _described(order: Order) -> str:
+    return f"{order.side} {plain(order.quantity)} ({order.role})"

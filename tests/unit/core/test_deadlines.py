@@ -1,0 +1,155 @@
+"""Stuck is an alarm: each deadline, the last moment before it, and what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from tests.builders import BTC, PROTECTED, TERMS, D, Life, fill, report
+
+from surefoot.core.deadlines import PATIENCE, overdue, unsensed
+from surefoot.core.reports import Doubt, PriceSeen, Refusal, TimePassed, Unsent
+from surefoot.core.rules import Terms
+from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
+from surefoot.core.stuck import StuckKind
+from surefoot.core.values import BotName
+
+MOMENT = timedelta(milliseconds=1)
+LIFETIME_AND_V = TERMS.request_lifetime + TERMS.visibility
+
+
+def kinds(life: Life, after: timedelta) -> list[str]:
+    terms = {BotName("dip-btc"): life.terms}
+    return [each.kind for each in overdue((life.position,), terms, life.now + after)]
+
+
+def in_doubt() -> Life:
+    life = Life()
+    order = life.enter()
+    life.tell(Doubt(client_order_id=order.client_order_id, reason="504"))
+    return life
+
+
+def uncounted() -> Life:
+    """Fill an entry whose trades never come."""
+    life = Life()
+    order = life.enter()
+    life.tell(report(order, "FILLED", order.quantity))
+    return life
+
+
+def uncancelled() -> Life:
+    """Every cancel is refused, for six hours."""
+    life = Life()
+    life.tell(EntrySignal(quantity=D("0.0016"), plan=life.position.plan, limit=D(40000)))
+    life.tell(report(life.order, "OPEN"), Freeze(reason="look"))
+    return life
+
+
+def unable_to_leave() -> Life:
+    """Leave with an exit that is live and does not fill."""
+    life = Life()
+    life.opened()
+    life.tell(Close(by="ann"))
+    life.tell(report(life.order, "OPEN"))
+    return life
+
+
+def bare() -> Life:
+    """Somebody cancelled the stop, and the next one is in flight."""
+    life = Life(PROTECTED)
+    life.opened()
+    life.tell(report(life.order, "OPEN"))
+    life.tell(report(life.order, "CANCELED"))
+    return life
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "deadline"),
+    [
+        (in_doubt, StuckKind.ORDER_IN_DOUBT, LIFETIME_AND_V + PATIENCE),
+        (uncounted, StuckKind.FILLS_UNCOUNTED, PATIENCE),
+        (uncancelled, StuckKind.CANCEL_UNFINISHED, PATIENCE),
+        (unable_to_leave, StuckKind.EXIT_STUCK, PATIENCE),
+        (bare, StuckKind.STOP_MISSING, PATIENCE),
+    ],
+)
+def test_each_has_a_deadline(
+    make: Callable[[], Life], kind: StuckKind, deadline: timedelta
+) -> None:
+    """Refused cancels went on for six hours, all RUNNING: catches a wait without an end."""
+    life = make()
+    assert kinds(life, deadline) == []
+    assert kinds(life, deadline + MOMENT)[:1] == [kind]
+
+
+def test_what_ended_is_not_stuck() -> None:
+    life = in_doubt()
+    order = life.order
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
+    assert kinds(life, timedelta(days=1)) == []
+    life = bare()
+    life.tell(report(life.order, "OPEN"))
+    assert kinds(life, timedelta(days=1)) == []
+
+
+def test_a_position_without_a_stop_of_its_own_wish_is_not_bare() -> None:
+    """`stop_at = "local"` is the operator's choice; so is an exit at a limit that rests."""
+    life = Life()
+    life.opened()
+    assert kinds(life, timedelta(days=1)) == []
+    life.tell(ExitSignal(limit=D(60000)))
+    life.tell(report(life.order, "OPEN"))
+    assert kinds(life, timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda name: Refusal(client_order_id=name, code="-2010", message="no balance"),
+        lambda name: Unsent(client_order_id=name, reason="429: too many"),
+    ],
+)
+def test_tries_that_fail_again_and_again_do_not_begin_anew(
+    answer: Callable[[str], Refusal | Unsent],
+) -> None:
+    """Nothing freezes, and each try ended a moment ago: a since that moves hides it for ever."""
+    life = Life(PROTECTED)
+    life.opened()
+    began = life.now
+    for _ in range(4):
+        life.tell(answer(life.order.client_order_id))
+        life.tell(TimePassed(), after=timedelta(seconds=30))
+    (stuck,) = overdue((life.position,), {BotName("dip-btc"): PROTECTED}, life.now)
+    assert (stuck.kind, stuck.since) == (StuckKind.STOP_MISSING, began)
+    assert "turned away 4 times in a row" in stuck.true
+
+
+def test_a_wish_that_is_wished_anew_with_every_price_is_one_wish() -> None:
+    life = Life()
+    life.opened()
+    began = life.now
+    for _ in range(4):
+        life.tell(PriceSeen(price=D(40000)))
+        life.tell(Unsent(client_order_id=life.order.client_order_id, reason="banned"))
+        life.tell(PriceSeen(price=D(40000)), after=timedelta(seconds=40))
+    (stuck,) = overdue((life.position,), {BotName("dip-btc"): TERMS}, life.now)
+    assert (stuck.kind, stuck.since) == (StuckKind.EXIT_STUCK, began)
+
+
+@pytest.mark.parametrize("terms", [TERMS, PROTECTED])
+def test_only_what_is_at_stake_is_missed(terms: Terms) -> None:
+    """A symbol without a price matters while something is held, one without reads while out."""
+    life = Life(terms)
+    since = {BTC: life.now}
+    long_after = life.now + PATIENCE + MOMENT
+    assert unsensed((life.position,), since, since, long_after) == ()
+    life.enter()
+    found = unsensed((life.position,), since, since, long_after)
+    assert [each.kind for each in found] == [StuckKind.READ_UNPROVEN]
+    order = life.order
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
+    found = unsensed((life.position,), since, since, long_after)
+    assert [each.kind for each in found] == [StuckKind.READ_UNPROVEN, StuckKind.PRICE_STALE]
+    assert unsensed((life.position,), since, since, long_after - MOMENT) == ()
