@@ -114,6 +114,7 @@ class Supervisor:
 
     async def _obey_once(self) -> None:
         async with self._obeying:
+            self._journal.gauges.turn(self._clock.now())
             await self._journal.take_commands(at=self._clock.now())
             for command in await self._journal.commands(status="posted"):
                 if not self._too_early(command, self._accounts):

@@ -1,4 +1,4 @@
-"""Prices with their times, and when streams were heard, in a file that may be lost.
+"""Prices with their times, when streams were heard, that the server turns: what may be lost.
 
 Nothing is decided by it: it lets a reader say what a position is worth. A thread of its own
 replaces the file as a whole, so that neither a slow disk nor a kill is felt by anybody else.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -16,10 +16,12 @@ from typing import Final
 import msgspec
 
 from surefoot.core.values import AccountName, Symbol
-from surefoot.journal.port import Mark, Marks
+from surefoot.journal.port import Mark, Marks, Signs
 
 # The file is replaced at most this often.
 PAUSE_S: Final = 1.0
+# That the server turns is noted anew this often: an idle machine is not to write all the time.
+TURN: Final = timedelta(seconds=5)
 # How long closing waits for the last write; a disk that hangs costs no more than this.
 _GOODBYE_S: Final = 2.0
 
@@ -45,6 +47,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
 
     prices: tuple[Price, ...] = ()
     heard: tuple[Heard, ...] = ()
+    turned: datetime | None = None
 
 
 def gauges_of(journal: Path) -> Path:
@@ -58,9 +61,10 @@ def read_marks(path: Path) -> Marks:
     return {(each.account, each.symbol): Mark(price=each.price, at=each.at) for each in prices}
 
 
-def read_heard(path: Path) -> dict[AccountName, datetime]:
-    """Read when streams were last heard; nothing if the file says nothing sensible."""
-    return {each.account: each.at for each in _read(path).heard}
+def read_signs(path: Path) -> Signs:
+    """Read the last signs of life; none if the file says nothing sensible."""
+    found = _read(path)
+    return Signs(turned=found.turned, heard={each.account: each.at for each in found.heard})
 
 
 def _read(path: Path) -> Gauges:
@@ -77,6 +81,7 @@ class GaugeFile:
         self._path = path
         self._prices: dict[tuple[AccountName, Symbol], Price] = {}
         self._heard: dict[AccountName, Heard] = {}
+        self._turned: datetime | None = None
         self._changed = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -93,6 +98,12 @@ class GaugeFile:
         """Note that an account's own stream was heard; never waits and never raises."""
         self._heard[account] = Heard(account=account, at=at)
         self._begin()
+
+    def turn(self, at: datetime) -> None:
+        """Note that the server's loop turns; never waits and never raises."""
+        if self._turned is None or abs(at - self._turned) >= TURN:
+            self._turned = at
+            self._begin()
 
     def _begin(self) -> None:
         self._changed.set()
@@ -117,7 +128,9 @@ class GaugeFile:
 
     def _content(self) -> Gauges:
         prices, heard = self._prices.copy(), self._heard.copy()
-        return Gauges(prices=tuple(prices.values()), heard=tuple(heard.values()))
+        return Gauges(
+            prices=tuple(prices.values()), heard=tuple(heard.values()), turned=self._turned
+        )
 
 
 def _replace(path: Path, content: Gauges) -> None:

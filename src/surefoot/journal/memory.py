@@ -43,11 +43,11 @@ from surefoot.journal.port import (
     Command,
     Entry,
     Gauges,
-    Heard,
     Holder,
     Mark,
     Marks,
     Receipt,
+    Signs,
     intents_in,
     position_stream,
 )
@@ -59,6 +59,7 @@ class MemoryGauges:
     def __init__(self) -> None:
         self.marks: dict[tuple[AccountName, Symbol], Mark] = {}
         self.heard: dict[AccountName, datetime] = {}
+        self.turned: datetime | None = None
 
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
         """Note a price."""
@@ -69,6 +70,10 @@ class MemoryGauges:
     def hear(self, account: AccountName, at: datetime) -> None:
         """Note that an account's own stream was heard."""
         self.heard[account] = at
+
+    def turn(self, at: datetime) -> None:
+        """Note that the server's loop turns."""
+        self.turned = at
 
 
 class MemoryJournal:
@@ -97,9 +102,9 @@ class MemoryJournal:
         """Return the last known prices."""
         return dict(self._gauges.marks)
 
-    async def heard(self) -> Heard:
-        """Return when each account's own stream was last heard."""
-        return dict(self._gauges.heard)
+    async def signs(self) -> Signs:
+        """Return the last signs of life."""
+        return Signs(turned=self._gauges.turned, heard=dict(self._gauges.heard))
 
     async def accounts(self) -> tuple[AccountName, ...]:
         """Return every account that has a record of its own."""

@@ -141,8 +141,13 @@ class Mark(Struct, frozen=True, kw_only=True):
 
 
 Marks: TypeAlias = Mapping[tuple[AccountName, Symbol], Mark]
-# When each account's own stream was last heard.
-Heard: TypeAlias = Mapping[AccountName, datetime]
+
+
+class Signs(Struct, frozen=True, kw_only=True):
+    """Signs of life: when the server's loop last turned, and each account's stream was heard."""
+
+    turned: datetime | None = None
+    heard: dict[AccountName, datetime] = {}
 
 
 class Reader(Protocol):
@@ -262,8 +267,8 @@ class Reader(Protocol):
         """Return the last known prices. They are gauges: nothing is decided by them."""
         ...
 
-    async def heard(self) -> Heard:
-        """Return when each account's own stream was last heard: a gauge, like a price."""
+    async def signs(self) -> Signs:
+        """Return the last signs of life. They are gauges, like prices."""
         ...
 
     def holder(self) -> Holder | None:
@@ -314,6 +319,10 @@ class Gauges(Protocol):
 
     def hear(self, account: AccountName, at: datetime) -> None:
         """Note that an account's own stream was heard; never waits and never raises."""
+        ...
+
+    def turn(self, at: datetime) -> None:
+        """Note that the server's loop turns; never waits and never raises."""
         ...
 
 

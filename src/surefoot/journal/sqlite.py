@@ -38,7 +38,7 @@ from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.gauges import GaugeFile, gauges_of, read_heard, read_marks
+from surefoot.journal.gauges import GaugeFile, gauges_of, read_marks, read_signs
 from surefoot.journal.inbox import Tray, inbox_of, post
 from surefoot.journal.lease import Lease, holder_of
 from surefoot.journal.port import (
@@ -47,10 +47,10 @@ from surefoot.journal.port import (
     Command,
     Entry,
     Gauges,
-    Heard,
     Holder,
     Marks,
     Receipt,
+    Signs,
 )
 from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
 from surefoot.journal.writer import Writer
@@ -207,9 +207,9 @@ class SqliteReader:
         """Return the last known prices."""
         return read_marks(gauges_of(self.path))
 
-    async def heard(self) -> Heard:
-        """Return when each account's own stream was last heard."""
-        return read_heard(gauges_of(self.path))
+    async def signs(self) -> Signs:
+        """Return the last signs of life."""
+        return read_signs(gauges_of(self.path))
 
     async def accounts(self) -> tuple[AccountName, ...]:
         """Return every account that has a record of its own."""

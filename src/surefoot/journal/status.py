@@ -136,7 +136,7 @@ async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
     holder = reader.holder()
     rows = await reader.bots()
     standings = {each.account: each for each in await read_standings(reader, rows, holder)}
-    heard = await reader.heard()
+    heard = (await reader.signs()).heard
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
         recovery=None if recovery is None else _recovery(*recovery),

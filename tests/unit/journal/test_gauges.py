@@ -14,7 +14,7 @@ from tests.builders import BTC, START
 
 from surefoot.core.values import AccountName
 from surefoot.journal import gauges
-from surefoot.journal.gauges import GaugeFile, read_marks
+from surefoot.journal.gauges import TURN, GaugeFile, read_marks, read_signs
 
 MAIN = AccountName("main")
 
@@ -64,3 +64,17 @@ def test_a_disk_that_hangs_is_not_waited_for(
     release.set()
     file.close()
     assert read_marks(tmp_path / "gauges")[MAIN, BTC].price == D(99)
+
+
+def test_that_the_server_turns_is_noted_now_and_then(tmp_path: Path) -> None:
+    """A loop that hangs leaves an old time; one that turns fast does not write all the time."""
+    file = GaugeFile(tmp_path / "gauges")
+    file.turn(START)
+    file.turn(START + TURN - timedelta(microseconds=1))
+    file.close()
+    assert read_signs(tmp_path / "gauges").turned == START
+    file = GaugeFile(tmp_path / "gauges")
+    file.turn(START)
+    file.turn(START + TURN)
+    file.close()
+    assert read_signs(tmp_path / "gauges").turned == START + TURN
