@@ -42,6 +42,7 @@ from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
 from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
+from surefoot.exchange.address import Address
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange
 from surefoot.exchange.venues import venue
@@ -187,7 +188,7 @@ async def _checkup(settings: Settings, name: AccountName, exchange: Exchange) ->
         visibility=f"{(account.visibility or venue.visibility).total_seconds():g} s",
         request_lifetime=f"{venue.request_lifetime.total_seconds():g} s",
         native_stop=venue.native_stop,
-        weight_per_minute=venue.weight_per_minute,
+        weight_per_minute=venue.weight.limit,
     )
     try:
         await exchange.connect()
@@ -386,6 +387,7 @@ async def _doubts(exchange: Exchange, spec: BotSpec) -> AsyncIterator[str]:
 
 def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
     used = {bot.account for bot in settings.bots.values()}
+    addresses: dict[str, Address] = {}
     return {
         name: open_exchange(
             account.exchange,
@@ -394,6 +396,7 @@ def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
             settings=dict(account.ccxt),
             allow_custom_host=account.allow_custom_host,
             time=clock,
+            addresses=addresses,
         )
         for name, account in settings.accounts.items()
         if name in used

@@ -21,12 +21,14 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from surefoot.exchange.budget import Window
 from surefoot.exchange.port import Exchange, Login, Venue
 
 SECOND = Venue(
     name="second", client_id_prefix="sf", client_id_pattern=r"[a-z0-9]{1,36}",
     request_lifetime=timedelta(seconds=5), request_lifetime_max=timedelta(seconds=60),
-    visibility=timedelta(seconds=60), native_stop=False, weight_per_minute=60,
+    visibility=timedelta(seconds=60), native_stop=False, orders=(),
+    weight=Window(name="1M", length=timedelta(minutes=1), limit=60),
     timeframes=frozenset({"1m"}), hosts=("second.example",), urls_together=(),
 )
 """

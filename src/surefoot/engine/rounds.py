@@ -154,7 +154,7 @@ class Rounds:
         if soon is not None:
             return soon
         cost = self._login.exchange.cost(self._roster.symbols)
-        affordable = self._login.exchange.venue.weight_per_minute * WEIGHT_SHARE / 60
+        affordable = self._login.exchange.venue.weight.limit * WEIGHT_SHARE / 60
         return max(POSITIONS_EVERY_S, cost / affordable)
 
     async def _guard(self, work: Awaitable[object]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Symbol, TradeId
+from surefoot.exchange.address import Address
+from surefoot.exchange.budget import Room, Urgency, Window
 
 
 class Venue(Struct, frozen=True, kw_only=True):
@@ -29,6 +32,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     `request_lifetime` is how long a signed request may travel before the venue refuses it;
     `visibility` (V) is how late an accepted order may still be missing from every read;
     `hosts` are its own, and of `urls_together` none may lead elsewhere without the others.
+    `weight` is what an address may ask, `orders` what an account may send, until it tells better.
     """
 
     name: str
@@ -38,7 +42,8 @@ class Venue(Struct, frozen=True, kw_only=True):
     request_lifetime_max: timedelta
     visibility: timedelta
     native_stop: bool
-    weight_per_minute: int
+    weight: Window
+    orders: tuple[Window, ...]
     timeframes: frozenset[str]
     hosts: tuple[str, ...]
     urls_together: tuple[tuple[str, ...], ...]
@@ -141,6 +146,19 @@ class Login:
     settings: dict[str, Any] = field(repr=False)
     environment: str
     time: Time
+    address: Address
+
+
+class Question(Enum):
+    """What a round may consist of, as far as it is paid for differently."""
+
+    ORDER = auto()  # one order, by either id
+    FILLS_OF = auto()  # the fills of one order
+    OPEN_ORDERS = auto()  # of one symbol
+    ALL_OPEN_ORDERS = auto()  # of every symbol
+    FILLS = auto()  # one page of the fills of a symbol
+    BALANCES = auto()
+    CANDLES = auto()
 
 
 class Spending(Struct, frozen=True, kw_only=True):
@@ -267,6 +285,18 @@ class Exchange(Orders, Reads, Streams, Protocol):
 
     def is_trading(self, symbol: Symbol) -> bool:
         """Tell whether a listed symbol is trading now; a halted one is still watched."""
+        ...
+
+    def price(self, question: Question) -> int:
+        """Return what asking this once costs, in weight."""
+        ...
+
+    def room(self, urgency: Urgency) -> Room:
+        """Return how much weight may be spent now on something of this urgency.
+
+        All accounts behind one address share it. Who asks for more waits in line, the most
+        urgent first; what is asked about one order is PROOF, about everything COMPARING.
+        """
         ...
 
     def cost(self, symbols: Sequence[Symbol]) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from surefoot.core.errors import InvalidValue
+from surefoot.exchange.address import Address
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.binance.opener import open_account as open_binance
 from surefoot.exchange.errors import Misconfigured
@@ -48,7 +49,7 @@ def venue(name: str) -> Venue:
     return _row(name).facts
 
 
-def open_exchange(
+def open_exchange(  # noqa: PLR0913 (what an account is opened with)
     name: str,
     *,
     key: str,
@@ -56,8 +57,11 @@ def open_exchange(
     settings: dict[str, Any],
     allow_custom_host: bool,
     time: Time,
+    addresses: dict[str, Address] | None = None,
 ) -> Exchange:
     """Return an adapter for one account; nothing is connected yet.
+
+    What is opened with the same `addresses` shares the weight that a venue grants this machine.
 
     Raises:
         Misconfigured: the venue is not known, or the settings lead somewhere unexpected.
@@ -67,8 +71,17 @@ def open_exchange(
     except InvalidValue as error:
         raise Misconfigured(str(error)) from error
     where = environment(row.facts, settings, allow_custom_host=allow_custom_host)
+    known = {} if addresses is None else addresses
+    address = known.setdefault(f"{name} {where}", Address(row.facts.weight, time))
     return row.open(
-        Login(key=key, secret=secret, settings=settings, environment=where, time=time),
+        Login(
+            key=key,
+            secret=secret,
+            settings=settings,
+            environment=where,
+            time=time,
+            address=address,
+        ),
     )
 
 

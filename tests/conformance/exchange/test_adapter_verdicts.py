@@ -148,9 +148,9 @@ async def test_an_exchange_that_does_not_listen_was_sent_nothing(simulator: Simu
     await exchange.connect()
     await simulator.__aexit__(None, None, None)
     try:
-        assert isinstance(await verdict(exchange.send(BTC, order(exchange))), NotSent)
-        with pytest.raises(ReadFailed):
+        with pytest.raises(ReadFailed):  # over the connection that was open
             await exchange.balances()
+        assert isinstance(await verdict(exchange.send(BTC, order(exchange))), NotSent)
     finally:
         await exchange.close()
 

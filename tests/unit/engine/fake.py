@@ -22,7 +22,8 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
-from surefoot.exchange.binance.facts import BINANCE
+from surefoot.exchange.binance.facts import BINANCE, PRICES
+from surefoot.exchange.budget import Room, Urgency
 from surefoot.exchange.errors import Misconfigured, NotSent, Refused
 from surefoot.exchange.port import (
     AccountEvent,
@@ -31,6 +32,7 @@ from surefoot.exchange.port import (
     FillsRead,
     Identity,
     MarketEvent,
+    Question,
     Spending,
 )
 
@@ -331,6 +333,12 @@ class FakeExchange:
     def spending(self) -> Spending:
         requests = sum(ask.verb != "market" for ask in self.asked)
         return Spending(requests=requests, weight=2 * requests)
+
+    def price(self, question: Question) -> int:
+        return PRICES[question]
+
+    def room(self, urgency: Urgency) -> Room:  # noqa: ARG002 (there is always room)
+        return Room(left=6000, until=self.now())
 
     def cost(self, symbols: Sequence[Symbol]) -> int:
         return 26 * len(symbols) + 20

@@ -12,7 +12,9 @@ from surefoot.app import preflight
 from surefoot.core.records import BanNoted
 from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
+from surefoot.exchange.address import Address
 from surefoot.exchange.binance.adapter import Binance
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Login
 
 MAIN = AccountName("main")
@@ -46,6 +48,7 @@ async def test_a_ban_in_the_journal_is_heeded_before_anything_is_sent(
         settings={"urls": {"api": {"public": nowhere, "private": nowhere}}, "timeout_on_exit": 0},
         environment="simulated",
         time=SystemClock(),
+        address=Address(BINANCE.weight, SystemClock()),
     )
     exchange, nothing = Binance(login), SimpleNamespace(bots={}, accounts={})
     journal: Any = Noted(SystemClock().now() + left)

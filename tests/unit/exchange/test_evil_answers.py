@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from surefoot.core.order import Order, Role
 from surefoot.core.values import ClientOrderId, ExchangeOrderId, Side, Symbol
 from surefoot.engine.clock import SystemClock
+from surefoot.exchange.address import Address
 from surefoot.exchange.binance import payloads
 from surefoot.exchange.binance.adapter import Binance
 from surefoot.exchange.binance.client import BODY_MAX
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.binance.streams import _account_event, _Market
 from surefoot.exchange.binance.verdicts import Garbled
 from surefoot.exchange.errors import Misconfigured, NotSent, ReadFailed, Refused, Unknown
@@ -253,7 +255,15 @@ async def evil() -> AsyncIterator[Evil]:
 async def exchange(evil: Evil) -> AsyncIterator[Binance]:
     urls = {"api": {"public": evil.url, "private": evil.url}}
     given: dict[str, Any] = {"urls": urls, "rateLimit": 1, "timeout_on_exit": 0}
-    login = Login(key="k", secret="s", settings=given, environment="simulated", time=SystemClock())
+    time = SystemClock()
+    login = Login(
+        key="k",
+        secret="s",
+        settings=given,
+        environment="simulated",
+        time=time,
+        address=Address(BINANCE.weight, time),
+    )
     opened = Binance(login)
     await opened.connect()
     yield opened

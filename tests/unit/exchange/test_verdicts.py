@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from surefoot.exchange.address import Address
 from surefoot.exchange.binance.carrier import Carrier
 from surefoot.exchange.binance.client import FencedBinance
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.binance.verdicts import (
     Answered,
     NoSuchOrder,
@@ -156,6 +158,11 @@ class StandingTime:
         raise NotImplementedError
 
 
+def carrier() -> Carrier:
+    time = StandingTime()
+    return Carrier(time, Address(BINANCE.weight, time))
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -175,21 +182,21 @@ async def test_nothing_raw_comes_out_of_the_carrier(raw: Exception) -> None:
         raise raw
 
     with pytest.raises((NotSent, Refused, Unknown)):
-        await Carrier(StandingTime()).act("order.send", call, {}, lambda answer: answer)
+        await carrier().act("order.send", call, {}, lambda answer: answer)
     with pytest.raises((ReadFailed, Misconfigured)):
-        await Carrier(StandingTime()).ask("time", call, {}, lambda answer: answer)
+        await carrier().ask("time", call, {}, lambda answer: answer)
 
 
 async def test_of_two_bans_the_longer_counts() -> None:
     """One answer with a short one must not end what another has said."""
-    carrier = Carrier(StandingTime())
-    carrier.note_ban(NOW + timedelta(days=1))
-    carrier.note_ban(NOW + timedelta(seconds=1))
+    banned = carrier()
+    banned.note_ban(NOW + timedelta(days=1))
+    banned.note_ban(NOW + timedelta(seconds=1))
 
     async def call(_request: dict[str, Any]) -> Any:
         raise AssertionError
 
-    with pytest.raises(Banned) as banned:
-        await carrier.ask("time", call, {}, lambda answer: answer)
-    assert banned.value.until == NOW + timedelta(days=1)
-    assert carrier.spending().requests == 0
+    with pytest.raises(Banned) as refused:
+        await banned.ask("time", call, {}, lambda answer: answer)
+    assert refused.value.until == NOW + timedelta(days=1)
+    assert banned.spending().requests == 0

@@ -31,9 +31,10 @@ from surefoot.exchange.binance.client import (
     constructor_settings,
     session,
 )
-from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, WEIGHTS
+from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, PRICES, WEIGHTS
 from surefoot.exchange.binance.streams import account_events, market_events
 from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
+from surefoot.exchange.budget import Room, Urgency
 from surefoot.exchange.errors import (
     Misconfigured,
     NotSent,
@@ -47,6 +48,7 @@ from surefoot.exchange.port import (
     Identity,
     Login,
     MarketEvent,
+    Question,
     Spending,
 )
 
@@ -67,7 +69,7 @@ class Binance:
         self._environment = login.environment
         self._settings = constructor_settings(login.key, login.secret, login.settings)
         self._time = login.time
-        self._carrier = Carrier(login.time)
+        self._carrier = Carrier(login.time, login.address)
         self._rest: FencedBinance | None = None
         self._session: Any = None
 
@@ -81,6 +83,10 @@ class Binance:
         await self.measure_clock()
         client = self._ccxt
         await self._carrier.ask("exchangeInfo", client.load_markets_again, {}, _markets)
+        self._carrier.adopt(
+            payloads.windows(client.rate_limits, "REQUEST_WEIGHT"),
+            payloads.windows(client.rate_limits, "ORDERS"),
+        )
 
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
@@ -128,6 +134,14 @@ class Binance:
         market = (self._ccxt.markets or {}).get(symbol)
         return market is not None and bool(market.get("active", True))
 
+    def price(self, question: Question) -> int:
+        """Return what asking this once costs, in weight."""
+        return PRICES[question]
+
+    def room(self, urgency: Urgency) -> Room:
+        """Return how much weight may be spent now on something of this urgency."""
+        return self._carrier.room(urgency)
+
     def cost(self, symbols: Sequence[Symbol]) -> int:
         """Return what one full round of questions about these symbols costs, in weight."""
         lists = min(len(symbols) * WEIGHTS["openOrders"], WEIGHTS["openOrders.all"])
@@ -158,8 +172,8 @@ class Binance:
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         """Send an order once, so that the exchange refuses it after `order.not_after`."""
         request = self._built(self._order_request, symbol, order)
-        report = await self._carrier.act(
-            "order.send",
+        report = await self._carrier.send(
+            order.client_order_id,
             self._ccxt.privatePostOrder,
             request,
             self._orders(symbol, request["symbol"]),

@@ -1,31 +1,50 @@
-"""Carrying one request there and one answer back: priced, judged, and silent while banned.
+"""Carrying one request there and one answer back: within the budget, priced, judged.
 
 Nothing here retries, and nothing raw comes out: a question ends in an answer, `ReadFailed`,
-`Banned` or `Misconfigured`; an act in an answer, `NotSent`, `Refused` or `Unknown`.
+`Banned` or `Misconfigured`; an act in an answer, `NotSent`, `Refused` or `Unknown`. A question
+waits its turn; an order never does, because its lifetime would pass: its place is kept before it
+is written down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
+from surefoot.core.order import Order
+from surefoot.core.values import ClientOrderId
+from surefoot.exchange.address import Address
 from surefoot.exchange.binance import verdicts
-from surefoot.exchange.binance.facts import WEIGHTS
-from surefoot.exchange.errors import Banned, NotSent
+from surefoot.exchange.binance.client import HEARD
+from surefoot.exchange.binance.facts import (
+    BINANCE,
+    FREE,
+    URGENCIES,
+    USED_ORDERS,
+    USED_WEIGHT,
+    WEIGHTS,
+)
+from surefoot.exchange.budget import ORDER_SHARES, Ledger, Room, Ticket, Urgency, Window
+from surefoot.exchange.errors import Banned, NotSent, TooMany
 from surefoot.exchange.port import Spending, Time
 
 T = TypeVar("T")
 Request: TypeAlias = dict[str, Any]
 Call: TypeAlias = Callable[[Request], Awaitable[Any]]
+# More digits than any count has.
+_DIGITS_MAX: Final = 12
 
 
 class Carrier:
     """What a login may still ask, what it has asked, and what time it is at the exchange."""
 
-    def __init__(self, time: Time) -> None:
+    def __init__(self, time: Time, address: Address) -> None:
         self._time = time
-        self._banned_until: datetime | None = None
+        self._address = address
+        self._orders = Ledger(BINANCE.orders, ORDER_SHARES)
+        self._reserved: dict[ClientOrderId, Ticket] = {}
         self._requests = 0
         self._weight = 0
         self.offset = timedelta(0)
@@ -40,41 +59,133 @@ class Carrier:
 
     def note_ban(self, until: datetime) -> None:
         """Keep away until then; of two bans the longer one counts."""
-        if self._banned_until is None or until > self._banned_until:
-            self._banned_until = until
+        self._address.note_ban(until)
+
+    def adopt(self, weight: tuple[Window, ...], orders: tuple[Window, ...]) -> None:
+        """Take over the limits that the exchange tells."""
+        self._address.weight.adopt(weight)
+        self._orders.adopt(orders)
+
+    def room(self, urgency: Urgency) -> Room:
+        """Return how much weight may be spent now on something of this urgency."""
+        return self._address.weight.room(urgency, self.now())
+
+    # Orders --------------------------------------------------------------------------------------
+
+    def later(self, urgency: Urgency) -> datetime | None:
+        """Return when one more order of this urgency may be sent; None: now."""
+        now = self.now()
+        times = (
+            self._address.ban(now),
+            self._orders.later(urgency, 1, now),
+            self._address.weight.later(urgency, 0, now),
+        )
+        return max((at for at in times if at is not None), default=None)
+
+    def reserve(self, order: Order) -> None:
+        """Keep the place of an order that is about to be written down, until it cannot be sent."""
+        now = self.now()
+        self._reserved = {
+            name: ticket
+            for name, ticket in self._reserved.items()
+            if ticket.until is None or ticket.until >= now
+        }
+        ticket = self._orders.spend(1, now, until=order.not_after)
+        self._reserved[order.client_order_id] = ticket
+
+    def _place(self, name: ClientOrderId) -> Ticket:
+        ticket = self._reserved.pop(name, None)
+        if ticket is not None:
+            return ticket
+        at = self._orders.later(Urgency.PROTECTION, 1, self.now())
+        if at is not None:
+            raise TooMany(f"no place was kept for it, and the exchange takes no more until {at}")
+        return self._orders.spend(1, self.now())
+
+    # Carrying ------------------------------------------------------------------------------------
 
     async def ask(self, price: str, call: Call, request: Request, read: Callable[[Any], T]) -> T:
-        """Ask one question, and read the answer."""
-        banned = self._ban()
-        if banned is not None:
-            raise Banned(banned, "the exchange asked us to stay away")
+        """Ask one question when it is its turn, and read the answer."""
+        self._refuse_banned()
+        ticket = await self._address.turn(URGENCIES[price], WEIGHTS[price], self.now)
         try:
-            self._spend(price)
-            return read(await call(request))
+            with self._counted(price, ticket):
+                return read(await self._called(call, request))
         except Exception as error:
-            self._heed(error)
             raise verdicts.of_read(error, now=self.now()) from error
 
-    async def act(self, price: str, call: Call, request: Request, read: Callable[[Any], T]) -> T:
+    async def act(
+        self,
+        price: str,
+        call: Call,
+        request: Request,
+        read: Callable[[Any], T],
+        place: Ticket | None = None,
+    ) -> T:
         """Do one thing once; whatever comes back that is not a believable answer is Unknown."""
-        banned = self._ban()
-        if banned is not None:
-            raise NotSent(f"the exchange asked us to stay away until {banned}")
         try:
-            self._spend(price)
-            return read(await call(request))
+            with self._counted(price, self._address.weight.spend(0, self.now()), place):
+                return read(await self._called(call, request))
+        except Banned as error:
+            raise NotSent(str(error)) from error
         except Exception as error:
-            self._heed(error)
             raise verdicts.of_send(error) from error
 
-    def _ban(self) -> datetime | None:
-        until = self._banned_until
-        return until if until is not None and self.now() < until else None
+    async def send(
+        self, name: ClientOrderId, call: Call, request: Request, read: Callable[[Any], T]
+    ) -> T:
+        """Send an order once, in the place that is kept for it."""
+        return await self.act("order.send", call, request, read, self._place(name))
 
-    def _spend(self, what: str) -> None:
+    async def _called(self, call: Call, request: Request) -> Any:
+        self._refuse_banned()
         self._requests += 1
-        self._weight += WEIGHTS[what]
+        return await call(request)
 
-    def _heed(self, error: Exception) -> None:
-        if isinstance(error, verdicts.Answered) and error.is_ban:
-            self.note_ban(verdicts.ban_end(self.now(), error.retry_after))
+    def _refuse_banned(self) -> None:
+        until = self._address.ban(self.now())
+        if until is not None:
+            raise Banned(until, "the exchange asked us to stay away")
+
+    @contextmanager
+    def _counted(self, price: str, asked: Ticket, place: Ticket | None = None) -> Iterator[None]:
+        """Count a request, whatever becomes of it, and learn from what is said of our use."""
+        heard: dict[str, str] = {}
+        hearing = HEARD.set(heard)
+        weight, orders = WEIGHTS[price], 1
+        try:
+            yield
+            weight = 0 if price in FREE else weight
+        except Exception as error:
+            self._learn(error)
+            if verdicts.never_left(error):
+                weight = orders = 0
+            raise
+        finally:
+            HEARD.reset(hearing)
+            self._weight += weight
+            now = self.now()
+            told = _told(heard, USED_WEIGHT)
+            self._address.weight.settle(asked, cost=weight, told=told, now=now)
+            if place is not None:
+                told = _told(heard, USED_ORDERS)
+                self._orders.settle(place, cost=orders, told=told, now=now)
+
+    def _learn(self, error: Exception) -> None:
+        if not isinstance(error, verdicts.Answered):
+            return
+        now = self.now()
+        if error.is_ban:
+            self.note_ban(verdicts.ban_end(now, error.retry_after))
+        elif error.too_many_orders:
+            after = error.retry_after
+            self._orders.fill(None if after is None else verdicts.ban_end(now, after), now)
+
+
+def _told(headers: Mapping[str, str], prefix: str) -> dict[str, int]:
+    """Return the figures of the headers with this prefix, by what follows it."""
+    return {
+        name.removeprefix(prefix).upper(): int(value)
+        for name, value in headers.items()
+        if name.startswith(prefix) and value.isdecimal() and len(value) <= _DIGITS_MAX
+    }

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Final
 
 import aiohttp
@@ -36,11 +37,15 @@ BODY_MAX: Final = 8 * 1024 * 1024
 MARKETS_MAX: Final = 64 * 1024 * 1024
 NOT_AFTER: Final = "surefootNotAfter"
 
+# What the answer to the request of this very task carried: ccxt keeps only the headers of whichever
+# answer came last. Whoever wants to hear them puts a fresh dictionary here.
+HEARD: Final[ContextVar[dict[str, str]]] = ContextVar("heard")
+
 RawEvent = Callable[[str, dict[str, Any]], None]
 
 _FORCED: Final[dict[str, Any]] = {
-    "enableRateLimit": True,
-    "enableLastResponseHeaders": True,
+    # Its throttle knows neither what others use nor what is urgent; the carrier's budget does.
+    "enableRateLimit": False,
 }
 _FORCED_OPTIONS: Final[dict[str, Any]] = {
     "maxRetriesOnFailure": 0,
@@ -89,6 +94,7 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
 
     lifetime_max_ms: int = 60_000
     on_raw: RawEvent | None = None
+    rate_limits: object = None
 
     @override
     def sign(
@@ -111,8 +117,9 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
     @override
     async def fetch_markets(self, params: dict[str, Any] | None = None) -> list[Any]:
         """List the markets; one that cannot be read is left out, and the others stay."""
-        answer = await self.publicGetExchangeInfo(params or {})
-        rows = payloads.listed(payloads.payload(answer).get("symbols"))
+        answer = payloads.payload(await self.publicGetExchangeInfo(params or {}))
+        self.rate_limits = answer.get("rateLimits")
+        rows = payloads.listed(answer.get("symbols"))
         return [self.parse_market(row) for row in rows if payloads.is_market(row)]
 
     async def load_markets_again(self, _params: dict[str, Any]) -> Any:
@@ -123,6 +130,7 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
     def handle_errors(self, *answer: Any) -> None:
         """Raise whatever is no success as what it is; ccxt's classes differ between hosts."""
         status, headers, response = answer[_STATUS], answer[_HEADERS], answer[_RESPONSE]
+        HEARD.get({}).update(_lower(headers))
         code = response.get("code") if isinstance(response, dict) else None
         if type(code) is not int or abs(code) > _CODE_MAX:
             code = None
@@ -133,7 +141,7 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
                 status,
                 code=None if code is None else str(code),
                 text=said if isinstance(said, str) else "",
-                retry_after=_header(headers, "retry-after"),
+                retry_after=_lower(headers).get("retry-after"),
             )
 
     @override
@@ -194,7 +202,7 @@ async def _refuse_redirect(_session: Any, _context: Any, params: Any) -> None:
     raise RedirectRefused(f"the exchange answered {params.response.status}, a redirect")
 
 
-def _header(headers: Any, name: str) -> str | None:
+def _lower(headers: Any) -> dict[str, str]:
     if not isinstance(headers, Mapping):
-        return None
-    return next((str(headers[each]) for each in headers if str(each).lower() == name), None)
+        return {}
+    return {str(name).lower(): str(value) for name, value in headers.items()}

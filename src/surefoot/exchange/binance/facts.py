@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from surefoot.exchange.port import Venue
+from surefoot.exchange.budget import Urgency, Window
+from surefoot.exchange.port import Question, Venue
 
 BINANCE: Final = Venue(
     name="binance",
@@ -18,7 +19,12 @@ BINANCE: Final = Venue(
     # 10 s exist (ccxt issue 6615). Conservative until measured on the real venue.
     visibility=timedelta(seconds=60),
     native_stop=True,
-    weight_per_minute=6000,
+    # As exchangeInfo's rateLimits have it mostly; an account's own are read when it connects.
+    weight=Window(name="1M", length=timedelta(minutes=1), limit=6000),
+    orders=(
+        Window(name="10S", length=timedelta(seconds=10), limit=50),
+        Window(name="1D", length=timedelta(days=1), limit=160_000),
+    ),
     timeframes=frozenset(
         {
             "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d",
@@ -47,7 +53,7 @@ DEFINITIVE: Final = frozenset(
     },
 )  # fmt: skip
 
-# "IP limits", weights per request as of 2026-07.
+# "IP limits", weights per request as of 2026-07. What is in FREE costs that only when it fails.
 WEIGHTS: Final = {
     "exchangeInfo": 20,
     "time": 1,
@@ -61,6 +67,32 @@ WEIGHTS: Final = {
     "myTrades.order": 5,
     "klines": 2,
 }
+FREE: Final = frozenset({"order.send", "order.cancel"})
+
+# How urgent a question is follows from what it is about: one order's fate, or everything.
+URGENCIES: Final = {
+    "exchangeInfo": Urgency.PROOF,
+    "time": Urgency.PROOF,
+    "account": Urgency.COMPARING,
+    "order.query": Urgency.PROOF,
+    "openOrders": Urgency.COMPARING,
+    "openOrders.all": Urgency.COMPARING,
+    "myTrades": Urgency.COMPARING,
+    "myTrades.order": Urgency.PROOF,
+    "klines": Urgency.COMPARING,
+}
+PRICES: Final = {
+    Question.ORDER: WEIGHTS["order.query"],
+    Question.FILLS_OF: WEIGHTS["myTrades.order"],
+    Question.OPEN_ORDERS: WEIGHTS["openOrders"],
+    Question.ALL_OPEN_ORDERS: WEIGHTS["openOrders.all"],
+    Question.FILLS: WEIGHTS["myTrades"],
+    Question.BALANCES: WEIGHTS["account"],
+    Question.CANDLES: WEIGHTS["klines"],
+}
+# Headers of an answer that tell what is used, by the name of the window at their end.
+USED_WEIGHT: Final = "x-mbx-used-weight-"
+USED_ORDERS: Final = "x-mbx-order-count-"
 
 # The most rows of one answer about trades.
 PAGE_SIZE: Final = 1000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +25,7 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.exchange.binance.verdicts import Garbled
+from surefoot.exchange.budget import Window
 from surefoot.exchange.port import Candle
 
 Payload: TypeAlias = Mapping[str, Any]
@@ -41,7 +42,13 @@ STATUSES: Final = {
     "REJECTED": ReportedStatus.REJECTED,
 }
 
-
+_UNITS: Final = {
+    "SECOND": timedelta(seconds=1),
+    "MINUTE": timedelta(minutes=1),
+    "HOUR": timedelta(hours=1),
+    "DAY": timedelta(days=1),
+}
+_COUNT_END: Final = 10**9
 # Ids are counters; twenty digits is more than 64 bits hold.
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}")
 _ID_END: Final = 10**20
@@ -162,6 +169,32 @@ def instrument(raw: Payload, symbol: Symbol) -> Instrument:
         market_quantity_max=largest_market or None,
         notional_min=amount(notional, "minNotional"),
     )
+
+
+def windows(rows: object, kind: str) -> tuple[Window, ...]:
+    """Read the limits of one kind from exchangeInfo; one that cannot be read is left out."""
+    wanted = [
+        row
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict) and row.get("rateLimitType") == kind
+    ]
+    return tuple(window for row in wanted if (window := _window(row)) is not None)
+
+
+def _window(raw: Payload) -> Window | None:
+    interval, times, limit = (
+        _word(raw, "interval"),
+        _count(raw, "intervalNum"),
+        _count(raw, "limit"),
+    )
+    if interval not in _UNITS or times is None or limit is None:
+        return None
+    return Window(name=f"{times}{interval[0]}", length=times * _UNITS[interval], limit=limit)
+
+
+def _count(raw: Payload, key: str) -> int | None:
+    value = raw.get(key)
+    return value if type(value) is int and 0 < value < _COUNT_END else None
 
 
 def candle(row: object, symbol: Symbol, timeframe: str) -> Candle:

@@ -90,6 +90,11 @@ class Answered(ExchangeError):
             )
         return self.status in _STAY_AWAY
 
+    @property
+    def too_many_orders(self) -> bool:
+        """Tell whether the exchange's count of orders is full; asking is still welcome."""
+        return self.final == _TOO_MANY_ORDERS
+
 
 def of_send(error: Exception) -> NotSent | Refused | Unknown:
     """Say what an exception from sending or cancelling proves."""
@@ -98,7 +103,7 @@ def of_send(error: Exception) -> NotSent | Refused | Unknown:
     message = describe(error)
     if isinstance(error, Answered):
         return _of_refusal(error, message)
-    if any(_never_connected(cause) for cause in _causes(error)):
+    if never_left(error):
         return NotSent(message)
     return Unknown(message)
 
@@ -161,6 +166,12 @@ def describe(error: Exception) -> str:
     cause = error.__cause__
     reason = f" ({type(cause).__name__})" if cause is not None else ""
     return f"{type(error).__name__}: {words[:_MESSAGE_MAX]}{reason}"
+
+
+def never_left(error: Exception) -> bool:
+    """Tell whether a request provably never left this machine."""
+    kept = isinstance(error, NotSent | Banned)
+    return kept or any(_never_connected(cause) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
