@@ -150,9 +150,9 @@ async def look(settings: Settings) -> tuple[Look, ...]:
             await exchange.connect()
             await refuse_other(name, await exchange.identify(), reader)
             belief = await believed(spec, exchange, reader)
-            compared = await comparing.everything(belief, spec.lookback)
-            found = compared.gathered.failures
-            looks.append(Look(account=name, outcome=compared.outcome, failures=found))
+            gathered = await comparing.everything(belief, spec.lookback)
+            outcome = comparing.compare(belief, gathered)
+            looks.append(Look(account=name, outcome=outcome, failures=gathered.failures))
         return tuple(looks)
     finally:
         for exchange in exchanges.values():

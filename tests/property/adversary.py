@@ -381,25 +381,20 @@ class World:
 
     def apply(self, read: Read) -> int:
         """Reconcile, write down what applies, and reconcile again: there must be nothing left."""
-        outcome = reconcile(read.belief, read.evidence, self.now)
+        # The read may be old; the belief is that of now.
+        belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
+        outcome = reconcile(belief, read.evidence, self.now)
         assert outcome.halt is None or not self.honest
         self.seen.update(str(finding.kind) for finding in outcome.findings)
-        fresh = all(
-            life.position.version == outcome.versions[life.position.position_id]
-            for life in read.lives
-        )
         written = sum(self._write(life, outcome) for life in read.lives)
-        if fresh:
-            belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
-            again = reconcile(belief, read.evidence, self.now)
-            assert not again.decisions, "reconciling twice changes nothing"
+        belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
+        again = reconcile(belief, read.evidence, self.now)
+        assert not again.decisions, "reconciling twice changes nothing"
         return written
 
     def _write(self, life: Life, outcome: Reconciliation) -> int:
         before = life.position
         decision = outcome.decisions.get(before.position_id)
-        if outcome.versions[before.position_id] != before.version:
-            return 0  # It changed since: the engine drops such records and reads again.
         if decision is None:
             return 0
         life.position = decision.position

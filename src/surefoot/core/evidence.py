@@ -66,9 +66,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What one round of reading brought; a question that failed is simply not in here.
 
     `started_at` is exchange time before the first read, `versions` are the positions' then.
-    `settled` are orders of ours, seen live or in fills, whose positions are over and are not
-    compared any more. `looked_up` holds the answers to by-id questions; None is the exchange's own
-    "no such order".
+    `settled` are orders of ours, seen live or in fills, that the journal has: whose position is not
+    kept any more, it is over. `looked_up` holds the answers to by-id questions; None is the
+    exchange's own "no such order".
     `missing` are base assets whose balance has been short for longer than V, so that a fill which
     is not visible yet cannot be the reason.
     """

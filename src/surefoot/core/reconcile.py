@@ -1,5 +1,8 @@
 """Comparing what we believe with what the exchange shows: `reconcile → findings, decisions`.
 
+The belief is that of now, the evidence may be some seconds older. Whatever it shows is a fact at
+any time; what it lacks is told only of a position that has not moved on since the reads began.
+
 Per position and total: one position that cannot be reconciled is frozen and reported, and the
 others go on. Conclusions are drawn from evidence only. A read that failed is not in `Evidence` at
 all, so nothing can be concluded from it; a list that lacks an order closes nothing; a balance only
@@ -45,13 +48,11 @@ VANISHED_MAX: Final = 1
 class Reconciliation(Struct, frozen=True, kw_only=True):
     """What follows: a decision per position, orders to cancel, and what to tell the operator.
 
-    `versions` are the positions' that were compared: decisions hold for those and for no others.
     `halt` is a reason to stop everything on this account and ask; nothing else is then done.
     """
 
     findings: tuple[Finding, ...] = ()
     decisions: Mapping[PositionId, Decision] = {}
-    versions: Mapping[PositionId, int] = {}
     orphans: tuple[Orphan, ...] = ()
     halt: str | None = None
     short: frozenset[Asset] = frozenset()
@@ -79,7 +80,6 @@ def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliati
         decisions={
             each.position.position_id: each.decided() for each in comparisons if each.records
         },
-        versions={position.position_id: position.version for position in belief.positions},
         orphans=to_cancel,
         short=frozenset(short),
     )
@@ -88,10 +88,10 @@ def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliati
 def _unexplained(comparisons: Sequence[_Comparison], evidence: Evidence) -> Mapping[Asset, Decimal]:
     """Return what the account lacks of each base asset, as this round left its positions.
 
-    An asset whose positions have just learned something is left for the next round: the balance
-    and the fills that were read may be of different moments.
+    An asset whose positions have just learned something, or have moved on since the reads began, is
+    left for the next round: balance, fills and belief may be of different moments.
     """
-    busy = {each.position.base for each in comparisons if each.records}
+    busy = {each.position.base for each in comparisons if each.records or not each.as_read}
     short = _short(evidence.balances, [each.position for each in comparisons])
     return {asset: amount for asset, amount in short.items() if asset not in busy}
 
@@ -101,7 +101,7 @@ def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
         (position, order)
         for position in belief.positions
         for order in position.orders
-        if _vanished(order, evidence, belief.terms[position.bot])
+        if _as_read(position, evidence) and _vanished(order, evidence, belief.terms[position.bot])
     ]
     if len(gone) <= VANISHED_MAX:
         return None
@@ -112,6 +112,11 @@ def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
         evidence=f"{len(gone)} orders that were live are unknown to the exchange: {names}",
         outcome="halted: is this the right account, and has the exchange been reset?",
     )
+
+
+def _as_read(position: Position, evidence: Evidence) -> bool:
+    """Tell whether a position is still what it was when the reads began."""
+    return evidence.versions.get(position.position_id) == position.version
 
 
 def _vanished(order: Order, evidence: Evidence, terms: Terms) -> bool:
@@ -135,6 +140,7 @@ class _Comparison:
         self.records: list[PositionRecord] = []
         self.findings: list[Finding] = []
         self.failed = False
+        self.as_read = _as_read(position, evidence)
 
     def compare(self, stranger: str | None) -> None:
         """Take in what the exchange says of this position's orders and fills."""
@@ -143,7 +149,8 @@ class _Comparison:
                 self._tell(Freeze(reason=stranger))
             self._orders()
             self._fills()
-            self._absences()
+            if self.as_read:
+                self._absences()
 
     def weigh(self, short: Decimal, holders: int) -> None:
         """Hold what is left against the account's balance, and let time pass."""
@@ -242,16 +249,15 @@ class _Comparison:
     def _absence(self, order: Order) -> Absence:
         window = self.evidence.windows.get(self.position.symbol)
         fills = window.fills if window is not None else ()
-        # The version is the one from before this comparison: what this very round taught counts
-        # as a change, so that absence is only ever concluded from a round that taught nothing.
-        unchanged = self.evidence.versions.get(self.position.position_id, -1)
         return Absence(
             client_order_id=order.client_order_id,
             read_started_at=self.evidence.started_at,
             not_found=True,
             fills_complete=window is not None and window.complete,
             named_by_a_fill=any(f.client_order_id == order.client_order_id for f in fills),
-            version=unchanged,
+            # The one from before: what this very round taught counts as a change, so that absence
+            # is only ever concluded from a round that taught nothing.
+            version=self.before.version,
         )
 
     def _vanished(self, order: Order) -> None:

@@ -1,18 +1,20 @@
 """An account's positions together: what we believe, and how a comparison becomes durable.
 
-One comparison may concern many positions. What follows from it is committed as one change, with
-the watermark that says how far fills are read: a fill, its projection and the watermark move
-together or not at all.
+One comparison may concern many positions. It is decided under their locks, against what they are
+then, and committed as one change, with the watermark that says how far fills are read: a fill, its
+projection and the watermark move together or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from surefoot.core.evidence import Belief, Orphan
+from surefoot.core.orphans import orphans
 from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import (
@@ -23,12 +25,15 @@ from surefoot.core.records import (
     OrphanCancelIntended,
     WatermarkMoved,
 )
-from surefoot.core.values import BotName, Symbol, TradeId
+from surefoot.core.values import BotName
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks
 from surefoot.engine.keeper import Keeper, Staged, commit_points
 from surefoot.engine.login import Login
+from surefoot.engine.sweep import Gathered
 from surefoot.journal.port import Change, Journal
+
+Compare: TypeAlias = Callable[[Belief, Gathered], Reconciliation]
 
 
 class Applied(Struct, frozen=True, kw_only=True):
@@ -48,6 +53,8 @@ class Books:
         self._keepers = keepers
         self._journal = journal
         self._marks = Marks(login.exchange.venue, journal.epochs)
+        # Orphans whose cancel is written down: asking for it again needs no second record.
+        self._withdrawn: set[tuple[str, str]] = set()
 
     def belief(self) -> Belief:
         """Return what the journal says, for the core to compare."""
@@ -66,21 +73,24 @@ class Books:
         """Tell whether an order carries the mark of any epoch of this journal."""
         return self._marks.is_ours(client_order_id)
 
-    async def apply(self, outcome: Reconciliation, watermarks: Mapping[Symbol, TradeId]) -> Applied:
-        """Make what follows from a comparison durable, then act on it.
+    async def conclude(
+        self, gathered: Gathered, compare: Compare
+    ) -> tuple[Reconciliation, Applied]:
+        """Compare what was read with the belief of now, make what follows durable, and act on it.
 
-        A position that has moved on since the comparison is left for the next one, and then the
-        watermarks stay where they are too.
+        Raises:
+            Halted: the exchange contradicts the journal as a whole.
         """
         async with AsyncExitStack() as locks:
-            for keeper in self._touched(outcome):
+            for _, keeper in sorted(self._keepers.items()):  # in one order: locks never cross
                 await locks.enter_async_context(keeper.lock)
+            outcome = compare(self.belief(), gathered)
             staged = self._stage(outcome)
             appends = [append for _, each in staged for append in each.appends()]
-            moves = self._moves(outcome, watermarks)
+            moves = self._moves(gathered)
             appends += await locks.enter_async_context(self._login.appending(moves))
             if not appends:
-                return Applied()
+                return outcome, Applied()
             points = commit_points([record for _, each in staged for record in each.records])
             for point in points:
                 crashpoint(f"{point}.before-commit")
@@ -93,40 +103,46 @@ class Books:
                 crashpoint(f"{point}.after-commit")
             for keeper, each in staged:
                 keeper.settle(each, receipt)
-        return _count(each for _, each in staged)
-
-    def _touched(self, outcome: Reconciliation) -> list[Keeper]:
-        """Return the keepers concerned, always in the same order, so that locks never cross."""
-        return [
-            keeper
-            for _, keeper in sorted(self._keepers.items())
-            if any(keeper.find(position_id) for position_id in outcome.decisions)
-        ]
+        return outcome, _count(each for _, each in staged)
 
     def _stage(self, outcome: Reconciliation) -> list[tuple[Keeper, Staged]]:
-        staged = []
-        for keeper in self._touched(outcome):
-            for position_id, decision in outcome.decisions.items():
-                position = keeper.find(position_id)
-                if position is not None and not _moved_on(position, outcome):
-                    staged.append((keeper, keeper.stage(position, decision)))
-        return staged
+        return [
+            (keeper, keeper.stage(position, outcome.decisions[position.position_id]))
+            for _, keeper in sorted(self._keepers.items())
+            for position in keeper.positions
+            if position.position_id in outcome.decisions
+        ]
 
-    def _moves(
-        self, outcome: Reconciliation, watermarks: Mapping[Symbol, TradeId]
-    ) -> tuple[AccountRecord, ...]:
-        """Move a watermark only if every position on its symbol was compared as it is now."""
-        stale = {each.symbol for each in self.positions() if _moved_on(each, outcome)}
+    def _moves(self, gathered: Gathered) -> tuple[AccountRecord, ...]:
+        """Move a watermark only if no order came up on its symbol that the reads knew nothing of.
+
+        Its fill may be among those that were read, without its name.
+        """
+        fresh = {
+            position.symbol
+            for position in self.positions()
+            for order in position.orders
+            if order.client_order_id not in gathered.known
+        }
         return tuple(
             WatermarkMoved(
                 at=self._login.now(), account=self._login.name, symbol=symbol, trade_id=trade
             )
-            for symbol, trade in watermarks.items()
-            if symbol not in stale
+            for symbol, trade in gathered.watermarks.items()
+            if symbol not in fresh
         )
 
-    async def intend_orphan_cancels(self, orphans: Iterable[Orphan]) -> None:
-        """Write down which orphans will be cancelled; only then may they be."""
+    async def withdraw(self, gathered: Gathered) -> tuple[Orphan, ...]:
+        """Write down that what is still an orphan will be cancelled; only then may it be."""
+        async with AsyncExitStack() as locks:
+            for _, keeper in sorted(self._keepers.items()):
+                await locks.enter_async_context(keeper.lock)
+            found = orphans(self.belief(), gathered.evidence, [])
+            await self._intend_cancels(found)
+        return found
+
+    async def _intend_cancels(self, found: Iterable[Orphan]) -> None:
+        fresh = [each for each in found if _name_of(each) not in self._withdrawn]
         records = [
             OrphanCancelIntended(
                 at=self._login.now(),
@@ -136,15 +152,15 @@ class Books:
                 client_order_id=orphan.report.client_order_id,
                 reason=orphan.reason,
             )
-            for orphan in orphans
+            for orphan in fresh
         ]
         await self._login.note(*records)
+        self._withdrawn.update(_name_of(each) for each in fresh)
 
 
-def _moved_on(position: Position, outcome: Reconciliation) -> bool:
-    """Tell whether a position is not any more what was compared; a new one without orders is."""
-    compared = outcome.versions.get(position.position_id)
-    return bool(position.orders) if compared is None else position.version != compared
+def _name_of(orphan: Orphan) -> tuple[str, str]:
+    """Return what identifies an order: the exchange counts per symbol."""
+    return (orphan.report.symbol, orphan.report.exchange_order_id)
 
 
 def _count(staged: Iterable[Staged]) -> Applied:

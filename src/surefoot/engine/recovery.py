@@ -224,15 +224,14 @@ class Recovery:
         """Compare until nothing more follows."""
         total = Applied()
         for _ in range(ROUNDS_MAX):
-            compared, applied = await self._rounds.compare()
+            gathered, applied = await self._rounds.compare()
             crashpoint("recovery.before-orphans")
-            gathered = compared.gathered
             if gathered.failures and not applied.records:
                 course.go_on_without(gathered.unread, gathered.failures[0])
             total = Applied(
                 records=total.records + applied.records,
                 fills=total.fills + applied.fills,
-                cancels=total.cancels + applied.cancels + len(compared.outcome.orphans),
+                cancels=total.cancels + applied.cancels,
                 intents=total.intents + applied.intents,
             )
             if not applied.records:

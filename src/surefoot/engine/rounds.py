@@ -10,17 +10,20 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.records import Cause
 from surefoot.core.reports import TimePassed
 from surefoot.core.values import ClientOrderId
 from surefoot.engine.books import Applied, Books
-from surefoot.engine.comparing import Compared, Comparing, Halted
+from surefoot.engine.comparing import Comparing, Halted
 from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
 from surefoot.engine.roster import Roster
 from surefoot.engine.supervision import Supervision
+from surefoot.engine.sweep import Gathered
 from surefoot.engine.voice import say_finding
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
@@ -52,7 +55,6 @@ class Rounds:
         self._questions = questions
         self._comparisons = asyncio.Lock()
         self._wanted = asyncio.Event()
-        self._cancelled: set[tuple[str, str]] = set()
         self._said: dict[tuple[str | None, ...], float] = {}
 
     def start(self, supervision: Supervision) -> None:
@@ -67,7 +69,7 @@ class Rounds:
 
     # Comparing -----------------------------------------------------------------------------------
 
-    async def compare(self) -> tuple[Compared, Applied]:
+    async def compare(self) -> tuple[Gathered, Applied]:
         """Read everything, compare, and make what follows durable and done.
 
         Raises:
@@ -75,21 +77,22 @@ class Rounds:
         """
         async with self._comparisons:
             lookback = None if self._roster.admits else self._login.spec.lookback
-            compared = await self._comparing.everything(self._books.belief(), lookback)
-            return compared, await self._conclude(compared)
+            gathered = await self._comparing.everything(self._books.belief(), lookback)
+            return gathered, await self._conclude(gathered)
 
-    async def _compare_some(self, orders: Sequence[ClientOrderId]) -> None:
+    async def ask(self, orders: Sequence[ClientOrderId]) -> None:
+        """Ask about some orders only, compare, and make what follows durable and done."""
         async with self._comparisons:
             await self._conclude(await self._comparing.some(self._books.belief(), orders))
 
-    async def _conclude(self, compared: Compared) -> Applied:
-        for finding in compared.outcome.findings:
-            self._say(finding)
-        for failure in compared.gathered.failures:
+    async def _conclude(self, gathered: Gathered) -> Applied:
+        for failure in gathered.failures:
             self._login.log.warning("read failed", why=failure)
-        applied = await self._books.apply(compared.outcome, compared.gathered.watermarks)
-        await self._cancel_orphans(compared.outcome.orphans)
-        return applied
+        outcome, applied = await self._books.conclude(gathered, self._comparing.compare)
+        for finding in outcome.findings:
+            self._say(finding)
+        cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]
+        return replace(applied, cancels=applied.cancels + sum(cancelled))
 
     def _say(self, finding: Finding) -> None:
         key = (finding.kind, finding.position_id, finding.order, finding.outcome)
@@ -98,22 +101,27 @@ class Rounds:
             self._said[key] = now
             say_finding(self._login.log, finding)
 
-    async def _cancel_orphans(self, orphans: Sequence[Orphan]) -> None:
-        fresh = [orphan for orphan in orphans if _name_of(orphan) not in self._cancelled]
-        if fresh:
-            await self._books.intend_orphan_cancels(fresh)
-        for orphan in orphans:
-            report = orphan.report
-            dispatch = self._login.dispatch
-            answer = await dispatch.cancel(report.symbol, report.exchange_order_id)
-            self._cancelled.add(_name_of(orphan))
-            self._login.log.info(
-                "orphan cancelled",
-                order=report.client_order_id,
-                exchange_order=report.exchange_order_id,
-                evidence=orphan.reason,
-                outcome=answer,
-            )
+    async def _cancel_orphan(self, orphan: Orphan) -> bool:
+        """Cancel an orphan, if a second look says the same; tell whether it did."""
+        listed = orphan.report
+        try:
+            again = await self._comparing.again(self._books.belief(), listed)
+        except (ReadFailed, Misconfigured) as error:
+            if isinstance(error, Banned):
+                raise
+            self._login.log.warning("read failed", why=str(error))
+            return False
+        if not await self._books.withdraw(again):
+            return False
+        answer = await self._login.dispatch.cancel(listed.symbol, listed.exchange_order_id)
+        self._login.log.info(
+            "orphan cancelled",
+            order=listed.client_order_id,
+            exchange_order=listed.exchange_order_id,
+            evidence=orphan.reason,
+            outcome=answer,
+        )
+        return True
 
     # Timers --------------------------------------------------------------------------------------
 
@@ -129,7 +137,7 @@ class Rounds:
             ]
             due = self._questions.due(orders, self._login.clock.monotonic())
             if due:
-                await self._guard(self._compare_some(due))
+                await self._guard(self.ask(due))
                 await self._pursue(due)
 
     async def _pursue(self, asked: Sequence[ClientOrderId]) -> None:
@@ -180,8 +188,3 @@ class Rounds:
                 for position in keeper.positions:
                     if position.unfinished is not None or position.quantity:
                         await keeper.tell(TimePassed(), position_id=position.position_id)
-
-
-def _name_of(orphan: Orphan) -> tuple[str, str]:
-    """Return what identifies an order: the exchange counts per symbol."""
-    return (orphan.report.symbol, orphan.report.exchange_order_id)

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence, Window
-from surefoot.core.order import Order, OrderStatus
+from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.position import Position
 from surefoot.core.reconcile import short_symbols, wanted
 from surefoot.core.reports import Fill, OrderReport
@@ -45,12 +45,14 @@ EARLIER: Final = timedelta(minutes=1)
 class Gathered(Struct, frozen=True, kw_only=True):
     """One round of reading: the evidence, how far fills are proven read, and what failed.
 
-    `unread` are the symbols that a failed answer was about.
+    `known` are the orders that belief had when the reads began, `unread` the symbols that a failed
+    answer was about.
     """
 
     evidence: Evidence
     watermarks: dict[Symbol, TradeId]
     failures: tuple[str, ...]
+    known: frozenset[ClientOrderId] = frozenset()
     unread: frozenset[Symbol] = frozenset()
     reset: str | None = None
 
@@ -107,6 +109,14 @@ class Sweep:
         }
         for symbol in sorted(overdue):
             await round_.window(symbol)
+        await round_.settled()
+        return round_.result(frozenset())
+
+    async def again(self, belief: Belief, listed: OrderReport) -> Gathered:
+        """Look once more at an order that is to be cancelled: whether it is live, and whose."""
+        round_ = _Round(self, belief)
+        await round_.look_again(listed)
+        await round_.settled()
         return round_.result(frozenset())
 
 
@@ -120,6 +130,7 @@ class _Round:
         self._account = sweep._account  # noqa: SLF001
         self._belief = belief
         self.started: datetime = self._exchange.now()
+        self._known = frozenset(o.client_order_id for p in belief.positions for o in p.orders)
         self._versions = {p.position_id: p.version for p in belief.positions}
         self._open: tuple[OrderReport, ...] = ()
         self._looked_up: dict[ClientOrderId, OrderReport | None] = {}
@@ -143,6 +154,14 @@ class _Round:
             self._open = await self._exchange.open_orders(symbols)
         except (ReadFailed, Misconfigured) as error:
             self._failed("open orders", error, *symbols)
+
+    async def look_again(self, listed: OrderReport) -> None:
+        report = await self._exchange.order_by_exchange_id(listed.symbol, listed.exchange_order_id)
+        if report is None or report.status is not ReportedStatus.OPEN:
+            return
+        self._open = (report,)
+        if report.client_order_id is not None:
+            self._looked_up[report.client_order_id] = report
 
     async def by_id(self, orders: Sequence[Order]) -> None:
         """Ask for every order that the list did not show, and for listed ones that are over."""
@@ -254,14 +273,13 @@ class _Round:
 
     async def settled(self) -> None:
         """Learn which orders of ours, seen live or in fills, belong to positions that are over."""
-        kept = {order.client_order_id for p in self._belief.positions for order in p.orders}
         fills = [fill for window in self._windows.values() for fill in window.fills]
         seen = {report.client_order_id for report in self._open}
         seen |= {fill.client_order_id for fill in fills}
         names = {
             name
             for name in seen
-            if name is not None and name not in kept and self._belief.is_ours(name)
+            if name is not None and name not in self._known and self._belief.is_ours(name)
         }
         self._settled = await self._journal.known_orders(names) if names else frozenset()
 
@@ -309,6 +327,7 @@ class _Round:
             evidence=evidence,
             watermarks=self._watermarks,
             failures=tuple(self._failures),
+            known=self._known,
             unread=frozenset(self._unread),
             reset=self._reset,
         )

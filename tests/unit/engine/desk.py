@@ -21,6 +21,7 @@ from surefoot.core.signals import EntrySignal
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.books import Books
+from surefoot.engine.comparing import Comparing
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
@@ -139,6 +140,9 @@ class Desk:
         self.keepers: dict[BotName, Keeper] = {}
         self.books = Books(self.login, self.keepers, self.journal)
         self.sweep = Sweep(MAIN, self.exchange, self.journal)
+        self.compare = Comparing(
+            account_spec(), exchange=self.exchange, reader=self.journal, clock=self.clock
+        ).compare
 
     async def keeper(self, bot: BotName = DIP, *, terms: Terms = TERMS) -> Keeper:
         """Start a bot's first position and keep it."""

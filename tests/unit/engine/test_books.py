@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, TERMS
+from tests.builders import BTC, TERMS, D
 from tests.unit.engine.desk import DIP, ENTER, MAIN, SWING, Desk, kinds_in, records_in
 from tests.unit.engine.fake import ETH
 
-from surefoot.core.evidence import Orphan
+from surefoot.core.evidence import Evidence
 from surefoot.core.identity import order_identity
-from surefoot.core.order import Role
+from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.signals import Freeze
-from surefoot.core.values import PositionId, TradeId
+from surefoot.core.values import PositionId, Symbol, TradeId
 from surefoot.engine.books import Applied
+from surefoot.engine.sweep import Gathered
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.errors import Unknown
 from surefoot.journal.errors import JournalPoisoned
 
 MARKS = {BTC: TradeId("1")}
+NO_MARKS: dict[Symbol, TradeId] = {}
 
 
-async def compared(desk: Desk) -> tuple[Reconciliation, dict[str, TradeId]]:
-    """Read and compare, and write nothing yet."""
+async def read(desk: Desk, watermarks: dict[Symbol, TradeId] = NO_MARKS) -> Gathered:
+    """Read everything, and conclude nothing yet."""
     belief = desk.books.belief()
     symbols = sorted({position.symbol for position in belief.positions})
     gathered = await desk.sweep.everything(belief, symbols, frozenset(), None)
-    return reconcile(belief, gathered.evidence, desk.exchange.now()), gathered.watermarks
+    return replace(gathered, watermarks=gathered.watermarks | watermarks)
+
+
+async def concluded(desk: Desk, gathered: Gathered) -> Applied:
+    """Compare what was read with the belief of now, and write down what follows."""
+    _, applied = await desk.books.conclude(gathered, desk.compare)
+    return applied
 
 
 async def lost_fill(desk: Desk) -> None:
@@ -41,9 +48,9 @@ async def lost_fill(desk: Desk) -> None:
 
 async def test_fill_projection_and_watermark_move_in_one_change(desk: Desk) -> None:
     await lost_fill(desk)
-    outcome, _ = await compared(desk)
+    gathered = await read(desk, MARKS)
     commits = desk.journal.commits
-    applied = await desk.books.apply(outcome, MARKS)
+    applied = await concluded(desk, gathered)
     assert desk.journal.commits == commits + 1
     assert (applied.fills, applied.intents, applied.cancels) == (1, 0, 0)
     assert desk.keepers[DIP].position.state is State.OPEN
@@ -51,53 +58,61 @@ async def test_fill_projection_and_watermark_move_in_one_change(desk: Desk) -> N
     assert await desk.journal.positions() == (desk.keepers[DIP].position,)
 
 
-async def test_applying_the_same_again_changes_nothing(desk: Desk) -> None:
-    """The second time its positions have moved on; a fill is booked once and for ever (S6)."""
+async def test_concluding_the_same_again_changes_nothing(desk: Desk) -> None:
+    """What was read is compared with the belief of now: a fill is booked once, for ever (S6)."""
     await lost_fill(desk)
-    outcome, _ = await compared(desk)
-    await desk.books.apply(outcome, {})
+    gathered = await read(desk)
+    await concluded(desk, gathered)
     records = await desk.journal.records()
-    assert await desk.books.apply(outcome, {}) == Applied()
-    outcome, marks = await compared(desk)
-    assert (outcome.decisions, marks) == ({}, MARKS)
+    assert await concluded(desk, gathered) == Applied()
+    again = await read(desk)
+    assert again.watermarks == MARKS
+    assert await concluded(desk, replace(again, watermarks={})) == Applied()
     assert await desk.journal.records() == records
 
 
-async def test_a_position_that_has_moved_on_is_left_and_so_is_the_watermark(desk: Desk) -> None:
-    """Catches records that apply to a position which nobody compared, and a lost watermark."""
-    await lost_fill(desk)
-    outcome, _ = await compared(desk)
-    await desk.keepers[DIP].tell(Freeze(reason="meanwhile"))
-    kinds = await desk.kinds()
-    assert await desk.books.apply(outcome, MARKS) == Applied()
-    assert await desk.kinds() == kinds
-    assert await desk.journal.watermark(MAIN, BTC) is None
-    outcome, _ = await compared(desk)
-    assert (await desk.books.apply(outcome, MARKS)).fills == 1
-
-
-async def test_one_position_that_has_moved_on_does_not_hold_the_others_back(desk: Desk) -> None:
-    await lost_fill(desk)
-    ether = await desk.ether()
-    desk.exchange.answer(Unknown("time-out"), accepted=True)
-    await ether.tell(ENTER)
+async def test_of_a_position_that_has_moved_on_only_facts_are_taken(desk: Desk) -> None:
+    """Catches absence that is concluded of a position which nobody compared."""
+    keeper = await desk.keeper()
+    desk.exchange.answer(Unknown("time-out"), accepted=False)
+    await keeper.tell(ENTER)
     await desk.works.run()
-    outcome, _ = await compared(desk)
+    desk.clock.elapsed += 70
+    gathered = await read(desk)
+    await keeper.tell(Freeze(reason="meanwhile"))
+    assert await concluded(desk, gathered) == Applied()
+    assert (await concluded(desk, await read(desk))).records
+    assert keeper.position.orders[0].status is OrderStatus.NEVER
+
+
+async def test_what_filled_is_booked_also_if_the_position_has_moved_on(desk: Desk) -> None:
+    """A position whose stop trails moves all the time; it was not compared for as long."""
+    await lost_fill(desk)
+    gathered = await read(desk, MARKS)
     await desk.keepers[DIP].tell(Freeze(reason="meanwhile"))
-    applied = await desk.books.apply(outcome, {ETH: TradeId("1"), BTC: TradeId("9")})
-    assert applied.fills == 1
-    assert ether.position.state is State.OPEN
-    assert desk.keepers[DIP].position.state is State.OPENING
+    assert (await concluded(desk, gathered)).fills == 1
+    assert await desk.journal.watermark(MAIN, BTC) == "1"
+
+
+async def test_the_watermark_of_one_symbol_waits_for_an_order_that_came_up_meanwhile(
+    desk: Desk,
+) -> None:
+    """Catches a watermark that passes the fill of an order which the reads knew nothing of."""
+    dip = await desk.keeper()
+    await desk.ether()
+    gathered = await read(desk, {ETH: TradeId("1"), BTC: TradeId("9")})
+    await dip.tell(ENTER)
+    await concluded(desk, gathered)
     assert await desk.journal.watermark(MAIN, ETH) == "1"
     assert await desk.journal.watermark(MAIN, BTC) is None
 
 
 async def test_a_poisoned_journal_is_believed_nothing_of(desk: Desk) -> None:
     await lost_fill(desk)
-    outcome, _ = await compared(desk)
+    gathered = await read(desk, MARKS)
     desk.journal.poisoned = True
     with pytest.raises(JournalPoisoned):
-        await desk.books.apply(outcome, MARKS)
+        await concluded(desk, gathered)
     assert desk.keepers[DIP].position.state is State.OPENING
     assert not desk.keepers[DIP].lock.locked()
 
@@ -107,8 +122,7 @@ async def test_what_a_comparison_intends_is_sent_with_its_own_receipt(desk: Desk
     await lost_fill(desk)
     keeper = desk.keepers[DIP]
     keeper.terms = replace(keeper.terms, native_stop=True)
-    outcome, _ = await compared(desk)
-    applied = await desk.books.apply(outcome, {})
+    applied = await concluded(desk, await read(desk))
     assert (applied.fills, applied.intents) == (1, 1)
     assert len(desk.exchange.sent) == 1
     await desk.works.run()
@@ -118,18 +132,44 @@ async def test_what_a_comparison_intends_is_sent_with_its_own_receipt(desk: Desk
 async def test_nothing_to_say_writes_nothing(desk: Desk) -> None:
     await desk.keeper()
     commits = desk.journal.commits
-    assert await desk.books.apply(Reconciliation(), {}) == Applied()
+    assert await concluded(desk, await read(desk)) == Applied()
     assert desk.journal.commits == commits
 
 
-async def test_orphans_are_written_down_before_they_are_cancelled(desk: Desk) -> None:
-    await lost_fill(desk)
-    report = desk.exchange.orders[0]
-    await desk.books.intend_orphan_cancels([Orphan(report=report, reason="not ours")])
+async def test_orphans_are_written_down_once_and_before_they_are_cancelled(desk: Desk) -> None:
+    await desk.opened(await desk.keeper())
+    report = replace(desk.exchange.orders[0], status=ReportedStatus.OPEN)
+    seen = Evidence(
+        started_at=desk.exchange.now(),
+        versions={},
+        open_orders=(report,),
+        looked_up={report.client_order_id: report} if report.client_order_id else {},
+    )
+    gathered = Gathered(evidence=seen, watermarks={}, failures=())
+    for _ in range(2):
+        (orphan,) = await desk.books.withdraw(gathered)
+        assert orphan.reason == "dip-btc-1 has it as FILLED"
     (record,) = await records_in(desk.journal, "account/main")
     assert await kinds_in(desk.journal, "account/main") == ["orphan-cancel-intended"]
     assert getattr(record, "exchange_order_id", None) == report.exchange_order_id
     assert desk.exchange.cancelled == []
+
+
+async def test_what_is_no_orphan_any_more_is_not_withdrawn(desk: Desk) -> None:
+    """Catches a cancel on the belief of before: the order is one of a position by now."""
+    keeper = await desk.keeper()
+    await keeper.tell(replace(ENTER, limit=D(49000)))
+    await desk.works.run()
+    name = keeper.position.orders[0].client_order_id
+    seen = Evidence(
+        started_at=desk.exchange.now(),
+        versions={},
+        open_orders=(desk.exchange.orders[0],),
+        settled=frozenset({name}),
+    )
+    gathered = Gathered(evidence=seen, watermarks={}, failures=())
+    assert await desk.books.withdraw(gathered) == ()
+    assert await kinds_in(desk.journal, "account/main") == []
 
 
 async def test_only_our_own_mark_is_ours(desk: Desk) -> None:
@@ -161,8 +201,7 @@ async def test_a_bot_that_watches_its_stop_itself_does_so_beside_one_that_rests_
         desk.exchange.answer(Unknown("time-out"), accepted=True)
         await keeper.tell(ENTER)
         await desk.works.run()
-    outcome, _ = await compared(desk)
-    await desk.books.apply(outcome, {})
+    await concluded(desk, await read(desk))
     await desk.works.run()
     roles = {
         keeper.bot: [order.role for order in keeper.position.orders] for keeper in (local, resting)

@@ -20,8 +20,9 @@ async def test_a_shortfall_is_not_believed_before_v(desk: Desk) -> None:
     found = []
     for seconds in (0, 59, 2):
         desk.clock.elapsed += seconds
-        compared = await comparing.everything(desk.books.belief(), None)
-        found.append([finding.kind for finding in compared.outcome.findings])
+        gathered = await comparing.everything(desk.books.belief(), None)
+        outcome = comparing.compare(desk.books.belief(), gathered)
+        found.append([finding.kind for finding in outcome.findings])
     assert found == [
         [FindingKind.HOLDING_MISSING],
         [FindingKind.HOLDING_MISSING],

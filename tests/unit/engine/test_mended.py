@@ -18,14 +18,14 @@ from tests.unit.engine.desk import (
     opened,
 )
 from tests.unit.engine.fake import ETH, FakeExchange
-from tests.unit.engine.test_books import compared
+from tests.unit.engine.test_books import concluded, read
 from tests.unit.engine.test_supervisor import House, serving
+from tests.unit.engine.test_sweep import marked
 
 from surefoot.core.position import State
-from surefoot.core.reconcile import Reconciliation, reconcile
+from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import TradeId
 from surefoot.engine.books import Books
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
@@ -90,8 +90,7 @@ async def test_the_watermark_waits_for_an_intent_that_was_written_during_the_rou
     await keeper.tell(ENTER)
     await desk.works.run()
     gathered = await desk.sweep.everything(belief, [BTC], frozenset(), None)
-    outcome = reconcile(belief, gathered.evidence, desk.exchange.now())
-    await desk.books.apply(outcome, gathered.watermarks)
+    await concluded(desk, gathered)
     assert await desk.journal.watermark(MAIN, BTC) is None
 
 
@@ -105,8 +104,7 @@ async def test_a_fill_of_an_order_that_cannot_be_found_proves_that_something_is_
     await desk.works.run()
     desk.exchange.hidden.add(keeper.position.orders[0].client_order_id)
     desk.clock.elapsed += 70
-    outcome, _ = await compared(desk)
-    await desk.books.apply(outcome, {})
+    await concluded(desk, await read(desk))
     assert "order-never" not in await desk.kinds()
 
 
@@ -122,4 +120,4 @@ async def test_a_ban_is_noted_while_a_comparison_moves_the_watermark() -> None:
         books = Books(login, house.account.roster.keepers, house.journal)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(login.note(BanNoted(at=START, account=MAIN, until=START)))
-            tasks.create_task(books.apply(Reconciliation(), {BTC: TradeId("1")}))
+            tasks.create_task(books.conclude(marked("1"), lambda *_: Reconciliation()))

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, TERMS, D
+from tests.builders import BTC, START, TERMS, D
 from tests.unit.engine.desk import ENTER, Desk
 from tests.unit.engine.fake import ETH, Ask
+from tests.unit.engine.test_books import concluded
 
-from surefoot.core.reconcile import Reconciliation
+from surefoot.core.evidence import Evidence
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Side, Symbol, TradeId
 from surefoot.engine.keeper import Keeper
@@ -18,7 +19,12 @@ from surefoot.engine.sweep import LOOK_UPS_MAX, Gathered
 from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Unknown
 
 NONE = frozenset[str]()
-NOTHING = Reconciliation()
+
+
+def marked(trade: str) -> Gathered:
+    """Return a round that saw nothing but how far fills are read."""
+    evidence = Evidence(started_at=START, versions={})
+    return Gathered(evidence=evidence, watermarks={BTC: TradeId(trade)}, failures=())
 
 
 async def everything(desk: Desk, *symbols: Symbol, lookback: timedelta | None = None) -> Gathered:
@@ -145,7 +151,7 @@ async def test_an_intent_on_one_symbol_does_not_hold_another_back(desk: Desk) ->
 async def test_reading_starts_at_the_watermark_or_where_it_stood_a_day_ago(desk: Desk) -> None:
     await desk.keeper()
     for trade in ("1", "2"):
-        await desk.books.apply(NOTHING, {BTC: TradeId(trade)})
+        await concluded(desk, marked(trade))
         desk.clock.elapsed += 20 * 3600
     desk.exchange.asked.clear()
     await everything(desk)
@@ -295,8 +301,8 @@ async def test_a_short_balance_is_explained_from_the_entry_on(desk: Desk) -> Non
     keeper = await desk.keeper()
     position = await desk.opened(keeper)
     sale = desk.exchange.trade(Side.SELL, position.quantity)
-    as_it_is = {p.position_id: p.version for p in desk.books.positions()}
-    await desk.books.apply(Reconciliation(versions=as_it_is), {BTC: sale.trade_id})
+    known = frozenset(order.client_order_id for order in position.orders)
+    await concluded(desk, replace(marked(sale.trade_id), known=known))
     gathered = await everything(desk)
     assert [ask.about for ask in desk.exchange.asked if ask.verb == "fills"] == [
         "BTC/USDT,after 2",

@@ -1,0 +1,166 @@
+"""A comparison takes seconds; what follows from it holds against what is believed afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
+from tests.builders import BTC, START, D
+from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.desk import DIP, ENTER, Floor, account_spec, bot_spec, opened
+from tests.unit.engine.fake import FakeExchange
+
+from surefoot.core.order import Order, ReportedStatus, Role
+from surefoot.core.position import State
+from surefoot.core.values import BotName, ClientOrderId, Side
+from surefoot.engine.keeper import Keeper
+from surefoot.exchange.errors import Unknown
+
+BY_HAND = Order(
+    client_order_id=ClientOrderId("by_hand"),
+    role=Role.ENTRY,
+    attempt=1,
+    side=Side.BUY,
+    quantity=D("0.001"),
+    limit=D(40000),
+    signed_at=START,
+    not_after=START,
+)
+LIMIT = replace(ENTER, limit=D(49000))
+PAIR = BotName("pair-btc")
+TWO_ON_BTC = account_spec(bot_spec(), bot_spec(PAIR))
+RESTING = account_spec(bot_spec(native_stop=True))
+
+
+@asynccontextmanager
+async def floor_of(spec: object = None) -> AsyncIterator[Floor]:
+    """Serve an account that is recovered, without its timers."""
+    exchange = FakeExchange(HandClock())
+    async with opened(spec or account_spec(), exchange=exchange) as floor:  # type: ignore[arg-type]
+        exchange.clock.hurried = True
+        await floor.account.recovery.patiently()
+        await turns()
+        exchange.clock.hurried = False
+        yield floor
+
+
+def kept(floor: Floor, bot: BotName = DIP) -> Keeper:
+    return floor.account.roster.keepers[bot]
+
+
+async def compared_while(floor: Floor, verb: str, *events: object, bot: BotName = DIP) -> None:
+    """Compare everything; while one of its questions is on its way, something happens."""
+    answered = floor.exchange.hold(verb)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(floor.account.rounds.compare())
+        await turns()
+        for event in events:
+            await kept(floor, bot).tell(event)  # type: ignore[arg-type]
+        await turns()
+        answered.set()
+    await turns()
+
+
+def live(floor: Floor) -> list[str]:
+    return [str(r.client_order_id) for r in floor.exchange.orders if r.status == "OPEN"]
+
+
+async def test_an_entry_that_was_accepted_during_the_read_is_not_cancelled() -> None:
+    """It is in the list and not in the belief of before: it was called settled, and cancelled."""
+    async with floor_of() as floor:
+        await compared_while(floor, "open_orders", LIMIT)
+        assert len(live(floor)) == 1
+        assert floor.exchange.cancelled == []
+        assert kept(floor).position.frozen is None
+
+
+async def test_a_stop_that_was_accepted_during_the_read_is_not_cancelled() -> None:
+    async with floor_of(RESTING) as floor:
+        await kept(floor).tell(ENTER)
+        await turns()
+        await compared_while(floor, "open_orders", floor.exchange.trades[-1])
+        assert [order.role for order in kept(floor).position.orders] == [Role.ENTRY, Role.STOP]
+        assert len(live(floor)) == 1
+        assert floor.exchange.cancelled == []
+
+
+async def test_what_was_seen_is_booked_although_the_position_has_moved_on() -> None:
+    """A position that moves with every price was never compared: a lost fill stayed lost."""
+    async with floor_of() as floor:
+        floor.exchange.answer(Unknown("time-out"), accepted=True)
+        await kept(floor).tell(ENTER)
+        await turns()
+        name = kept(floor).position.orders[0].client_order_id
+        moved = replace(floor.exchange.orders[0], filled=D(0), status=ReportedStatus.OPEN)
+        await compared_while(floor, "balances", moved)
+        assert name == kept(floor).position.orders[0].client_order_id
+        assert kept(floor).position.state is State.OPEN
+
+
+async def test_absence_is_not_concluded_of_an_order_that_was_confirmed_meanwhile() -> None:
+    """The question was answered "no such order"; while others were answered, it was confirmed."""
+    async with floor_of() as floor:
+        floor.exchange.answer(Unknown("time-out"), accepted=True)
+        await kept(floor).tell(LIMIT)
+        await turns()
+        report = floor.exchange.orders[0]
+        floor.exchange.hidden.add(report.client_order_id)
+        floor.clock.elapsed += 70
+        await compared_while(floor, "fills", report)
+        assert [order.status for order in kept(floor).position.orders] == ["WORKING"]
+        assert kept(floor).position.frozen is None
+
+
+async def in_doubt(keeper: Keeper, exchange: FakeExchange) -> Order:
+    exchange.answer(Unknown("time-out"), accepted=False)
+    await keeper.tell(ENTER)
+    await turns()
+    return keeper.position.orders[0]
+
+
+async def test_a_new_order_of_one_bot_freezes_no_other_on_the_symbol() -> None:
+    """The quick round saw its fill, and knew it not: "was an older journal restored?"."""
+    async with floor_of(TWO_ON_BTC) as floor:
+        doubt = await in_doubt(kept(floor), floor.exchange)
+        floor.clock.elapsed += 70
+        answered = floor.exchange.hold("fills")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(floor.account.rounds.ask([doubt.client_order_id]))
+            await turns()
+            await kept(floor, PAIR).tell(ENTER)
+            await turns()
+            answered.set()
+        assert kept(floor).position.frozen is None
+        assert kept(floor, PAIR).position.frozen is None
+
+
+async def test_a_settled_order_of_one_bot_freezes_no_other_on_the_symbol() -> None:
+    """Catches a quick round that does not ask whose an order is that no kept position has."""
+    async with floor_of(TWO_ON_BTC) as floor:
+        doubt = await in_doubt(kept(floor), floor.exchange)
+        pair = kept(floor, PAIR)
+        await pair.tell(ENTER)
+        await turns()
+        bought = floor.exchange.trades[-1]
+        floor.clock.elapsed += 70
+        pair._positions = {}
+        floor.account.roster.keepers.pop(PAIR)
+        await floor.account.rounds.ask([doubt.client_order_id])
+        assert bought in floor.exchange.trades
+        assert kept(floor).position.frozen is None
+
+
+async def test_an_orphan_is_looked_at_once_more_before_it_is_cancelled() -> None:
+    """Catches a list that shows what ended long ago, and a cancel that is sent on its word."""
+    async with floor_of(account_spec(exclusive=True)) as floor:
+        report = floor.exchange.place(BY_HAND)
+        floor.exchange.during["balances"] = lambda: floor.exchange.end(
+            report.exchange_order_id, "CANCELED"
+        )
+        await floor.account.rounds.compare()
+        assert floor.exchange.cancelled == []
+        again = floor.exchange.place(replace(BY_HAND, client_order_id=ClientOrderId("by_hand_2")))
+        await floor.account.rounds.compare()
+        assert floor.exchange.cancelled == [(BTC, again.exchange_order_id)]
