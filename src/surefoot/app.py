@@ -40,6 +40,7 @@ from surefoot.engine.rounds import Rounds
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
+from surefoot.engine.vitals import Vitals, announce
 from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
 from surefoot.exchange.address import Address
@@ -266,6 +267,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         gap=rounds.want,
         is_ours=books.is_ours,
         now=login.now,
+        senses=login.senses,
         log=login.log,
     )
     recovery = Recovery(
@@ -281,6 +283,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         roster=roster,
         rounds=rounds,
         recovery=recovery,
+        vitals=Vitals(login, roster, journal),
         supervision=supervision,
     )
 
@@ -297,6 +300,9 @@ async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> Asy
     exchanges = _exchanges(settings, clock)
     room = Room(log.warning)
     try:
+        if journal is not None:
+            environments = [(name, settings.accounts[name].environment) for name in exchanges]
+            await announce(journal, environments, clock.now())
         await preflight(settings, strategies, exchanges, journal)
         if journal is None:
             journal = opened(at=clock.now())
@@ -446,6 +452,7 @@ def _account_spec(settings: Settings, name: AccountName, strategies: Strategies)
         give_up_after=settings.recovery.give_up_after,
         visibility=account.visibility,
         request_lifetime=_request_lifetime(account),
+        environment=account.environment,
         bots=tuple(
             BotSpec(
                 bot=bot.name,

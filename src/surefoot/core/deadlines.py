@@ -201,6 +201,7 @@ def _about(
     return Stuck(
         kind=kind,
         subject=subject,
+        symbol=position.symbol,
         since=since,
         believed=believed,
         true=true,

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from surefoot.core.values import BotName, PositionId
+from surefoot.core.values import BotName, PositionId, Symbol
 
 
 class StuckKind(StrEnum):
@@ -29,11 +29,12 @@ class StuckKind(StrEnum):
 class Stuck(Struct, frozen=True, kw_only=True):
     """One thing past its deadline: since when, what was believed, and what is true instead.
 
-    `subject` is what it is about: an order, a position, or a symbol.
+    `subject` is what it is about: an order or a position.
     """
 
     kind: StuckKind
     subject: str
+    symbol: Symbol
     since: datetime
     believed: str
     true: str

@@ -12,6 +12,7 @@ from surefoot.engine.recovery import Recovery
 from surefoot.engine.roster import Roster
 from surefoot.engine.rounds import Rounds
 from surefoot.engine.supervision import Supervision
+from surefoot.engine.vitals import Vitals
 
 
 class Account:
@@ -24,12 +25,14 @@ class Account:
         roster: Roster,
         rounds: Rounds,
         recovery: Recovery,
+        vitals: Vitals,
         supervision: Supervision,
     ) -> None:
         self.login = login
         self.roster = roster
         self.rounds = rounds
         self.recovery = recovery
+        self._vitals = vitals
         self._supervision = supervision
         self._started = False
 
@@ -37,6 +40,10 @@ class Account:
     def name(self) -> AccountName:
         """Return what the configuration calls it."""
         return self.login.name
+
+    def attend(self) -> None:
+        """Take its pulse from now on, also while it cannot be reached."""
+        self._supervision.keep("vitals", self._vitals.keep)
 
     def start(self) -> None:
         """Start the bots' loops and the timers, once, after the first recovery."""

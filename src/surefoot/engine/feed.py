@@ -19,6 +19,7 @@ from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.quotes import Lag, Quotes
 from surefoot.engine.runner import Runner
+from surefoot.engine.senses import Senses
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketEvent, Streams, Tick
 
@@ -75,8 +76,10 @@ class Feed:
         gap: Callable[[], None],
         is_ours: Callable[[str], bool],
         now: Callable[[], datetime],
+        senses: Senses,
         log: Log,
     ) -> None:
+        self._senses = senses
         self._account = account
         self._streams = streams
         self._keepers = keepers
@@ -105,26 +108,34 @@ class Feed:
         try:
             async for event in self._streams.account():
                 await self._take(event)
-        except Exception:
-            self._lose_account()
+        except Exception as error:
+            self._lose_account(str(error))
             raise
 
     async def _take(self, event: AccountEvent) -> None:
         match event:
             case Connected():
                 self._log.info("account stream up", account=self._account)
+                self._senses.regain("account")
                 self._connected.set()
                 if self._broken:
                     self._broken = False
                     self._gap()
             case Gap(reason=reason):
-                self._log.warning("account stream broken", account=self._account, why=reason)
-                self._lose_account()
+                self._say_broken("account", reason)
+                self._lose_account(reason)
             case OrderReport() | Fill():
                 await self._tell(event)
 
-    def _lose_account(self) -> None:
+    def _say_broken(self, stream: str, why: str) -> None:
+        """Say that a stream broke, and not again while it does not come up."""
+        first = self._senses.is_up(stream)
+        speak = self._log.warning if first else self._log.debug
+        speak(f"{stream} stream broken", account=self._account, why=why)
+
+    def _lose_account(self, why: str) -> None:
         """Read from now on what the stream would have said."""
+        self._senses.lose("account", why)
         self._connected.clear()
         self._broken = True
         self._gap()
@@ -154,11 +165,12 @@ class Feed:
         try:
             async for event in self._streams.market(tuple(symbols), tuple(timeframes)):
                 self._spread(event)
-        except Exception:
-            self._lose_market()
+        except Exception as error:
+            self._lose_market(str(error))
             raise
 
-    def _lose_market(self) -> None:
+    def _lose_market(self, why: str) -> None:
+        self._senses.lose("market", why)
         self._show()
         for runner in self._runners.values():
             runner.go_stale()
@@ -166,11 +178,13 @@ class Feed:
     def _spread(self, event: MarketEvent) -> None:
         match event:
             case Connected():
+                self._senses.regain("market")
                 self._log.info("market stream up", account=self._account)
             case Gap(reason=reason):
-                self._log.warning("market stream broken", account=self._account, why=reason)
-                self._lose_market()
+                self._say_broken("market", reason)
+                self._lose_market(reason)
             case Tick():
+                self._senses.price(event.symbol)
                 self._quotes.note(event)
                 self._show_soon()
             case Candle(symbol=symbol):

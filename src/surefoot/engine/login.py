@@ -16,6 +16,7 @@ from surefoot.core.records import AccountRecord, BanNoted
 from surefoot.core.values import AccountName
 from surefoot.engine.clock import Clock
 from surefoot.engine.dispatch import Dispatch
+from surefoot.engine.senses import Senses
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.voice import Log
 from surefoot.exchange.errors import Banned, ReadFailed
@@ -36,6 +37,7 @@ class Login:
         self.dispatch = Dispatch(exchange)
         self.clock = clock
         self.log = log.bind(account=spec.account)
+        self.senses = Senses(self.now)
         self._journal = journal
         self._stream = asyncio.Lock()  # its version is read before it is written
 
@@ -70,9 +72,16 @@ class Login:
             version = await self._journal.version(stream)
             yield [Append(stream=stream, expected=version, records=records)]
 
-    async def note_ban(self, ban: Banned) -> None:
-        """Write a ban down: a restart must not forget it."""
-        await self.note(BanNoted(at=self.now(), account=self.name, until=ban.until))
+    async def note_ban(self, until: datetime) -> None:
+        """Write a ban down, once: a restart must not forget it."""
+        noted = await self._noted_ban()
+        if noted is None or until > noted:
+            await self.note(BanNoted(at=self.now(), account=self.name, until=until))
+
+    async def _noted_ban(self) -> datetime | None:
+        entry = await self._journal.last(account_stream(self.name), "ban-noted")
+        noted = None if entry is None else entry.record
+        return noted.until if isinstance(noted, BanNoted) else None
 
     async def heed_ban(self) -> None:
         """Keep a ban that was noted before this process was born.
@@ -80,11 +89,8 @@ class Login:
         Raises:
             Banned: it still holds.
         """
-        entry = await self._journal.last(account_stream(self.name), "ban-noted")
-        if entry is None or not isinstance(entry.record, BanNoted):
-            return
-        until = entry.record.until
-        if self.now() < until:
+        until = await self._noted_ban()
+        if until is not None and self.now() < until:
             self.exchange.note_ban(until)
             raise Banned(until, "the exchange asked us to stay away")
 

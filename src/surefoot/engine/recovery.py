@@ -15,6 +15,7 @@ bots are put into review, the process lives on, and it is tried again every minu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
@@ -108,7 +109,7 @@ class Recovery:
         except ReadFailed as error:
             self._retries += 1
             if isinstance(error, Banned):
-                await self._login.note_ban(error)
+                await self._login.note_ban(error.until)
             self._say_unreachable(error, self._retries, BACK_OFF_MAX_S)
             return Outcome.UNREACHABLE
         else:
@@ -137,6 +138,8 @@ class Recovery:
                 return Outcome.RECOVERED
 
     def _say_unreachable(self, error: ReadFailed, attempt: int, wait: float) -> None:
+        next_try = self._login.now() + timedelta(seconds=wait)
+        self._login.senses.fail(str(error), attempt=attempt, next_try=next_try)
         self._login.log.warning(
             "exchange unreachable",
             attempt=attempt,
@@ -147,13 +150,14 @@ class Recovery:
     async def _wait(self, error: ReadFailed, attempt: int) -> float:
         if not isinstance(error, Banned):
             return float(min(2 ** (attempt - 1), BACK_OFF_MAX_S))
-        await self._login.note_ban(error)
+        await self._login.note_ban(error.until)
         return max(1.0, (error.until - self._login.now()).total_seconds())
 
     async def _once(self, course: _Course) -> None:
         """Go through the six steps once."""
         login, roster = self._login, self._roster
         course.begin()
+        login.senses.begin()
         await login.heed_ban()
         await login.exchange.connect()
         await bind(login, self._journal)
@@ -171,6 +175,7 @@ class Recovery:
         crashpoint("recovery.before-report")
         await self._start_bots(course)
         roster.admit()
+        login.senses.recover()
         outcome = "complete" if not roster.statuses.in_review() else "partial"
         await self._report(course.report(outcome, total))
         crashpoint("recovery.after-report")
@@ -276,6 +281,10 @@ class Recovery:
         elif isinstance(error, ReadFailed):
             outcome, cause = Outcome.UNREACHABLE, Cause.UNREACHABLE
             reason = f"the exchange cannot be reached: {error}"
+        if outcome is Outcome.REFUSED:
+            self._login.senses.halt(reason)
+        else:
+            self._login.senses.fail(reason)
         self._login.log.error("recovery failed", why=reason)
         await self._roster.review_all(reason, cause)
         await self._report(course.report("failed", Applied()))

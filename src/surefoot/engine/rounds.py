@@ -78,16 +78,19 @@ class Rounds:
         async with self._comparisons:
             lookback = None if self._roster.admits else self._login.spec.lookback
             gathered = await self._comparing.everything(self._books.belief(), lookback)
+            self._login.senses.gather(gathered, everything=True)
             return gathered, await self._conclude(gathered)
 
     async def ask(self, orders: Sequence[ClientOrderId]) -> None:
         """Ask about some orders only, compare, and make what follows durable and done."""
         async with self._comparisons:
-            await self._conclude(await self._comparing.some(self._books.belief(), orders))
+            gathered = await self._comparing.some(self._books.belief(), orders)
+            self._login.senses.gather(gathered, everything=False)
+            await self._conclude(gathered)
 
     async def _conclude(self, gathered: Gathered) -> Applied:
         for failure in gathered.failures:
-            self._login.log.warning("read failed", why=failure)
+            self._login.log.debug("read failed", why=failure)
         outcome, applied = await self._books.conclude(gathered, self._comparing.compare)
         for finding in outcome.findings:
             self._say(finding)
@@ -170,14 +173,16 @@ class Rounds:
         try:
             await work
         except Halted as error:
+            self._login.senses.halt(str(error))
             await self._roster.review_all(str(error), Cause.CONTRADICTION)
         except Misconfigured as error:
+            self._login.senses.halt(str(error))
             await self._roster.review_all(str(error), Cause.CONFIGURATION)
         except Banned as error:
-            await self._login.note_ban(error)
-            self._login.log.warning("banned", why=str(error))
+            await self._login.note_ban(error.until)
         except ReadFailed as error:
-            self._login.log.warning("read failed", why=str(error))
+            self._login.senses.fail(str(error))
+            self._login.log.debug("read failed", why=str(error))
 
     async def pass_time(self) -> None:
         """Let time pass for positions that wait for it: lifetimes, and retries that are due."""

@@ -43,3 +43,4 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     bots: tuple[BotSpec, ...]
     visibility: timedelta | None = None
     request_lifetime: timedelta | None = None
+    environment: str = "live"

@@ -66,6 +66,7 @@ class Supervisor:
             try:
                 for name, account in accounts.items():
                     self._asked[name] = asyncio.Event()
+                    account.attend()
                     supervision.keep(f"account {name}", partial(self._serve, account))
                 supervision.keep("commands", self._obey)
                 await asyncio.Event().wait()
@@ -97,6 +98,7 @@ class Supervisor:
             return await recovering
         except WrongAccount as error:
             why = str(error)
+        account.login.senses.halt(why)
         account.login.log.error("recovery failed", why=why)
         await account.roster.review_all(why, Cause.CONFIGURATION)
         return Outcome.REFUSED

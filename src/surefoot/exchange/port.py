@@ -315,6 +315,10 @@ class Exchange(Orders, Reads, Streams, Protocol):
         """Keep away until then: a ban that was noted before a restart still holds."""
         ...
 
+    def banned_until(self) -> datetime | None:
+        """Return until when the exchange asked us to stay away; None if it does not."""
+        ...
+
     async def close(self) -> None:
         """Let go of every connection."""
         ...

@@ -1,4 +1,4 @@
-"""Prices with their times, when streams were heard, that the server turns: what may be lost.
+"""Prices, the accounts' pulses, that the server turns: what may be lost.
 
 Nothing is decided by it: it lets a reader say what a position is worth. A thread of its own
 replaces the file as a whole, so that neither a slow disk nor a kill is felt by anybody else.
@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from surefoot.core.values import AccountName, Symbol
-from surefoot.journal.port import Mark, Marks, Signs
+from surefoot.journal.port import Mark, Marks, Pulse, Signs
 
 # The file is replaced at most this often.
 PAUSE_S: Final = 1.0
@@ -35,18 +35,11 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """When an account's own stream was last heard."""
-
-    account: AccountName
-    at: datetime
-
-
 class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     """The file."""
 
     prices: tuple[Price, ...] = ()
-    heard: tuple[Heard, ...] = ()
+    pulses: tuple[Pulse, ...] = ()
     turned: datetime | None = None
 
 
@@ -64,7 +57,7 @@ def read_marks(path: Path) -> Marks:
 def read_signs(path: Path) -> Signs:
     """Read the last signs of life; none if the file says nothing sensible."""
     found = _read(path)
-    return Signs(turned=found.turned, heard={each.account: each.at for each in found.heard})
+    return Signs(turned=found.turned, pulses={each.account: each for each in found.pulses})
 
 
 def _read(path: Path) -> Gauges:
@@ -80,7 +73,7 @@ class GaugeFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._prices: dict[tuple[AccountName, Symbol], Price] = {}
-        self._heard: dict[AccountName, Heard] = {}
+        self._pulses: dict[AccountName, Pulse] = {}
         self._turned: datetime | None = None
         self._changed = threading.Event()
         self._closing = threading.Event()
@@ -94,9 +87,9 @@ class GaugeFile:
         self._prices[account, symbol] = Price(account=account, symbol=symbol, price=price, at=at)
         self._begin()
 
-    def hear(self, account: AccountName, at: datetime) -> None:
-        """Note that an account's own stream was heard; never waits and never raises."""
-        self._heard[account] = Heard(account=account, at=at)
+    def beat(self, pulse: Pulse) -> None:
+        """Note an account's pulse; never waits and never raises."""
+        self._pulses[pulse.account] = pulse
         self._begin()
 
     def turn(self, at: datetime) -> None:
@@ -127,9 +120,9 @@ class GaugeFile:
         _replace(self._path, self._content())
 
     def _content(self) -> Gauges:
-        prices, heard = self._prices.copy(), self._heard.copy()
+        prices, pulses = self._prices.copy(), self._pulses.copy()
         return Gauges(
-            prices=tuple(prices.values()), heard=tuple(heard.values()), turned=self._turned
+            prices=tuple(prices.values()), pulses=tuple(pulses.values()), turned=self._turned
         )
 
 

@@ -46,6 +46,7 @@ from surefoot.journal.port import (
     Holder,
     Mark,
     Marks,
+    Pulse,
     Receipt,
     Signs,
     intents_in,
@@ -58,7 +59,7 @@ class MemoryGauges:
 
     def __init__(self) -> None:
         self.marks: dict[tuple[AccountName, Symbol], Mark] = {}
-        self.heard: dict[AccountName, datetime] = {}
+        self.pulses: dict[AccountName, Pulse] = {}
         self.turned: datetime | None = None
 
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
@@ -67,9 +68,9 @@ class MemoryGauges:
         if before is None or before.at < at:
             self.marks[account, symbol] = Mark(price=price, at=at)
 
-    def hear(self, account: AccountName, at: datetime) -> None:
-        """Note that an account's own stream was heard."""
-        self.heard[account] = at
+    def beat(self, pulse: Pulse) -> None:
+        """Note an account's pulse."""
+        self.pulses[pulse.account] = pulse
 
     def turn(self, at: datetime) -> None:
         """Note that the server's loop turns."""
@@ -104,7 +105,7 @@ class MemoryJournal:
 
     async def signs(self) -> Signs:
         """Return the last signs of life."""
-        return Signs(turned=self._gauges.turned, heard=dict(self._gauges.heard))
+        return Signs(turned=self._gauges.turned, pulses=dict(self._gauges.pulses))
 
     async def accounts(self) -> tuple[AccountName, ...]:
         """Return every account that has a record of its own."""

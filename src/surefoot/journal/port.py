@@ -143,11 +143,20 @@ class Mark(Struct, frozen=True, kw_only=True):
 Marks: TypeAlias = Mapping[tuple[AccountName, Symbol], Mark]
 
 
+class Pulse(Struct, frozen=True, kw_only=True):
+    """When an account's own stream was last heard, and how often it was tried to reach it."""
+
+    account: AccountName
+    heard_at: datetime | None = None
+    attempt: int = 0
+    next_try: datetime | None = None
+
+
 class Signs(Struct, frozen=True, kw_only=True):
-    """Signs of life: when the server's loop last turned, and each account's stream was heard."""
+    """Signs of life: when the server's loop last turned, and the pulse of each account."""
 
     turned: datetime | None = None
-    heard: dict[AccountName, datetime] = {}
+    pulses: dict[AccountName, Pulse] = {}
 
 
 class Reader(Protocol):
@@ -317,8 +326,8 @@ class Gauges(Protocol):
         """Note a price; never waits and never raises."""
         ...
 
-    def hear(self, account: AccountName, at: datetime) -> None:
-        """Note that an account's own stream was heard; never waits and never raises."""
+    def beat(self, pulse: Pulse) -> None:
+        """Note an account's pulse; never waits and never raises."""
         ...
 
     def turn(self, at: datetime) -> None:

@@ -15,12 +15,13 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from surefoot.core.health import HealthState
 from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.protection import Protection, protection
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, plain
-from surefoot.journal.port import BotRow, Mark, Marks, Reader
+from surefoot.journal.port import BotRow, Mark, Marks, Pulse, Reader
 from surefoot.journal.review import ReviewFinding, read_review
 from surefoot.journal.standing import Standing, read_standings
 
@@ -136,13 +137,13 @@ async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
     holder = reader.holder()
     rows = await reader.bots()
     standings = {each.account: each for each in await read_standings(reader, rows, holder)}
-    heard = (await reader.signs()).heard
+    pulses = (await reader.signs()).pulses
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
         recovery=None if recovery is None else _recovery(*recovery),
         bots=[_bot(row, marks, standings) for row in rows],
         health=[
-            _health(each, heard.get(each.account), _marked(each.account, rows, marks), now)
+            _health(each, pulses.get(each.account), _marked(each.account, rows, marks), now)
             for each in standings.values()
         ],
         review=await read_review(reader, rows, standings.values()),
@@ -158,19 +159,21 @@ def _marked(account: AccountName, rows: tuple[BotRow, ...], marks: Marks) -> dic
 
 
 def _health(
-    standing: Standing, heard: datetime | None, marks: dict[str, Mark | None], now: datetime
+    standing: Standing, pulse: Pulse | None, marks: dict[str, Mark | None], now: datetime
 ) -> HealthStatus:
     health = standing.health
+    pulse = pulse or Pulse(account=standing.account)
+    trying = health.state in {HealthState.STARTING, HealthState.UNREACHABLE}
     return HealthStatus(
         account=standing.account,
         environment=standing.environment,
         state=health.state.value,
         since=health.since,
         why=health.why,
-        attempt=health.attempt,
-        next_try=health.next_try,
+        attempt=pulse.attempt if trying else 0,
+        next_try=pulse.next_try if trying else health.next_try,
         watched=health.watched,
-        account_stream_age=_age(heard, now),
+        account_stream_age=_age(pulse.heard_at, now),
         price_ages={s: _age(None if mark is None else mark.at, now) for s, mark in marks.items()},
     )
 

@@ -346,6 +346,9 @@ class FakeExchange:
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
         return min((trade for trade in trade_ids if trade.isdigit()), key=int, default=None)
 
+    def banned_until(self) -> datetime | None:
+        return next((until for until in self.bans[-1:] if self.now() < until), None)
+
     def note_ban(self, until: datetime) -> None:
         self.bans.append(until)
 

@@ -60,6 +60,7 @@ class Hearing:
             gap=self._gap,
             is_ours=desk.books.is_ours,
             now=desk.exchange.now,
+            senses=desk.login.senses,
             log=desk.log,
         )
 

@@ -23,7 +23,7 @@ from surefoot.core.signals import Freeze
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName, BotName
 from surefoot.journal.memory import MemoryJournal
-from surefoot.journal.port import Append, Change, Holder, position_stream
+from surefoot.journal.port import Append, Change, Holder, Pulse, position_stream
 from surefoot.journal.status import read_status
 
 MAIN = AccountName("main")
@@ -92,7 +92,7 @@ async def well(life: Life, *, server: bool = True) -> Served:
 async def test_all_is_well() -> None:
     journal = await well(held())
     journal.gauges.price(MAIN, BTC, D(50500), START)
-    journal.gauges.hear(MAIN, LATER - timedelta(seconds=2))
+    journal.gauges.beat(Pulse(account=MAIN, heard_at=LATER - timedelta(seconds=2)))
     document = await journal.read()
     assert document["review"] == []
     assert document["health"] == [
@@ -214,6 +214,7 @@ async def test_what_is_stuck_is_in_review_until_it_ended() -> None:
     stuck = Stuck(
         kind=StuckKind.ORDER_IN_DOUBT,
         subject=order.client_order_id,
+        symbol=BTC,
         since=START,
         believed="sent",
         true="no answer",

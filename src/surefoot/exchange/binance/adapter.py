@@ -160,6 +160,10 @@ class Binance:
         """Keep away until then: a ban that was noted before a restart still holds."""
         self._carrier.note_ban(until)
 
+    def banned_until(self) -> datetime | None:
+        """Return until when the exchange asked us to stay away."""
+        return self._carrier.banned_until()
+
     async def close(self) -> None:
         """Let go of every connection."""
         if self._rest is not None:

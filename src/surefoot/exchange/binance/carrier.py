@@ -104,6 +104,10 @@ class Carrier:
 
     # Carrying ------------------------------------------------------------------------------------
 
+    def banned_until(self) -> datetime | None:
+        """Return until when nothing may be asked; None if it may."""
+        return self._address.ban(self.now())
+
     async def ask(self, price: str, call: Call, request: Request, read: Callable[[Any], T]) -> T:
         """Ask one question when it is its turn, and read the answer."""
         self._refuse_banned()

@@ -1,0 +1,139 @@
+"""What is noticed of one account: answers, streams and prices, and since when they are missing.
+
+Whoever listens or asks notes it here; nothing is concluded here, and nothing is durable. The
+beginning of a trouble is kept, and its end forgets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from surefoot.core.health import Circumstances, Trouble
+from surefoot.core.stuck import Stuck, StuckKind
+from surefoot.core.values import Symbol
+from surefoot.engine.sweep import Gathered
+
+
+class Senses:
+    """The newest of everything; before the first word of a stream it counts as down."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._silent: Trouble | None = None
+        self._halted: str | None = None
+        self._recovered_at: datetime | None = None
+        self._streams: dict[str, Trouble | None] = {}
+        self._unproven: dict[Symbol, datetime] = {}
+        self._priced: dict[Symbol, datetime] = {}
+        # Symbols that the market stream has told of since it is up: no news is no change.
+        self._alive: set[Symbol] = set()
+        self.attempt = 0
+        self.next_try: datetime | None = None
+
+    @property
+    def recovered_at(self) -> datetime | None:
+        """Return since when everything is known, or None."""
+        return self._recovered_at
+
+    @property
+    def unproven(self) -> Mapping[Symbol, datetime]:
+        """Return the symbols whose reads are not whole, and since when."""
+        return self._unproven
+
+    def circumstances(self, banned_until: datetime | None) -> Circumstances:
+        """Return all of it at this moment."""
+        return Circumstances(
+            recovered=self._recovered_at is not None,
+            halted=self._halted,
+            banned_until=banned_until,
+            silent=self._silent,
+            account_stream=self._streams.get("account"),
+            market_stream=self._streams.get("market"),
+            unproven=dict(self._unproven),
+        )
+
+    # Recovery ------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Note that somebody tries again: what was halted is looked at anew."""
+        self._halted = None
+
+    def fail(self, why: str, *, attempt: int = 0, next_try: datetime | None = None) -> None:
+        """Note that nothing was answered, which try that was, and when the next one is."""
+        self.attempt, self.next_try = attempt, next_try
+        if self._silent is None:
+            self._silent = Trouble(since=self._now(), why=why)
+
+    def answer(self) -> None:
+        """Note that something was answered."""
+        self._silent = None
+        self.attempt, self.next_try = 0, None
+
+    def recover(self) -> None:
+        """Note that everything is known."""
+        self.answer()
+        self._recovered_at = self._recovered_at or self._now()
+
+    def halt(self, why: str) -> None:
+        """Note that nothing goes on before a person has acted."""
+        self._halted = why
+
+    def resume(self, stuck: Stuck) -> None:
+        """Take up what was missing before a restart: it is missing until it is there."""
+        if stuck.kind is StuckKind.READ_UNPROVEN:
+            self._unproven[stuck.symbol] = stuck.since
+        elif stuck.kind is StuckKind.PRICE_STALE:
+            self._priced[stuck.symbol] = stuck.since
+
+    # Reads ---------------------------------------------------------------------------------------
+
+    def gather(self, gathered: Gathered, *, everything: bool) -> None:
+        """Note how a round of reading went."""
+        evidence = gathered.evidence
+        answers = (evidence.open_orders, evidence.looked_up, evidence.windows)
+        if gathered.failures and evidence.balances is None and not any(answers):
+            self.fail(gathered.failures[0])
+        else:
+            self.answer()
+        for symbol in gathered.unread:
+            self._unproven.setdefault(symbol, self._now())
+        if everything:
+            for symbol, window in evidence.windows.items():
+                if window.complete and symbol not in gathered.unread:
+                    self._unproven.pop(symbol, None)
+                else:
+                    self._unproven.setdefault(symbol, self._now())
+
+    # Streams -------------------------------------------------------------------------------------
+
+    def is_up(self, stream: str) -> bool:
+        """Tell whether a stream is known to be up."""
+        return stream in self._streams and self._streams[stream] is None
+
+    def lose(self, stream: str, why: str) -> None:
+        """Note that a stream broke, or still does not come up."""
+        if stream == "market":
+            self._priced |= dict.fromkeys(self._alive, self._now())
+            self._alive.clear()
+        if self._streams.get(stream) is None:
+            self._streams[stream] = Trouble(since=self._now(), why=why)
+
+    def regain(self, stream: str) -> None:
+        """Note that a stream is up."""
+        self._streams[stream] = None
+
+    def price(self, symbol: Symbol) -> None:
+        """Note that a symbol has a price."""
+        self._priced[symbol] = self._now()
+        if self.is_up("market"):
+            self._alive.add(symbol)
+
+    def unpriced(self, symbols: Iterable[Symbol]) -> dict[Symbol, datetime]:
+        """Return which symbols have no live price, and since when; the start counts as one."""
+        started = self._recovered_at or self._now()
+        return {
+            symbol: self._priced.get(symbol, started)
+            for symbol in symbols
+            if symbol not in self._alive
+        }

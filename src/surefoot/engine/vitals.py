@@ -1,0 +1,175 @@
+"""One account's pulse: how it stands and what is stuck, derived again and again, kept as records.
+
+Only changes are written and said. What stands already keeps its beginning over a restart; ages go
+into the gauges, which may be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec.structs import replace
+
+from surefoot.core.deadlines import overdue, unsensed
+from surefoot.core.health import Circumstances, Health, HealthState, diagnose
+from surefoot.core.records import AccountRecord, HealthChanged, StuckChanged
+from surefoot.core.stuck import Stuck
+from surefoot.core.values import AccountName
+from surefoot.engine.login import Login
+from surefoot.engine.roster import Roster
+from surefoot.journal.port import Append, Change, Journal, Pulse, account_stream
+
+EVERY_S: Final = 1.0
+GAUGE_EVERY_S: Final = 5.0
+# After a start, what is asked about right then is not called stuck before its answer is in.
+SETTLING: Final = timedelta(seconds=10)
+
+
+class Vitals:
+    """Looks at one account once a second."""
+
+    def __init__(self, login: Login, roster: Roster, journal: Journal) -> None:
+        self._login = login
+        self._roster = roster
+        self._journal = journal
+        self._health: Health | None = None
+        self._stuck: dict[str, Stuck] = {}
+        self._pulse = Pulse(account=login.name)
+        self._noted_at = float("-inf")
+
+    async def keep(self) -> None:
+        """Look for ever, beginning with what stands in the journal."""
+        await self._load()
+        while True:
+            await self.look()
+            await self._login.clock.sleep(EVERY_S)
+
+    async def _load(self) -> None:
+        stream = account_stream(self._login.name)
+        health = await self._journal.last(stream, "health-changed")
+        if health is not None and isinstance(health.record, HealthChanged):
+            self._health = health.record.health
+        stuck = await self._journal.last(stream, "stuck-changed")
+        if stuck is not None and isinstance(stuck.record, StuckChanged):
+            self._stuck = {each.id: each for each in stuck.record.standing}
+            for each in stuck.record.standing:
+                self._login.senses.resume(each)
+
+    async def look(self) -> None:
+        """Derive everything anew, and write down what changed."""
+        login, now = self._login, self._login.now()
+        until = login.exchange.banned_until()
+        if until is not None:
+            await login.note_ban(until)
+        seen = login.senses.circumstances(until)
+        health = diagnose(seen, self._health, now)
+        stuck = self._derived(seen, now)
+        records = [*self._health_record(health, now), *self._stuck_record(stuck, now)]
+        if records:
+            await login.note(*records)
+        self._say_health(health)
+        self._say_stuck(stuck)
+        self._health, self._stuck = health, stuck
+        self._gauge(now)
+
+    # Health --------------------------------------------------------------------------------------
+
+    def _health_record(self, health: Health, now: datetime) -> list[AccountRecord]:
+        if health == self._health:
+            return []
+        spec = self._login.spec
+        return [
+            HealthChanged(
+                at=now, account=spec.account, environment=spec.environment, health=health
+            ),
+        ]
+
+    def _say_health(self, health: Health) -> None:
+        if health == self._health:
+            return
+        good = health.state in {HealthState.OK, HealthState.STARTING}
+        speak = self._login.log.info if good else self._login.log.warning
+        speak("account health", state=health.state.value, why=health.why, watched=health.watched)
+
+    # What is stuck -------------------------------------------------------------------------------
+
+    def _derived(self, seen: Circumstances, now: datetime) -> dict[str, Stuck]:
+        """Return all that is stuck now; before everything is known, what stood stands."""
+        since = self._login.senses.recovered_at
+        if not seen.recovered or since is None or now - since < SETTLING:
+            return self._stuck
+        roster, senses = self._roster, self._login.senses
+        terms = {bot: keeper.terms for bot, keeper in roster.keepers.items()}
+        found = (
+            *overdue(roster.positions, terms, now),
+            *unsensed(roster.positions, senses.unproven, senses.unpriced(roster.symbols), now),
+        )
+        return {each.id: self._continued(each) for each in found}
+
+    def _continued(self, stuck: Stuck) -> Stuck:
+        """Return a stuck thing with the beginning and the words that it had when it was raised."""
+        before = self._stuck.get(stuck.id)
+        if before is None:
+            return stuck
+        return replace(before, since=min(before.since, stuck.since))
+
+    def _stuck_record(self, stuck: dict[str, Stuck], now: datetime) -> list[AccountRecord]:
+        if stuck.keys() == self._stuck.keys():
+            return []
+        return [
+            StuckChanged(
+                at=now,
+                account=self._login.name,
+                raised=tuple(sorted(stuck.keys() - self._stuck.keys())),
+                ended=tuple(sorted(self._stuck.keys() - stuck.keys())),
+                standing=tuple(stuck.values()),
+            ),
+        ]
+
+    def _say_stuck(self, stuck: dict[str, Stuck]) -> None:
+        for each in (stuck[name] for name in stuck.keys() - self._stuck.keys()):
+            self._login.log.error(
+                "stuck",
+                id=each.id,
+                bot=each.bot,
+                position=each.position_id,
+                since=each.since.isoformat(),
+                believed=each.believed,
+                true=each.true,
+            )
+        for name in self._stuck.keys() - stuck.keys():
+            self._login.log.info("no longer stuck", id=name)
+
+    # Gauges --------------------------------------------------------------------------------------
+
+    def _gauge(self, now: datetime) -> None:
+        """Note when the account was last heard and is tried next: seldom, or when that is new."""
+        senses, before = self._login.senses, self._pulse
+        self._pulse = Pulse(
+            account=self._login.name,
+            heard_at=now if senses.is_up("account") else before.heard_at,
+            attempt=senses.attempt,
+            next_try=senses.next_try,
+        )
+        elapsed = self._login.clock.monotonic() - self._noted_at
+        if elapsed >= GAUGE_EVERY_S or self._pulse.next_try != before.next_try:
+            self._noted_at = self._login.clock.monotonic()
+            self._journal.gauges.beat(self._pulse)
+
+
+async def announce(
+    journal: Journal, accounts: Iterable[tuple[AccountName, str]], at: datetime
+) -> None:
+    """Write down that a server is starting, so that the last one's word does not pass for its."""
+    for account, environment in accounts:
+        stream = account_stream(account)
+        last = await journal.last(stream, "health-changed")
+        if last is None:
+            continue  # It has never been said to be well.
+        health = Health(state=HealthState.STARTING, since=at, watched=False)
+        record = HealthChanged(at=at, account=account, environment=environment, health=health)
+        version = await journal.version(stream)
+        append = Append(stream=stream, expected=version, records=(record,))
+        await journal.commit(Change(at=at, appends=(append,)))

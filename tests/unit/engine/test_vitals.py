@@ -1,0 +1,194 @@
+"""An account's pulse: said once, written once, kept over a restart, never a timer's memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from tests.builders import START
+from tests.unit.engine.clock import HandClock
+from tests.unit.engine.desk import (
+    DIP,
+    ENTER,
+    MAIN,
+    Floor,
+    PoisonableJournal,
+    account_spec,
+    bot_spec,
+    kinds_in,
+    opened,
+    records_in,
+    tick,
+)
+from tests.unit.engine.fake import FakeExchange
+
+from surefoot.core.position import State
+from surefoot.core.records import HealthChanged, StuckChanged
+from surefoot.core.stuck import StuckKind
+from surefoot.engine.recovery import Outcome
+from surefoot.engine.vitals import announce
+from surefoot.exchange.errors import ReadFailed, TooMany, Unknown
+from surefoot.exchange.port import Connected, Gap
+from surefoot.journal.memory import MemoryJournal
+
+
+async def states(journal: MemoryJournal) -> list[str]:
+    records = await records_in(journal, "account/main")
+    return [each.health.state.value for each in records if isinstance(each, HealthChanged)]
+
+
+async def standing(journal: MemoryJournal) -> list[str]:
+    """Return what the journal calls stuck at last."""
+    records = await records_in(journal, "account/main")
+    found = [each for each in records if isinstance(each, StuckChanged)]
+    return [each.kind for each in found[-1].standing] if found else []
+
+
+@asynccontextmanager
+async def living(
+    exchange: FakeExchange | None = None,
+    journal: MemoryJournal | None = None,
+    *,
+    native_stop: bool = False,
+) -> AsyncIterator[Floor]:
+    """Serve an account whose recovery is done, and whose market moves."""
+    spec = account_spec(bot_spec(native_stop=native_stop))
+    async with opened(spec, exchange=exchange, journal=journal) as floor:
+        floor.account.attend()
+        await floor.account.recovery.patiently()
+        floor.account.start()
+        floor.exchange.market_events.put_nowait(tick())
+        await floor.clock.advance(30)
+        yield floor
+
+
+async def go_round(floor: Floor, times: int) -> None:
+    """Compare everything so often, half a minute apart."""
+    for _ in range(times):
+        floor.account.rounds.want()
+        await floor.clock.advance(30)
+
+
+async def enter(floor: Floor) -> None:
+    keeper = floor.account.roster.keepers[DIP]
+    await keeper.tell(ENTER)
+    await floor.clock.advance(2)
+    assert keeper.position.state is State.OPEN
+
+
+async def test_an_outage_is_one_record_and_one_line_and_so_is_its_end() -> None:
+    """45 lines in 30 s, and a green status: catches a word for every failed question."""
+    async with living() as floor:
+        for verb in ("open_orders", "fills", "balances"):
+            floor.exchange.fail(verb, ReadFailed("502"), times=4)
+        await go_round(floor, 4)
+        assert await states(floor.journal) == ["starting", "ok", "unreachable"]
+        await go_round(floor, 2)
+        assert await states(floor.journal) == ["starting", "ok", "unreachable", "ok"]
+        loud = [line for line in floor.log.lines if line[0] in {"warning", "error"}]
+        assert [line[1] for line in loud] == ["account health"]
+
+
+async def test_a_start_that_cannot_reach_the_exchange_is_not_green() -> None:
+    exchange = FakeExchange(HandClock())
+    exchange.fail("connect", ReadFailed("no route"), times=3)
+    async with opened(exchange=exchange) as floor:
+        floor.account.attend()
+        async with asyncio.TaskGroup() as tasks:
+            recovering = tasks.create_task(floor.account.recovery.patiently())
+            await exchange.clock.advance(3)
+            assert await states(floor.journal) == ["starting", "unreachable"]
+            pulse = (await floor.journal.signs()).pulses[MAIN]
+            assert (pulse.attempt, pulse.next_try) == (3, START + timedelta(seconds=7))
+            await exchange.clock.advance(10)
+            assert await recovering is Outcome.RECOVERED
+        assert await states(floor.journal) == ["starting", "unreachable", "ok"]
+
+
+async def test_dead_streams_are_said_once_and_only_when_they_last() -> None:
+    async with living() as floor:
+        await enter(floor)
+        for _ in range(5):
+            floor.exchange.market_events.put_nowait(Gap(reason="reset"))
+            await floor.clock.advance(2)
+        assert (await states(floor.journal))[-1] == "ok"
+        await floor.clock.advance(10)
+        assert (await states(floor.journal))[-1] == "degraded"
+        assert len(floor.log.said("market stream broken")) == 5
+        assert [line[0] for line in floor.log.lines if line[1] == "market stream broken"] == [
+            "warning",
+            *["debug"] * 4,
+        ]
+        await floor.clock.advance(60)
+        assert await standing(floor.journal) == [StuckKind.PRICE_STALE]
+        floor.exchange.market_events.put_nowait(Connected())
+        floor.exchange.market_events.put_nowait(tick())
+        await floor.clock.advance(2)
+        assert (await states(floor.journal))[-1] == "ok"
+        assert await standing(floor.journal) == []
+
+
+async def test_a_quiet_market_is_not_a_dead_one() -> None:
+    """No trade for an hour while the stream is up: the price has not moved."""
+    async with living() as floor:
+        await enter(floor)
+        await floor.clock.advance(600)
+        assert await standing(floor.journal) == []
+
+
+async def test_a_doubt_that_never_ends_is_said_once_and_survives_a_restart() -> None:
+    """Its window never proves complete, so its absence is never proven."""
+    journal = PoisonableJournal()
+    exchange = FakeExchange(HandClock())
+    async with living(exchange, journal) as floor:
+        exchange.complete = False
+        exchange.answer(Unknown("504"), accepted=False)
+        await floor.account.roster.keepers[DIP].tell(ENTER)
+        await go_round(floor, 7)
+        assert await standing(journal) == [StuckKind.ORDER_IN_DOUBT, StuckKind.READ_UNPROVEN]
+        assert len(floor.log.said("stuck")) == 2
+        written = (await kinds_in(journal, "account/main")).count("stuck-changed")
+    async with living(exchange, journal) as again:
+        await go_round(again, 2)
+        assert await standing(journal) == [StuckKind.ORDER_IN_DOUBT, StuckKind.READ_UNPROVEN]
+        assert again.log.said("stuck") == []
+        assert (await kinds_in(journal, "account/main")).count("stuck-changed") == written
+        exchange.complete = True
+        await go_round(again, 2)
+        assert await standing(journal) == []
+        assert len(again.log.said("no longer stuck")) == 2
+
+
+async def test_too_many_again_and_again_is_said() -> None:
+    """Nothing freezes by it; a stop that never gets there must be said all the same."""
+    async with living(native_stop=True) as floor:
+        for _ in range(20):
+            floor.exchange.answer(TooMany("-1015"), accepted=False)
+        floor.exchange._answers.appendleft((None, True))  # type: ignore[arg-type]
+        await enter(floor)
+        await floor.clock.advance(90)
+        assert await standing(floor.journal) == [StuckKind.STOP_MISSING]
+        assert floor.account.roster.keepers[DIP].position.frozen is None
+
+
+async def test_a_ban_is_one_record_whoever_met_it_and_outlives_the_process() -> None:
+    """It answered an order, and was forgotten: 17 requests went into it after the restart."""
+    async with living() as floor:
+        until = START + timedelta(hours=1)
+        floor.exchange.note_ban(until)
+        await floor.clock.advance(120)
+        kinds = await kinds_in(floor.journal, "account/main")
+        assert kinds.count("ban-noted") == 1
+        assert (await states(floor.journal))[-1] == "banned"
+
+
+async def test_a_new_server_does_not_live_on_the_word_of_the_last_one() -> None:
+    async with living() as floor:
+        pass
+    await announce(floor.journal, [(MAIN, "live")], START)
+    assert (await states(floor.journal))[-2:] == ["ok", "starting"]
+    fresh = MemoryJournal()
+    await announce(fresh, [(MAIN, "live")], START)
+    assert await fresh.records() == 0
