@@ -79,10 +79,10 @@ def started(bot: str = "dip-btc", number: int = 1) -> PositionStarted:
 class Life:
     """A position living through inputs; keeps every record and moves its own clock."""
 
-    def __init__(self, terms: Terms = TERMS, bot: str = "dip-btc") -> None:
+    def __init__(self, terms: Terms = TERMS, bot: str = "dip-btc", number: int = 1) -> None:
         self.terms = terms
         self.now = START
-        self.records: list[PositionRecord] = [started(bot)]
+        self.records: list[PositionRecord] = [started(bot, number)]
         self.position: Position = evolve(None, self.records[0])
 
     def tell(self, *events: Input, after: timedelta = timedelta(0)) -> list[str]:

@@ -47,7 +47,7 @@ STOP_OF: Final = {
 }
 
 
-class ExitPlan(Struct, frozen=True, kw_only=True):
+class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Distances as fractions of the entry price (0.02 is 2 %); None switches a part off."""
 
     stop_loss: Decimal | None = None
@@ -56,7 +56,7 @@ class ExitPlan(Struct, frozen=True, kw_only=True):
     trailing_stop: Decimal | None = None
 
 
-class Levels(Struct, frozen=True, kw_only=True):
+class Levels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a position is left: absolute prices and the phase they belong to."""
 
     stop: Decimal | None = None

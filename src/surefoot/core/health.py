@@ -31,7 +31,7 @@ class HealthState(StrEnum):
     OK = "ok"
 
 
-class Health(Struct, frozen=True, kw_only=True):
+class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one account stands. `watched`: levels that are kept here are honoured now."""
 
     state: HealthState

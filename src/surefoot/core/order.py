@@ -56,7 +56,7 @@ LATE_SWEEP: Final = timedelta(hours=24)
 FINISHED = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.WORKING}
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One order of one position.
 
     `quantity` is in base units; `limit` None means a market order; `trigger` is a stop's price.

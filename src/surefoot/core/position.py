@@ -73,7 +73,7 @@ def permit(source: State, target: State) -> None:
         raise IllegalTransition(f"{source} may not become {target}; it may become {allowed}")
 
 
-class ExitWish(Struct, frozen=True, kw_only=True):
+class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Somebody decided to leave, and that decision is durable.
 
     `by` tells a person who it was: the strategy, an operator or a level; the code asks `level`,
@@ -88,7 +88,7 @@ class ExitWish(Struct, frozen=True, kw_only=True):
     persistent: bool = False
 
 
-class Position(Struct, frozen=True, kw_only=True):
+class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One position of one bot, as its records add up.
 
     Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross

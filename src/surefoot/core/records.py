@@ -37,7 +37,9 @@ def _kind(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
-class _Record(Struct, frozen=True, kw_only=True, tag_field="kind", tag=_kind):
+class _Record(
+    Struct, frozen=True, kw_only=True, tag_field="kind", tag=_kind, forbid_unknown_fields=True
+):
     at: datetime
 
 

@@ -37,7 +37,7 @@ class OrderReport(Struct, frozen=True, kw_only=True):
     at: datetime | None = None
 
 
-class Fill(Struct, frozen=True, kw_only=True):
+class Fill(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One exchange trade of one order; a negative fee is a rebate."""
 
     symbol: Symbol

@@ -26,7 +26,7 @@ class StuckKind(StrEnum):
     PRICE_STALE = "price-stale"
 
 
-class Stuck(Struct, frozen=True, kw_only=True):
+class Stuck(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing past its deadline: since when, what was believed, and what is true instead.
 
     `subject` is what it is about: an order or a position.

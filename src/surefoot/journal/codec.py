@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from surefoot.core.order import Order
 from surefoot.core.position import Position
@@ -27,7 +28,7 @@ def encode(value: Record | Position | Order) -> str:
     return _encoder.encode(value).decode()
 
 
-def decode(data: str, sequence: int) -> Record:
+def decode(data: bytes, sequence: int) -> Record:
     """Read a record back.
 
     Raises:
@@ -71,10 +72,18 @@ def encode_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def link(previous: bytes, stream: str, version: int, data: str) -> bytes:
-    """Return the chain value of a row: it depends on the row and on every row before it."""
-    content = f"{stream}\n{version}\n{data}".encode()
-    return blake2b(previous + content, digest_size=16).digest()
+class Tip(Struct, frozen=True):
+    """The newest row there is: its number, and the chain value that covers it and all before it."""
+
+    sequence: int = 0
+    chain: bytes = CHAIN_START
+
+
+def link(tip: Tip, stream: str, version: int, at: str, kind: str, data: bytes) -> Tip:
+    """Return the tip after one more row: it depends on every column, and on all rows before it."""
+    sequence = tip.sequence + 1
+    head = f"{sequence}\n{stream}\n{version}\n{at}\n{kind}\n".encode()
+    return Tip(sequence, blake2b(tip.chain + head + data, digest_size=16).digest())
 
 
 def seal(chain: bytes, name: str, data: str) -> bytes:
@@ -84,7 +93,7 @@ def seal(chain: bytes, name: str, data: str) -> bytes:
 
 def stamp(at: datetime) -> str:
     """Write a UTC time so that text order is time order."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def unstamp(text: str) -> datetime:

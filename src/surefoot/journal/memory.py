@@ -86,7 +86,7 @@ class MemoryJournal:
         self._versions: dict[str, int] = {}
         self._positions: dict[PositionId, Position] = {}
         self._orders: dict[ClientOrderId, Owned] = {}
-        self._fills: set[tuple[str, str, str]] = set()
+        self._fills: set[tuple[str, str, str, str]] = set()
         self._bots: dict[BotName, BotStatusChanged] = {}
         self._memories: dict[BotName, dict[str, Any]] = {}
         self._watermarks: dict[tuple[AccountName, Symbol], TradeId] = {}
@@ -144,7 +144,7 @@ class MemoryJournal:
                 )
         return Receipt(sequence=len(self._entries), intents=intents_in(change.appends))
 
-    def _check(self, append: Append) -> list[tuple[str, str, str]]:
+    def _check(self, append: Append) -> list[tuple[str, str, str, str]]:
         stands = self._versions.get(append.stream, 0)
         if stands != append.expected:
             raise StaleAppend(f"{append.stream} stands at {stands}, not {append.expected}")
@@ -153,7 +153,7 @@ class MemoryJournal:
             return []
         self._walk(append, self._positions.get(position.position_id))
         return [
-            (position.account, record.fill.symbol, record.fill.trade_id)
+            (position.account, record.fill.symbol, record.fill.trade_id, record.client_order_id)
             for record in append.records
             if isinstance(record, FillBooked)
         ]
@@ -332,7 +332,8 @@ class MemoryJournal:
         self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
     ) -> frozenset[TradeId]:
         """Return which of these trades are booked, by whatever position."""
-        return frozenset(trade for trade in trades if (account, symbol, trade) in self._fills)
+        known = {trade for name, its, trade, _ in self._fills if (name, its) == (account, symbol)}
+        return frozenset(trade for trade in trades if trade in known)
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
         """Return the newest recovery report."""

@@ -6,57 +6,62 @@ trace and the others in the same commit are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
 
 import apsw
 
 from surefoot.core.order import Order
 from surefoot.core.position import Position, State
-from surefoot.core.records import (
-    BotStatusChanged,
-    FillBooked,
-    PositionStarted,
-    Record,
-    StateChanged,
-    WatermarkMoved,
-    kind_of,
-)
-from surefoot.journal.codec import amount, encode, encode_json, link, seal, stamp
+from surefoot.core.records import FillBooked, PositionStarted, Record, StateChanged, kind_of
+from surefoot.core.state import evolve
+from surefoot.core.values import ClientOrderId, PositionId
+from surefoot.journal.codec import Tip, amount, encode, encode_json, link, seal, stamp
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.port import Append, Change, Command
 
-_INSERT_POSITION: Final = """
-INSERT INTO positions (position_id, bot, account, symbol, number, version, state, phase, quantity,
-    realized_pnl, past)
-VALUES (?, ?, ?, ?, ?, 1, 'FLAT', 'MONITORING', '0', '0', 0)"""
+POSITION_COLUMNS: Final = (
+    "position_id, bot, account, symbol, number, version, state, phase, frozen, quantity, "
+    "entry_price, realized_pnl, stop, take_profit, past, data"
+)
+ORDER_COLUMNS: Final = (
+    "client_order_id, position_id, role, attempt, side, quantity, limit_price, trigger_price, "
+    "status, exchange_order_id, filled, not_after, data"
+)
+FILL_COLUMNS: Final = (
+    "client_order_id, trade_id, account, symbol, side, price, quantity, fee, fee_asset, at"
+)
+INSERT_POSITION: Final = f"""
+INSERT INTO positions ({POSITION_COLUMNS}, seal) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""  # noqa: S608
+INSERT_ORDER: Final = f"""
+INSERT INTO orders ({ORDER_COLUMNS}, sequence, seal) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""  # noqa: S608
+INSERT_FILL: Final = f"INSERT INTO fills ({FILL_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 _UPDATE_POSITION: Final = """
 UPDATE positions SET version = ?, phase = ?, frozen = ?, quantity = ?, entry_price = ?,
     realized_pnl = ?, stop = ?, take_profit = ?, past = ?, data = ?, seal = ?
 WHERE position_id = ?"""
-_UPSERT_ORDER: Final = """
-INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_UPSERT_ORDER: Final = f"""{INSERT_ORDER}
 ON CONFLICT (client_order_id) DO UPDATE SET status = excluded.status,
     exchange_order_id = excluded.exchange_order_id, filled = excluded.filled,
-    sequence = excluded.sequence, data = excluded.data, seal = excluded.seal"""
-_UPSERT_BOT: Final = """
-INSERT INTO bots VALUES (?, ?, ?, ?) ON CONFLICT (bot) DO UPDATE SET
-    version = excluded.version, status = excluded.status, reason = excluded.reason"""
-_UPSERT_WATERMARK: Final = """
-INSERT INTO watermarks VALUES (?, ?, ?)
-ON CONFLICT (account, symbol) DO UPDATE SET trade_id = excluded.trade_id"""
+    data = excluded.data, sequence = excluded.sequence, seal = excluded.seal"""
 _UPSERT_MEMORY: Final = """
 INSERT INTO memories VALUES (?, ?) ON CONFLICT (bot) DO UPDATE SET data = excluded.data"""
 
+# The same, for questions to several tables at once.
+POSITION_OF: Final = ", ".join(f"positions.{each}" for each in POSITION_COLUMNS.split(", "))
+ORDER_OF: Final = ", ".join(f"orders.{each}" for each in ORDER_COLUMNS.split(", "))
 
-def apply_change(connection: apsw.Connection, change: Change, chain: bytes) -> bytes:
-    """Write one change; return the chain value after it.
+Row: TypeAlias = tuple[str | int | bytes | None, ...]
+
+
+def apply_change(connection: apsw.Connection, change: Change, tip: Tip) -> Tip:
+    """Write one change; return the newest row after it.
 
     Raises:
         StaleAppend | DuplicateFill | IllegalUpdate: refused; the caller rolls the savepoint back.
     """
     for append in change.appends:
-        chain = _append(connection, append, chain)
+        tip = _append(connection, append, tip)
     for memory in change.memories:
         connection.execute(_UPSERT_MEMORY, (memory.bot, encode_json(memory.data)))
     for command in change.commands:
@@ -66,7 +71,7 @@ def apply_change(connection: apsw.Connection, change: Change, chain: bytes) -> b
             "UPDATE commands SET status = ?, result = ? WHERE command_id = ? AND status = 'posted'",
             (verdict.status, verdict.result, verdict.command_id),
         )
-    return chain
+    return tip
 
 
 def _take(connection: apsw.Connection, command: Command) -> None:
@@ -84,7 +89,7 @@ def _take(connection: apsw.Connection, command: Command) -> None:
     )
 
 
-def _append(connection: apsw.Connection, append: Append, chain: bytes) -> bytes:
+def _append(connection: apsw.Connection, append: Append, tip: Tip) -> Tip:
     stands = connection.execute(
         "SELECT max(version) FROM records WHERE stream = ?", (append.stream,)
     ).get
@@ -93,70 +98,34 @@ def _append(connection: apsw.Connection, append: Append, chain: bytes) -> bytes:
             f"{append.stream} stands at version {stands or 0}, not {append.expected}; "
             f"nothing was written",
         )
-    for offset, record in enumerate(append.records, start=1):
-        version = append.expected + offset
+    for version, record in enumerate(append.records, start=append.expected + 1):
+        row = (append.stream, version, stamp(record.at), kind_of(record))
         data = encode(record)
-        chain = link(chain, append.stream, version, data)
+        tip = link(tip, *row, data.encode())
         connection.execute(
-            "INSERT INTO records (stream, version, at, kind, data, chain) VALUES (?,?,?,?,?,?)",
-            (append.stream, version, stamp(record.at), kind_of(record), data, chain),
+            "INSERT INTO records VALUES (?,?,?,?,?,?,?)", (tip.sequence, *row, data, tip.chain)
         )
-    _project(connection, append, chain)
-    return chain
+    if append.position is not None:
+        _project(connection, append.position, append.records, tip)
+    return tip
 
 
-def _project(connection: apsw.Connection, append: Append, chain: bytes) -> None:
-    sequence = connection.last_insert_rowid()
-    position = append.position
-    for record in append.records:
-        if isinstance(record, PositionStarted):
-            connection.execute(
-                _INSERT_POSITION,
-                (
-                    record.position_id,
-                    record.bot,
-                    record.account,
-                    record.symbol,
-                    record.number,
-                ),
-            )
-    if position is not None:
-        for order in _touched(position, append.records):
-            row = _order_row(position, order)
-            connection.execute(_UPSERT_ORDER, (*row, sequence, *_sealed(chain, order)))
-    for offset, record in enumerate(append.records, start=1):
-        _project_record(connection, position, record, append.expected + offset)
-    if position is not None:
-        row = projected(position)
-        sealed = _sealed(chain, position)
-        connection.execute(_UPDATE_POSITION, (*row, *sealed, position.position_id))
-
-
-def _sealed(chain: bytes, value: Position | Order) -> tuple[str, bytes]:
-    data = encode(value)
-    return data, seal(chain, name_of(value), data)
-
-
-def name_of(value: Position | Order) -> str:
-    """Return the name under which a position or an order is sealed."""
-    return value.position_id if isinstance(value, Position) else value.client_order_id
-
-
-def _project_record(
-    connection: apsw.Connection, position: Position | None, record: Record, version: int
+def _project(
+    connection: apsw.Connection, position: Position, records: Sequence[Record], tip: Tip
 ) -> None:
-    match record:
-        case StateChanged() if position is not None:
+    for record in records:
+        if isinstance(record, PositionStarted):
+            connection.execute(INSERT_POSITION, sealed_position(evolve(None, record), tip))
+    for order in touched(position, records).values():
+        row = order_row(position.position_id, order)
+        connection.execute(_UPSERT_ORDER, sealed_order(row, tip))
+    for record in records:
+        if isinstance(record, StateChanged):
             _move(connection, position, record.target)
-        case FillBooked() if position is not None:
+        elif isinstance(record, FillBooked):
             _book(connection, position, record)
-        case BotStatusChanged():
-            row = (record.bot, version, record.status, record.reason)
-            connection.execute(_UPSERT_BOT, row)
-        case WatermarkMoved():
-            connection.execute(_UPSERT_WATERMARK, (record.account, record.symbol, record.trade_id))
-        case _:
-            pass
+    _, _, _, _, _, version, _, *derived = sealed_position(position, tip)
+    connection.execute(_UPDATE_POSITION, (version, *derived, position.position_id))
 
 
 def _move(connection: apsw.Connection, position: Position, target: State) -> None:
@@ -171,61 +140,43 @@ def _move(connection: apsw.Connection, position: Position, target: State) -> Non
 
 def _book(connection: apsw.Connection, position: Position, record: FillBooked) -> None:
     fill = record.fill
-    row = (
-        position.account,
-        fill.symbol,
-        fill.trade_id,
-        record.client_order_id,
-        fill.side,
-        amount(fill.price),
-        amount(fill.quantity),
-        amount(fill.fee),
-        fill.fee_asset,
-        stamp(fill.at),
-    )
     try:
-        connection.execute("INSERT INTO fills VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+        connection.execute(INSERT_FILL, fill_row(position, record))
     except apsw.ConstraintError as error:
         raise DuplicateFill(
             f"trade {fill.trade_id} of {fill.symbol} is booked already; nothing was written",
         ) from error
 
 
-def _touched(position: Position, records: Sequence[Record]) -> Iterator[Order]:
-    touched = {_names(record) for record in records}
-    return (order for order in position.orders if order.client_order_id in touched)
+def touched(position: Position, records: Iterable[Record]) -> dict[ClientOrderId, Order]:
+    """Return the orders that records are about, as they stand in the position after these."""
+    names = [name for record in records if (name := _names(record)) is not None]
+    found = [order for name in names if (order := position.find(name)) is not None]
+    return {order.client_order_id: order for order in found}
 
 
-def _names(record: Any) -> str | None:
+def _names(record: Any) -> ClientOrderId | None:
     order = getattr(record, "order", None)
     if isinstance(order, Order):
         return order.client_order_id
-    name: str | None = getattr(record, "client_order_id", None)
+    name: ClientOrderId | None = getattr(record, "client_order_id", None)
     return name
 
 
-def _order_row(position: Position, order: Order) -> tuple[str | int | None, ...]:
+# Rows, as they follow from records --------------------------------------------------------------
+
+
+def position_row(position: Position) -> Row:
+    """Return the row of a position, without its seal."""
     return (
-        order.client_order_id,
         position.position_id,
-        order.role,
-        order.attempt,
-        order.side,
-        amount(order.quantity),
-        amount(order.limit),
-        amount(order.trigger),
-        order.status,
-        order.exchange_order_id,
-        amount(order.filled),
-        stamp(order.not_after),
-    )
-
-
-def projected(position: Position) -> tuple[str | int | None, ...]:
-    """Return the derived columns of a position, as they must stand in its row."""
-    return (
+        position.bot,
+        position.account,
+        position.symbol,
+        position.number,
         position.version,
-        position.levels.phase,
+        position.state.value,
+        position.levels.phase.value,
         position.frozen,
         amount(position.quantity),
         amount(position.entry_price),
@@ -233,4 +184,52 @@ def projected(position: Position) -> tuple[str | int | None, ...]:
         amount(position.levels.stop),
         amount(position.levels.take_profit),
         int(position.past),
+        encode(position),
+    )
+
+
+def sealed_position(position: Position, tip: Tip) -> Row:
+    """Return the whole row of a position that the newest record of its stream made so."""
+    row = position_row(position)
+    return (*row, seal(tip.chain, str(row[0]), str(row[-1])))
+
+
+def order_row(position_id: PositionId, order: Order) -> Row:
+    """Return the row of an order, without the record it follows from, and its seal."""
+    return (
+        order.client_order_id,
+        position_id,
+        order.role.value,
+        order.attempt,
+        order.side.value,
+        amount(order.quantity),
+        amount(order.limit),
+        amount(order.trigger),
+        order.status.value,
+        order.exchange_order_id,
+        amount(order.filled),
+        stamp(order.not_after),
+        encode(order),
+    )
+
+
+def sealed_order(row: Row, tip: Tip) -> Row:
+    """Return the whole row of an order that a record made so."""
+    return (*row, tip.sequence, seal(tip.chain, str(row[0]), str(row[-1])))
+
+
+def fill_row(position: Position, record: FillBooked) -> Row:
+    """Return the row of a booked fill."""
+    fill = record.fill
+    return (
+        record.client_order_id,
+        fill.trade_id,
+        position.account,
+        fill.symbol,
+        fill.side.value,
+        amount(fill.price),
+        amount(fill.quantity),
+        amount(fill.fee),
+        fill.fee_asset,
+        stamp(fill.at),
     )

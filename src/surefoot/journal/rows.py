@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,8 +12,7 @@ import msgspec
 from surefoot.core.evidence import Owned
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import PositionRecord, Record
-from surefoot.core.state import evolve
+from surefoot.core.records import BotStatusChanged
 from surefoot.core.values import (
     AccountName,
     BotName,
@@ -24,44 +23,73 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.journal.codec import (
-    CHAIN_START,
     decode,
     decode_order,
     decode_position,
+    encode,
     encode_json,
-    link,
     seal,
     stamp,
     unstamp,
 )
 from surefoot.journal.errors import JournalUnusable
+from surefoot.journal.integrity import REBUILD
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
-from surefoot.journal.projection import projected
+from surefoot.journal.projection import ORDER_OF, POSITION_OF, order_row, position_row
 
-_ORDERS: Final = """
-SELECT position_id, bot, client_order_id, orders.data, orders.seal, chain FROM orders
-JOIN positions USING (position_id) JOIN records USING (sequence)"""
+_ORDERS: Final = f"""
+SELECT {ORDER_OF}, orders.seal, chain, bot FROM orders
+JOIN positions USING (position_id) JOIN records USING (sequence)"""  # noqa: S608
 _AMONG: Final = "IN (SELECT value FROM json_each(?))"
 _ORDERS_OF: Final = f"{_ORDERS} WHERE position_id {_AMONG} ORDER BY position_id, attempt"
 _ORDERS_NAMED: Final = f"{_ORDERS} WHERE client_order_id {_AMONG} AND account = ? AND symbol = ?"
+_HELD_ORDERS: Final = f"SELECT client_order_id, data FROM orders WHERE client_order_id {_AMONG}"  # noqa: S608
+_HELD_FILLS: Final = f"SELECT client_order_id, trade_id FROM fills WHERE client_order_id {_AMONG}"  # noqa: S608
 _ORDERS_NUMBERED: Final = (
     f"{_ORDERS} WHERE exchange_order_id {_AMONG} AND account = ? AND symbol = ?"
 )
-_COLUMNS: Final = "sequence, stream, version, at, data"
-_PROJECTION: Final = (
-    "position_id, state, positions.version, phase, frozen, quantity, entry_price, realized_pnl, "
-    "stop, take_profit, past"
-)
+_COLUMNS: Final = "sequence, stream, version, at, CAST(data AS BLOB)"
 
 
 # Each of these has an index that answers it; a test holds the query plans.
 # With the newest record of its stream, which a position must follow from.
 _POSITIONS: Final = f"""
-SELECT {_PROJECTION}, positions.data, seal, records.version, chain FROM positions
+SELECT {POSITION_OF}, seal, records.version, chain FROM positions
 LEFT JOIN records ON sequence = (SELECT sequence FROM records AS newest
     WHERE newest.stream = 'position/' || position_id ORDER BY newest.version DESC LIMIT 1)"""  # noqa: S608
 _POSITION: Final = f"{_POSITIONS} WHERE position_id = ?"
 _NEWEST_POSITION: Final = f"{_POSITIONS} WHERE bot = ? ORDER BY number DESC LIMIT 1"
+# Names are few and rows are many: an index is asked for the next name, again and again.
+_BOTS: Final = """
+WITH RECURSIVE names (stream) AS (
+    SELECT min(stream) FROM records WHERE stream >= 'bot/' AND stream < 'bot0'
+    UNION ALL
+    SELECT (SELECT min(stream) FROM records WHERE stream > names.stream AND stream < 'bot0')
+    FROM names WHERE names.stream IS NOT NULL)"""
+_BOT_NAMES: Final = f"{_BOTS} SELECT substr(stream, 5) FROM names WHERE stream <> ''"  # noqa: S608
+_WORDS: Final = f"""{_BOTS}
+SELECT sequence, records.stream, version, at, CAST(data AS BLOB) FROM names CROSS JOIN records
+ON sequence = (SELECT max(sequence) FROM records AS words
+    WHERE words.stream = names.stream AND words.kind = 'bot-status-changed')"""  # noqa: S608
+_NEWEST_NUMBERS: Final = """
+WITH RECURSIVE names (bot) AS (
+    SELECT min(bot) FROM positions
+    UNION ALL
+    SELECT (SELECT min(bot) FROM positions WHERE bot > names.bot)
+    FROM names WHERE names.bot IS NOT NULL)
+SELECT bot, (SELECT max(number) FROM positions WHERE positions.bot = names.bot)
+FROM names WHERE bot <> ''"""
+_IS_LASTING: Final = (
+    "(kind = 'position-frozen' OR (kind = 'order-never' AND data ->> 'may_have_left'))"
+)
+_LASTING: Final = f"""
+WITH RECURSIVE names (stream) AS (
+    SELECT min(stream) FROM records INDEXED BY lasting WHERE {_IS_LASTING}
+    UNION ALL
+    SELECT (SELECT min(stream) FROM records INDEXED BY lasting
+        WHERE {_IS_LASTING} AND stream > names.stream)
+    FROM names WHERE names.stream IS NOT NULL)
+SELECT substr(stream, 10) FROM names WHERE stream <> ''"""  # noqa: S608
 _WRITTEN: Final = """
 SELECT at FROM records INDEXED BY intents_by_time WHERE kind = 'order-intended' AND at >= ?
     AND data ->> '$.order.role' <> 'stop'
@@ -72,16 +100,19 @@ SELECT data ->> 'trade_id' FROM records
 WHERE kind = 'watermark-moved' AND stream = ? AND data ->> 'symbol' = ?"""
 _WATERMARK_BEFORE: Final = f"{_MOVES} AND at <= ? ORDER BY at DESC, sequence DESC LIMIT 1"
 _FIRST_WATERMARK: Final = f"{_MOVES} ORDER BY at, sequence LIMIT 1"
+_WATERMARK: Final = f"{_MOVES} ORDER BY sequence DESC LIMIT 1"
 _NEWEST_OF_BOT: Final = """
 WITH streams (stream) AS (
     SELECT ? UNION ALL SELECT 'position/' || position_id FROM positions WHERE bot = ?),
 newest (sequence) AS (
     SELECT sequence FROM streams CROSS JOIN records INDEXED BY records_by_kind USING (stream)
     ORDER BY sequence DESC LIMIT ?)
-SELECT sequence, stream, version, at, data FROM newest CROSS JOIN records USING (sequence)
+SELECT sequence, stream, version, at, CAST(data AS BLOB)
+FROM newest CROSS JOIN records USING (sequence)
 ORDER BY sequence DESC"""
 _LAST_RECOVERY: Final = """
-SELECT sequence, stream, version, at, data FROM records WHERE kind = 'recovery-finished'
+SELECT sequence, stream, version, at, CAST(data AS BLOB) FROM records
+WHERE kind = 'recovery-finished'
 ORDER BY sequence DESC LIMIT 1"""
 # From one account's stream to the next, however many records each of them has.
 _ACCOUNTS: Final = """
@@ -145,12 +176,10 @@ def watermark(
     connection: apsw.Connection, account: AccountName, symbol: Symbol, before: datetime | None
 ) -> TradeId | None:
     """Read a watermark as it stands, or where it stood at a time (the first one, if not yet)."""
+    which = (account_stream(account), symbol)
     if before is None:
-        trade = connection.execute(
-            "SELECT trade_id FROM watermarks WHERE account = ? AND symbol = ?", (account, symbol)
-        ).get
+        trade = connection.execute(_WATERMARK, which).get
     else:
-        which = (account_stream(account), symbol)
         trade = connection.execute(_WATERMARK_BEFORE, (*which, stamp(before))).get
         trade = connection.execute(_FIRST_WATERMARK, which).get if trade is None else trade
     return None if trade is None else TradeId(str(trade))
@@ -167,18 +196,53 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     )
 
 
-def positions(
-    connection: apsw.Connection, *, bot: BotName | None, current_only: bool
-) -> Iterator[Position]:
+def positions(connection: apsw.Connection, bot: BotName | None) -> Iterator[Position]:
     """Read positions, and hold each against the newest record that it must follow from (S8)."""
-    clauses = ["bot = ?"] if bot is not None else []
-    clauses += ["past = 0"] if current_only else []
-    where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+    where = "" if bot is None else "WHERE bot = ?"
     rows = connection.execute(
-        f"{_POSITIONS} {where} ORDER BY bot, number",
-        (bot,) if bot is not None else (),
+        f"{_POSITIONS} {where} ORDER BY bot, number", () if bot is None else (bot,)
     )
     return (_position(row) for row in rows.fetchall())
+
+
+def current_positions(connection: apsw.Connection) -> tuple[Position, ...]:
+    """Read every position that is not past, with all that the tables say of it.
+
+    A table may also hide one. What is not past is a bot's newest position, or has a lasting record
+    (an order of it was looked for, it was frozen): those are asked for by name.
+    """
+    rows = connection.execute(f"{_POSITIONS} WHERE past = 0 ORDER BY bot, number")
+    found = {position.position_id: position for position in map(_position, rows)}
+    numbers = {str(bot): 0 for (bot,) in connection.execute(_BOT_NAMES)}
+    numbers |= {str(bot): int(str(number)) for bot, number in connection.execute(_NEWEST_NUMBERS)}
+    names = [f"{bot}-{number}" for bot, number in numbers.items() if number]
+    names += [str(name) for (name,) in connection.execute(_LASTING)]
+    for name in names:
+        if name not in found:
+            row = connection.execute(_POSITION, (name,)).fetchone()
+            if row is None:
+                raise JournalUnusable(f"the table of positions lacks {name}; {REBUILD}")
+            _position(row)
+    for bot, number in numbers.items():
+        following = position_stream(PositionId(f"{bot}-{number + 1}"))
+        if connection.execute("SELECT 1 FROM records WHERE stream = ?", (following,)).get:
+            raise JournalUnusable(f"the table of positions lacks {bot}-{number + 1}; {REBUILD}")
+    _check_held(connection, found.values())
+    return tuple(found.values())
+
+
+def _check_held(connection: apsw.Connection, held: Iterable[Position]) -> None:
+    """Hold the rows of live orders, and of their fills, against the positions that have them."""
+    live = [order for position in held for order in position.orders if not order.finished]
+    orders = {order.client_order_id: encode(order) for order in live}
+    fills = {(order.client_order_id, trade) for order in live for trade in order.trades}
+    names = (encode_json(list(orders)),)
+    sound = dict(connection.execute(_HELD_ORDERS, names))
+    booked = set(connection.execute(_HELD_FILLS, names))
+    wrong = sorted(name for name, data in orders.items() if sound.get(name) != data)
+    wrong += sorted(name for name, _ in fills ^ booked)
+    if wrong:
+        raise JournalUnusable(f"the tables are wrong about {wrong[0]}; {REBUILD}")
 
 
 def position(connection: apsw.Connection, name: str) -> Position | None:
@@ -190,45 +254,16 @@ def position(connection: apsw.Connection, name: str) -> Position | None:
 
 
 def _position(row: tuple[Any, ...]) -> Position:
-    name, state, *columns, data, sealed, newest, chain = row
+    *columns, sealed, newest, chain = row
+    name, data = columns[0], columns[-1]
     if chain is None or seal(chain, name, data) != sealed:
-        raise JournalUnusable(f"{name} does not follow from its records; restore a backup")
+        raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
     stored = decode_position(data, name)
-    if (stored.state, stored.version) != (state, newest) or projected(stored) != tuple(columns):
+    if stored.version != newest or position_row(stored) != tuple(columns):
         raise JournalUnusable(
-            f"{name} does not follow from its records: they say {stored.state} "
-            f"{projected(stored)}, the table says {state} {tuple(columns)}; restore a backup",
+            f"{name} does not follow from its records: the row is {tuple(columns[:-1])}; {REBUILD}"
         )
     return stored
-
-
-def check_positions(connection: apsw.Connection) -> None:
-    """Replay every position, and hold what is stored of it and of its orders against that (S8).
-
-    Raises:
-        JournalUnusable: a row is not what the records add up to.
-    """
-    for stored in positions(connection, bot=None, current_only=False):
-        name = stored.position_id
-        replayed, orders = _replayed(connection, name)
-        if replayed != stored or orders != orders_of(connection, (name,)).get(name, ()):
-            raise JournalUnusable(f"{name} is not what its records add up to; restore a backup")
-
-
-def _replayed(
-    connection: apsw.Connection, position_id: PositionId
-) -> tuple[Position | None, tuple[Order, ...]]:
-    """Replay one position, with all orders that it ever had."""
-    position: Position | None = None
-    orders: dict[ClientOrderId, Order] = {}
-    rows = connection.execute(
-        "SELECT data, sequence FROM records WHERE stream = ? ORDER BY version",
-        (position_stream(position_id),),
-    )
-    for data, sequence in rows:
-        position = evolve(position, _position_record(decode(data, sequence)))
-        orders |= {order.client_order_id: order for order in position.orders}
-    return position, tuple(orders.values())
 
 
 def orders_of(
@@ -243,10 +278,12 @@ def orders_of(
 
 
 def _owned(row: tuple[Any, ...]) -> Owned:
-    position_id, bot, name, data, sealed, chain = row
-    if seal(chain, name, data) != sealed:
-        raise JournalUnusable(f"{name} does not follow from its records; restore a backup")
-    return Owned(position_id=position_id, bot=bot, order=decode_order(data, name))
+    *columns, sealed, chain, bot = row
+    name, position_id, data = columns[0], columns[1], columns[-1]
+    order = decode_order(data, name)
+    if seal(chain, name, data) != sealed or order_row(position_id, order) != tuple(columns):
+        raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
+    return Owned(position_id=position_id, bot=bot, order=order)
 
 
 def find_orders(
@@ -267,29 +304,27 @@ def find_orders(
     return tuple({each.order.client_order_id: each for each in found}.values())
 
 
-def _position_record(record: Record) -> PositionRecord:
-    return record  # type: ignore[return-value]  # evolve refuses what is none
-
-
 def bots(connection: apsw.Connection) -> Iterator[BotRow]:
     """Read every bot with its newest position, and the names of older ones that are frozen."""
     frozen: dict[str, list[PositionId]] = {}
     marked = "SELECT bot, position_id FROM positions WHERE frozen IS NOT NULL ORDER BY bot, number"
     for bot, position_id in connection.execute(marked):
         frozen.setdefault(bot, []).append(PositionId(position_id))
-    rows = connection.execute("SELECT bot, version, status, reason FROM bots ORDER BY bot")
-    for bot, version, status, reason in rows.fetchall():
-        row = connection.execute(_NEWEST_POSITION, (bot,)).fetchone()
+    for word in [_entry(row) for row in connection.execute(_WORDS)]:
+        record = word.record
+        if not isinstance(record, BotStatusChanged):
+            raise JournalUnusable(f"journal row {word.sequence} is of another kind than it says")
+        row = connection.execute(_NEWEST_POSITION, (record.bot,)).fetchone()
         current = None if row is None else _position(row)
         yield BotRow(
-            bot=BotName(str(bot)),
-            version=int(str(version)),
-            status=str(status),
-            reason=None if reason is None else str(reason),
+            bot=record.bot,
+            version=word.version,
+            status=record.status,
+            reason=record.reason,
             position=current,
             frozen=tuple(
                 each
-                for each in frozen.get(str(bot), [])
+                for each in frozen.get(record.bot, [])
                 if current is None or each != current.position_id
             ),
         )
@@ -340,32 +375,3 @@ def known_commands(connection: apsw.Connection, names: Collection[str]) -> froze
         (encode_json(list(names)),),
     )
     return frozenset(str(name) for (name,) in found)
-
-
-def check_chain(connection: apsw.Connection, *, newest: int | None = None) -> bytes:
-    """Walk the hash chain (only the newest rows, if asked) and return its end.
-
-    Raises:
-        JournalUnusable: a row was changed, removed or put in between.
-    """
-    start = 0
-    if newest is not None:
-        start = max(0, (connection.execute("SELECT max(sequence) FROM records").get or 0) - newest)
-    chain: bytes = CHAIN_START
-    if start:
-        chain = connection.execute("SELECT chain FROM records WHERE sequence = ?", (start,)).get
-    expected = start
-    rows = connection.execute(
-        "SELECT sequence, stream, version, data, chain FROM records WHERE sequence > ? "
-        "ORDER BY sequence",
-        (start,),
-    )
-    for sequence, stream, version, data, stored in rows:
-        expected += 1
-        chain = link(chain, stream, version, data)
-        if sequence != expected or chain != stored:
-            raise JournalUnusable(
-                f"journal row {sequence} does not follow from the rows before it: it was changed "
-                f"or something was removed; restore a backup",
-            )
-    return chain

@@ -9,7 +9,6 @@ settings are read back.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -34,13 +33,26 @@ from surefoot.core.values import (
     Symbol,
     TradeId,
 )
-from surefoot.crashpoint import crashpoint
 from surefoot.journal import rows
 from surefoot.journal.codec import encode_json
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.gauges import GaugeFile, gauges_of, read_marks, read_signs
 from surefoot.journal.inbox import Tray, inbox_of, post
+from surefoot.journal.integrity import REBUILD, check_chain, check_schema
 from surefoot.journal.lease import Lease, holder_of
+from surefoot.journal.opening import (
+    check_version,
+    claim,
+    connect,
+    copy,
+    has_log,
+    make_durable,
+    meta,
+    migrate,
+    quick_check,
+    refuse_empty,
+    unusable,
+)
 from surefoot.journal.port import (
     BotRow,
     Change,
@@ -52,10 +64,10 @@ from surefoot.journal.port import (
     Receipt,
     Signs,
 )
-from surefoot.journal.schema import APPLICATION_ID, MIGRATIONS
+from surefoot.journal.replay import differences
+from surefoot.journal.schema import MIGRATIONS
 from surefoot.journal.writer import Writer
 
-BUSY_TIMEOUT_MS: Final = 5_000
 # How many of the newest rows have their hash chain walked at every start; `verify` walks all.
 CHAIN_TAIL: Final = 200
 
@@ -67,7 +79,7 @@ class SqliteReader:
         self.path = path
         self._read = connection
         self._epochs: tuple[str, ...] = tuple(
-            msgspec.json.decode(_meta(connection, "epochs"), type=list[str]),
+            msgspec.json.decode(meta(connection, "epochs"), type=list[str]),
         )
 
     @property
@@ -105,7 +117,10 @@ class SqliteReader:
     ) -> tuple[Position, ...]:
         """Read positions, each held against the newest record that it must follow from."""
         with self._snapshot():
-            return tuple(rows.positions(self._read, bot=bot, current_only=current_only))
+            if not current_only:
+                return tuple(rows.positions(self._read, bot))
+            current = rows.current_positions(self._read)
+            return tuple(each for each in current if bot in {None, each.bot})
 
     async def position(self, name: str) -> Position | None:
         """Read the position of this id, or else the newest one of the bot of this name."""
@@ -225,10 +240,12 @@ class SqliteReader:
         Raises:
             JournalUnusable: something does not hold; the message says what.
         """
-        _quick_check(self._read, self.path)
-        rows.check_chain(self._read)
-        rows.check_positions(self._read)
-        return await self.records()
+        quick_check(self._read, self.path)
+        check_schema(self._read, MIGRATIONS)
+        tip = check_chain(self._read)
+        for wrong in differences(self._read):
+            raise JournalUnusable(f"{wrong}; {REBUILD}")
+        return tip.sequence
 
     async def backup(self, to: Path) -> int:
         """Copy the journal while it is in use, and verify the copy.
@@ -238,12 +255,12 @@ class SqliteReader:
         Raises:
             JournalUnusable: the destination exists, or the copy does not hold.
         """
-        _copy(self._read, to)
-        copy = open_sqlite_reader(to)
+        copy(self._read, to)
+        made = open_sqlite_reader(to)
         try:
-            return await copy.verify()
+            return await made.verify()
         finally:
-            await copy.close()
+            await made.close()
 
 
 class SqliteJournal(SqliteReader):
@@ -308,9 +325,10 @@ def open_sqlite_reader(path: Path) -> SqliteReader:
     """
     if not path.exists():
         raise JournalUnusable(f"there is no journal at {path}; `surefoot run` creates it")
-    with _unusable(path):
-        connection = _connect(path, apsw.SQLITE_OPEN_READONLY)
-        _check_schema(connection, path, len(MIGRATIONS), oldest=len(MIGRATIONS))
+    with unusable(path):
+        connection = connect(path, apsw.SQLITE_OPEN_READONLY)
+        check_version(connection, path, len(MIGRATIONS), oldest=len(MIGRATIONS))
+        check_schema(connection, MIGRATIONS)
         return SqliteReader(path, connection)
 
 
@@ -335,164 +353,19 @@ def open_sqlite(
 
 
 def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> SqliteJournal:
-    with _unusable(path):
+    with unusable(path):
         if not path.exists():
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        elif path.stat().st_size == 0 and not _has_log(path):
-            _refuse_empty(path)
+        elif path.stat().st_size == 0 and not has_log(path):
+            refuse_empty(path)
         path.chmod(0o600)
-        writing = _connect(path)
-        version = _check_schema(writing, path, len(migrations))
-        _make_durable(writing)
-        _migrate(writing, path, version, migrations)
-        mark = _claim(writing, path, lease)
-        chain = rows.check_chain(writing, newest=CHAIN_TAIL)
-        reading = _connect(path, apsw.SQLITE_OPEN_READONLY)
-        writer = Writer(writing, chain, mark, lambda: lease.leave(mark, former=None))
+        writing = connect(path)
+        version = check_version(writing, path, len(migrations))
+        make_durable(writing)
+        migrate(writing, path, version, migrations)
+        mark = claim(writing, path, lease)
+        check_schema(writing, migrations)
+        tip = check_chain(writing, newest=CHAIN_TAIL)
+        reading = connect(path, apsw.SQLITE_OPEN_READONLY)
+        writer = Writer(writing, tip, mark, lambda: lease.leave(mark, former=None))
         return SqliteJournal(path, reading, writer, lease, writing)
-
-
-def _copy(source: apsw.Connection, destination: Path) -> None:
-    if destination.exists():
-        raise JournalUnusable(f"{destination} exists; a backup never overwrites")
-    os.close(os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    target = apsw.Connection(str(destination))
-    with target.backup("main", source, "main") as copy:
-        while not copy.done:
-            copy.step(1000)
-    target.execute("PRAGMA journal_mode = DELETE")
-    target.execute("UPDATE meta SET value = 'restored' WHERE key = 'file'")
-    target.close()
-
-
-def _connect(path: Path, mode: int = apsw.SQLITE_OPEN_READWRITE) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=mode)
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    connection.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _make_durable(connection: apsw.Connection) -> None:
-    """Set and read back what durability rests on; a setting that did not take is a refusal."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-    for name, value in wanted.items():
-        found = connection.execute(f"PRAGMA {name}").get
-        if found != value:
-            raise JournalUnusable(
-                f"SQLite did not accept {name} = {value} (it says {found}): this file system "
-                f"cannot keep a journal safely; use a local disk",
-            )
-
-
-def _check_schema(connection: apsw.Connection, path: Path, newest: int, *, oldest: int = 0) -> int:
-    version: int = connection.execute("PRAGMA user_version").get
-    application: int = connection.execute("PRAGMA application_id").get
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if application != APPLICATION_ID and tables:
-        raise JournalUnusable(f"{path} is a database, but not a Surefoot journal")
-    if version > newest:
-        raise JournalUnusable(
-            f"{path} has schema version {version}; this program knows up to {newest}. "
-            f"Use the newer version that wrote it; nothing was changed",
-        )
-    if version < oldest:
-        raise JournalUnusable(f"{path} has an older schema; `surefoot run` brings it up to date")
-    return version
-
-
-def _migrate(
-    connection: apsw.Connection, path: Path, version: int, migrations: tuple[str, ...]
-) -> None:
-    """Bring the schema up to date, one transaction a step, the version number last."""
-    if 0 < version < len(migrations):
-        _keep_copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
-    for number in range(version + 1, len(migrations) + 1):
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute(migrations[number - 1])
-        if number == 1:
-            epochs = encode_json([_draw_epoch()])
-            connection.execute("INSERT INTO meta VALUES ('epochs', ?)", (epochs,))
-            connection.execute("INSERT INTO meta VALUES ('file', ?)", (_identity(path),))
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {number}")
-        crashpoint("migration.before-commit")
-        connection.execute("COMMIT")
-        crashpoint("migration.after-commit")
-
-
-def _keep_copy(connection: apsw.Connection, copy: Path) -> None:
-    copy.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(copy),))
-    copy.chmod(0o600)
-
-
-def _claim(connection: apsw.Connection, path: Path, lease: Lease) -> str:
-    """Draw a new epoch if this file is not the one that the journal was last run in.
-
-    A restored backup or a copied file may know less than the exchange does: under a new epoch no
-    name is ever used twice, and the former epochs' orders are still recognised as ours. The file
-    is known by its inode, and by a mark that every life leaves both in it and beside it. Returns
-    the mark of this life.
-    """
-    identity, mark = _identity(path), _draw_epoch()
-    found = str(connection.execute("SELECT value FROM meta WHERE key = 'mark'").get or "")
-    if _meta(connection, "file") != identity or not lease.recognises(found):
-        epochs = msgspec.json.decode(_meta(connection, "epochs"), type=list[str])
-        with connection:
-            _remember(connection, "epochs", encode_json([_draw_epoch(), *epochs]))
-            _remember(connection, "file", identity)
-    lease.leave(mark, former=found)
-    return mark
-
-
-def _remember(connection: apsw.Connection, key: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-
-def _identity(path: Path) -> str:
-    return f"inode {path.stat().st_ino}"
-
-
-def _draw_epoch() -> str:
-    return secrets.token_hex(16)
-
-
-def _meta(connection: apsw.Connection, key: str) -> str:
-    value = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
-    if value is None:
-        raise JournalUnusable(f"the journal has no {key}; restore a backup")
-    return str(value)
-
-
-def _quick_check(connection: apsw.Connection, path: Path) -> None:
-    answer = connection.execute("PRAGMA quick_check(1)").get
-    if answer != "ok":
-        raise JournalUnusable(f"{path} is damaged ({answer}); restore a backup")
-
-
-def _has_log(path: Path) -> bool:
-    """Tell whether the write-ahead log holds something; readers may leave an empty one."""
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
-
-
-def _refuse_empty(path: Path) -> None:
-    raise JournalUnusable(
-        f"{path} is empty, so whatever was in it is lost: restore a backup, or remove the file "
-        f"to start a new journal",
-    )
-
-
-@contextmanager
-def _unusable(path: Path) -> Iterator[None]:
-    """Translate what SQLite says of a bad file."""
-    try:
-        yield
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise JournalUnusable(
-            f"{path} is damaged or no journal ({error}); restore a backup"
-        ) from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
-        raise JournalUnusable(f"{path} cannot be opened: {error}") from error

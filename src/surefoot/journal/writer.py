@@ -18,6 +18,7 @@ import apsw
 from msgspec import Struct
 
 from surefoot.crashpoint import crashpoint
+from surefoot.journal.codec import Tip
 from surefoot.journal.errors import JournalError, JournalPoisoned
 from surefoot.journal.port import Change, Receipt, intents_in
 from surefoot.journal.projection import apply_change
@@ -55,10 +56,10 @@ class Writer:
     """
 
     def __init__(
-        self, connection: apsw.Connection, chain: bytes, mark: str, marked: Callable[[], None]
+        self, connection: apsw.Connection, tip: Tip, mark: str, marked: Callable[[], None]
     ) -> None:
         self._connection = connection
-        self._chain = chain
+        self._tip = tip
         self._mark: str | None = mark
         self._marked = marked
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(QUEUE_MAX)
@@ -123,26 +124,26 @@ class Writer:
     def _transact(self, batch: list[_Waiting]) -> None:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
-        chain = self._chain
+        tip = self._tip
         if self._mark is not None:
             execute("INSERT OR REPLACE INTO meta VALUES ('mark', ?)", (self._mark,))
         for waiting in batch:
             execute("SAVEPOINT change")
             try:
-                chain = apply_change(self._connection, waiting.change, chain)
+                tip = apply_change(self._connection, waiting.change, tip)
             except JournalError as refusal:
                 execute("ROLLBACK TO change")
                 waiting.outcome = refusal
             else:
                 waiting.outcome = Receipt(
-                    sequence=self._connection.last_insert_rowid(),
+                    sequence=tip.sequence,
                     intents=intents_in(waiting.change.appends),
                 )
             execute("RELEASE change")
         crashpoint("journal.before-commit")
         execute("COMMIT")
         crashpoint("journal.after-commit")
-        self._chain = chain
+        self._tip = tip
         self.commits += 1
         if self._mark is not None:
             self._mark = None

@@ -13,7 +13,7 @@ from tests.builders import BTC, START, Life, fill, report
 from surefoot.core.evidence import Owned
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
-from surefoot.core.records import BotStatusChanged, StateChanged, WatermarkMoved
+from surefoot.core.records import BotStatusChanged, FillBooked, StateChanged, WatermarkMoved
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName, BotName, Symbol, TradeId
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
@@ -118,15 +118,28 @@ async def test_all_or_nothing(journal: Journal) -> None:
 
 
 async def test_a_fill_is_booked_once(journal: Journal) -> None:
-    """S6: the same trade under another order is refused by the store itself."""
+    """S6: the same trade of the same order is refused by the store itself."""
+    life = await whole_life(journal)
+    again = next(each for each in life.records if isinstance(each, FillBooked))
+    before = await journal.entries()
+    version = life.position.version
+    twice = Append(
+        stream="position/dip-btc-1", expected=version, records=(again,), position=life.position
+    )
+    with pytest.raises(DuplicateFill):
+        await journal.commit(change(twice))
+    assert await journal.entries() == before
+
+
+async def test_a_trade_between_two_orders_of_ours_is_booked_for_both(journal: Journal) -> None:
+    """A self-trade has one id and two sides; refusing one was a crash loop with all bots down."""
     await whole_life(journal)
     other = Life(bot="other")
     other.enter()
     other.tell(fill(other.order, "50000", trade="1"))
-    before = await journal.entries()
-    with pytest.raises(DuplicateFill):
-        await journal.commit(change(append(other)))
-    assert await journal.entries() == before
+    await journal.commit(change(append(other)))
+    assert await journal.positions(bot=BotName("other")) == (other.position,)
+    assert await journal.booked(AccountName("main"), BTC, [TradeId("1")]) == {"1"}
 
 
 async def test_an_illegal_transition_is_refused(journal: Journal) -> None:

@@ -15,6 +15,7 @@ import apsw
 import pytest
 from msgspec.structs import replace
 from tests.builders import START, D, Life
+from tests.unit.journal.tampering import raw, tamper
 
 from surefoot.core.position import Position
 from surefoot.core.values import BotName
@@ -42,11 +43,6 @@ async def written(path: Path) -> Life:
     await journal.commit(change(life))
     await journal.close()
     return life
-
-
-def raw(path: Path) -> sqlite3.Connection:
-    """Open the database as an intruder would, with another library."""
-    return sqlite3.connect(path)
 
 
 async def test_durability_is_read_back(tmp_path: Path) -> None:
@@ -111,13 +107,9 @@ async def test_raw_sql_cannot_rewrite_history(tmp_path: Path, statement: str) ->
 
 
 async def test_a_changed_row_breaks_the_chain(tmp_path: Path) -> None:
-    """An intruder who drops the triggers is still found out, at the next start."""
+    """An intruder who puts the guards back afterwards is still found out, at the next start."""
     await written(tmp_path / "j.db")
-    connection = raw(tmp_path / "j.db")
-    connection.execute("DROP TRIGGER records_are_final")
-    connection.execute("UPDATE records SET data = replace(data, '0.00160', '0.00260')")
-    connection.commit()
-    connection.close()
+    tamper(tmp_path / "j.db", "UPDATE records SET data = replace(data, '0.00160', '0.00260')")
     with pytest.raises(JournalUnusable, match="does not follow from the rows before it"):
         open_sqlite(tmp_path / "j.db", at=START)
 
@@ -165,15 +157,16 @@ async def test_verifying_replays_every_position_and_every_order(tmp_path: Path) 
     """What was stored wrong and sealed all the same is found by whoever has the time to look."""
     life = Life()
     life.enter()
-    for position in (replace(life.position, number=9), wrong_order(life.position)):
-        path = tmp_path / f"{position.number}.db"
+    wrong = (replace(life.position, exit_proceeds=D(1)), wrong_order(life.position))
+    for number, position in enumerate(wrong):
+        path = tmp_path / f"{number}.db"
         journal = open_sqlite(path, at=START)
         stream = position_stream(position.position_id)
         records = tuple(life.records)
         append = Append(stream=stream, expected=0, records=records, position=position)
         await journal.commit(Change(at=START, appends=(append,)))
         assert await journal.positions() == (position,)
-        with pytest.raises(JournalUnusable, match="is not what its records add up to"):
+        with pytest.raises(JournalUnusable, match=r"(positions|orders) says of"):
             await journal.verify()
         await journal.close()
 
