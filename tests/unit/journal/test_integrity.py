@@ -220,6 +220,7 @@ def structs(root: object) -> set[type[msgspec.Struct]]:
             continue
         for name in ("types", "item_types"):
             waiting += getattr(value, name, ())
-        waiting += [getattr(value, f"{name}_type", None) for name in ("item", "key", "value")]
+        inner = ("item_type", "key_type", "value_type")
+        waiting += [getattr(value, name) for name in inner if hasattr(value, name)]
     assert len(found) > 20
     return found
