@@ -1,0 +1,272 @@
+"""What a user writes to the Telegram bot: each command done once, or said to be void.
+
+    fetch → command into the inbox, under a name of the update's own → answer → next offset
+
+Telegram repeats what it was not told is dealt with. A command that comes twice has the same name,
+so it is done once; and it is void a minute after it was sent, for the journal as well as here, so
+that an outage never turns yesterday's wish into today's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from msgspec import Struct
+
+from surefoot.core.values import BotName, plain
+from surefoot.journal.errors import JournalError
+from surefoot.journal.port import Client, Command
+from surefoot.journal.sentences import sentence
+from surefoot.journal.status import StatusDocument, read_status
+from surefoot.notify import answers
+from surefoot.notify.clock import Clock
+from surefoot.notify.courier import Log
+from surefoot.notify.digest import text_chunks
+from surefoot.notify.errors import Later, NotDelivered, Parked
+from surefoot.notify.telegram import TEXT_MAX, Wire
+
+# Markets have moved on by then.
+VALID_FOR: Final = timedelta(seconds=60)
+_WAIT_S: Final = 8.0
+_STEP_S: Final = 0.2
+_BACK_OFF_S: Final = 1.0
+_BACK_OFF_MAX_S: Final = 60.0
+_LOG_LINES: Final = 15
+# Telegram lets a button carry so many bytes.
+_BUTTON_MAX: Final = 64
+
+_VIEWS: Final[Mapping[str, Callable[[StatusDocument], str]]] = {
+    "start": answers.status,
+    "status": answers.status,
+    "bots": answers.bots,
+    "positions": answers.positions,
+    "balance": answers.balance,
+    "recovery": answers.recovery,
+    "review": answers.review,
+}
+HELP: Final = """\
+/status  is all well?
+/bots  what each bot does
+/positions  what is held, and what guards it
+/balance  what it is worth
+/profit [DAYS]  closed positions
+/recovery  what the last recovery found
+/review  what needs you
+/log [BOT]  the newest records
+/pause BOT  no new entries
+/resume BOT  entries again
+/close BOT  sell what it holds (asks first)
+/resolve POSITION adopt|flat|ignore  (asks first)
+/resolve POSITION filled QUANTITY@PRICE  (asks first)"""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What one update says: who wrote what, when; a button's `text` is what it stands for.
+
+    `name` is the same whenever Telegram repeats it, and for a button however often it is pressed.
+    """
+
+    name: str
+    user: int
+    text: str
+    at: datetime
+    button: str | None = None
+
+
+class Conversation:
+    """Reads updates and answers them, for ever."""
+
+    def __init__(
+        self, wire: Wire, allow: Sequence[int], *, reader: Client, clock: Clock, log: Log
+    ) -> None:
+        self._wire = wire
+        self._allow = frozenset(allow)
+        self._reader = reader
+        self._clock = clock
+        self._log = log
+        self._after: int | None = None
+        self._failures = 0
+        self._strangers: set[int] = set()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            try:
+                await self.step()
+            except NotDelivered as error:
+                await self._wait(error)
+            else:
+                self._failures = 0
+
+    async def step(self) -> None:
+        """Deal with the updates that wait; the last one dealt with is not asked for again.
+
+        Raises:
+            NotDelivered: Telegram cannot be asked now.
+        """
+        for update in await self._wire.updates(self._after):
+            asked = _asked(update)
+            if asked is not None:
+                await self._deal_with(asked)
+            self._after = update.update_id
+
+    async def _deal_with(self, asked: Asked) -> None:
+        if asked.user not in self._allow:
+            self._ignore(asked.user)
+            return
+        text, buttons = await self._answer(asked)
+        try:
+            if asked.button is not None:
+                await self._wire.heed(asked.button)
+            for chunk in text_chunks(text, limit=TEXT_MAX):
+                await self._wire.say(asked.user, chunk, buttons)
+        except Parked as error:
+            self._log.warning("answer refused for good", user=asked.user, why=str(error))
+
+    def _ignore(self, user: int) -> None:
+        if user not in self._strangers and len(self._strangers) < 1000:  # noqa: PLR2004 (a bound)
+            self._strangers.add(user)
+            self._log.warning("telegram user ignored", user=user, why="not in [telegram] allow")
+
+    async def _answer(self, asked: Asked) -> tuple[str, Sequence[tuple[str, str]]]:
+        word, *rest = asked.text.split()
+        command = word.lstrip("/").partition("@")[0].lower()
+        try:
+            match command, rest:
+                case (("pause" | "resume"), [target]):
+                    return await self._order(asked, command, target, {}), ()
+                case "close", [target]:
+                    return await self._confirmed(asked, "close", target, {})
+                case "resolve", [target, ("adopt" | "flat" | "ignore") as how]:
+                    return await self._confirmed(asked, "resolve", target, {"how": how})
+                case "resolve", [target, "filled", amount]:
+                    quantity, _, price = amount.partition("@")
+                    arguments = {"how": "filled", "quantity": quantity, "price": price or "0"}
+                    return await self._confirmed(asked, "resolve", target, arguments)
+                case _:
+                    return await self._read(command, rest), ()
+        except JournalError as error:
+            return f"The journal cannot be read now: {error}", ()
+
+    async def _read(self, command: str, rest: Sequence[str]) -> str:
+        if command == "log":
+            return await self._newest(rest)
+        view = _VIEWS.get(command)
+        if view is None:
+            return HELP
+        return view(await read_status(self._reader, now=self._clock.now()))
+
+    async def _newest(self, rest: Sequence[str]) -> str:
+        bot = BotName(rest[0]) if rest else None
+        entries = await self._reader.newest(_LOG_LINES, bot=bot)
+        lines = [f"{each.at:%H:%M:%S} {sentence(each.record)}" for each in entries]
+        return "\n".join(lines) or "There is nothing."
+
+    async def _confirmed(
+        self, asked: Asked, kind: str, target: str, arguments: dict[str, str]
+    ) -> tuple[str, Sequence[tuple[str, str]]]:
+        """Ask back first; the button says it again, and is good for a minute."""
+        if asked.button is not None:
+            return await self._order(asked, kind, target, arguments), ()
+        words = " ".join([kind, target, *_words(arguments)])
+        if len(words.encode()) > _BUTTON_MAX:
+            return f"That is too long for a button. On the server: surefoot {words}", ()
+        return (
+            f"{words}?\n{await self._stake(target)}\nThe button is good for a minute.",
+            [(f"Yes, {words}", words)],
+        )
+
+    async def _stake(self, target: str) -> str:
+        position = await self._reader.position(target)
+        if position is None:
+            return f"Nobody knows {target}."
+        held = f"{plain(position.quantity)} {position.base}"
+        return f"{position.position_id} is {position.state} and holds {held}."
+
+    async def _order(self, asked: Asked, kind: str, target: str, arguments: dict[str, str]) -> str:
+        """Post a command under the update's name, and say what became of it."""
+        known = await self._taken(asked.name)
+        if known is not None:
+            return _verdict(known)
+        late = self._clock.now() - asked.at
+        if late > VALID_FOR:
+            return (
+                f"Void: this was sent at {asked.at:%H:%M:%S} UTC, more than a minute ago. "
+                f"Nothing was done; send it again if you still want it."
+            )
+        command = Command(
+            command_id=asked.name,
+            kind=kind,
+            target=target,
+            actor=f"telegram:{asked.user}",
+            posted_at=asked.at,
+            expires_at=asked.at + VALID_FOR,
+            arguments=arguments,
+        )
+        await self._reader.post(command)
+        if self._reader.holder() is None:
+            return "Stored, but the server is down: it is done only if one starts within a minute."
+        until = self._clock.monotonic() + _WAIT_S
+        while self._clock.monotonic() < until:
+            taken = await self._taken(asked.name)
+            if taken is not None and taken.status != "posted":
+                return _verdict(taken)
+            await self._clock.sleep(_STEP_S)
+        return "Stored; the server has not done it yet. /log will say when."
+
+    async def _taken(self, name: str) -> Command | None:
+        return next((c for c in await self._reader.commands() if c.command_id == name), None)
+
+    async def _wait(self, error: NotDelivered) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            self._log.warning("telegram is not heard", why=str(error))
+        pause = min(_BACK_OFF_S * 2 ** min(self._failures - 1, 10), _BACK_OFF_MAX_S)
+        if isinstance(error, Later) and error.after_s is not None:
+            pause = error.after_s
+        await self._clock.sleep(pause * (1 + self._clock.jitter() / 10))
+
+
+def _asked(update: Any) -> Asked | None:
+    """Read an update; None if it is not for us: no text, or not from a private chat."""
+    pressed = update.callback_query
+    message = update.message if pressed is None else pressed.message
+    if message is None or message.chat is None or message.chat.type != "private":
+        return None
+    user = message.from_user if pressed is None else pressed.from_user
+    text = message.text if pressed is None else pressed.data
+    if user is None or not (text or "").strip():
+        return None
+    # A button that was pressed twice is one command; a text that comes twice is one update.
+    number = f"{update.update_id}" if pressed is None else f"button-{message.message_id}"
+    # A message that is too old for Telegram to show has no time: it is as old as can be.
+    at = message.date or datetime(1970, 1, 1, tzinfo=UTC)
+    return Asked(
+        name=f"telegram-{user.id}-{number}-{at:%Y%m%dT%H%M%S}",
+        user=user.id,
+        text=text.strip(),
+        at=at,
+        button=None if pressed is None else pressed.id,
+    )
+
+
+def _words(arguments: dict[str, str]) -> list[str]:
+    match arguments.get("how"):
+        case None:
+            return []
+        case "filled":
+            return ["filled", f"{arguments['quantity']}@{arguments['price']}"]
+        case how:
+            return [how]
+
+
+def _verdict(command: Command) -> str:
+    match command.status:
+        case "done":
+            return f"Done: {command.result}."
+        case "refused":
+            return f"Refused: {command.result}"
+        case _:
+            return "The server has taken it and not finished it yet. /log will say when."

@@ -1,0 +1,97 @@
+"""How far each destination has been told: a small file each, beside the journal.
+
+The records themselves are the outbox, so nothing is stored twice. A cursor is durable before the
+next message goes out; a kill in between tells the last message again, under the same number.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from surefoot.notify.errors import Occupied
+
+# A destination that refuses everything must not fill the disk; the newest are kept.
+PARKED_MAX: Final = 50
+
+
+class Aside(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a destination refused for good."""
+
+    id: str
+    at: datetime
+    text: str
+    why: str
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything up to `sequence` of this epoch is told or put aside.
+
+    `server` is what was last told of the server: the start of the life that ran, or None if it
+    was told that none runs.
+    """
+
+    epoch: str
+    sequence: int
+    server: datetime | None = None
+    parked: tuple[Aside, ...] = ()
+
+
+class Cursors:
+    """The folder of them, and the lock that makes one process the only one to move them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock: int | None = None
+
+    def take(self) -> None:
+        """Become the one that delivers.
+
+        Raises:
+            Occupied: another process is.
+        """
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise Occupied(f"another process delivers from {self._folder.name} already") from None
+        self._lock = file
+
+    def leave(self) -> None:
+        """Let go; harmless if not held."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def read(self, destination: str) -> Cursor | None:
+        """Return where a destination stands; None if it is new, or its file says nothing."""
+        try:
+            return msgspec.json.decode(self._file(destination).read_bytes(), type=Cursor)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def write(self, destination: str, cursor: Cursor) -> None:
+        """Move a destination's cursor, durably."""
+        file = self._file(destination)
+        new = file.with_suffix(".new")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as output:
+            output.write(msgspec.json.encode(cursor))
+            output.flush()
+            os.fsync(output.fileno())
+        new.replace(file)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _file(self, destination: str) -> Path:
+        return self._folder / f"{destination}.json"

@@ -1,0 +1,353 @@
+"""From records to events: which of them people are told, how loudly, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import assert_never
+
+from msgspec import Struct
+
+from surefoot.core.health import HealthState
+from surefoot.core.position import Position, State
+from surefoot.core.records import (
+    AccountBound,
+    BanNoted,
+    BotStatusChanged,
+    CancelIntended,
+    ExitLapsed,
+    ExitWished,
+    FillBooked,
+    HealthChanged,
+    LevelsSet,
+    OrderDoubted,
+    OrderFinished,
+    OrderIntended,
+    OrderNever,
+    OrderRefused,
+    OrderReported,
+    OrphanCancelIntended,
+    PositionFrozen,
+    PositionResolved,
+    PositionStarted,
+    Record,
+    RecoveryFinished,
+    ReductionBooked,
+    StateChanged,
+    StuckChanged,
+    WatermarkMoved,
+)
+from surefoot.core.values import Asset, BotName, PositionId, plain
+from surefoot.journal.port import Entry, Reader
+from surefoot.journal.sentences import sentence
+from surefoot.notify.event import Event, EventKind, Weight
+
+_CENTS = Decimal("0.01")
+
+
+class _Told(Struct, frozen=True, kw_only=True):
+    """The part of an event that depends on its record."""
+
+    kind: EventKind
+    weight: Weight
+    text: str
+    details: dict[str, str] = {}
+
+
+async def events(entries: Iterable[Entry], reader: Reader) -> list[Event]:
+    """Return what these records tell people, in their order, each once."""
+    told: list[Event] = []
+    for entry in entries:
+        name = entry.stream.partition("/")[2]
+        position = await _position(entry, reader)
+        part = _told(entry.record, name, position)
+        if part is None:
+            continue
+        told.append(
+            Event(
+                id=f"{reader.epoch[:8]}-{entry.sequence}",
+                at=entry.at,
+                kind=part.kind,
+                weight=part.weight,
+                text=part.text,
+                account=None if position is None else position.account,
+                bot=_bot(entry, position),
+                position=None if position is None else position.position_id,
+                details=part.details,
+            )
+        )
+    return _coalesced(told)
+
+
+async def _position(entry: Entry, reader: Reader) -> Position | None:
+    kind, _, name = entry.stream.partition("/")
+    return await reader.position(name) if kind == "position" else None
+
+
+def _bot(entry: Entry, position: Position | None) -> BotName | None:
+    kind, _, name = entry.stream.partition("/")
+    if kind == "bot":
+        return BotName(name)
+    return None if position is None else position.bot
+
+
+def _coalesced(told: list[Event]) -> list[Event]:
+    """Keep only the last of a position's stop moves; everything else is said one by one."""
+    last: dict[PositionId | None, str] = {
+        event.position: event.id for event in told if event.kind is EventKind.STOP_MOVED
+    }
+    return [
+        event
+        for event in told
+        if event.kind is not EventKind.STOP_MOVED or last[event.position] == event.id
+    ]
+
+
+def _told(record: Record, name: str, position: Position | None) -> _Told | None:  # noqa: C901, PLR0911, PLR0912 (one table)
+    match record:
+        case RecoveryFinished():
+            return _recovery(record, name)
+        case FillBooked():
+            return _fill(record, position)
+        case StateChanged():
+            return _state(record, position)
+        case LevelsSet():
+            return _levels(record, position)
+        case OrderRefused():
+            return _refused(record, name)
+        case ReductionBooked():
+            return _reduced(record, name)
+        case OrphanCancelIntended():
+            return _Told(
+                kind=EventKind.ORPHAN, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
+            )
+        case PositionFrozen():
+            return _frozen(record, name, position)
+        case PositionResolved():
+            return _Told(
+                kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
+            )
+        case BotStatusChanged():
+            return _bot_status(record)
+        case BanNoted():
+            return _Told(
+                kind=EventKind.EXCHANGE, weight=Weight.WARNING, text=f"{name}: {sentence(record)}"
+            )
+        case HealthChanged():
+            return _health(record)
+        case StuckChanged():
+            return _stuck(record)
+        case (
+            PositionStarted()
+            | OrderIntended()
+            | OrderReported()
+            | OrderDoubted()
+            | OrderNever()
+            | OrderFinished()
+            | CancelIntended()
+            | ExitWished()
+            | ExitLapsed()
+            | AccountBound()
+            | WatermarkMoved()
+        ):
+            return None
+        case _:
+            assert_never(record)
+
+
+def _recovery(record: RecoveryFinished, account: str) -> _Told:
+    weight = {"complete": Weight.NOTICE, "partial": Weight.WARNING}.get(
+        record.outcome, Weight.ALARM
+    )
+    lines = [f"{account}: recovery {record.outcome} in {plain(record.seconds)} s."]
+    found = ", ".join(f"{count} {what}" for what, count in record.positions.items() if count)
+    lines.append(f"Positions: {found or 'none'}.")
+    lines.append(
+        f"Fills booked: {record.fills_booked}. Orders cancelled: {record.orders_cancelled}. "
+        f"Bots restarted: {record.bots_restarted}."
+    )
+    lines += [f"{bot} needs you: {why}" for bot, why in record.bots_in_review.items()]
+    return _Told(
+        kind=EventKind.RECOVERY,
+        weight=Weight.ALARM if record.bots_in_review else weight,
+        text="\n".join(lines),
+        details={
+            "outcome": record.outcome,
+            "fills_booked": str(record.fills_booked),
+            "orders_cancelled": str(record.orders_cancelled),
+            "bots_restarted": str(record.bots_restarted),
+            **{f"positions.{what}": str(count) for what, count in record.positions.items()},
+        },
+    )
+
+
+def _refused(record: OrderRefused, position: str) -> _Told:
+    return _Told(
+        kind=EventKind.REFUSED,
+        weight=Weight.WARNING,
+        text=f"{position}: the exchange refused an order ({record.code}): {record.message}",
+        details={"code": record.code},
+    )
+
+
+def _reduced(record: ReductionBooked, position: str) -> _Told:
+    return _Told(
+        kind=EventKind.OUTSIDE,
+        weight=Weight.WARNING,
+        text=f"{position}: {sentence(record)}",
+        details={"quantity": plain(record.quantity), "price": plain(record.price)},
+    )
+
+
+def _frozen(record: PositionFrozen, name: str, position: Position | None) -> _Told:
+    return _Told(
+        kind=EventKind.FROZEN,
+        weight=Weight.ALARM,
+        text=f"{name} is frozen: {record.reason}. {_holding(position)}",
+        details={"reason": record.reason},
+    )
+
+
+def _fill(record: FillBooked, position: Position | None) -> _Told | None:
+    if position is None:
+        return None
+    fill = record.fill
+    verb = "bought" if fill.side == "buy" else "sold"
+    fee = "" if not fill.fee else f", fee {plain(fill.fee)} {fill.fee_asset}"
+    return _Told(
+        kind=EventKind.FILL,
+        weight=Weight.INFO,
+        text=(
+            f"{position.bot} {verb} {plain(fill.quantity)} {position.base} at "
+            f"{_price(fill.price)} {position.quote}{fee}"
+        ),
+        details={
+            "side": fill.side.value,
+            "quantity": plain(fill.quantity),
+            "price": plain(fill.price),
+            "trade": fill.trade_id,
+        },
+    )
+
+
+def _state(record: StateChanged, position: Position | None) -> _Told | None:
+    if position is None:
+        return None
+    match record.target:
+        case State.OPEN:
+            return _Told(
+                kind=EventKind.ENTRY,
+                weight=Weight.NOTICE,
+                text=f"{position.position_id} is open: {record.why}. {_holding(position)}",
+            )
+        case State.CLOSED:
+            return _closed(record, position)
+        case State.FLAT | State.OPENING | State.CLOSING:
+            return None
+        case _:
+            assert_never(record.target)
+
+
+def _closed(record: StateChanged, position: Position) -> _Told:
+    pnl, cost = position.realized_pnl, position.entry_cost
+    share = f" ({pnl / cost:+.2%})" if cost else ""
+    third = {asset: fee for asset, fee in position.fees.items() if asset != position.quote}
+    fees = "".join(f", and {plain(fee)} {asset} of fees" for asset, fee in third.items())
+    return _Told(
+        kind=EventKind.EXIT,
+        weight=Weight.NOTICE,
+        text=(
+            f"{position.position_id} is closed: {_signed(pnl, position.quote)}{share}{fees}. "
+            f"{record.why}"
+        ),
+        details={"realized_pnl": plain(pnl), "quote": position.quote},
+    )
+
+
+def _levels(record: LevelsSet, position: Position | None) -> _Told | None:
+    if position is None or record.levels.stop is None:
+        return None
+    target = record.levels.take_profit
+    to = "" if target is None else f", target {_price(target)}"
+    return _Told(
+        kind=EventKind.STOP_MOVED,
+        weight=Weight.INFO,
+        text=f"{position.position_id}: stop at {_price(record.levels.stop)}{to}",
+        details={"stop": plain(record.levels.stop), "phase": record.levels.phase.value},
+    )
+
+
+def _bot_status(record: BotStatusChanged) -> _Told:
+    why = f": {record.reason}" if record.reason else ""
+    review = record.status == "REVIEW"
+    status = "needs you" if review else f"is {record.status}, by {record.by}"
+    return _Told(
+        kind=EventKind.BOT,
+        weight=Weight.ALARM if review else Weight.INFO,
+        text=f"{record.bot} {status}{why}",
+        details={"status": record.status},
+    )
+
+
+def _health(record: HealthChanged) -> _Told | None:
+    health = record.health
+    why = f": {health.why}" if health.why else ""
+    match health.state:
+        case HealthState.OK:
+            weight, text = Weight.NOTICE, "is reached and watched"
+        case HealthState.STARTING:
+            return None  # the recovery report says how it went
+        case HealthState.DEGRADED:
+            weight, text = Weight.WARNING, "works with less than it should have"
+        case HealthState.UNREACHABLE:
+            weight, text = Weight.WARNING, "cannot be reached"
+        case HealthState.BANNED:
+            weight, text = Weight.WARNING, "asked us to stay away"
+        case HealthState.HALTED:
+            weight, text = Weight.ALARM, "is halted until somebody acts"
+        case _:
+            assert_never(health.state)
+    watched = "" if health.watched else " Levels that are kept here are not honoured meanwhile."
+    return _Told(
+        kind=EventKind.EXCHANGE,
+        weight=weight,
+        text=f"{record.account} {text}{why}.{watched}",
+        details={"state": health.state.value},
+    )
+
+
+def _stuck(record: StuckChanged) -> _Told:
+    standing = {each.id: each for each in record.standing}
+    lines = [
+        f"{each.subject}: {each.believed}, but {each.true}"
+        for each in (standing[name] for name in record.raised if name in standing)
+    ]
+    lines += [f"{name.partition('/')[2]}: no longer stuck" for name in record.ended]
+    return _Told(
+        kind=EventKind.STUCK,
+        weight=Weight.ALARM if record.raised else Weight.NOTICE,
+        text="\n".join(lines),
+        details={"raised": " ".join(record.raised), "ended": " ".join(record.ended)},
+    )
+
+
+def _holding(position: Position | None) -> str:
+    if position is None:
+        return ""
+    if not position.quantity:
+        return "Nothing is held."
+    price = position.entry_price
+    paid = "" if price is None else f" bought at {_price(price)} {position.quote}"
+    stop = position.levels.stop
+    guard = "no stop" if stop is None else f"stop {_price(stop)}"
+    return f"It holds {plain(position.quantity)} {position.base}{paid}, {guard}."
+
+
+def _price(price: Decimal) -> str:
+    """Write a price with the digits that a person reads; the record has all of them."""
+    return plain(round(price, 8)) if price < 1 else f"{round(price, 2):,f}"
+
+
+def _signed(amount: Decimal, asset: Asset) -> str:
+    shown = amount.quantize(_CENTS) if abs(amount) >= _CENTS else round(amount, 8)
+    return f"{shown:+f} {asset}"

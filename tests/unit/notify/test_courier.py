@@ -1,0 +1,199 @@
+"""Everybody is told everything, in order, at least once, whatever fails."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.builders import START
+from tests.unit.engine.clock import HandClock
+from tests.unit.notify.scene import Journal, Told, Voice
+
+from surefoot.notify.courier import Courier
+from surefoot.notify.cursors import PARKED_MAX, Cursors
+from surefoot.notify.errors import Later, Occupied, Parked
+from surefoot.notify.event import EventKind, Weight
+
+
+class Post:
+    """A journal, a destination, and couriers between them that may die."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = Journal()
+        self.to = Told()
+        self.voice = Voice()
+        self.clock = HandClock()
+        self.clock.hurried = True
+        self.cursors = Cursors(folder / "outbox")
+        self.cursors.take()
+
+    def courier(self) -> Courier:
+        return Courier(
+            self.to, reader=self.journal, cursors=self.cursors, clock=self.clock, log=self.voice
+        )
+
+    async def begin(self) -> Courier:
+        courier = self.courier()
+        assert not await courier.step()
+        return courier
+
+    @property
+    def parked(self) -> list[str]:
+        cursor = self.cursors.read("told")
+        return [] if cursor is None else [each.text for each in cursor.parked]
+
+
+@pytest.fixture
+def post(tmp_path: Path) -> Post:
+    return Post(tmp_path)
+
+
+async def test_a_new_destination_hears_what_happens_from_now_on(post: Post) -> None:
+    await post.journal.word("RUNNING")
+    courier = await post.begin()
+    await post.journal.word("PAUSED", "lunch")
+    assert await courier.step()
+    assert post.to.texts == ["dip-btc is PAUSED, by operator: lunch"]
+    assert not await courier.step()
+
+
+async def test_what_was_not_taken_is_told_again_by_the_next_process(post: Post) -> None:
+    courier = await post.begin()
+    await post.journal.word("PAUSED")
+    await post.journal.word("RUNNING")
+    post.to.failing = [Later("it is down")]
+    with pytest.raises(Later):
+        await courier.step()
+    assert post.to.texts == []
+    await post.courier().step()
+    assert post.to.texts == ["dip-btc is PAUSED, by operator", "dip-btc is RUNNING, by operator"]
+
+
+async def test_a_kill_between_telling_and_noting_it_tells_the_same_number_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least once, and a receiver can drop the repeat. Red with the cursor moved first."""
+    courier = await post.begin()
+    await post.journal.word("PAUSED")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(post.cursors, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await courier.step()
+    await post.courier().step()
+    first, again = post.to.heard
+    assert first == again
+
+
+async def test_one_refused_message_does_not_hold_up_the_rest(post: Post) -> None:
+    courier = await post.begin()
+    for reason in ("one", "two", "three"):
+        await post.journal.word("PAUSED", reason)
+    post.to.refuses = lambda event: Parked("no") if "two" in event.text else None
+    await courier.step()
+    assert [text.rpartition(" ")[2] for text in post.to.texts] == ["one", "three"]
+    assert post.parked == ["dip-btc is PAUSED, by operator: two"]
+    assert not await courier.step()
+
+
+async def test_a_destination_that_refuses_everything_does_not_fill_the_disk(post: Post) -> None:
+    courier = await post.begin()
+    post.to.refuses = lambda _: Parked("no")
+    for number in range(PARKED_MAX + 5):
+        await post.journal.word("PAUSED", str(number))
+    await courier.step()
+    assert len(post.parked) == PARKED_MAX
+    assert post.parked[-1].endswith(f": {PARKED_MAX + 4}")
+
+
+async def test_only_what_is_wanted_is_told_and_the_rest_is_done_with(post: Post) -> None:
+    post.to = Told(kinds=(EventKind.BOT,), least=Weight.ALARM)
+    courier = await post.begin()
+    await post.journal.word("PAUSED")
+    await post.journal.word("REVIEW", "it raised")
+    await courier.step()
+    assert post.to.texts == ["dip-btc needs you: it raised"]
+    assert not await courier.step()
+
+
+async def test_that_the_server_died_and_came_back_is_told_once_each(post: Post) -> None:
+    courier = await post.begin()
+    post.journal.since = None
+    assert await courier.step()
+    assert not await courier.step()
+    assert post.to.texts[0].startswith("The server is down.")
+    assert not await post.courier().step(), "another process does not say it again"
+    post.journal.since = START + timedelta(minutes=3)
+    await post.courier().step()
+    assert post.to.texts[1:] == [
+        "The server runs since 2026-01-01 00:03:00 UTC; recovery reports next."
+    ]
+
+
+async def test_a_server_that_died_unseen_is_told_by_the_life_that_runs_now(post: Post) -> None:
+    courier = await post.begin()
+    post.journal.since = START + timedelta(seconds=1)
+    await post.journal.word("RUNNING")
+    await courier.step()
+    assert [each.kind for each in post.to.heard] == [EventKind.SERVER, EventKind.BOT]
+
+
+async def test_the_last_words_of_a_dead_server_come_before_its_death(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("surefoot.notify.courier.STEP", 2)
+    courier = await post.begin()
+    for reason in ("one", "two", "three"):
+        await post.journal.word("PAUSED", reason)
+    post.journal.since = None
+    while await courier.step():
+        pass
+    kinds = [each.kind for each in post.to.heard]
+    assert kinds == [EventKind.BOT, EventKind.BOT, EventKind.BOT, EventKind.SERVER]
+
+
+async def test_a_journal_that_was_put_back_is_told_from_where_it_is(post: Post) -> None:
+    """The cursor is beyond its end; what it writes from now on must not be skipped."""
+    for _ in range(5):
+        await post.journal.word("PAUSED")
+    await post.begin()
+    restored = Journal(epoch="another-epoch")
+    await restored.word("PAUSED")
+    post.journal = restored
+    courier = post.courier()
+    assert not await courier.step()
+    await restored.word("REVIEW", "restored")
+    await courier.step()
+    assert post.to.texts == ["dip-btc needs you: restored"]
+    assert post.to.heard[0].id == "another--2"
+
+
+async def test_waiting_grows_honours_what_was_asked_and_is_said_once(post: Post) -> None:
+    courier = await post.begin()
+    await post.journal.word("PAUSED")
+    post.to.failing = [Later("down"), Later("down"), Later("slow down", after_s=33), Later("down")]
+
+    class Enough(Exception):
+        pass
+
+    def heard(_: object) -> None:
+        raise Enough
+
+    post.to.refuses = heard
+    with pytest.raises(Enough):
+        await courier.run()
+    assert post.clock.slept == [1, 2, 33, 8]
+    assert post.voice.said == ["messages wait"]
+
+
+def test_two_processes_do_not_tell_the_same(tmp_path: Path) -> None:
+    first, second = Cursors(tmp_path / "outbox"), Cursors(tmp_path / "outbox")
+    first.take()
+    with pytest.raises(Occupied):
+        second.take()
+    first.leave()
+    second.take()

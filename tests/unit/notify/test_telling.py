@@ -1,0 +1,159 @@
+"""What people are told of a position's life, and how loudly."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.builders import BTC, START, D, Life, fill, report
+from tests.unit.notify.scene import Journal
+
+from surefoot.core.health import Health, HealthState
+from surefoot.core.records import HealthChanged, RecoveryFinished, StuckChanged
+from surefoot.core.reports import PriceSeen
+from surefoot.core.signals import ExitSignal, Freeze
+from surefoot.core.stuck import Stuck, StuckKind
+from surefoot.core.values import AccountName
+from surefoot.notify.event import Event, EventKind, Weight
+from surefoot.notify.telling import events
+
+MAIN = AccountName("main")
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+async def told(journal: Journal) -> list[Event]:
+    return await events(await journal.entries(), journal)
+
+
+def only(found: list[Event], kind: EventKind) -> list[Event]:
+    return [each for each in found if each.kind is kind]
+
+
+async def test_an_entry_says_what_is_held_and_what_guards_it(journal: Journal) -> None:
+    life = Life()
+    life.opened(price="50000")
+    await journal.keep(life)
+    found = await told(journal)
+    (bought,) = only(found, EventKind.FILL)
+    assert bought.text == "dip-btc bought 0.0016 BTC at 50,000.00 USDT"
+    (opened,) = only(found, EventKind.ENTRY)
+    assert "It holds 0.0016 BTC bought at 50,000.00 USDT, stop 49,000.00." in opened.text
+    assert opened.weight is Weight.NOTICE
+    assert opened.position == "dip-btc-1"
+    assert opened.bot == "dip-btc"
+
+
+async def test_an_exit_says_what_it_brought(journal: Journal) -> None:
+    life = Life()
+    life.opened(price="50000")
+    life.tell(ExitSignal(reason="enough"))
+    life.tell(
+        report(life.order, "FILLED", life.order.quantity), fill(life.order, "51000", trade="2")
+    )
+    await journal.keep(life)
+    (closed,) = only(await told(journal), EventKind.EXIT)
+    assert closed.text.startswith("dip-btc-1 is closed: +1.60 USDT (+2.00%).")
+    assert closed.details == {"realized_pnl": "1.6", "quote": "USDT"}
+
+
+async def test_of_many_stop_moves_only_the_last_is_told(journal: Journal) -> None:
+    life = Life()
+    life.opened(price="50000")
+    life.tell(PriceSeen(price=D(50600)))
+    await journal.keep(life)
+    moves = only(await told(journal), EventKind.STOP_MOVED)
+    assert [each.text for each in moves] == ["dip-btc-1: stop at 50,000.00, target 52,000.00"]
+    assert moves[0].weight is Weight.INFO
+
+
+async def test_what_wants_somebody_is_an_alarm(journal: Journal) -> None:
+    life = Life()
+    life.opened()
+    life.tell(Freeze(reason="more coins than we bought"))
+    await journal.keep(life)
+    await journal.word("REVIEW", "its strategy raised ValueError")
+    stuck = Stuck(
+        kind=StuckKind.STOP_MISSING,
+        subject="dip-btc-1",
+        symbol=BTC,
+        since=START,
+        believed="a stop rests",
+        true="none does",
+    )
+    await journal.add(
+        "account/main",
+        StuckChanged(at=START, account=MAIN, raised=(stuck.id,), ended=(), standing=(stuck,)),
+    )
+    loud = {each.kind: each.text for each in await told(journal) if each.weight is Weight.ALARM}
+    assert loud[EventKind.FROZEN].startswith("dip-btc-1 is frozen: more coins than we bought.")
+    assert "It holds 0.0016 BTC" in loud[EventKind.FROZEN]
+    assert loud[EventKind.BOT] == "dip-btc needs you: its strategy raised ValueError"
+    assert loud[EventKind.STUCK] == "dip-btc-1: a stop rests, but none does"
+
+
+async def test_an_outage_and_its_end_are_told(journal: Journal) -> None:
+    for state, watched in ((HealthState.UNREACHABLE, False), (HealthState.OK, True)):
+        health = Health(state=state, since=START, watched=watched)
+        await journal.add(
+            "account/main",
+            HealthChanged(at=START, account=MAIN, environment="live", health=health),
+        )
+    down, back = await told(journal)
+    assert down.text.startswith("main cannot be reached. Levels that are kept here")
+    assert back.text == "main is reached and watched."
+    assert (down.weight, back.weight) == (Weight.WARNING, Weight.NOTICE)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "review", "weight"),
+    [
+        ("complete", {}, Weight.NOTICE),
+        ("complete", {"dip-btc": "its symbol is gone"}, Weight.ALARM),
+        ("partial", {}, Weight.WARNING),
+        ("failed", {}, Weight.ALARM),
+    ],
+)
+async def test_a_recovery_report_tells_its_counts(
+    journal: Journal, outcome: str, review: dict[str, str], weight: Weight
+) -> None:
+    report = RecoveryFinished(
+        at=START,
+        account=MAIN,
+        outcome=outcome,
+        positions={"opened": 1, "flat": 0, "unchanged": 2},
+        orders_cancelled=1,
+        fills_booked=3,
+        bots_restarted=4,
+        bots_in_review=review,
+        requests=9,
+        weight=120,
+        seconds=D("0.8"),
+    )
+    await journal.add("account/main", report)
+    (event,) = await told(journal)
+    assert event.weight is weight
+    assert event.text.splitlines()[:3] == [
+        f"main: recovery {outcome} in 0.8 s.",
+        "Positions: 1 opened, 2 unchanged.",
+        "Fills booked: 3. Orders cancelled: 1. Bots restarted: 4.",
+    ]
+    assert event.details["fills_booked"] == "3"
+
+
+async def test_an_event_has_the_number_of_its_record(journal: Journal) -> None:
+    """The same record is told under the same number, whenever it is told."""
+    life = Life()
+    life.opened()
+    await journal.keep(life)
+    life.tell(ExitSignal(reason=""), after=timedelta(seconds=1))
+    await journal.keep(life)
+    entries = await journal.entries()
+    whole = await events(entries, journal)
+    late = await events(entries[-4:], journal)
+    assert {each.id for each in late} <= {each.id for each in whole}
+    assert len({each.id for each in whole}) == len(whole)
+    assert all(each.id.startswith("abcdef01-") for each in whole)
