@@ -8,9 +8,9 @@ work at all. An exchange that cannot be reached now is no mistake; recovery is p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -52,8 +52,17 @@ from surefoot.journal.port import Journal, Reader, account_stream
 from surefoot.strategy import Strategy
 from surefoot.strategy.call import Room
 from surefoot.strategy.errors import StrategyNotLoaded
+from surefoot.strategy.workers import Say
 
 Strategies = Mapping[BotName, Strategy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a server stands on, beside its event loop: a simulation brings its own."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    room: Callable[[Say], Room] = Room
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -78,14 +87,16 @@ class Checkup(Struct, frozen=True, kw_only=True):
     failure: str | None = None
 
 
-async def serve(settings: Settings, strategies: Strategies, log: Log) -> None:
+async def serve(
+    settings: Settings, strategies: Strategies, log: Log, ground: Ground | None = None
+) -> None:
     """Run the server until it is cancelled.
 
     Raises:
         ConfigError: these settings cannot work; nothing was written or sent.
         JournalError: the journal is locked, unusable, or was poisoned: exit and start again.
     """
-    async with _prepared(settings, strategies, log) as parts:
+    async with _prepared(settings, strategies, log, ground or Ground()) as parts:
         log.info("started", journal=settings.journal_shown, epoch=parts.journal.epoch[:8])
         supervisor = Supervisor(
             journal=parts.journal,
@@ -104,7 +115,7 @@ async def recover(
     Raises:
         ConfigError | JournalError: as for `serve`.
     """
-    async with _prepared(settings, strategies, log) as parts:
+    async with _prepared(settings, strategies, log, Ground()) as parts:
         async with asyncio.TaskGroup() as tasks:
             running: list[asyncio.Task[None]] = []
 
@@ -289,16 +300,18 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
 
 
 @asynccontextmanager
-async def _prepared(settings: Settings, strategies: Strategies, log: Log) -> AsyncIterator[_Parts]:
+async def _prepared(
+    settings: Settings, strategies: Strategies, log: Log, ground: Ground
+) -> AsyncIterator[_Parts]:
     """Open everything, in the order that leaves nothing behind when something is wrong."""
-    clock = SystemClock()
+    clock = ground.clock
     for name in settings.accounts:
         _account_spec(settings, name, strategies)
     existing = journal_exists(settings.journal_url, settings.directory)
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None
     exchanges = _exchanges(settings, clock)
-    room = Room(log.warning)
+    room = ground.room(log.warning)
     try:
         if journal is not None:
             environments = [(name, settings.accounts[name].environment) for name in exchanges]

@@ -16,7 +16,7 @@ from tests.architecture.tree import ROOT, copy_of_the_tree, plant, run
 ROOMS: Final = "Rooms import downwards only"
 ORDER: Final = "Core reads in one order"
 PURE: Final = "Core touches nothing outside itself"
-SIMULATOR: Final = "Only the command line and the demo start the simulator"
+SIMULATOR: Final = "Only the command line and the demo start a simulator or virtual time"
 VENUES: Final = "Only the table of venues reaches into a venue's folder"
 CCXT: Final = "Only a venue's folder imports ccxt"
 DOOR: Final = "The journal is reached through its door and its port"
@@ -40,6 +40,8 @@ BREACHES: Final = [
     (PURE, {"core/records.py": "from pathlib import Path"}),
     (PURE, {"core/reconcile.py": "import ccxt"}),
     (SIMULATOR, {"engine/__init__.py": "import surefoot.simulator", "simulator/__init__.py": ""}),
+    (SIMULATOR, {"app.py": "import surefoot.virtual"}),
+    (ROOMS, {"virtual/__init__.py": "import surefoot.simulator"}),
     (VENUES, {"engine/account.py": "import surefoot.exchange.binance.facts"}),
     (VENUES, {"exchange/hosts.py": "import surefoot.exchange.binance.payloads"}),
     (CCXT, {"exchange/port.py": "import ccxt"}),

@@ -304,7 +304,12 @@ class SqliteJournal(SqliteReader):
     @override
     async def close(self) -> None:
         """Commit what is queued, close both connections, release the lease."""
-        self._writer.stop()
+        try:
+            await self._writer.stop()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._tray.close()
         self._gauges.close()
         # Readers that stay cannot tidy up after us; whoever reads now is not waited for. After a

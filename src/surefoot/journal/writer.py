@@ -1,6 +1,7 @@
 """The one writer: a thread, its own connection, and many changes per commit.
 
-Callers queue a change and wait. The thread takes whatever is queued, runs each change in a
+The thread is an executor's, so that a loop whose time is virtual can do its work. Callers queue a
+change and wait. The thread takes whatever is queued, runs each change in a
 savepoint, and commits once, so that fifty bots share one trip to the disk. A refused change is
 rolled back alone. A commit that fails poisons: the disk may hold it or not, and only a fresh
 start can tell.
@@ -9,9 +10,10 @@ start can tell.
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import apsw
@@ -62,48 +64,45 @@ class Writer:
         self._tip = tip
         self._mark: str | None = mark
         self._marked = marked
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(QUEUE_MAX)
+        self._lock = threading.Lock()
+        self._queue: deque[_Waiting] = deque()
+        self._awake = False
+        self._working: asyncio.Future[None] | None = None
+        self._stopped = False
         self._poison: str | None = None
         self.commits = 0
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     async def commit(self, change: Change) -> Receipt:
         """Queue a change and wait until it is durable."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(change=change, loop=loop, future=loop.create_future())
-        try:
-            self._queue.put_nowait(waiting)
-        except queue.Full:
-            raise JournalPoisoned(f"{QUEUE_MAX} changes wait for the disk; giving up") from None
+        with self._lock:
+            if len(self._queue) >= QUEUE_MAX:
+                raise JournalPoisoned(f"{QUEUE_MAX} changes wait for the disk; giving up")
+            self._queue.append(waiting)
+            asleep, self._awake = not self._awake, True
+        if asleep:
+            self._working = loop.run_in_executor(self._thread, self._work)
         return await asyncio.shield(waiting.future)
 
-    def stop(self) -> None:
-        """Commit what is queued, then let the thread end."""
-        self._queue.put(None)
-        self._thread.join()
+    async def stop(self) -> None:
+        """Commit what is queued, then let the thread end; a second time does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._work)
+        self._thread.shutdown()
 
-    def _run(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            batch, last = self._drain(first)
+    def _work(self) -> None:
+        while batch := self._drain():
             self._write(batch)
-            if last:
-                return
 
-    def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        batch = [first]
-        while len(batch) < BATCH_MAX:
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if waiting is None:
-                return batch, True
-            batch.append(waiting)
-        return batch, False
+    def _drain(self) -> list[_Waiting]:
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
+            self._awake = bool(batch)
+        return batch
 
     def _write(self, batch: list[_Waiting]) -> None:
         if self._poison is None:

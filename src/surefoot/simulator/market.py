@@ -24,7 +24,6 @@ TAPE: Final = Path(__file__).parent / "tapes" / "binance-spot-2024-08-09.jsonl.g
 Publish: TypeAlias = Callable[[str, str, dict[str, Any]], None]
 Row: TypeAlias = list[Any]
 
-_BEAT_S: Final = 0.25
 _QUIET_BEATS: Final = 4  # a symbol that nobody moves repeats its price this often
 _SIGMA: Final = 0.0003
 _LITTLE: Final = Decimal("0.001")
@@ -47,6 +46,7 @@ class Market:
         self._publish = publish
         self._clock = clock
         self._speed = settings.speed
+        self._beat_s = settings.beat_s
         self._luck = Random(settings.seed)  # noqa: S311 (no secret hangs on it)
         self._tape = settings.tape or TAPE
         self._rows: Iterator[Row] | None = None
@@ -124,7 +124,7 @@ class Market:
                     next_row = next(rows)
             beats += 1
             self._beat(beats)
-            await self._clock.sleep(_BEAT_S / 5 if self.mode == "tape" else _BEAT_S)
+            await self._clock.sleep(self._beat_s / 5 if self.mode == "tape" else self._beat_s)
 
     def _playing(self) -> Iterator[Row]:
         """Return the tape, which is read when it is first wanted."""

@@ -126,6 +126,7 @@ class Settings:
     tape: Path | None = None
     seed: int = 1
     speed: float = 1.0
+    beat_s: float = 0.25  # how often the market moves, or rolls its candles
     fee_mode: FeeMode = "received"
     fee_rate: Decimal = Decimal("0.001")
     slices: int = 1

@@ -26,8 +26,8 @@ _HOST: Final = "127.0.0.1"
 class Simulator:
     """A running exchange: `async with Simulator(Settings()) as simulator: simulator.url`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.clock = Clock()
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self.exchange = Exchange(settings, self.clock)
         self.armory = Armory()
         self._settings = settings

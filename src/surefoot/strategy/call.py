@@ -26,6 +26,7 @@ from surefoot.core.errors import InvalidValue, SurefootError
 from surefoot.strategy.contract import Strategy
 from surefoot.strategy.errors import StrategyFailed, StrategyNotLoaded
 from surefoot.strategy.facts import Candle, Fill, Tick, View
+from surefoot.strategy.inline import Inline, InlineLoop
 from surefoot.strategy.memory import durable
 from surefoot.strategy.shared_loop import Displaced, Owner, SharedLoop
 from surefoot.strategy.signals import Enter, Exit, Signal
@@ -33,6 +34,7 @@ from surefoot.strategy.workers import Abandoned, Crowded, Late, Say, Workers
 
 Hook: TypeAlias = Literal["on_tick", "on_candle", "on_fill"]
 Event: TypeAlias = Tick | Candle | Fill
+Loop: TypeAlias = SharedLoop | InlineLoop
 
 REASON_MAX: Final = 300
 # Importing a strategy takes this long at most, once others depend on this process.
@@ -50,11 +52,13 @@ class Advice:
 
 
 class Room:
-    """Where the code of bot authors runs, for all bots of one process."""
+    """Where the code of bot authors runs, for all bots of one process: threads, if nothing else."""
 
-    def __init__(self, say: Say) -> None:
-        self.workers = Workers(say)
-        self.loop = SharedLoop(say)
+    def __init__(
+        self, say: Say, *, workers: Workers | Inline | None = None, loop: Loop | None = None
+    ) -> None:
+        self.workers = workers or Workers(say)
+        self.loop = loop or SharedLoop(say)
 
     async def load(self, work: Callable[[], Strategy], *, name: str) -> Strategy:
         """Import an author's file and make the strategy, where it can block nobody.

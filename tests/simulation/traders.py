@@ -1,0 +1,44 @@
+"""Strategies for simulation."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import ClassVar
+
+from surefoot.strategy import Enter, Exit, Strategy
+from surefoot.strategy.facts import Tick, View
+from surefoot.strategy.signals import Signal
+
+
+class InAndOut(Strategy):
+    """Enters once, holds for as long as it is told, and leaves."""
+
+    hold: float = 3600.0
+
+    def on_tick(self, tick: Tick, view: View) -> Signal | None:
+        if view.position is None:
+            return None if view.memory.get("was") else Enter(reason="once")
+        if view.position.state == "OPEN" and view.position.opened_at is not None:
+            view.memory["was"] = True
+            if (tick.at - view.position.opened_at).total_seconds() >= self.hold:
+                return Exit(reason="long enough")
+        return None
+
+
+class Impatient(Strategy):
+    """Wants something at random, now and then, whatever is on."""
+
+    eagerness: float = 0.1
+    luck: ClassVar[Random] = Random(0)
+
+    def on_tick(self, tick: Tick, view: View) -> Signal | None:
+        luck = self.luck
+        if luck.random() > self.eagerness:
+            return None
+        view.memory["wishes"] = view.memory.get("wishes", 0) + 1
+        away = luck.choice((None, None, 0.9995, 0.995, 1.0005, 1.01))
+        limit = None if away is None else f"{tick.price * away:.2f}"
+        lasts = luck.choice((None, 20, 300))
+        if view.position is None or luck.random() < 0.2:
+            return Enter(limit=limit, time_to_live=lasts if limit else None, reason="why not")
+        return Exit(limit=limit, time_to_live=lasts if limit else None, reason="enough")

@@ -1,0 +1,250 @@
+"""One world: an exchange, the whole program, and time, in one process under one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from tests.simulation.ambient import ambient
+from typing_extensions import override
+
+from surefoot import app, config
+from surefoot.exchange.binance import adapter  # noqa: F401 (loaded before time is replaced)
+from surefoot.simulator import Settings, Simulator, ccxt_settings
+from surefoot.simulator.clock import Clock
+from surefoot.strategy.call import Room
+from surefoot.strategy.inline import Inline, InlineLoop
+from surefoot.virtual import Life, VirtualLoop
+
+BEGINNING: Final = datetime(2026, 3, 1, tzinfo=UTC)
+KEPT_LINES: Final = 4_000
+# The exchange repeats quiet prices a little more often than a silent stream is given up.
+BEAT_S: Final = 5.0
+DISK: Final = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
+
+
+class ExchangeClock(Clock):
+    """The exchange's time: that of the world."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    @override
+    def now_ms(self) -> int:
+        return round((BEGINNING.timestamp() + self._loop.time()) * 1000) + self.offset_ms
+
+    @override
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+
+class MachineClock:
+    """The time on the machine of the program: its wall clock may be stepped."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return BEGINNING + timedelta(seconds=self._world.loop.time() + self._world.clock_is_off_s)
+
+    def monotonic(self) -> float:
+        return self._world.loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._world.sleep(seconds)
+
+    def jitter(self) -> float:
+        return self._world.luck.random()
+
+
+class Story:
+    """What happened, line by line; the digest of all of it, the last of it, and all if wanted."""
+
+    def __init__(self, loop: VirtualLoop, home: Path, tell: Callable[[str], None] | None) -> None:
+        self._loop = loop
+        self._home = f"{home}/"
+        self._tell = tell
+        self._digest = hashlib.blake2b(digest_size=16)
+        self.lines: list[str] = []
+        self.counts: dict[str, int] = {}
+
+    def say(self, who: str, event: str, **fields: Any) -> None:
+        words = " ".join(f"{key}={_word(value)}" for key, value in fields.items())
+        seconds = self._loop.time()
+        line = (
+            f"{timedelta(seconds=int(seconds))}.{int(seconds % 1 * 1e6):06} {who} {event} {words}"
+        )
+        line = line.replace(self._home, "")
+        self._digest.update(line.encode() + b"\n")
+        self.counts[f"{who} {event}"] = self.counts.get(f"{who} {event}", 0) + 1
+        self.lines.append(line)
+        if len(self.lines) > 2 * KEPT_LINES:
+            del self.lines[:KEPT_LINES]
+        if self._tell is not None:
+            self._tell(line)
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+
+class Voice:
+    """The program's log, told in the story while its life lasts."""
+
+    def __init__(self, story: Story, life: Life, fields: dict[str, Any] | None = None) -> None:
+        self._story = story
+        self._life = life
+        self._fields = fields or {}
+
+    def bind(self, **fields: Any) -> Voice:
+        return Voice(self._story, self._life, {**self._fields, **fields})
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Keep what only a developer wants to know."""
+
+    def info(self, event: str, **fields: Any) -> None:
+        if not self._life.ended:
+            self._story.say("bot", event, **{**self._fields, **fields})
+
+    warning = error = info
+
+
+class World:
+    """Everything; `program` is the life that is running, if one is."""
+
+    def __init__(
+        self, seed: int, exchange: Settings, *, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.seed = seed
+        self.luck = Random(f"{seed} world")
+        self.loop = VirtualLoop(Random(f"{seed} loop"))
+        self.directory = Path(tempfile.mkdtemp(prefix="surefoot-", dir=DISK))
+        self.story = Story(self.loop, self.directory, tell)
+        self.clock = MachineClock(self)
+        self.clock_is_off_s = 0.0
+        self.simulator = Simulator(exchange, ExchangeClock(self.loop))
+        self.program: Life | None = None
+        self.deaths = 0
+        self.starts = 0
+        self.loop.set_exception_handler(lambda _loop, _context: None)
+
+    def run(self, play: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+        """Let a play happen, from the beginning to the end of this world."""
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            stack.callback(self.loop.close)
+            stack.enter_context(ambient(lambda: self.clock.now().timestamp(), self.luck))
+            self.loop.run_until_complete(self._play(play))
+
+    async def _play(self, play: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+        exchange = self.simulator.exchange
+        exchange.listen(self._tell_execution)
+        async with self.simulator:
+            try:
+                await play(self)
+            finally:
+                self.kill()
+                await self.sleep(0)
+
+    def _tell_execution(self, execution: str, order: Any, trade: Any) -> None:
+        extra = {} if trade is None else {"trade": trade.trade_id, "of": trade.quantity}
+        self.story.say(
+            "exchange",
+            execution,
+            name=order.client_order_id,
+            side=order.side,
+            type=order.type,
+            symbol=order.symbol,
+            quantity=order.quantity,
+            executed=order.executed,
+            price=order.price or order.stop_price,
+            **extra,
+        )
+
+    # Time and luck -------------------------------------------------------------------------------
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    @property
+    def now(self) -> float:
+        return self.loop.time()
+
+    # The program ---------------------------------------------------------------------------------
+
+    def configure(self, bots: str, account: str = "", rest: str = "") -> None:
+        """Write the configuration of one account at this world's exchange."""
+        urls = ccxt_settings(self.simulator.url)["urls"]["api"]
+        lines = f"""
+[journal]
+url = "sqlite:///surefoot.db"
+[accounts.main]
+exchange = "binance"
+api_key = "simulated-key"
+secret = "simulated-secret"
+{account}
+[accounts.main.ccxt]
+verify = false
+rateLimit = 0.001
+urls.api.public = {json.dumps(urls["public"])}
+urls.api.private = {json.dumps(urls["private"])}
+urls.api.ws.spot = {json.dumps(urls["ws"]["spot"])}
+urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
+{rest}
+{bots}
+"""
+        (self.directory / "surefoot.toml").write_text(lines, encoding="utf-8")
+
+    def start(self) -> Life:
+        """Start the program on the files that are there."""
+        self.starts += 1
+        life = self.program = Life(f"life {self.starts}")
+        self.story.say("world", "start", life=self.starts)
+        self.loop.begin(life, self._live(life)).add_done_callback(lambda task: task.cancelled())
+        return life
+
+    async def _live(self, life: Life) -> None:
+        settings = config.load(self.directory / "surefoot.toml", {})
+        strategies = config.strategies(settings)
+        ground = app.Ground(
+            clock=self.clock,
+            room=lambda say: Room(say, workers=Inline(self._think), loop=InlineLoop()),
+        )
+        try:
+            await app.serve(settings, strategies, Voice(self.story, life), ground)
+        except Exception as error:  # it is started again, as a service would be
+            if not life.ended:
+                self.story.say("world", "the program ended", why=repr(error)[:300])
+            raise
+        finally:
+            if not life.ended:
+                self.program = None
+
+    async def _think(self) -> None:
+        await self.sleep(self.luck.expovariate(1 / 0.002))
+
+    def kill(self) -> None:
+        """Kill the program, between two steps."""
+        if self.program is not None:
+            life, self.program = self.program, None
+            self.deaths += 1
+            self.story.say("world", "kill", life=life.name, step=life.steps)
+            self.loop.doom(life)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    text = str(value)
+    return text if text and " " not in text else json.dumps(text)
