@@ -18,7 +18,7 @@ from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
-from surefoot.core import facts, leaving, wishes
+from surefoot.core import answers, facts, leaving, wishes
 from surefoot.core.draft import Decision, Draft
 from surefoot.core.order import Order
 from surefoot.core.position import Position
@@ -44,6 +44,7 @@ from surefoot.core.signals import (
     Flatten,
     Freeze,
     Ignore,
+    Withhold,
 )
 from surefoot.core.state import evolve
 from surefoot.core.values import ExchangeOrderId
@@ -62,6 +63,7 @@ Input: TypeAlias = (
     | ExitSignal
     | Close
     | Freeze
+    | Withhold
     | Adopt
     | Flatten
     | Filled
@@ -136,12 +138,14 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table
             leaving.take_close(event, draft)
         case Freeze(reason=reason):
             draft.freeze(reason)
+        case Withhold():
+            wishes.take_withhold(event, draft)
         case Adopt() | Ignore():
-            wishes.take_look(event, draft)
+            answers.take_look(event, draft)
         case Flatten():
-            wishes.take_flatten(event, draft)
+            answers.take_flatten(event, draft)
         case Filled():
-            wishes.take_filled(event, draft)
+            answers.take_filled(event, draft)
         case _:
             assert_never(event)
 

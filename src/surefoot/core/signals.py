@@ -45,6 +45,12 @@ class Freeze(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Withhold(Struct, frozen=True, kw_only=True):
+    """No entry is wanted any more, so that one that rests is withdrawn."""
+
+    reason: str
+
+
 class Adopt(Struct, frozen=True, kw_only=True):
     """Operator: what the exchange shows is right; go on from it."""
 
@@ -58,13 +64,17 @@ class Flatten(Struct, frozen=True, kw_only=True):
 
 
 class Filled(Struct, frozen=True, kw_only=True):
-    """Operator: this unresolved order filled so much at that price (history is gone)."""
+    """Operator: this unresolved order filled so much at that price (history is gone).
+
+    `denied` tells that the exchange was asked just now and contradicts none of it.
+    """
 
     by: str
     client_order_id: ClientOrderId
     quantity: Decimal
     price: Decimal
     fee: Decimal = ZERO
+    denied: bool = False
 
 
 class Ignore(Struct, frozen=True, kw_only=True):

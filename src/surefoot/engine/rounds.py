@@ -14,11 +14,14 @@ from msgspec.structs import replace
 
 from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
+from surefoot.core.lanes import Lane
 from surefoot.core.records import Cause
 from surefoot.core.reports import TimePassed
+from surefoot.core.signals import Withhold
 from surefoot.core.values import ClientOrderId
 from surefoot.engine.books import Applied, Books
 from surefoot.engine.comparing import Comparing, Halted
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
 from surefoot.engine.roster import Roster
@@ -190,6 +193,13 @@ class Rounds:
             await self._login.clock.sleep(SECOND_S)
             for keeper in self._roster.keepers.values():
                 keeper.forget_settled()
+                await self._withhold(keeper)
                 for position in keeper.positions:
                     if position.unfinished is not None or position.quantity:
                         await keeper.tell(TimePassed(), position_id=position.position_id)
+
+    async def _withhold(self, keeper: Keeper) -> None:
+        """Withdraw the resting entry of a bot that may not enter: it would still fill."""
+        position, why = keeper.position, self._roster.statuses.refusal(keeper.bot)
+        if why is not None and position.lane(Lane.ENTRY) is not None:
+            await keeper.tell(Withhold(reason=why), position_id=position.position_id)

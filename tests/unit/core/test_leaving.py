@@ -88,7 +88,9 @@ def test_an_order_that_is_gone_unfilled_can_be_said_so() -> None:
     stop = life.order
     life.tell(report(stop, "OPEN"), Freeze(reason="it vanished"))
     word = Filled(by="ann", client_order_id=stop.client_order_id, quantity=D(0), price=D(0))
-    life.tell(word)
+    with pytest.raises(SignalRefused, match="is no order in doubt"):
+        life.tell(word)
+    life.tell(replace(word, denied=True))
     gone = life.position.find(stop.client_order_id)
     assert gone is not None
     assert gone.status is OrderStatus.CANCELED

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.builders import BTC, D
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
@@ -17,6 +18,7 @@ from tests.unit.engine.desk import (
     PoisonableJournal,
     SaidLog,
     account_spec,
+    bot_spec,
     kinds_in,
     no_advisor,
 )
@@ -24,15 +26,17 @@ from tests.unit.engine.fake import FakeExchange
 
 from surefoot.app import assemble
 from surefoot.core.errors import InvalidValue
+from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import Cause
 from surefoot.core.signals import Adopt, Filled, Flatten, Freeze, Ignore
 from surefoot.core.values import AccountName, ClientOrderId
 from surefoot.engine.account import Account
+from surefoot.engine.commands import resolution
 from surefoot.engine.statuses import Status
 from surefoot.engine.supervision import Spawn
-from surefoot.engine.supervisor import Supervisor, resolution
-from surefoot.exchange.errors import ReadFailed
+from surefoot.engine.supervisor import Supervisor
+from surefoot.exchange.errors import ReadFailed, Unknown
 from surefoot.exchange.port import Identity
 from surefoot.journal.port import Command
 
@@ -42,7 +46,10 @@ LIFETIME = timedelta(seconds=60)
 class House:
     """A served account, and what its operator may do."""
 
-    def __init__(self, journal: PoisonableJournal | None = None) -> None:
+    def __init__(
+        self, journal: PoisonableJournal | None = None, *, native_stop: bool = False
+    ) -> None:
+        self.spec = account_spec(bot_spec(native_stop=native_stop))
         self.clock = HandClock()
         self.exchange = FakeExchange(self.clock)
         self.journal = journal or PoisonableJournal()
@@ -54,7 +61,7 @@ class House:
 
     def _accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
         self.account = assemble(
-            account_spec(),
+            self.spec,
             exchange=self.exchange,
             journal=self.journal,
             clock=self.clock,
@@ -304,6 +311,120 @@ async def test_an_account_that_was_given_up_is_tried_again_by_itself() -> None:
         await house.enter()
 
 
+async def test_close_is_obeyed_while_in_review() -> None:
+    """Refused just when somebody wanted out: a contradiction had stopped all entries."""
+    async with serving() as house:
+        await house.enter()
+        await house.account.roster.review_all("two orders vanished", Cause.CONTRADICTION)
+        assert await house.done("close") == ("done", "closing")
+        assert house.exchange.sent[-1].role == "exit"
+
+
+async def test_close_waits_for_proof_of_what_is_held() -> None:
+    """What was believed before a crash may have been sold since: selling it again is worse."""
+    house = House()
+    house.exchange.fail("fills", ReadFailed("down"))
+    async with serving(house):
+        await house.clock.advance(700)
+        status, why = await house.done("close")
+        assert (status, str(why)[:31]) == ("refused", "dip-btc is not recovered yet, s")
+
+
+async def test_a_paused_bot_withdraws_an_entry_that_rests() -> None:
+    """It was left, filled an hour after the pause, and the bot held what nobody wanted."""
+    async with serving() as house:
+        resting = replace(ENTER, limit=D(40000))
+        await house.account.roster.keepers[DIP].tell(resting)
+        await house.clock.advance(2)
+        assert await house.done("pause") == ("done", "dip-btc is PAUSED")
+        await house.clock.advance(15)
+        position = house.account.roster.keepers[DIP].position
+        assert position.orders[-1].status is OrderStatus.CANCELED
+        assert position.state is State.FLAT
+        kinds = await kinds_in(house.journal, "position/dip-btc-1")
+        assert kinds.count("cancel-intended") == 1
+
+
+async def test_a_bot_and_its_position_are_named_alike() -> None:
+    async with serving() as house:
+        await house.enter()
+        assert await house.done("pause", "dip-btc-1") == ("done", "dip-btc is PAUSED")
+        assert await house.done("close", "dip-btc-1") == ("done", "closing")
+        status, why = await house.done("close", "dip-btc-1")
+        assert (status, str(why)[:30]) == ("refused", "there is no bot dip-btc-1, and")
+        await house.account.roster.keepers[DIP].tell(Freeze(reason="look"))
+        assert await house.done("resolve", "dip-btc", how="ignore") == (
+            "done",
+            "dip-btc-2 is resolved",
+        )
+
+
+# What the exchange knows -------------------------------------------------------------------------
+
+
+async def in_doubt(house: House, *, accepted: bool, limit: str | None = None) -> ClientOrderId:
+    """Write an entry down whose answer is lost; return its name."""
+    keeper = house.account.roster.keepers[DIP]
+    house.exchange.answer(Unknown("504"), accepted=accepted)
+    for verb in ("order", "open_orders"):
+        house.exchange.fail(verb, ReadFailed("down"))
+    await keeper.tell(replace(ENTER, limit=None if limit is None else D(limit)))
+    await house.clock.advance(1)
+    house.exchange.mend()
+    return keeper.position.orders[-1].client_order_id
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ("40000", "live (buy 0.0016, 0 filled): nothing is in doubt"),
+        (None, "is FILLED with 0.0016 filled, not 0.001: it is booked from there"),
+    ],
+)
+async def test_what_the_exchange_has_is_not_told_of(limit: str | None, why: str) -> None:
+    """It would be booked beside what the order does by itself."""
+    async with serving() as house:
+        await in_doubt(house, accepted=True, limit=limit)
+        status, result = await house.done(
+            "resolve", "dip-btc-1", how="filled", quantity="0.001", price="50000"
+        )
+        assert (status, str(result).endswith(why)) == ("refused", True), result
+        position = house.account.roster.keepers[DIP].position
+        assert not any(trade.startswith("operator") for trade in position.orders[-1].trades)
+
+
+async def test_what_the_exchange_denies_may_be_told_of() -> None:
+    async with serving() as house:
+        await in_doubt(house, accepted=False)
+        assert await house.done("resolve", DIP, how="filled", quantity="0") == (
+            "done",
+            "dip-btc-1 is resolved",
+        )
+        assert house.account.roster.keepers[DIP].position.state is State.FLAT
+
+
+async def test_a_live_stop_is_not_told_of_while_nobody_can_be_asked() -> None:
+    """It was: the position was closed on paper, and its real stop cancelled as an orphan."""
+    house = House(native_stop=True)
+    async with serving(house):
+        await house.enter()
+        await house.clock.advance(2)
+        keeper = house.account.roster.keepers[DIP]
+        stop = keeper.position.orders[-1]
+        await keeper.tell(Freeze(reason="look"))
+        house.exchange.fail("order", ReadFailed("down"))
+        status, result = await house.done(
+            "resolve",
+            "dip-btc-1",
+            how="filled",
+            quantity="0.0016",
+            price="50000",
+            order=stop.client_order_id,
+        )
+        assert (status, "is no order in doubt" in str(result)) == ("refused", True)
+        assert keeper.position.quantity == D("0.0016")
+
+
 # The words of resolve ----------------------------------------------------------------------------
 
 
@@ -356,5 +477,5 @@ def test_a_word_that_says_nothing_is_refused(arguments: dict[str, str], why: str
 
 
 def test_filled_needs_an_order() -> None:
-    with pytest.raises(InvalidValue, match="no unfinished order"):
+    with pytest.raises(InvalidValue, match="no single order is in doubt"):
         resolution(command(how="filled", quantity="1", price="1"), None)

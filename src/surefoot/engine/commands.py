@@ -1,0 +1,286 @@
+"""Operators' commands: taken from the inbox into the journal, and carried out there, once each.
+
+Each is carried out at most once, in one transaction with what it does, and is void after its time:
+a "close" from yesterday must not close today's position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from msgspec.structs import replace
+
+from surefoot.core.decide import Input
+from surefoot.core.errors import InvalidValue, InvariantViolated, SignalRefused
+from surefoot.core.order import ReportedStatus
+from surefoot.core.position import Position
+from surefoot.core.reports import OrderReport
+from surefoot.core.resolving import Answer, doubtful
+from surefoot.core.signals import Adopt, Close, Filled, Flatten, Ignore
+from surefoot.core.values import AccountName, BotName, ClientOrderId, plain
+from surefoot.engine.account import Account
+from surefoot.engine.clock import Clock
+from surefoot.engine.keeper import Keeper
+from surefoot.engine.statuses import Status
+from surefoot.engine.voice import Log
+from surefoot.exchange.errors import Misconfigured, ReadFailed
+from surefoot.journal.port import Change, Command, Journal, Verdict
+
+EVERY_S: Final = 0.25
+
+
+class Commands:
+    """Carries out what operators post, for the accounts of one journal."""
+
+    def __init__(
+        self,
+        accounts: Mapping[AccountName, Account],
+        *,
+        journal: Journal,
+        clock: Clock,
+        recover: Callable[[AccountName], None],
+        log: Log,
+    ) -> None:
+        self._accounts = accounts
+        self._journal = journal
+        self._clock = clock
+        self._recover = recover
+        self._log = log
+        self._obeying = asyncio.Lock()
+
+    async def obey(self) -> None:
+        """Carry out what is posted, for ever."""
+        while True:
+            await self.obey_once()
+            await self._clock.sleep(EVERY_S)
+
+    async def obey_once(self) -> None:
+        """Carry out what is posted now."""
+        async with self._obeying:
+            self._journal.gauges.turn(self._clock.now())
+            await self._journal.take_commands(at=self._clock.now())
+            for command in await self._journal.commands(status="posted"):
+                if not self._too_early(command):
+                    await self._carry_out(command)
+
+    async def _carry_out(self, command: Command) -> None:
+        try:
+            self._refuse_old(command)
+            done = await self._do(command)
+        except (SignalRefused, InvalidValue, InvariantViolated) as refusal:
+            done = Verdict(
+                command_id=command.command_id,
+                status="refused",
+                result=str(refusal),
+            )
+            await self._journal.commit(Change(at=self._clock.now(), verdicts=(done,)))
+        self._log.info(
+            "command",
+            kind=command.kind,
+            target=command.target,
+            by=command.actor,
+            outcome=done.status,
+            result=done.result,
+        )
+
+    def _too_early(self, command: Command) -> bool:
+        """Let a command wait while its account is being recovered, but not past its time."""
+        concerned = [each for each in self._accounts.values() if _may_concern(each, command.target)]
+        return (
+            any(each.recovery.going_on for each in concerned)
+            and self._clock.now() <= command.expires_at
+        )
+
+    def _refuse_old(self, command: Command) -> None:
+        if self._clock.now() > command.expires_at:
+            raise SignalRefused(f"it was void after {command.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+
+    async def _do(self, command: Command) -> Verdict:
+        if command.kind == "resolve":
+            return await self._resolve(command)
+        account, bot = _bot(command.target, self._accounts)
+        match command.kind:
+            case "pause":
+                return await self._set(account, bot, Status.PAUSED, command)
+            case "resume":
+                refuse_if_review_stands(account, bot)
+                await account.roster.revive(bot)
+                return await self._set(account, bot, Status.RUNNING, command)
+            case "recover":
+                self._recover(account.name)
+                verdict = _done(command, "recovery is starting")
+                await self._journal.commit(Change(at=self._clock.now(), verdicts=(verdict,)))
+                return verdict
+            case "close":
+                keeper = _kept(account, bot)
+                return await self._tell(keeper, Close(by=command.actor), command, "closing")
+            case _:
+                raise InvalidValue(f"nobody knows the command {command.kind!r}")
+
+    async def _set(
+        self, account: Account, bot: BotName, status: Status, command: Command
+    ) -> Verdict:
+        verdict = _done(command, f"{bot} is {status}")
+        reason = command.arguments.get("reason")
+        await account.roster.statuses.change(
+            bot, status, by=command.actor, reason=reason, verdict=verdict
+        )
+        return verdict
+
+    async def _resolve(self, command: Command) -> Verdict:
+        account, keeper, position = self._kept_position(command.target)
+        word = resolution(command, _only_doubt(position))
+        if isinstance(word, Filled):
+            word = await self._checked(account, position, word)
+        verdict = _done(command, f"{position.position_id} is resolved")
+        await keeper.tell(word, position_id=position.position_id, verdict=verdict)
+        account.rounds.want()
+        return verdict
+
+    def _kept_position(self, target: str) -> tuple[Account, Keeper, Position]:
+        """Find a position by its id, or the one of a bot that has to be resolved."""
+        for account in self._accounts.values():
+            found = account.roster.find(target)
+            if found is not None:
+                return account, *found
+            keeper = account.roster.keepers.get(BotName(target))
+            if keeper is not None:
+                frozen = [each for each in keeper.positions if each.frozen is not None]
+                if len(frozen) > 1:
+                    names = ", ".join(each.position_id for each in frozen)
+                    raise InvalidValue(f"{target} has more than one that is frozen: {names}")
+                return account, keeper, frozen[0] if frozen else keeper.position
+        raise InvalidValue(f"no position {target} is kept here")
+
+    async def _checked(self, account: Account, position: Position, word: Filled) -> Filled:
+        """Hold what an operator says against the exchange, if it can be reached.
+
+        Raises:
+            SignalRefused: the exchange knows better.
+        """
+        name = word.client_order_id
+        try:
+            report = await account.login.exchange.order(position.symbol, name)
+        except (ReadFailed, Misconfigured):
+            return word  # Nobody can be asked: then only what was never confirmed may be told of.
+        if report is None:
+            return replace(word, denied=True)
+        account.rounds.want()
+        refuse_known(position, word, report)
+        return replace(word, denied=True)
+
+    async def _tell(self, keeper: Keeper, word: Input, command: Command, result: str) -> Verdict:
+        verdict = _done(command, result)
+        await keeper.tell(word, verdict=verdict)
+        return verdict
+
+
+def refuse_if_review_stands(account: Account, bot: BotName) -> None:
+    """Refuse to resume a bot whose account is not recovered: `recover` is what it needs.
+
+    Raises:
+        SignalRefused: it is not recovered.
+    """
+    if not account.roster.admits:
+        raise SignalRefused(f"{bot} cannot run before its account is recovered: surefoot recover")
+
+
+def refuse_known(position: Position, word: Filled, report: OrderReport) -> None:
+    """Refuse to be told of an order that the exchange has, unless both say the same.
+
+    Raises:
+        SignalRefused: it is live, or filled something else.
+    """
+    order = position.find(word.client_order_id)
+    said = word.quantity + (order.filled if order is not None else 0)
+    if report.status is ReportedStatus.OPEN:
+        raise SignalRefused(
+            f"the exchange has {word.client_order_id} live ({report.side} "
+            f"{plain(report.quantity)}, {plain(report.filled)} filled): nothing is in doubt",
+        )
+    if said != report.filled:
+        raise SignalRefused(
+            f"the exchange says that {word.client_order_id} is {report.status} with "
+            f"{plain(report.filled)} filled, not {plain(said)}: it is booked from there",
+        )
+
+
+def _only_doubt(position: Position) -> ClientOrderId | None:
+    """Return the order that `--filled` must mean if it names none."""
+    orders = doubtful(position)
+    return orders[0].client_order_id if len(orders) == 1 else None
+
+
+def resolution(command: Command, doubt: ClientOrderId | None) -> Input:
+    """Turn the arguments of a resolve command into the operator's word.
+
+    Raises:
+        InvalidValue: they do not say what to do.
+    """
+    by, how = command.actor, command.arguments.get("how")
+    match how:
+        case Answer.ADOPT:
+            return Adopt(by=by)
+        case Answer.FLAT:
+            return Flatten(by=by)
+        case Answer.IGNORE:
+            return Ignore(by=by)
+        case Answer.FILLED:
+            return _filled(command, doubt)
+        case _:
+            raise InvalidValue(f"resolve how? {how!r} is none of {', '.join(Answer)}")
+
+
+def _filled(command: Command, doubt: ClientOrderId | None) -> Filled:
+    order = command.arguments.get("order") or doubt
+    if order is None:
+        raise InvalidValue("no single order is in doubt: name one with --order")
+    try:
+        quantity = Decimal(command.arguments["quantity"])
+        price = Decimal(command.arguments.get("price", "0"))
+    except (KeyError, InvalidOperation) as error:
+        raise InvalidValue("--filled needs QUANTITY@PRICE, two decimal numbers") from error
+    nothing = quantity == 0
+    if not nothing and not (
+        quantity.is_finite() and price.is_finite() and min(quantity, price) > 0
+    ):
+        raise InvalidValue("--filled needs QUANTITY@PRICE, two positive numbers, or 0")
+    return Filled(
+        by=command.actor,
+        client_order_id=ClientOrderId(order),
+        quantity=quantity,
+        price=price,
+    )
+
+
+def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, BotName]:
+    """Find a bot by its name, or by the name of its current position."""
+    for account in accounts.values():
+        if target in account.roster.bots:
+            return account, BotName(target)
+        found = account.roster.find(target)
+        if found is not None and found[0].position is found[1]:
+            return account, found[0].bot
+    raise InvalidValue(f"there is no bot {target}, and no bot whose position that is now")
+
+
+def _may_concern(account: Account, target: str) -> bool:
+    """Tell whether a command may be about this account: a bot of it, or one of their positions."""
+    names = account.roster.bots
+    return target in names or target.rpartition("-")[0] in names
+
+
+def _kept(account: Account, bot: BotName) -> Keeper:
+    keeper = account.roster.keepers.get(bot)
+    if keeper is None or account.login.senses.recovered_at is None:
+        raise SignalRefused(
+            f"{bot} is not recovered yet, so what it holds is not certain: surefoot recover {bot}"
+        )
+    return keeper
+
+
+def _done(command: Command, result: str) -> Verdict:
+    return Verdict(command_id=command.command_id, status="done", result=result)
