@@ -8,7 +8,7 @@ the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -40,7 +40,8 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     `request_lifetime` bounds how long an order request may travel, `visibility` (V) how late an
     accepted order may still be missing from every read. `native_stop` asks for a stop order that
-    rests at the exchange. `name_order` encodes identities the venue's way.
+    rests at the exchange. `name_order` encodes identities the venue's way. `held` are the roles of
+    orders that may not be written down now, because the venue has no room for them, and why.
     """
 
     instrument: Instrument
@@ -48,6 +49,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     visibility: timedelta
     native_stop: bool
     name_order: Callable[[PositionId, Role, int], ClientOrderId]
+    held: Mapping[Role, str] = {}
 
 
 Rule = Callable[[Position, datetime, Terms], "PositionRecord | None"]
@@ -234,6 +236,7 @@ def _stop_quantity(position: Position, terms: Terms) -> Decimal:
 def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
     return (
         position.state is State.OPEN
+        and role not in terms.held
         and position.unfinished is None  # what is out may still sell, or lock what is to be sold
         and not is_dust(position, terms)
         and not resting(position, now, role)

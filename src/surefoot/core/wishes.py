@@ -29,6 +29,8 @@ def take_entry(signal: EntrySignal, draft: Draft) -> None:
     if resting(position, draft.now, Role.ENTRY):
         until = retry_at(position, Role.ENTRY)
         raise SignalRefused(f"the last entry failed; the next may follow at {until}")
+    if Role.ENTRY in draft.terms.held:
+        raise SignalRefused(draft.terms.held[Role.ENTRY])
     order = new_order(
         position,
         Role.ENTRY,

@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Orphan
+from surefoot.core.order import Role
 from surefoot.core.orphans import orphans
 from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation
@@ -28,6 +30,7 @@ from surefoot.core.records import (
 from surefoot.core.values import BotName
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks
+from surefoot.engine.capacity import NOTHING_HELD
 from surefoot.engine.keeper import Keeper, Staged, commit_points
 from surefoot.engine.login import Login
 from surefoot.engine.sweep import Gathered
@@ -56,11 +59,14 @@ class Books:
         # Orphans whose cancel is written down: asking for it again needs no second record.
         self._withdrawn: set[tuple[str, str]] = set()
 
-    def belief(self) -> Belief:
+    def belief(self, held: Mapping[Role, str] = NOTHING_HELD) -> Belief:
         """Return what the journal says, for the core to compare."""
         return Belief(
             positions=self.positions(),
-            terms={bot: keeper.terms for bot, keeper in self._keepers.items()},
+            terms={
+                bot: replace(keeper.terms, held=held) if held else keeper.terms
+                for bot, keeper in self._keepers.items()
+            },
             is_ours=self.is_ours,
             exclusive=self._login.spec.exclusive,
         )
@@ -84,8 +90,7 @@ class Books:
         async with AsyncExitStack() as locks:
             for _, keeper in sorted(self._keepers.items()):  # in one order: locks never cross
                 await locks.enter_async_context(keeper.lock)
-            outcome = compare(self.belief(), gathered)
-            staged = self._stage(outcome)
+            outcome, staged = self._decided(gathered, compare)
             appends = [append for _, each in staged for append in each.appends()]
             moves = self._moves(gathered)
             appends += await locks.enter_async_context(self._login.appending(moves))
@@ -104,6 +109,23 @@ class Books:
             for keeper, each in staged:
                 keeper.settle(each, receipt)
         return outcome, _count(each for _, each in staged)
+
+    def _decided(
+        self, gathered: Gathered, compare: Compare
+    ) -> tuple[Reconciliation, list[tuple[Keeper, Staged]]]:
+        """Compare; orders that the venue has no room for are left out, and every fact stays.
+
+        They are still owed: the rules find them again as time passes.
+        """
+        capacity = self._login.capacity
+        outcome = compare(self.belief(), gathered)
+        staged = self._stage(outcome)
+        held = capacity.held((keeper.bot, each.records) for keeper, each in staged)
+        if held:
+            outcome = compare(self.belief(held), gathered)
+            staged = self._stage(outcome)
+        capacity.keep(record for _, each in staged for record in each.records)
+        return outcome, staged
 
     def _stage(self, outcome: Reconciliation) -> list[tuple[Keeper, Staged]]:
         return [

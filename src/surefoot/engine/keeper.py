@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
 from surefoot.core.draft import Decision
@@ -32,6 +33,7 @@ from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
 from surefoot.core.values import BotName, ClientOrderId, PositionId
 from surefoot.crashpoint import crashpoint
+from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.limits import MINUTE
 from surefoot.engine.supervision import Spawn
@@ -90,6 +92,7 @@ class Keeper:
         terms: Terms,
         journal: Journal,
         dispatch: Dispatch,
+        capacity: Capacity,
         now: Callable[[], datetime],
         spawn: Spawn,
         listener: Listener,
@@ -103,6 +106,7 @@ class Keeper:
         self._positions = {position.position_id: position for position in positions}
         self._journal = journal
         self._dispatch = dispatch
+        self._capacity = capacity
         self._now = now
         self._spawn = spawn
         self._listener = listener
@@ -142,7 +146,7 @@ class Keeper:
             if position is None:
                 return ()  # Settled and let go while this was on its way: nothing can follow.
             try:
-                decision = decide(position, event, self._now(), self.terms)
+                decision = self._decide(position, event)
             except SignalRefused:
                 raise
             except SurefootError as broken:
@@ -152,10 +156,20 @@ class Keeper:
             if not decision.records:
                 await self._commit_verdict(verdict)
                 return ()
+            self._capacity.keep(decision.records)
             staged = self.stage(position, decision)
             receipt = await self._commit(staged, memory, verdict)
             self.settle(staged, receipt)
             return decision.records
+
+    def _decide(self, position: Position, event: Input) -> Decision:
+        """Decide; an order that the venue has no room for now is left out, and all else stays."""
+        now = self._now()
+        decision = decide(position, event, now, self.terms)
+        held = self._capacity.held([(self.bot, decision.records)])
+        if not held:
+            return decision
+        return decide(position, event, now, replace(self.terms, held=held))
 
     def _frozen_by(self, broken: SurefootError, position: Position) -> Decision:
         """Freeze a position that cannot be decided upon; whatever it was, the others go on."""
@@ -163,7 +177,7 @@ class Keeper:
         if position.frozen is not None:
             return Decision(records=(), position=position)
         try:
-            return decide(position, Freeze(reason=f"{name}{broken}"), self._now(), self.terms)
+            return self._decide(position, Freeze(reason=f"{name}{broken}"))
         except SurefootError:
             return freeze_only(position, f"{name}{broken}", self._now())
 

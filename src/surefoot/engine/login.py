@@ -14,6 +14,7 @@ from typing import Final
 
 from surefoot.core.records import AccountRecord, BanNoted
 from surefoot.core.values import AccountName
+from surefoot.engine.capacity import Capacity
 from surefoot.engine.clock import Clock
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.senses import Senses
@@ -35,6 +36,7 @@ class Login:
         self.spec = spec
         self.exchange = exchange
         self.dispatch = Dispatch(exchange)
+        self.capacity = Capacity(exchange)
         self.clock = clock
         self.log = log.bind(account=spec.account)
         self.senses = Senses(self.now)

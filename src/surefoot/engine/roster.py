@@ -317,6 +317,7 @@ class Roster:
             terms=terms,
             journal=self._journal,
             dispatch=self.login.dispatch,
+            capacity=self.login.capacity,
             now=self.login.now,
             spawn=self._supervision.attend,
             listener=self,

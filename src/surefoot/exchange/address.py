@@ -81,7 +81,9 @@ class Address:
                 place.first.clear()
                 await place.first.wait()
                 continue
-            at = self.weight.later(place.urgency, weight, now())
+            # What is larger than its share goes when nothing else does: it would wait for ever.
+            needed = min(weight, self.weight.most(place.urgency))
+            at = self.weight.later(place.urgency, needed, now())
             if at is None:
                 return self.weight.spend(weight, now())
             await self._time.sleep((at - now()).total_seconds())

@@ -137,12 +137,15 @@ class Ledger:
         pending = self._kept(now)
         ends = [self._full_until] if now < self._full_until else []
         for count in self._counts:
-            used = count.used(now) + pending
             most = int(count.window.limit * self._shares[urgency])
-            # What is larger than the whole share goes alone: it would wait for ever.
-            if used and used + amount > most:
+            if count.used(now) + pending + amount > most:
                 ends.append(count.window.end(now))
         return max(ends, default=None)
+
+    def most(self, urgency: Urgency) -> int:
+        """Return the most that can ever be spent at once."""
+        share = self._shares[urgency]
+        return min(int(count.window.limit * share) for count in self._counts)
 
     def room(self, urgency: Urgency, now: datetime) -> Room:
         """Return how much may still be spent, in the window that is nearest to its limit."""

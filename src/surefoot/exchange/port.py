@@ -175,8 +175,18 @@ class Orders(Protocol):
         """Return exchange time: the local clock corrected by the measured offset."""
         ...
 
+    def later(self, urgency: Urgency, orders: int) -> datetime | None:
+        """Return when so many orders may be sent without being too many; None: now."""
+        ...
+
+    def reserve(self, order: Order) -> None:
+        """Keep the place of an order that is about to be written down, until `not_after`."""
+        ...
+
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         """Send an order once, so that the exchange refuses it after `order.not_after`.
+
+        It does not wait: it goes in the place that was kept for it.
 
         Raises:
             NotSent: it never left (also when `not_after` has passed already).

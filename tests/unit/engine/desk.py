@@ -170,6 +170,7 @@ class Desk:
             terms=terms,
             journal=self.journal,
             dispatch=self.dispatch,
+            capacity=self.login.capacity,
             now=self.exchange.now,
             spawn=self.works.spawn,
             listener=self.heard,

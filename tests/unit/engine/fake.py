@@ -67,6 +67,8 @@ class FakeExchange:
         self.reset = False
         self.history: list[Candle] = []
         self.sent: list[Order] = []
+        self.reserved: list[Order] = []
+        self.room_for = dict.fromkeys(Urgency, 10_000)
         self.cancelled: list[tuple[Symbol, ExchangeOrderId]] = []
         self.asked: list[Ask] = []
         self.bans: list[datetime] = []
@@ -194,6 +196,13 @@ class FakeExchange:
 
     def now(self) -> datetime:
         return self.clock.now() + self.offset
+
+    def later(self, urgency: Urgency, orders: int) -> datetime | None:
+        room = self.room_for[urgency] - len(self.reserved)
+        return None if orders <= room else self.clock.now() + timedelta(seconds=10)
+
+    def reserve(self, order: Order) -> None:
+        self.reserved.append(order)
 
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         self.sent.append(order)

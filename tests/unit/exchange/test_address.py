@@ -64,6 +64,14 @@ async def test_what_is_small_does_not_overtake_for_ever_what_is_large() -> None:
     assert queue.through == ["half", "large", "small"]
 
 
+async def test_what_is_larger_than_its_share_goes_alone() -> None:
+    """Catches a read that waits for ever, because no window has room for it."""
+    queue = Queue()
+    await queue.clock.advance(61)
+    await queue.come("list of everything", Urgency.COMPARING, 80)
+    assert queue.through == ["list of everything"]
+
+
 async def test_who_gives_up_makes_way() -> None:
     """Catches a line that stands still because its first has gone."""
     queue = Queue()

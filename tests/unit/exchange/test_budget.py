@@ -130,14 +130,6 @@ def test_too_many_is_believed(until: datetime | None, then: datetime) -> None:
     assert ledger.later(Urgency.PROTECTION, 1, then) is None
 
 
-def test_what_is_larger_than_its_share_goes_alone() -> None:
-    """It would wait for ever; and it does wait while anything else is used."""
-    ledger = Ledger([TEN], WEIGHT_SHARES)
-    assert ledger.later(Urgency.COMPARING, 80, at(1)) is None
-    ledger.spend(1, at(1))
-    assert ledger.later(Urgency.COMPARING, 80, at(1)) is not None
-
-
 def test_the_venues_own_limits_are_taken_over() -> None:
     ledger = orders()
     ledger.adopt([Window(name="10S", length=timedelta(seconds=10), limit=3)])

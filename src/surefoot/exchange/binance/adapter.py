@@ -173,6 +173,14 @@ class Binance:
 
     # Verbs ---------------------------------------------------------------------------------------
 
+    def later(self, urgency: Urgency, orders: int) -> datetime | None:
+        """Return when so many orders may be sent without being too many; None: now."""
+        return self._carrier.later(urgency, orders)
+
+    def reserve(self, order: Order) -> None:
+        """Keep the place of an order that is about to be written down."""
+        self._carrier.reserve(order)
+
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         """Send an order once, so that the exchange refuses it after `order.not_after`."""
         request = self._built(self._order_request, symbol, order)

@@ -72,12 +72,12 @@ class Carrier:
 
     # Orders --------------------------------------------------------------------------------------
 
-    def later(self, urgency: Urgency) -> datetime | None:
-        """Return when one more order of this urgency may be sent; None: now."""
+    def later(self, urgency: Urgency, orders: int) -> datetime | None:
+        """Return when so many orders of this urgency may be sent; None: now."""
         now = self.now()
         times = (
             self._address.ban(now),
-            self._orders.later(urgency, 1, now),
+            self._orders.later(urgency, orders, now),
             self._address.weight.later(urgency, 0, now),
         )
         return max((at for at in times if at is not None), default=None)
