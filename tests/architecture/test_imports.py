@@ -18,6 +18,7 @@ ORDER: Final = "Core reads in one order"
 PURE: Final = "Core touches nothing outside itself"
 SIMULATOR: Final = "Only the command line and the demo start a simulator or virtual time"
 VENUES: Final = "Only the table of venues reaches into a venue's folder"
+READERS: Final = "The dashboard reaches neither an exchange nor a strategy"
 CCXT: Final = "Only a venue's folder imports ccxt"
 DOOR: Final = "The journal is reached through its door and its port"
 ACYCLIC: Final = "No cycles between siblings"
@@ -46,8 +47,13 @@ BREACHES: Final = [
     (VENUES, {"exchange/hosts.py": "import surefoot.exchange.binance.payloads"}),
     (CCXT, {"exchange/port.py": "import ccxt"}),
     (CCXT, {"app.py": "import ccxt"}),
+    (ROOMS, {"web/board.py": "import surefoot.engine.clock"}),
+    (ROOMS, {"web/keys.py": "import surefoot.config"}),
+    (READERS, {"web/board.py": "import surefoot.exchange"}),
+    (READERS, {"web/routes.py": "import surefoot.strategy"}),
     (DOOR, {"cli/__init__.py": "import surefoot.journal.sqlite"}),
     (DOOR, {"app.py": "import surefoot.journal.lease"}),
+    (DOOR, {"web/wishes.py": "import surefoot.journal.inbox"}),
     (DOOR, {"demo/stage.py": "import surefoot.journal.rows"}),
     (DOOR, {"engine/__init__.py": "import apsw"}),
     (

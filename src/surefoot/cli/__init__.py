@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "resolve": ("surefoot.cli.resolve:resolve", "Say what is true of a frozen position."),
     "backup": ("surefoot.cli.backup:backup", "Copy the journal while it is in use."),
     "export": ("surefoot.cli.export:export", "Print positions, orders and fills as JSON or CSV."),
+    "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
+    "token": ("surefoot.cli.token:token", "Print the token of the dashboard and the API."),
     "sim": ("surefoot.cli.sim:sim", "Run the simulated exchange alone."),
 }
 

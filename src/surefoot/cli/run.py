@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
 from typing import Annotated, Literal
 
@@ -11,9 +12,13 @@ from cyclopts import Parameter
 
 from surefoot import app, config
 from surefoot.cli import open_files
-from surefoot.cli.logs import start_log
+from surefoot.cli.companion import accompanied, program
+from surefoot.cli.logs import secrets_of, start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
+from surefoot.engine.clock import SystemClock
+from surefoot.engine.voice import Log
+from surefoot.journal import journal_holder
 
 
 def run(
@@ -34,10 +39,25 @@ def run(
     settings = (options or Options()).settings(keys=True)
     strategies = config.strategies(settings)
     log = start_log(settings, style=log_format)
+    serving = app.serve(settings, strategies, log)
+    # A second server is refused below; it must not replace the first one's dashboard before.
+    taken = journal_holder(settings.journal_url, settings.directory) is not None
+    if settings.web.enabled and not taken:
+        command = program("web", "--take-over", config=(options or Options()).config)
+        serving = _beside(command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
-        asyncio.run(_until_stopped(app.serve(settings, strategies, log)))
+        asyncio.run(_until_stopped(serving))
     log.info("stopped")
     return FINE
+
+
+async def _beside(
+    command: Sequence[str], serving: Awaitable[None], secrets: Collection[str], log: Log
+) -> None:
+    """Serve with the dashboard beside it: it is there before recovery, and while that fails."""
+    clock = SystemClock()
+    async with accompanied("web", command, secrets=secrets, clock=clock, log=log):
+        await serving
 
 
 async def _until_stopped(work: object) -> None:

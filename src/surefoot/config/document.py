@@ -20,6 +20,7 @@ from surefoot.core.errors import InvalidValue
 from surefoot.exchange.venues import VENUES
 from surefoot.strategy import parse
 from surefoot.strategy.spelling import suggest
+from surefoot.web.settings import DEFAULT_LISTEN, read_listen
 
 T = TypeVar("T")
 
@@ -88,6 +89,13 @@ def _journal_url(value: Any) -> str:
         urlsplit(value)
     except ValueError:
         raise InvalidValue("its host cannot be read") from None
+    return value
+
+
+def _listen(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f'expected "HOST:PORT" such as "{DEFAULT_LISTEN}"')
+    read_listen(value)
     return value
 
 
@@ -252,6 +260,24 @@ class LogTable(Table):
     )
 
 
+class WebTable(Table):
+    """The dashboard and the API."""
+
+    enabled: bool = Field(
+        default=False, description="Whether `surefoot run` starts it; `surefoot web` always does."
+    )
+    listen: Annotated[str, _checked(_listen)] = Field(
+        default=DEFAULT_LISTEN,
+        description="`HOST:PORT`. Any host but this machine's own shows positions, and what can "
+        "close them, to whoever reaches it and has the token.",
+    )
+    names: list[str] = Field(
+        default_factory=list,
+        description="What else a browser may call it, such as `bots.example.org`: the name of a "
+        "proxy in front. Requests for any other name are refused.",
+    )
+
+
 class Document(Table):
     """The whole file."""
 
@@ -263,6 +289,7 @@ class Document(Table):
     limits: LimitsTable = Field(default_factory=LimitsTable, description="Caps for every bot.")
     bots: dict[Name, BotTable] = Field(default_factory=dict, description="Bots, by name.")
     log: LogTable = Field(default_factory=LogTable, description="The log.")
+    web: WebTable = Field(default_factory=WebTable, description="The dashboard and the API.")
 
 
 def within(kind: Any, key: str) -> Any:

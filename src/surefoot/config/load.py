@@ -27,6 +27,7 @@ from surefoot.strategy.contract import Strategy
 from surefoot.strategy.errors import InvalidParameters, StrategyNotLoaded
 from surefoot.strategy.load import load_strategy, make_strategy
 from surefoot.strategy.spelling import suggest
+from surefoot.web.settings import WebSettings, read_listen
 
 BYTES_MAX: Final = 1_048_576
 DEFAULT_CAP: Final = 2  # times the bot's notional
@@ -68,6 +69,12 @@ def load(path: Path, environment: Mapping[str, str], *, keys: bool = True) -> Se
             lookback=tables.recovery.lookback, give_up_after=tables.recovery.give_up_after
         ),
         log=Log(format=tables.log.format, level=tables.log.level),
+        web=WebSettings(
+            enabled=tables.web.enabled,
+            host=read_listen(tables.web.listen)[0],
+            port=read_listen(tables.web.listen)[1],
+            names=tuple(name.lower() for name in tables.web.names),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from surefoot.config.secret import Secret
 from surefoot.core.exits import ExitPlan
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.limits import Limits
+from surefoot.web.settings import WebSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Settings:
     bots: Mapping[BotName, Bot]
     recovery: Recovery
     log: Log
+    web: WebSettings
 
     @property
     def journal_path(self) -> Path | None:

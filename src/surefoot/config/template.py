@@ -42,6 +42,10 @@ trailing_stop = "off"
 stop_at = "exchange"                   # the stop waits there, also while Surefoot is down
 params = { dip = 0.003 }               # whatever the strategy declares
 
+[web]
+enabled = true                         # the dashboard; `surefoot token --link` prints the way in
+listen = "127.0.0.1:8770"              # this machine only
+
 [log]
 format = "console"                     # or "json"
 level = "info"

@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from surefoot.journal.browse import Browser
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.port import Client, Holder, Journal, Store
+from surefoot.journal.port import Client, Holder, Journal
 from surefoot.journal.store import SqliteStore
 
-__all__ = ["journal_exists", "journal_holder", "open_journal", "open_reader"]
+__all__ = ["journal_exists", "journal_holder", "open_browser", "open_journal", "open_reader"]
 
-_STORES: Final[Mapping[str, Callable[[str, Path], Store]]] = {"sqlite": SqliteStore}
+_STORES: Final[Mapping[str, Callable[[str, Path], SqliteStore]]] = {"sqlite": SqliteStore}
 
 
 def journal_exists(url: str, directory: Path) -> bool:
@@ -40,7 +41,12 @@ def open_reader(url: str, directory: Path) -> Client:
     return _store(url, directory).read()
 
 
-def _store(url: str, directory: Path) -> Store:
+def open_browser(url: str, directory: Path) -> Browser:
+    """Open an existing journal for a screen: to read it in pages and to post commands."""
+    return _store(url, directory).browse()
+
+
+def _store(url: str, directory: Path) -> SqliteStore:
     """Return the store of a journal URL; relative files start at `directory`.
 
     Raises:

@@ -48,7 +48,10 @@ _HELD_FILLS: Final = f"SELECT client_order_id, trade_id FROM fills WHERE client_
 _ORDERS_NUMBERED: Final = (
     f"{_ORDERS} WHERE exchange_order_id {_AMONG} AND account = ? AND symbol = ?"
 )
-_COLUMNS: Final = "sequence, stream, version, at, CAST(data AS BLOB)"
+COLUMNS: Final = "sequence, stream, version, at, CAST(data AS BLOB)"
+_COMMAND: Final = (
+    "command_id, kind, target, actor, posted_at, expires_at, arguments, status, result"
+)
 
 
 # Each of these has an index that answers it; a test holds the query plans.
@@ -133,37 +136,37 @@ def entries(
     if stream is not None:
         where, order, bindings = "sequence > ? AND stream = ?", "version", (after, stream, limit)
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
+        f"SELECT {COLUMNS} FROM records WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
         bindings,
     )
-    return (_entry(row) for row in rows)
+    return (entry_of(row) for row in rows)
 
 
 def newest(connection: apsw.Connection, bot: BotName | None, count: int) -> tuple[Entry, ...]:
     """Read the newest rows, oldest first; of a bot, only its own streams are looked at."""
     if bot is None:
         found = connection.execute(
-            f"SELECT {_COLUMNS} FROM records ORDER BY sequence DESC LIMIT ?",  # noqa: S608
+            f"SELECT {COLUMNS} FROM records ORDER BY sequence DESC LIMIT ?",  # noqa: S608
             (count,),
         )
     else:
         found = connection.execute(_NEWEST_OF_BOT, (f"bot/{bot}", bot, count))
-    return tuple(_entry(row) for row in reversed(found.fetchall()))
+    return tuple(entry_of(row) for row in reversed(found.fetchall()))
 
 
 def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
     """Read the newest row of one kind in one stream."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM records WHERE stream = ? AND kind = ? "  # noqa: S608
+        f"SELECT {COLUMNS} FROM records WHERE stream = ? AND kind = ? "  # noqa: S608
         "ORDER BY sequence DESC LIMIT 1",
         (stream, kind),
     )
-    return next((_entry(row) for row in rows), None)
+    return next((entry_of(row) for row in rows), None)
 
 
 def last_recovery(connection: apsw.Connection) -> Entry | None:
     """Read the newest recovery report, of whichever account."""
-    return next((_entry(row) for row in connection.execute(_LAST_RECOVERY)), None)
+    return next((entry_of(row) for row in connection.execute(_LAST_RECOVERY)), None)
 
 
 def written(connection: apsw.Connection, bot: BotName, since: datetime) -> tuple[datetime, ...]:
@@ -185,7 +188,8 @@ def watermark(
     return None if trade is None else TradeId(str(trade))
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """Read a row of `records` as a value."""
     sequence, stream, version, at, data = row
     return Entry(
         sequence=sequence,
@@ -339,22 +343,33 @@ def commands(connection: apsw.Connection, status: str | None) -> Iterator[Comman
     """Read operator commands, oldest first."""
     where = "" if status is None else "WHERE status = ?"
     rows = connection.execute(
-        "SELECT command_id, kind, target, actor, posted_at, expires_at, arguments, status, result "  # noqa: S608
-        f"FROM commands {where} ORDER BY posted_at, command_id",
+        f"SELECT {_COMMAND} FROM commands {where} ORDER BY posted_at, command_id",  # noqa: S608
         () if status is None else (status,),
     )
-    for row in rows:
-        yield Command(
-            command_id=row[0],
-            kind=row[1],
-            target=row[2],
-            actor=row[3],
-            posted_at=unstamp(row[4]),
-            expires_at=unstamp(row[5]),
-            arguments=msgspec.json.decode(row[6], type=dict[str, str]),
-            status=row[7],
-            result=row[8],
-        )
+    return (_command(row) for row in rows)
+
+
+def command(connection: apsw.Connection, command_id: str) -> Command | None:
+    """Read one command, or None if the journal does not have it."""
+    found = connection.execute(
+        f"SELECT {_COMMAND} FROM commands WHERE command_id = ?",  # noqa: S608
+        (command_id,),
+    )
+    return next((_command(row) for row in found), None)
+
+
+def _command(row: tuple[Any, ...]) -> Command:
+    return Command(
+        command_id=row[0],
+        kind=row[1],
+        target=row[2],
+        actor=row[3],
+        posted_at=unstamp(row[4]),
+        expires_at=unstamp(row[5]),
+        arguments=msgspec.json.decode(row[6], type=dict[str, str]),
+        status=row[7],
+        result=row[8],
+    )
 
 
 def known_orders(

@@ -9,12 +9,12 @@ settings are read back.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 import msgspec
@@ -67,6 +67,8 @@ from surefoot.journal.port import (
 from surefoot.journal.replay import differences
 from surefoot.journal.schema import MIGRATIONS
 from surefoot.journal.writer import Writer
+
+R = TypeVar("R", bound="SqliteReader")
 
 # How many of the newest rows have their hash chain walked at every start; `verify` walks all.
 CHAIN_TAIL: Final = 200
@@ -328,13 +330,22 @@ def open_sqlite_reader(path: Path) -> SqliteReader:
     Raises:
         JournalUnusable: there is none, or it cannot be trusted or understood.
     """
+    return open_sqlite_as(SqliteReader, path)
+
+
+def open_sqlite_as(kind: Callable[[Path, apsw.Connection], R], path: Path) -> R:
+    """Open an existing journal for reading, with these questions to it.
+
+    Raises:
+        JournalUnusable: there is none, or it cannot be trusted or understood.
+    """
     if not path.exists():
         raise JournalUnusable(f"there is no journal at {path}; `surefoot run` creates it")
     with unusable(path):
         connection = connect(path, apsw.SQLITE_OPEN_READONLY)
         check_version(connection, path, len(MIGRATIONS), oldest=len(MIGRATIONS))
         check_schema(connection, MIGRATIONS)
-        return SqliteReader(path, connection)
+        return kind(path, connection)
 
 
 def open_sqlite(

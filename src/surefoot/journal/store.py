@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from surefoot.journal.browse import SqliteBrowser
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.lease import holder_of
 from surefoot.journal.port import Client, Holder, Journal
-from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader
+from surefoot.journal.sqlite import open_sqlite, open_sqlite_as, open_sqlite_reader
 
 
 class SqliteStore:
@@ -32,6 +33,10 @@ class SqliteStore:
     def read(self) -> Client:
         """Open the journal to read it and to post commands."""
         return open_sqlite_reader(self._path)
+
+    def browse(self) -> SqliteBrowser:
+        """Open the journal for a screen: to read it in pages and to post commands."""
+        return open_sqlite_as(SqliteBrowser, self._path)
 
 
 def _file(url: str) -> str:

@@ -36,6 +36,7 @@ COLUMNS: Final = "| Key | Type | Default | Meaning |"
 # What the document calls each type. A type that is not here has no name yet: it fails below.
 TYPES: Final[dict[Any, str]] = {
     str: "text",
+    list[str]: "list of text",
     bool: "true or false",
     dict[str, Any]: "table",
     Amount: "amount",

@@ -1,0 +1,106 @@
+"""Processes that `surefoot run` keeps beside the bots: started, started again, never waited for.
+
+A companion is a session of its own: it outlives a server that is killed, and reports that. The
+next server's companion takes its place. What a companion needs no key for, it is not given one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from surefoot.engine.clock import Clock
+from surefoot.engine.voice import Log
+
+STEADY_S: Final = 60.0
+BACK_OFF_MAX_S: Final = 60
+_LOOK_S: Final = 0.5
+
+
+@asynccontextmanager
+async def accompanied(
+    name: str, command: Sequence[str], *, secrets: Collection[str], clock: Clock, log: Log
+) -> AsyncIterator[None]:
+    """Keep a companion going while the body runs; a polite end ends it too."""
+    companion = Companion(name, command, without(secrets, os.environ), clock=clock, log=log)
+    async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(companion.keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            companion.stop()
+
+
+class Companion:
+    """One process, again and again: after 1, 2, 4 … 60 s."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, clock: Clock,
+        log: Log,
+    ) -> None:  # fmt: skip
+        self._name = name
+        self._command = command
+        self._environment = environment
+        self._clock = clock
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def keep(self) -> None:
+        """Keep it going for ever."""
+        failures = 0
+        while True:
+            started = self._clock.monotonic()
+            why = self._start()
+            while why is None:
+                await self._clock.sleep(_LOOK_S)
+                why = self._end()
+            if self._clock.monotonic() - started >= STEADY_S:
+                failures = 0
+            wait = min(2**failures, BACK_OFF_MAX_S)
+            failures = min(failures + 1, BACK_OFF_MAX_S)
+            self._log.error("companion ended", name=self._name, why=why, again_in_s=wait)
+            await self._clock.sleep(wait)
+
+    def stop(self) -> None:
+        """Ask it to end; it is not waited for."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def _start(self) -> str | None:
+        try:
+            # Its own session: neither Ctrl-C nor the end of this process ends it.
+            self._process = subprocess.Popen(  # noqa: S603 (our own program)
+                self._command,
+                env=dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"it cannot be started: {error}"
+        return None
+
+    def _end(self) -> str | None:
+        code = None if self._process is None else self._process.poll()
+        return None if code is None else f"it ended with {code}"
+
+
+def program(*arguments: str, config: Path) -> Sequence[str]:
+    """Return the command line of one of our own commands."""
+    return (sys.executable, "-m", "surefoot", *arguments, "--config", str(config))
+
+
+def without(secrets: Collection[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the variables that hold a secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not any(secret in value for secret in secrets)
+    }

@@ -1,0 +1,105 @@
+"""`surefoot web`: the dashboard and the API, alone or as a child of `surefoot run`."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import signal
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+import surefoot
+from surefoot.cli.logs import start_log
+from surefoot.cli.options import Options
+from surefoot.cli.outcome import FINE
+from surefoot.config import Bot, ConfigError, Settings
+from surefoot.core.values import plain
+from surefoot.engine.clock import SystemClock
+from surefoot.journal import open_browser
+from surefoot.web import Keys, Tenancy, token_file
+from surefoot.web.answers import AccountShown, BotShown, SettingsAnswer
+from surefoot.web.server import serve
+
+
+def web(
+    *,
+    take_over: Annotated[bool, Parameter(negative="")] = False,
+    options: Options | None = None,
+) -> int:
+    """Serve the dashboard and the API until stopped. Works while the server is down.
+
+    Parameters
+    ----------
+    take_over
+        Replace the dashboard that serves this journal now, if there is one.
+    options
+        Where the configuration is.
+    """
+    settings = (options or Options()).settings(keys=False)
+    log = start_log(None, level=settings.log.level, style=settings.log.format)
+    journal = settings.journal_path
+    if journal is None:
+        raise ConfigError("[journal]", ["the dashboard needs a journal in a file"])
+    work = serve(
+        settings.web,
+        open_journal=partial(open_browser, settings.journal_url, settings.directory),
+        keys=Keys(token_file(journal)),
+        tenancy=Tenancy(journal),
+        shown=shown(settings),
+        clock=SystemClock(),
+        log=log,
+        take_over=take_over,
+    )
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_until_stopped(work))
+    return FINE
+
+
+async def _until_stopped(work: Any) -> None:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+    await work
+
+
+def shown(settings: Settings) -> SettingsAnswer:
+    """Return what the configuration says, for reading only."""
+    return SettingsAnswer(
+        versions={"surefoot": surefoot.__version__, "python": platform.python_version()},
+        journal=settings.journal_shown,
+        listen=f"{settings.web.host}:{settings.web.port}",
+        exposure=settings.web.exposure,
+        accounts=[
+            AccountShown(
+                account=each.name, exchange=each.exchange, environment=each.environment,
+                ownership=each.ownership,
+            )
+            for each in settings.accounts.values()
+        ],
+        bots=[_bot(each) for each in settings.bots.values()],
+    )  # fmt: skip
+
+
+def _bot(bot: Bot) -> BotShown:
+    distances = {
+        name: None if value is None else f"{plain(value * 100)}%"
+        for name, value in (
+            ("stop_loss", bot.plan.stop_loss),
+            ("take_profit", bot.plan.take_profit),
+            ("break_even", bot.plan.break_even),
+            ("trailing_stop", bot.plan.trailing_stop),
+        )
+    }
+    return BotShown(
+        bot=bot.name,
+        account=bot.account,
+        symbol=bot.symbol,
+        strategy=bot.strategy,
+        notional=plain(bot.notional),
+        stop_at=bot.stop_at,
+        **distances,
+    )

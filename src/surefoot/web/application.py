@@ -1,0 +1,127 @@
+"""The application: routes behind the guard, errors as sentences, and the dashboard's files."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Awaitable, Callable, Collection
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+import surefoot
+from surefoot.journal.errors import JournalError
+from surefoot.journal.status import BotStatus, StatusDocument
+from surefoot.web import answers, health, live, routes, sessions, wishes
+from surefoot.web.answers import Problem, SettingsAnswer
+from surefoot.web.board import Board, Unreadable
+from surefoot.web.clock import Clock
+from surefoot.web.guard import Guard, Refused
+from surefoot.web.keys import Keys, TokenUnusable
+from surefoot.web.live import Readers
+from surefoot.web.routes import Written
+from surefoot.web.throttle import Throttle
+
+SHAPES: Final = (
+    StatusDocument, BotStatus, answers.BotList, answers.RecordAnswer, answers.RecordPage,
+    answers.PositionPage, answers.PositionAnswer, answers.OrderPage, answers.FillPage,
+    answers.ProfitAnswer, answers.CandleList, answers.CommandAnswer, answers.SessionAnswer,
+    answers.SettingsAnswer, answers.Problem,
+)  # fmt: skip
+# What the dashboard's build names by content may be kept for ever; its first page may not.
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+def application(
+    *, board: Board, keys: Keys, names: Collection[str], settings: SettingsAnswer, clock: Clock
+) -> ASGIApp:
+    """Put the application together; what is returned stands behind its guard."""
+    app = FastAPI(
+        title="Surefoot",
+        version=surefoot.__version__,
+        description="Reads the journal, and posts operators' commands into its inbox.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    for room in (sessions, routes, wishes, live, health):
+        app.include_router(room.router)
+    app.add_api_route("/{path:path}", dashboard, include_in_schema=False)
+    _answer_errors(app)
+    guard = Guard(app, keys=keys, names=names, throttle=Throttle(), clock=clock)
+    app.state.board, app.state.keys, app.state.guard = board, keys, guard
+    app.state.settings, app.state.clock, app.state.readers = settings, clock, Readers()
+    described = app.openapi()
+    described["components"]["schemas"] |= shapes()
+    return guard
+
+
+def shapes() -> dict[str, Any]:
+    """Return the schemas of all answers, by the names of their types."""
+    _, found = msgspec.json.schema_components(SHAPES, ref_template="#/components/schemas/{name}")
+    return found
+
+
+async def dashboard(path: str) -> Response:
+    """Return a file of the dashboard; any other path is a page of it."""
+    if path.startswith("api/"):
+        raise Refused(404, "there is no such address")
+    return built(path)
+
+
+def built(path: str) -> Response:
+    """Return a file that the dashboard's build left here, or its first page."""
+    root = (Path(str(files(surefoot))) / "web" / "ui").resolve()
+    wanted = (root / path).resolve()
+    if path and wanted.is_relative_to(root) and wanted.is_file():
+        kept = FOR_EVER if path.startswith("assets/") else "no-cache"
+        return _file(wanted, kept)
+    if "." in path.rpartition("/")[2]:
+        raise Refused(404, "there is no such file")
+    if not (root / "index.html").is_file():
+        raise Refused(404, "the dashboard is not built here; the API is: /api/v1/status")
+    return _file(root / "index.html", "no-cache")
+
+
+def _file(path: Path, kept: str) -> Response:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return Response(path.read_bytes(), media_type=kind, headers={"cache-control": kept})
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error is one sentence; none repeats what was sent."""
+    answered: dict[type[Exception], Callable[[Any], tuple[int, str]]] = {
+        Refused: lambda error: (error.status, str(error)),
+        Unreadable: lambda error: (503, str(error)),
+        TokenUnusable: lambda error: (503, str(error)),
+        JournalError: lambda error: (503, str(error)),
+        HTTPException: lambda error: (error.status_code, str(error.detail)),
+        RequestValidationError: lambda error: (422, _invalid(error)),
+    }
+    for kind, sentence in answered.items():
+        app.add_exception_handler(kind, _answering(sentence))
+
+
+def _answering(
+    sentence: Callable[[Any], tuple[int, str]],
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(_: Request, error: Exception) -> Response:
+        status, why = sentence(error)
+        response = Written(Problem(error=why), status_code=status)
+        if isinstance(error, Refused) and error.wait_s is not None:
+            response.headers["retry-after"] = str(int(error.wait_s) + 1)
+        if isinstance(error, HTTPException):
+            response.headers.update(error.headers or {})
+        return response
+
+    return answer
+
+
+def _invalid(error: RequestValidationError) -> str:
+    found = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
+    return "; ".join(found[:5])

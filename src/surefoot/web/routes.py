@@ -1,0 +1,264 @@
+"""The API: questions to the journal, and commands into its inbox.
+
+Every answer is a type of `answers`, written by msgspec; the schema of each is in the OpenAPI
+document. Nothing here reaches the engine or an exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import override
+
+from surefoot.core.records import FillBooked
+from surefoot.core.values import BotName, PositionId
+from surefoot.journal.browse import Filter
+from surefoot.journal.port import entries_of, position_stream
+from surefoot.journal.status import BotStatus, StatusDocument, position_status
+from surefoot.web import answers
+from surefoot.web.board import Board
+from surefoot.web.clock import Clock
+from surefoot.web.guard import Pass, Refused
+
+PAGE_MAX: Final = 200
+# Of one position's records no more are told at once.
+LIFE_MAX: Final = 2_000
+
+router = APIRouter(prefix="/api/v1")
+
+
+class Written(Response):
+    """An answer as msgspec writes it."""
+
+    media_type: str | None = "application/json"
+
+    @override
+    def render(self, content: Any) -> bytes:
+        """Write the answer."""
+        return msgspec.json.encode(content)
+
+
+def answering(kind: Any, example: Mapping[str, Any] | None = None) -> dict[int | str, Any]:
+    """Describe an answer for the OpenAPI document; `openapi` puts the schema of the type in."""
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}
+    if example is not None:
+        content["example"] = example
+    return {200: {"description": kind.__doc__, "content": {"application/json": content}}}
+
+
+def board_of(request: Request) -> Board:
+    """Return how everything stands."""
+    return request.app.state.board  # type: ignore[no-any-return]
+
+
+def shown_by(request: Request) -> Pass:
+    """Return what the request has shown; the guard lets none through without."""
+    return request.scope["state"]["shown"]  # type: ignore[no-any-return]
+
+
+def clock_of(request: Request) -> Clock:
+    """Return the clock."""
+    return request.app.state.clock  # type: ignore[no-any-return]
+
+
+Ticking = Annotated[Clock, Depends(clock_of)]
+Stand = Annotated[Board, Depends(board_of)]
+Shown = Annotated[Pass, Depends(shown_by)]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="The most rows of a page.")]
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+Symbol = Annotated[str, Path(pattern=r"^[^\s]{1,60}$")]
+
+
+class RecordQuery(BaseModel):
+    """Which records are wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bot: str | None = Field(default=None, max_length=40, description="Of this bot.")
+    position: str | None = Field(default=None, max_length=80, description="Of this position.")
+    kind: str | None = Field(default=None, max_length=40, description="Such as `fill-booked`.")
+    since: datetime | None = Field(default=None, description="Written at this time or later.")
+    until: datetime | None = Field(default=None, description="Written before this time.")
+    text: str | None = Field(default=None, max_length=200, description="Holding this text.")
+    cursor: int | None = Field(default=None, ge=1, le=2**62, description="A page's `next`.")
+    limit: int = Field(default=50, ge=1, le=PAGE_MAX, description="The most rows of a page.")
+
+    def wanted(self) -> Filter:
+        """Return the filter."""
+        return Filter(
+            bot=None if self.bot is None else BotName(self.bot),
+            position=None if self.position is None else PositionId(self.position),
+            kind=self.kind,
+            since=_aware(self.since),
+            until=_aware(self.until),
+            text=self.text,
+        )
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise Refused(422, "a time needs its zone, such as 2026-01-31T12:00:00Z")
+    return at
+
+
+@router.get("/status", responses=answering(StatusDocument))
+async def status(board: Stand) -> Response:
+    """Return how everything stands: the document of `surefoot status --json`."""
+    return Written(board.status)
+
+
+@router.get("/bots", responses=answering(answers.BotList))
+async def bots(board: Stand) -> Response:
+    """Return every bot with its current position."""
+    return Written(answers.BotList(bots=board.status.bots))
+
+
+@router.get("/bots/{bot}", responses=answering(BotStatus))
+async def one_bot(board: Stand, bot: Name) -> Response:
+    """Return one bot with its current position."""
+    for each in board.status.bots:
+        if each.bot == bot:
+            return Written(each)
+    raise Refused(404, f"there is no bot {bot}")
+
+
+@router.get("/positions", responses=answering(answers.PositionPage))
+async def positions(
+    board: Stand,
+    bot: Annotated[str | None, Query(max_length=40)] = None,
+    state: Literal["open", "closed", "all"] = "all",
+    cursor: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,40}-\d{1,15}$")] = None,
+    limit: Limit = 50,
+) -> Response:
+    """Return positions by bot, each bot's newest first."""
+    rows = await board.journal.position_rows(
+        bot=None if bot is None else BotName(bot),
+        held=None if state == "all" else state == "open",
+        after=None if cursor is None else PositionId(cursor),
+        limit=limit,
+    )
+    following = rows[-1].position_id if len(rows) == limit else None
+    return Written(answers.PositionPage(positions=list(rows), next=following))
+
+
+@router.get("/positions/{position}", responses=answering(answers.PositionAnswer))
+async def one_position(board: Stand, position: Name) -> Response:
+    """Return one position: its orders, its fills, and its life in sentences."""
+    found = await board.journal.position(position)
+    if found is None:
+        raise Refused(404, f"there is no position {position}")
+    marks = await board.journal.marks()
+    life: list[answers.RecordAnswer] = []
+    fills: list[answers.FillAnswer] = []
+    async for entry in entries_of(board.journal, position_stream(found.position_id)):
+        if len(life) >= LIFE_MAX:
+            break
+        life.append(answers.record_answer(entry))
+        if isinstance(entry.record, FillBooked):
+            fills.append(answers.fill_answer(entry, entry.record))
+    return Written(
+        answers.PositionAnswer(
+            bot=found.bot, account=found.account, symbol=found.symbol,
+            opened_at=found.opened_at, closed_at=found.closed_at,
+            position=position_status(found, marks.get((found.account, found.symbol))),
+            fills=fills, life=life,
+        )
+    )  # fmt: skip
+
+
+@router.get("/orders", responses=answering(answers.OrderPage))
+async def orders(
+    board: Stand,
+    position: Annotated[str | None, Query(max_length=80)] = None,
+    state: Literal["live", "finished", "all"] = "all",
+    cursor: Annotated[str | None, Query(max_length=80)] = None,
+    limit: Limit = 50,
+) -> Response:
+    """Return orders in the order of their ids."""
+    rows = await board.journal.order_rows(
+        position=None if position is None else PositionId(position),
+        live=None if state == "all" else state == "live",
+        after=cursor,
+        limit=limit,
+    )
+    following = rows[-1].client_order_id if len(rows) == limit else None
+    return Written(answers.OrderPage(orders=list(rows), next=following))
+
+
+@router.get("/fills", responses=answering(answers.FillPage))
+async def fills(board: Stand, query: Annotated[RecordQuery, Query()]) -> Response:
+    """Return booked fills, newest first."""
+    wanted = msgspec.structs.replace(query.wanted(), kind="fill-booked")
+    page = await board.journal.page(wanted, before=query.cursor, limit=query.limit)
+    found = [
+        answers.fill_answer(entry, entry.record)
+        for entry in page.entries
+        if isinstance(entry.record, FillBooked)
+    ]
+    return Written(answers.FillPage(fills=found, next=page.before))
+
+
+@router.get("/recoveries", responses=answering(answers.RecordPage))
+async def recoveries(board: Stand, query: Annotated[RecordQuery, Query()]) -> Response:
+    """Return the reports of recoveries, newest first."""
+    return await _records(board, query, kind="recovery-finished")
+
+
+@router.get("/records", responses=answering(answers.RecordPage))
+async def records(board: Stand, query: Annotated[RecordQuery, Query()]) -> Response:
+    """Return what was written down, newest first."""
+    return await _records(board, query)
+
+
+@router.get("/records/{sequence}", responses=answering(answers.RecordAnswer))
+async def one_record(board: Stand, sequence: Annotated[int, Path(ge=1, le=2**62)]) -> Response:
+    """Return one record."""
+    entries = await board.journal.entries(after=sequence - 1, limit=1)
+    if not entries or entries[0].sequence != sequence:
+        raise Refused(404, f"there is no record {sequence}")
+    return Written(answers.record_answer(entries[0]))
+
+
+async def _records(board: Board, query: RecordQuery, kind: str | None = None) -> Response:
+    wanted = query.wanted()
+    if kind is not None:
+        wanted = msgspec.structs.replace(wanted, kind=kind)
+    page = await board.journal.page(wanted, before=query.cursor, limit=query.limit)
+    found = [answers.record_answer(entry) for entry in page.entries]
+    return Written(answers.RecordPage(records=found, next=page.before))
+
+
+@router.get("/profit", responses=answering(answers.ProfitAnswer))
+async def profit(
+    board: Stand,
+    bot: Annotated[str | None, Query(max_length=40)] = None,
+    account: Annotated[str | None, Query(max_length=40)] = None,
+) -> Response:
+    """Return what closed positions brought, by bot, account and day."""
+    found = [
+        row
+        for row in board.profit.rows()
+        if bot in {None, row.bot} and account in {None, row.account}
+    ]
+    return Written(answers.ProfitAnswer(rows=found, upto=board.profit.upto))
+
+
+@router.get("/candles/{symbol:path}", responses=answering(answers.CandleList))
+async def candles(
+    board: Stand, symbol: Symbol, seconds: Literal["1", "5", "60", "900"] = "5"
+) -> Response:
+    """Return prices that the server noted, as candles."""
+    span = int(seconds)
+    found = board.candles.of(symbol, span)
+    return Written(answers.CandleList(symbol=symbol, seconds=span, candles=found))
+
+
+@router.get("/settings", responses=answering(answers.SettingsAnswer))
+async def settings(request: Request) -> Response:
+    """Return what runs, for reading only; keys are not even loaded here."""
+    return Written(request.app.state.settings)

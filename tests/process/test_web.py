@@ -1,0 +1,149 @@
+"""The dashboard beside the server: there before recovery, after a death, and handed over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.process.play import Play, log_of
+
+from surefoot.web import Tenancy
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Dashboard:
+    """What is served beside the journal of a play."""
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.port = free_port()
+
+    @property
+    def settings(self) -> str:
+        return f'[web]\nenabled = true\nlisten = "127.0.0.1:{self.port}"\n'
+
+    @property
+    def pid(self) -> int | None:
+        tenant = Tenancy(self.play.stage.journal).tenant()
+        return None if tenant is None else tenant.pid
+
+    async def ask(self, path: str) -> tuple[int, Any]:
+        """Ask with the token, if there is one yet; 0 if nobody answers."""
+        token = self.play.stage.directory / "surefoot.token"
+        text = token.read_text().strip() if token.exists() else ""
+        try:
+            async with (
+                aiohttp.ClientSession() as client,
+                client.get(
+                    f"http://127.0.0.1:{self.port}{path}",
+                    headers={"Authorization": f"Bearer {text}"},
+                ) as answer,
+            ):
+                return answer.status, await answer.json()
+        except aiohttp.ClientError:
+            return 0, None
+
+    async def serves(self, *, engine: bool) -> bool:
+        """Tell whether it serves, and says that the engine is up, or down."""
+        code, status = await self.ask("/api/v1/status")
+        return code == 200 and (status["server"] is not None) == engine
+
+
+@pytest.fixture
+async def dashboard(play: Play) -> AsyncIterator[Dashboard]:
+    made = Dashboard(play)
+    yield made
+    with suppress(ProcessLookupError):
+        if made.pid is not None:
+            os.kill(made.pid, signal.SIGKILL)
+
+
+async def test_it_outlives_a_killed_server_and_is_taken_over_by_the_next(
+    play: Play, dashboard: Dashboard
+) -> None:
+    await play.open(bots=dashboard.settings)
+    server = await play.start()
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    first = dashboard.pid
+    await server.kill()
+    await play.until(lambda: dashboard.serves(engine=False))
+    assert dashboard.pid == first
+    successor = await play.start()
+    await play.until(lambda: dashboard.pid not in {None, first}, successor)
+    await play.until(lambda: dashboard.serves(engine=True), successor)
+    assert await successor.stop() == 0
+    await play.until(lambda: dashboard.pid is None)  # a polite end is its end too
+
+
+async def test_it_is_there_while_the_exchange_is_not(play: Play, dashboard: Dashboard) -> None:
+    """Recovery cannot succeed, and the page that says so must not wait for it."""
+    await play.open(bots=dashboard.settings)
+    server = await play.start()
+    await play.recovered(server)
+    await server.kill()
+    play.control.arm("outage", times=0)
+    server = await play.start()
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    assert await server.stop() == 0
+
+
+async def test_killed_it_comes_back_and_the_bots_never_notice(
+    play: Play, dashboard: Dashboard
+) -> None:
+    await play.open(bots=dashboard.settings)
+    server = await play.start()
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    first = dashboard.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    play.say("buy")
+    await play.state_is("OPEN", server=server)
+    await play.until(lambda: dashboard.pid not in {None, first}, server)
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    assert '"companion ended"' in log_of(server)
+    await server.stop()
+
+
+async def test_a_second_one_is_refused_unless_it_is_to_take_over(
+    play: Play, dashboard: Dashboard
+) -> None:
+    await play.open(bots=dashboard.settings)
+    server = await play.start()
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    first = dashboard.pid
+    code, _, errors = await play.stage.run("web")
+    assert code == 1
+    assert f"process {first}" in errors
+    code, _, errors = await play.stage.run("run")  # nor does a second server replace it
+    assert (code, dashboard.pid) == (1, first)
+    await server.stop()
+
+
+async def test_it_is_not_given_the_keys(play: Play, dashboard: Dashboard) -> None:
+    """Neither in its arguments nor in its environment, where others on the machine may look."""
+    await play.open(bots=dashboard.settings, secret="planted-secret-value")
+    environment = {"SOME_SECRET": "planted-secret-value", "KEPT": "kept"}
+    server = await play.stage.start(environment=environment)
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    proc = Path(f"/proc/{dashboard.pid}")
+    given = (proc / "environ").read_bytes() + (proc / "cmdline").read_bytes()
+    assert b"KEPT=kept" in given
+    assert b"planted-secret-value" not in given
+    for path in ("settings", "status", "records", "openapi.json"):
+        _, answer = await dashboard.ask(f"/api/v1/{path}")
+        assert "planted-secret-value" not in json.dumps(answer)
+    await server.stop()

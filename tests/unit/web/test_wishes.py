@@ -1,0 +1,79 @@
+"""A command is posted once, and its verdict comes back to whoever asks again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.builders import START
+from tests.unit.web.desk import Desk
+
+from surefoot.journal.port import Change, Journal, Verdict
+from surefoot.web import wishes
+
+PAUSE = {"kind": "pause", "target": "dip-btc", "arguments": {"reason": "lunch"}}
+
+
+async def wish(desk: Desk, key: str, what: dict[str, Any]) -> tuple[int, Any]:
+    return await desk.ask("/api/v1/commands", "POST", json=what, headers={"Idempotency-Key": key})
+
+
+async def test_a_command_waits_in_the_inbox_and_nowhere_else(desk: Desk, journal: Journal) -> None:
+    before = await journal.records()
+    code, answer = await wish(desk, "first-key", PAUSE)
+    assert (code, answer["status"], answer["serving"]) == (200, "posted", True)
+    assert await journal.records() == before
+    assert await journal.commands() == ()
+    await journal.take_commands(at=START)
+    (command,) = await journal.commands()
+    assert (command.command_id, command.kind, command.target) == (
+        "web-first-key", "pause", "dip-btc",
+    )  # fmt: skip
+    assert (command.actor, command.arguments) == ("dashboard (admin)", {"reason": "lunch"})
+
+
+async def test_the_same_key_is_the_same_command(desk: Desk, journal: Journal) -> None:
+    """A page that did not hear the answer asks again, before and after it was carried out."""
+    for _ in range(2):
+        await wish(desk, "same-key", PAUSE)
+    await journal.take_commands(at=START)
+    assert len(await journal.commands()) == 1
+    verdict = Verdict(command_id="web-same-key", status="done", result="dip-btc is PAUSED")
+    await journal.commit(Change(at=START, verdicts=(verdict,)))
+    code, answer = await wish(desk, "same-key", PAUSE)
+    assert (code, answer["status"], answer["result"]) == (200, "done", "dip-btc is PAUSED")
+    await journal.take_commands(at=START)
+    assert len(await journal.commands()) == 1
+    assert (await desk.ask("/api/v1/commands/web-same-key"))[1]["status"] == "done"
+    other = {**PAUSE, "kind": "resume"}
+    assert (await wish(desk, "same-key", other))[0] == 409
+
+
+async def test_a_refusal_says_why(
+    desk: Desk, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wishes, "PATIENCE_S", 30.0)
+    asking = asyncio.get_running_loop().create_task(wish(desk, "wrong-one", PAUSE))
+    async with asyncio.timeout(10):
+        while not await journal.commands():
+            await journal.take_commands(at=START)
+            await asyncio.sleep(0.02)
+    verdict = Verdict(command_id="web-wrong-one", status="refused", result="there is no bot")
+    await journal.commit(Change(at=START, verdicts=(verdict,)))
+    code, answer = await asking
+    assert (code, answer["status"], answer["result"]) == (200, "refused", "there is no bot")
+
+
+async def test_nonsense_is_not_posted(desk: Desk) -> None:
+    for what in (
+        {"kind": "sell-everything", "target": "dip-btc"},
+        {"kind": "pause", "target": "../dip"},
+        {"kind": "pause", "target": "dip-btc", "extra": 1},
+        {"kind": "resolve", "target": "a-1", "confirm": "a-1", "arguments": {"how": "guess"}},
+        {"kind": "resolve", "target": "a-1", "confirm": "a-1", "arguments": {"quantity": "-1"}},
+    ):
+        assert (await wish(desk, "some-key-1", what))[0] == 422
+    code, _ = await desk.ask("/api/v1/commands", "POST", json=PAUSE)
+    assert code == 422  # without a key a repeat would be a second command
+    assert not (desk.directory / "surefoot.db.inbox").exists()
