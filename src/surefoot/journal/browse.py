@@ -196,7 +196,7 @@ class SqliteBrowser(SqliteReader):
             "SELECT sequence, at, bot, account, symbol, realized_pnl FROM records "
             "JOIN positions ON position_id = substr(stream, 10) "
             "WHERE sequence > ? AND sequence <= ? AND kind = 'state-changed' "
-            "AND data ->> 'target' = 'CLOSED' ORDER BY sequence",
+            "AND records.data ->> 'target' = 'CLOSED' ORDER BY sequence",
             (after, upto),
         )
         return tuple(

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from msgspec.structs import asdict
 
 from surefoot.core.errors import SurefootError
 from surefoot.core.records import FillBooked
@@ -67,6 +66,7 @@ class Board:
         self.version = 0
         self.document: StatusDocument | None = None
         self.read_at: datetime | None = None
+        self.turned_at: datetime | None = None
         self.problem: str | None = "the journal has not been read yet"
 
     @property
@@ -138,9 +138,8 @@ class Board:
         if followed or due or self.problem is not None:
             self._looked = self._clock.monotonic()
             self._note_marks(await journal.marks())
-            holder = journal.holder()
-            server = None if holder is None else asdict(holder)
-            self._show(await read_status(journal, server))
+            self.turned_at = (await journal.signs()).turned
+            self._show(await read_status(journal, now=self._clock.now()))
             self.problem = None if counted else self.problem
         if followed or due:
             self._tell()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,7 +18,9 @@ from surefoot.web.live import Readers
 from surefoot.web.routes import Stand, Ticking, Written
 
 # A price older than this is no market to rely on.
-FRESH: Final = timedelta(seconds=60)
+FRESH_S: Final = 60.0
+# A server notes every few seconds that its loop turns; one that is silent for so long hangs.
+TURNS: Final = timedelta(seconds=30)
 
 router = APIRouter()
 
@@ -39,15 +41,14 @@ async def healthz() -> Response:
 async def readyz(board: Stand, clock: Ticking) -> Response:
     """Tell whether the engine is alive and recovered, and its prices are fresh."""
     document = None if board.problem is not None else board.document
-    held = set() if document is None else {bot.symbol for bot in document.bots if _holds(bot)}
-    fresh = {symbol for (_, symbol), mark in board.marks.items() if clock.now() - mark.at < FRESH}
+    turns = board.turned_at is not None and clock.now() - board.turned_at < TURNS
+    health = [] if document is None else document.health
+    ages = [age for each in health for age in each.price_ages.values()]
     answer = {
         "journal": document is not None,
-        "engine": document is not None and document.server is not None,
-        "recovered": document is not None
-        and document.recovery is not None
-        and document.recovery.outcome != "failed",
-        "market": held <= fresh,
+        "engine": document is not None and document.server is not None and turns,
+        "recovered": bool(health) and all(each.watched for each in health),
+        "market": all(age is not None and age < FRESH_S for age in ages),
     }
     ready = all(answer.values())
     response = Written({"ready": ready, **answer})
@@ -62,10 +63,6 @@ async def metrics(request: Request) -> Response:
     registry = CollectorRegistry()
     registry.register(Figures(state.board, state.readers, state.clock.now().timestamp()))
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
-
-
-def _holds(bot: Any) -> bool:
-    return bot.position is not None and bot.position.quantity != "0"
 
 
 class Figures(Collector):
@@ -106,6 +103,16 @@ class Figures(Collector):
             "surefoot_positions", "Current positions by state.", "state",
             (bot.position.state for bot in document.bots if bot.position is not None),
         )  # fmt: skip
+        states = GaugeMetricFamily(
+            "surefoot_account_watched", "1 if levels that are kept here are honoured.",
+            labels=["account", "environment", "state"],
+        )  # fmt: skip
+        for each in document.health:
+            states.add_metric([each.account, each.environment, each.state], float(each.watched))
+        yield states
+        yield _gauge(
+            "surefoot_review_findings", "Findings that want somebody.", len(document.review)
+        )
         frozen = sum(1 for bot in document.bots if bot.position and bot.position.frozen)
         yield _gauge("surefoot_positions_frozen", "Positions that want an operator.", frozen)
         yield from self._recovery()

@@ -36,6 +36,7 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     cursor: int
     epoch: str | None = None
     problem: str | None = None
+    turned_at: datetime | None = None
     records: list[Any] = []
     status: Any = None
     bots: list[Any] = []
@@ -87,7 +88,7 @@ async def _send(socket: WebSocket, board: Board, clock: Clock, after: int | None
         if cursor is None or cursor > board.cursor:
             cursor = board.cursor
         problem = board.problem
-        message = Message(at=clock.now(), cursor=cursor, problem=problem)
+        message = Message(at=clock.now(), cursor=cursor, problem=problem, turned_at=board.turned_at)
         if problem is None:
             news = await board.news(cursor, version)
             cursor, version = news.cursor, news.version

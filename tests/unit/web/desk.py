@@ -111,7 +111,7 @@ class Desk:
 
     async def seen(self, records: int) -> None:
         """Wait until the board has read so far."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.board.cursor < records or self.board.problem is not None:
                 await asyncio.sleep(0.02)
 

@@ -14,7 +14,7 @@ from surefoot.journal.status import read_status
 
 async def test_status_is_the_document_of_the_command_line(desk: Desk, journal: Journal) -> None:
     code, answer = await desk.ask("/api/v1/status")
-    document = msgspec.to_builtins(await read_status(journal, desk.board.status.server))
+    document = msgspec.to_builtins(await read_status(journal, now=desk.clock.now()))
     assert code == 200
     assert answer == document
     assert {bot["bot"] for bot in answer["bots"]} == {"dip-btc", "dip-eth"}
@@ -124,7 +124,11 @@ async def test_candles_are_of_prices_that_were_seen(desk: Desk) -> None:
 async def test_machines_are_told_that_no_engine_runs(desk: Desk, journal: Journal) -> None:
     assert await desk.ask("/healthz", scope=None) == (200, {"ok": True})
     code, ready = await desk.ask("/readyz", scope=None)
-    assert (code, ready["engine"], ready["market"]) == (503, True, False)  # no price is fresh
+    assert (code, ready["engine"], ready["market"]) == (
+        503,
+        False,
+        False,
+    )  # it has not turned, and no price is fresh
     _, text = await desk.ask("/metrics")
     assert "surefoot_engine_up 1.0" in text
     assert f"surefoot_journal_records_total {float(await journal.records())}" in text
