@@ -314,7 +314,7 @@ def bots(connection: apsw.Connection) -> Iterator[BotRow]:
     marked = "SELECT bot, position_id FROM positions WHERE frozen IS NOT NULL ORDER BY bot, number"
     for bot, position_id in connection.execute(marked):
         frozen.setdefault(bot, []).append(PositionId(position_id))
-    for word in [_entry(row) for row in connection.execute(_WORDS)]:
+    for word in [entry_of(row) for row in connection.execute(_WORDS)]:
         record = word.record
         if not isinstance(record, BotStatusChanged):
             raise JournalUnusable(f"journal row {word.sequence} is of another kind than it says")
