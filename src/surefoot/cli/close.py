@@ -12,7 +12,7 @@ def close(bot: str, *, options: Options | None = None) -> int:
     Parameters
     ----------
     bot
-        The bot's name.
+        The bot's name, or that of its position.
     options
         Where the configuration is, and how to answer.
     """

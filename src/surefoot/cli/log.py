@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 import msgspec
 from cyclopts import Parameter, validators
 
+from surefoot.cli.naming import Named, find
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.output import say
-from surefoot.core.values import BotName
 from surefoot.engine.clock import SystemClock
-from surefoot.journal.port import Entry, Reader
+from surefoot.journal.port import Entry, Reader, position_stream
 from surefoot.journal.sentences import sentence
 
 _PAGE: Final = 1_000
@@ -37,7 +38,7 @@ def log(
     Parameters
     ----------
     bot
-        Only this bot and its positions.
+        Only this bot and its positions, or only this position.
     follow
         Go on with what is written from now on.
     last
@@ -49,25 +50,38 @@ def log(
     """
     options = options or Options()
     count = 0 if all_ else last
-    asyncio.run(_show(options.reader(), bot, count, follow=follow, as_json=options.json))
+    configured = options.settings(keys=False).bots if bot is not None else ()
+    asyncio.run(
+        _show(options.reader(), bot, count, configured, follow=follow, as_json=options.json)
+    )
     return FINE
 
 
-async def _show(reader: Reader, bot: str | None, last: int, *, follow: bool, as_json: bool) -> None:
+async def _show(
+    reader: Reader,
+    name: str | None,
+    last: int,
+    configured: Iterable[str] = (),
+    *,
+    follow: bool,
+    as_json: bool,
+) -> None:
     try:
-        after = await _tail(reader, bot, last, as_json=as_json) if last else 0
-        if not last or follow:
-            await _go_on(reader, bot, after, follow=follow, as_json=as_json)
+        named = None if name is None else await find(reader, name, configured)
+        whole = named is None or named.position is None
+        after = await _tail(reader, named, last, as_json=as_json) if last and whole else 0
+        if not last or follow or not whole:
+            await _go_on(reader, named, after, follow=follow, as_json=as_json)
     finally:
         await reader.close()
 
 
-async def _tail(reader: Reader, bot: str | None, last: int, *, as_json: bool) -> int:
+async def _tail(reader: Reader, named: Named | None, last: int, *, as_json: bool) -> int:
     """Print the newest records, say so, and return where to go on."""
     after = await reader.records()
-    entries = await reader.newest(last, bot=None if bot is None else BotName(bot))
+    entries = await reader.newest(last, bot=None if named is None else named.bot)
     if len(entries) == last and entries[0].sequence > 1:
-        whose = "" if bot is None else f" of {bot}"
+        whose = "" if named is None else f" of {named.bot}"
         sys.stderr.write(f"The last {last} records{whose}; --all shows everything.\n")
     for entry in entries:
         _print(entry, as_json=as_json)
@@ -76,14 +90,16 @@ async def _tail(reader: Reader, bot: str | None, last: int, *, as_json: bool) ->
 
 
 async def _go_on(
-    reader: Reader, bot: str | None, after: int, *, follow: bool, as_json: bool
+    reader: Reader, named: Named | None, after: int, *, follow: bool, as_json: bool
 ) -> None:
     clock = SystemClock()
+    position = None if named is None else named.position
+    stream = None if position is None else position_stream(position)
     while True:
-        entries = await reader.entries(after=after, limit=_PAGE)
+        entries = await reader.entries(stream=stream, after=after, limit=_PAGE)
         for entry in entries:
             after = entry.sequence
-            if _wanted(entry, bot):
+            if _wanted(entry, named):
                 _print(entry, as_json=as_json)
         if len(entries) < _PAGE:
             if not follow:
@@ -92,11 +108,14 @@ async def _go_on(
             await clock.sleep(_EVERY_S)
 
 
-def _wanted(entry: Entry, bot: str | None) -> bool:
-    if bot is None:
+def _wanted(entry: Entry, named: Named | None) -> bool:
+    if named is None:
         return True
+    if named.position is not None:
+        return True  # Nothing else was read.
     kind, _, name = entry.stream.partition("/")
-    return name == bot if kind == "bot" else kind == "position" and name.rpartition("-")[0] == bot
+    bot = name.rpartition("-")[0] if kind == "position" else name
+    return kind in {"bot", "position"} and bot == named.bot
 
 
 def _print(entry: Entry, *, as_json: bool) -> None:

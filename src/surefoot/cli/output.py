@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+_NARROWEST: Final = 40
 _STYLES: Final = {
     "RUNNING": "green",
     "PAUSED": "yellow",
@@ -38,9 +40,25 @@ def show_json(value: Any) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def say(text: str, style: str | None = None) -> None:
-    """Print one line of text."""
-    console().print(escape(text), style=style)
+def say(text: str, style: str | None = None, *, indent: str = "") -> None:
+    """Print one line of text; on a terminal a long one goes on, indented, between two words."""
+    lines = [f"{indent}{text}"]
+    if sys.stdout.isatty():
+        lines = wrapped(text, Console().width, indent) or [""]
+    for line in lines:
+        console().print(escape(line), style=style)
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Break a text between words only: a number or a name that is broken says something else."""
+    return textwrap.wrap(
+        text,
+        max(width, _NARROWEST),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> None:

@@ -12,15 +12,21 @@ from rich.console import Console
 
 from surefoot import app, config
 from surefoot.app import Look
+from surefoot.cli.findings import UNWATCHED, show_findings
 from surefoot.cli.logs import Progress, start_log
+from surefoot.cli.naming import nearest
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.post import post
 from surefoot.config import ConfigError, Settings
-from surefoot.core.records import RecoveryFinished, kind_of
+from surefoot.core.records import PositionFrozen, RecoveryFinished, kind_of
+from surefoot.engine.clock import SystemClock
 from surefoot.journal import journal_holder
+from surefoot.journal.port import Reader
+from surefoot.journal.review import ReviewFinding
 from surefoot.journal.sentences import sentence
+from surefoot.journal.status import read_status
 
 
 def recover(
@@ -30,10 +36,12 @@ def recover(
 ) -> int:
     """Reconcile with the exchange. If a server runs, it is asked to; if not, it is done here.
 
+    What wants somebody is listed, also what was frozen before; then the exit code is 3.
+
     Parameters
     ----------
     bots
-        Only the accounts of these bots; none means all.
+        Only the accounts of these bots (or of these positions' bots); none means all.
     dry_run
         Print findings and what would be done; write nothing, send nothing.
     options
@@ -41,10 +49,11 @@ def recover(
     """
     options = options or Options()
     settings = options.settings(keys=True)
-    wanted = tuple(bots) or tuple(settings.bots)
+    wanted = tuple(_bot(name, settings) for name in bots) or tuple(settings.bots)
     unknown = [name for name in wanted if name not in settings.bots]
     if unknown:
-        raise ConfigError(str(options.config), [f"there is no bot {name}" for name in unknown])
+        problems = [f"there is no bot {each}{nearest(each, settings.bots)}" for each in unknown]
+        raise ConfigError(str(options.config), problems)
     if dry_run:
         return _look(settings, options, wanted)
     if journal_holder(settings.journal_url, settings.directory) is not None:
@@ -61,21 +70,42 @@ def recover(
     return _report(options, reports)
 
 
+def _bot(name: str, settings: Settings) -> str:
+    """Return the bot that a name means, if it is a position's."""
+    bot = name.rpartition("-")[0]
+    return bot if name not in settings.bots and bot in settings.bots else name
+
+
 def _ask(settings: Settings, options: Options, bots: tuple[str, ...]) -> int:
     """Ask the running server, once an account."""
     firsts = {settings.bots[name].account: name for name in reversed(bots)}  # type: ignore[index]
     return max(post(options, "recover", name) for name in firsts.values())
 
 
+async def _review(reader: Reader) -> list[ReviewFinding]:
+    """Read what wants somebody; that no server runs is known to whoever recovers by hand."""
+    try:
+        document = await read_status(reader, now=SystemClock().now())
+        return [each for each in document.review if each.kind != UNWATCHED]
+    finally:
+        await reader.close()
+
+
 def _report(options: Options, reports: tuple[RecoveryFinished, ...]) -> int:
+    review = asyncio.run(_review(options.reader()))
     if options.json:
-        show_json(reports)
+        show_json([{"report": each, "review": _of(review, each.account)} for each in reports])
     else:
         for report in reports:
             say(f"{report.account}: {sentence(report)}")
+        show_findings(review)
     if any(report.outcome == "failed" for report in reports):
         return FAILED
-    return REVIEW if any(report.bots_in_review for report in reports) else FINE
+    return REVIEW if review else FINE
+
+
+def _of(review: list[ReviewFinding], account: str) -> list[ReviewFinding]:
+    return [each for each in review if each.account == account]
 
 
 def _look(settings: Settings, options: Options, bots: tuple[str, ...]) -> int:
@@ -83,17 +113,26 @@ def _look(settings: Settings, options: Options, bots: tuple[str, ...]) -> int:
     looks = asyncio.run(app.look(settings))
     accounts = {settings.bots[name].account for name in bots}  # type: ignore[index]
     looks = tuple(each for each in looks if each.account in accounts)
+    review = asyncio.run(_review(options.reader()))
     if options.json:
-        show_json([_document(each) for each in looks])
+        show_json([_document(each, _of(review, each.account)) for each in looks])
     else:
         for each in looks:
             _show(each)
-    return FINE
+        show_findings(review)
+    return REVIEW if review or any(_would_freeze(each) for each in looks) else FINE
 
 
-def _document(look: Look) -> dict[str, Any]:
+def _would_freeze(look: Look) -> bool:
+    """Tell whether a recovery would find something that wants somebody."""
+    decisions = look.outcome.decisions.values()
+    return any(isinstance(record, PositionFrozen) for each in decisions for record in each.records)
+
+
+def _document(look: Look, review: list[ReviewFinding]) -> dict[str, Any]:
     return {
         "account": look.account,
+        "review": review,
         "findings": look.outcome.findings,
         "intended": {
             position: [
@@ -110,7 +149,8 @@ def _document(look: Look) -> dict[str, Any]:
 
 def _show(look: Look) -> None:
     findings = look.outcome.findings
-    say(f"{look.account}: {len(findings)} findings. Nothing was written and nothing was sent.")
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    say(f"{look.account}: {count}. Nothing was written and nothing was sent.")
     rows = [
         (each.kind.value, each.bot, each.order, each.evidence, each.outcome) for each in findings
     ]

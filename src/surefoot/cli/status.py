@@ -3,95 +3,186 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
+from surefoot.cli.findings import show_findings
+from surefoot.cli.naming import find
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, REVIEW
-from surefoot.cli.output import say, show_json, show_table
+from surefoot.cli.output import say, show_json
+from surefoot.core.protection import Place
+from surefoot.core.values import BotName
 from surefoot.engine.clock import SystemClock
 from surefoot.journal.port import Reader
-from surefoot.journal.review import ReviewFinding
-from surefoot.journal.status import BotStatus, StatusDocument, read_status
+from surefoot.journal.status import (
+    BotStatus,
+    HealthStatus,
+    PositionStatus,
+    RecoveryStatus,
+    StatusDocument,
+    read_status,
+)
 
 
-def status(*, options: Options | None = None) -> int:
-    """Show bots, positions and the last recovery. Works while the server is down.
+def status(bot: str | None = None, /, *, options: Options | None = None) -> int:
+    """Show what wants somebody, bots, positions and the last recovery, also while no server runs.
 
-    Exits with 3 if something needs review.
+    Exits with 3 if something wants somebody.
+
+    Parameters
+    ----------
+    bot
+        Only this bot and its orders; the name of its position means the same.
+    options
+        Where the configuration is, and how to answer.
     """
     options = options or Options()
-    document = asyncio.run(_read(options.reader()))
+    document = asyncio.run(_read(options.reader(), bot))
     if options.json:
         show_json(document)
     else:
-        _show(document)
+        show(document, orders=bot is not None)
     return REVIEW if document.review else FINE
 
 
-async def _read(reader: Reader) -> StatusDocument:
+async def _read(reader: Reader, name: str | None) -> StatusDocument:
     try:
-        return await read_status(reader, now=SystemClock().now())
+        document = await read_status(reader, now=SystemClock().now())
+        if name is None:
+            return document
+        return only(document, (await find(reader, name)).bot)
     finally:
         await reader.close()
 
 
-def _show(document: StatusDocument) -> None:
-    if document.review:
-        said = {each.bot or each.account or "" for each in document.review}
-        say(f"NEEDS A LOOK: {', '.join(sorted(said))}", "bold red")
+def only(document: StatusDocument, bot: BotName) -> StatusDocument:
+    """Return what concerns one bot: itself, its account, and what wants somebody of either."""
+    bots = [each for each in document.bots if each.bot == bot]
+    accounts = {each.account for each in bots}
+    return replace(
+        document,
+        bots=bots,
+        health=[each for each in document.health if each.account in accounts],
+        review=[
+            each
+            for each in document.review
+            if each.bot == bot or (each.bot is None and each.account in accounts)
+        ],
+    )
+
+
+def show(document: StatusDocument, *, orders: bool = False) -> None:
+    """Print a status document: what wants somebody first."""
+    show_findings(document.review)
     server = document.server
     if server is None:
         say("The server is NOT running; this is what it last wrote down.", "bold yellow")
     else:
         say(f"The server runs as process {server['pid']} since {server['since']:%F %T} UTC.")
-    recovery = document.recovery
-    if recovery is not None:
-        counts = ", ".join(f"{n} {what}" for what, n in recovery.positions.items() if n)
-        say(
-            f"Last recovery {recovery.at:%F %T} UTC: {recovery.outcome} in {recovery.seconds:g} s; "
-            f"positions {counts or 'none'}; {recovery.fills_booked} fills booked, "
-            f"{recovery.orders_cancelled} orders cancelled.",
-        )
-    say("")
-    columns = (
-        "BOT",
-        "SYMBOL",
-        "STATUS",
-        "STATE",
-        "QUANTITY",
-        "ENTRY",
-        "MARK",
-        "PNL",
-        "STOP",
-        "STOP AT",
-        "TARGET",
+    for account in document.health:
+        _show_health(account)
+    if document.recovery is not None:
+        say(_recovery(document.recovery))
+    for title, bots in _groups(document.bots):
+        say("")
+        say(title, "bold")
+        for bot in bots:
+            _show_bot(bot, orders=orders)
+
+
+def _show_health(health: HealthStatus) -> None:
+    simulated = "" if health.environment == "live" else f" ({health.environment.upper()})"
+    parts = [f"{health.account}{simulated} is {health.state} since {health.since:%F %T} UTC"]
+    if health.why:
+        parts.append(health.why)
+    if health.attempt:
+        parts.append(f"tried {_counted(health.attempt, 'time')}")
+    if health.next_try:
+        parts.append(f"the next try is at {health.next_try:%T}")
+    well = health.state == "ok"
+    say(f"Account {'; '.join(parts)}.", "green" if well else "bold yellow")
+
+
+def _recovery(recovery: RecoveryStatus) -> str:
+    counts = ", ".join(f"{n} {what}" for what, n in recovery.positions.items() if n)
+    return (
+        f"Last recovery {recovery.at:%F %T} UTC: {recovery.outcome} in {recovery.seconds:g} s; "
+        f"positions: {counts or 'none'}; {_counted(recovery.fills_booked, 'fill')} booked, "
+        f"{_counted(recovery.orders_cancelled, 'order')} cancelled."
     )
-    show_table(columns, [_row(bot) for bot in document.bots])
-    for each in document.review:
-        _show_finding(each)
 
 
-def _show_finding(finding: ReviewFinding) -> None:
-    about = finding.position or finding.bot or finding.account or ""
-    say(f"{about} is {finding.kind}: {finding.true}", "bold red")
-    say(f"  {finding.meaning}")
-    for action in finding.actions:
-        say(f"  {action}")
+def _groups(bots: Sequence[BotStatus]) -> Iterable[tuple[str, list[BotStatus]]]:
+    """Group bots by their status and its reason: thirty with one trouble are one trouble."""
+    groups: dict[tuple[str, str | None], list[BotStatus]] = {}
+    for bot in bots:
+        groups.setdefault((bot.status, bot.reason), []).append(bot)
+    for (word, reason), group in sorted(groups.items(), key=lambda each: each[0][0] == "RUNNING"):
+        why = f": {reason}" if reason else ""
+        yield f"{word}, {_counted(len(group), 'bot')}{why}", group
 
 
-def _row(bot: BotStatus) -> list[str | None]:
+def _show_bot(bot: BotStatus, *, orders: bool) -> None:
     position = bot.position
-    head: list[str | None] = [bot.bot, bot.symbol, bot.status]
     if position is None:
-        return [*head, *[None] * 8]
-    held = position.quantity != "0"
-    return [
-        *head,
-        "FROZEN" if position.frozen else position.state,
-        position.quantity if held else None,
-        position.entry_price,
-        position.mark_price if held else None,
-        position.unrealized_pnl if held else None,
-        position.stop_loss,
-        position.protection.stop.value if held else None,
-        position.take_profit,
-    ]
+        say(f"{bot.bot}  has not begun", indent="  ")
+        return
+    state = f"{position.state}, FROZEN" if position.frozen else position.state
+    say(f"{bot.bot}  {bot.symbol}  {state}{_gain(bot, position)}", indent="  ")
+    if position.quantity != "0":
+        say(f"{_holding(bot, position)}; {_levels(position)}", _colour(position), indent="    ")
+    for order in position.orders if orders else ():
+        price = order.trigger or order.limit or "the market"
+        say(
+            f"{order.role} {order.side} {order.quantity} at {price}: {order.status}, "
+            f"{order.filled} filled ({order.client_order_id})",
+            indent="    ",
+        )
+
+
+def _gain(bot: BotStatus, position: PositionStatus) -> str:
+    gain = position.unrealized_pnl
+    if gain is None or position.quantity == "0":
+        return ""
+    quote = (bot.symbol or "").partition("/")[2]
+    return f"  {'' if gain.startswith('-') else '+'}{_money(gain)} {quote}"
+
+
+def _holding(bot: BotStatus, position: PositionStatus) -> str:
+    base = (bot.symbol or "").partition("/")[0]
+    now = "" if position.mark_price is None else f", now {position.mark_price}"
+    return f"{position.quantity} {base} at {position.entry_price}{now}"
+
+
+def _levels(position: PositionStatus) -> str:
+    stop = _level("stop", position.stop_loss, position.protection.stop)
+    target = _level("target", position.take_profit, position.protection.take_profit)
+    return f"{stop}; {target}"
+
+
+def _level(name: str, price: str | None, place: Place) -> str:
+    if price is None:
+        return f"no {name}"
+    where = {
+        Place.EXCHANGE: "at the exchange",
+        Place.HERE: "watched here only",
+        Place.NONE: "NOT WATCHED",
+    }[place]
+    return f"{name} {price} {where}"
+
+
+def _colour(position: PositionStatus) -> str | None:
+    bare = position.stop_loss is not None and position.protection.stop is Place.NONE
+    return "bold red" if bare else None
+
+
+def _money(amount: str) -> str:
+    """Cut a result to cents; the document has every digit."""
+    whole, point, digits = amount.partition(".")
+    return f"{whole}{point}{digits[:2]}" if digits else whole
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -110,13 +110,13 @@ def _at_stake(position: Position) -> bool:
 
 
 def _stakes(health: Health, positions: list[Position]) -> str:
-    bare = [p for p in positions if _unguarded(p, watched=health.watched)]
-    if not positions:
-        return "Nothing is held on this account: no money is at risk, and nothing is entered."
-    guarded = len(positions) - len(bare)
-    parts = ["Nothing is entered."]
-    if guarded:
-        parts.append(f"{_counted(guarded, 'position')} with a stop that still works.")
+    held = [each for each in positions if each.quantity]
+    bare = [each for each in held if _unguarded(each, watched=health.watched)]
+    parts = [] if health.state is HealthState.DEGRADED else ["Nothing is entered."]
+    if not held:
+        parts.append("Nothing is held on this account: no money is at risk.")
+    elif len(held) > len(bare):
+        parts.append(f"{_counted(len(held) - len(bare), 'position')} with a stop that works.")
     if bare:
         names = ", ".join(each.position_id for each in bare)
         parts.append(
@@ -222,9 +222,10 @@ def _believed(position: Position) -> str:
 
 def _holding(position: Position) -> str:
     price = position.entry_price
-    paid = "" if price is None else f", bought for {plain(round(price * position.quantity, 2))}"
-    unit = "" if price is None else f" {position.quote}"
-    return f"{plain(position.quantity)} {position.base}{paid}{unit}"
+    held = f"{plain(position.quantity)} {position.base}"
+    if price is None:
+        return held
+    return f"{held}, bought for {price * position.quantity:.2f} {position.quote}"
 
 
 def _risk(position: Position, *, watched: bool) -> str:
@@ -243,7 +244,7 @@ def _risk(position: Position, *, watched: bool) -> str:
                 f"long as this server runs."
             )
         case Place.NONE:
-            return f"It holds {held} WITHOUT a working stop: a falling price is not acted upon."
+            return f"It holds {held}, WITHOUT a working stop: a falling price is not acted upon."
 
 
 def _answers(position: Position) -> list[str]:

@@ -175,9 +175,9 @@ async def test_a_frozen_position_carries_the_answers_that_fit() -> None:
     (finding,) = (await (await well(life)).read())["review"]
     assert finding["id"] == "frozen/dip-btc-1"
     assert finding["true"] == "the account holds less"
-    assert finding["believed"] == "OPEN, 0.0016 BTC, bought for 80 USDT"
+    assert finding["believed"] == "OPEN, 0.0016 BTC, bought for 80.00 USDT"
     assert finding["meaning"] == (
-        "dip-btc enters nothing. It holds 0.0016 BTC, bought for 80 USDT; the stop at 49000 is "
+        "dip-btc enters nothing. It holds 0.0016 BTC, bought for 80.00 USDT; the stop at 49000 is "
         "watched here only: it works as long as this server runs."
     )
     assert finding["actions"] == [

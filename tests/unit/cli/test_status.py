@@ -1,0 +1,84 @@
+"""What `status` prints: readable at 80 columns by somebody who was just woken."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
+from tests.unit.journal.test_review import LATER, MAIN, Served
+
+from surefoot.cli.output import wrapped
+from surefoot.cli.status import only, show
+from surefoot.core.health import HealthState
+from surefoot.core.records import Cause
+from surefoot.core.signals import Freeze
+from surefoot.core.values import BotName
+from surefoot.journal.status import read_status
+
+
+async def journal() -> Served:
+    """Write down six bots: one frozen, one with a stop at the exchange, two with one trouble."""
+    journal = Served()
+    for bot in ("dip", "swing", "one", "two", "three", "four"):
+        life = Life(PROTECTED if bot == "swing" else TERMS, bot=bot)
+        if bot in {"dip", "swing", "one"}:
+            life.opened(price="61685.99")
+        if bot == "swing":
+            life.tell(report(life.order, "OPEN"))
+        if bot == "dip":
+            life.tell(Freeze(reason="the account holds 0.00161838 BTC less"))
+        await journal.keep(life)
+    for bot in ("two", "three"):
+        await journal.word(BotName(bot), "REVIEW", "502 Bad Gateway", Cause.UNREACHABLE)
+    await journal.stand(HealthState.OK, watched=True)
+    journal.gauges.price(MAIN, BTC, D("61700.01"), START)
+    return journal
+
+
+async def test_who_is_woken_reads_first_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    show(await read_status(await journal(), now=LATER))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "LOOK HERE: 2 things want somebody."
+    assert "dip-1 is frozen: the account holds 0.00161838 BTC less" in lines
+    assert "  do  surefoot resolve dip-1 --adopt" in lines
+    assert "  or  surefoot close dip" in lines
+    assert "three, two are in review: 502 Bad Gateway" in lines
+    assert "REVIEW, 2 bots: 502 Bad Gateway" in lines
+    assert "RUNNING, 4 bots" in lines
+
+
+async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(await read_status(await journal(), now=LATER))
+    printed = capsys.readouterr().out
+    assert "0.0016 BTC at 61685.99, now 61700.01; stop 60452.28 at the exchange; " in printed
+    assert "0.0016 BTC at 61685.99, now 61700.01; stop 60452.28 watched here only; " in printed
+    await_server = Served(server=False)
+    life = Life(bot="one")
+    life.opened()
+    await await_server.keep(life)
+    show(await read_status(await_server, now=LATER))
+    assert "stop 49000 NOT WATCHED; target 52000 NOT WATCHED" in capsys.readouterr().out
+
+
+async def test_one_bot_and_its_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    document = only(await read_status(await journal(), now=LATER), BotName("swing"))
+    show(document, orders=True)
+    printed = capsys.readouterr().out
+    assert "LOOK HERE" not in printed
+    assert re.search(
+        r"stop sell 0\.0016 at 60452\.28: WORKING, 0 filled \(sf[0-9a-f]{32}\)", printed
+    )
+    assert document.review == []
+
+
+@pytest.mark.parametrize("width", [1, 40, 80])
+def test_no_number_is_broken(width: int) -> None:
+    """A quantity whose last digits went to the next line was read as a hundredth of it."""
+    text = "0.00161838 BTC at 61685.99, now 61700.01; stop 60452.28 at the-exchange " * 3
+    lines = wrapped(text, width, "    ")
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    assert {word for line in lines for word in line.split()} == set(text.split())
+    assert all(len(line) <= max(width, 40) for line in lines)
