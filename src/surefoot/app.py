@@ -32,6 +32,7 @@ from surefoot.engine.books import Books
 from surefoot.engine.clock import Clock, SystemClock
 from surefoot.engine.comparing import Comparing
 from surefoot.engine.feed import Feed
+from surefoot.engine.inspection import Inspection
 from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
 from surefoot.engine.recovery import Recovery
@@ -162,9 +163,8 @@ async def look(settings: Settings) -> tuple[Look, ...]:
             await exchange.connect()
             await refuse_other(name, await exchange.identify(), reader)
             belief = await believed(spec, exchange, reader)
-            gathered = await comparing.everything(belief, spec.lookback)
-            outcome = comparing.compare(belief, gathered)
-            looks.append(Look(account=name, outcome=outcome, failures=gathered.failures))
+            outcome, failures = await comparing.look(belief, spec.lookback)
+            looks.append(Look(account=name, outcome=outcome, failures=failures))
         return tuple(looks)
     finally:
         for exchange in exchanges.values():
@@ -269,7 +269,15 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
     )
     books = Books(login, roster.keepers, journal)
     comparing = Comparing(spec, exchange=exchange, reader=journal, clock=clock)
-    rounds = Rounds(login, roster=roster, books=books, comparing=comparing, questions=questions)
+    inspection = Inspection(login, keepers=roster.keepers, books=books, comparing=comparing)
+    rounds = Rounds(
+        login,
+        roster=roster,
+        inspection=inspection,
+        comparing=comparing,
+        questions=questions,
+        supervision=supervision,
+    )
     feed = Feed(
         account=spec.account,
         streams=exchange,
@@ -285,7 +293,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         login,
         journal=journal,
         roster=roster,
-        rounds=rounds,
+        inspection=inspection,
         feed=feed,
         supervision=supervision,
     )

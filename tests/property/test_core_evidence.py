@@ -19,6 +19,7 @@ from tests.builders import BTC, PLAN, PROTECTED, START, TERMS, D, Life, fill, re
 from surefoot.core.decide import Input
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import Order
+from surefoot.core.outside import weigh
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.reports import Fill, OrderReport
@@ -153,13 +154,17 @@ class Account:
             balances={Asset("BTC"): self.held},
             missing=self.missing,
         )
-        outcome = reconcile(self.belief(), evidence, self.life.now)
-        self.missing, decision = outcome.short, outcome.decisions.get(position.position_id)
-        if decision is not None:
-            self.life.position = decision.position
-            self.life.records += decision.records
-        assert not reconcile(self.belief(), evidence, self.life.now).decisions
-        return len(outcome.decisions)
+        written = 0
+        for compare in (reconcile, weigh):
+            outcome = compare(self.belief(), evidence, self.life.now)
+            decision = outcome.decisions.get(position.position_id)
+            if decision is not None:
+                self.life.position = decision.position
+                self.life.records += decision.records
+                written += 1
+            assert not compare(self.belief(), evidence, self.life.now).decisions
+        self.missing = outcome.short
+        return written
 
     def belief(self) -> Belief:
         return Belief(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.order import Order
 from surefoot.core.position import Position
@@ -93,6 +94,11 @@ class Belief(Struct, frozen=True, kw_only=True):
     terms: Mapping[BotName, Terms]
     is_ours: Callable[[str], bool]
     exclusive: bool
+
+    def on(self, symbols: Collection[Symbol]) -> Belief:
+        """Return what is believed of some symbols."""
+        positions = tuple(each for each in self.positions if each.symbol in symbols)
+        return replace(self, positions=positions)
 
 
 class Orphan(Struct, frozen=True, kw_only=True):

@@ -5,38 +5,35 @@ any time; what it lacks is told only of a position that has not moved on since t
 
 Per position and total: one position that cannot be reconciled is frozen and reported, and the
 others go on. Conclusions are drawn from evidence only. A read that failed is not in `Evidence` at
-all, so nothing can be concluded from it; a list that lacks an order closes nothing; a balance only
-raises a question, and the exchange's own trades answer it. Applying the result twice changes
-nothing the second time, because every record comes out of `decide`.
+all, so nothing can be concluded from it; a list that lacks an order closes nothing. Applying the
+result twice changes nothing the second time, because every record comes out of `decide`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
 
-from surefoot.core.decide import Input, decide, freeze_only
+from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
-from surefoot.core.errors import InvariantViolated, SurefootError
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.facts import unproven
-from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.orphans import orphans, strangers
-from surefoot.core.position import Position, State
+from surefoot.core.position import Position
 from surefoot.core.records import FillBooked, OrderReported, PositionRecord
-from surefoot.core.reports import Absence, Fill, OrderReport, Reduction, TimePassed
+from surefoot.core.reports import Absence, Fill, OrderReport, TimePassed
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.values import (
     ZERO,
     Asset,
+    ClientOrderId,
     PositionId,
-    Side,
     Symbol,
     plain,
 )
@@ -49,74 +46,74 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     """What follows: a decision per position, orders to cancel, and what to tell the operator.
 
     `halt` is a reason to stop everything on this account and ask; nothing else is then done.
+    `vanished` are live orders that the exchange denies, `short` assets of which it holds too
+    little.
     """
 
     findings: tuple[Finding, ...] = ()
     decisions: Mapping[PositionId, Decision] = {}
     orphans: tuple[Orphan, ...] = ()
     halt: str | None = None
+    vanished: frozenset[ClientOrderId] = frozenset()
     short: frozenset[Asset] = frozenset()
 
 
-def reconcile(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
-    """Compare, and say what follows. `now` is exchange time."""
-    halt = _contradicted(belief, evidence)
+def reconcile(
+    belief: Belief, evidence: Evidence, now: datetime, gone: Collection[ClientOrderId] = ()
+) -> Reconciliation:
+    """Compare orders and fills, and say what follows. `now` is exchange time.
+
+    `gone` are live orders that the exchange denied elsewhere on the account.
+    """
+    vanished = _vanished_of(belief, evidence)
+    halt = _contradicted(belief, vanished, gone)
     if halt is not None:
         return Reconciliation(findings=(halt,), halt=halt.evidence)
     unknown_own = strangers(belief, evidence)
+    shown = _Shown(evidence)
     comparisons = [
-        _Comparison(position, belief.terms[position.bot], evidence, now)
+        _OfOrders(position, belief.terms[position.bot], evidence, now)
         for position in belief.positions
     ]
     for each in comparisons:
-        each.compare(unknown_own.get(each.position.symbol))
-    short = _unexplained(comparisons, evidence)
-    for each in comparisons:
-        each.weigh(short.get(each.position.base, ZERO), _holders(comparisons, each.position.base))
+        each.compare(shown, unknown_own.get(each.position.symbol))
     findings = [finding for each in comparisons for finding in each.findings]
     to_cancel = orphans(belief, evidence, findings)
     return Reconciliation(
         findings=tuple(findings),
-        decisions={
-            each.position.position_id: each.decided() for each in comparisons if each.records
-        },
+        decisions=decisions_of(comparisons),
         orphans=to_cancel,
-        short=frozenset(short),
+        vanished=frozenset(order.client_order_id for _, order in vanished),
     )
 
 
-def _unexplained(comparisons: Sequence[_Comparison], evidence: Evidence) -> Mapping[Asset, Decimal]:
-    """Return what the account lacks of each base asset, as this round left its positions.
-
-    An asset whose positions have just learned something, or have moved on since the reads began, is
-    left for the next round: balance, fills and belief may be of different moments.
-    """
-    busy = {each.position.base for each in comparisons if each.records or not each.as_read}
-    short = _short(evidence.balances, [each.position for each in comparisons])
-    return {asset: amount for asset, amount in short.items() if asset not in busy}
+def decisions_of(comparisons: Iterable[Comparison]) -> dict[PositionId, Decision]:
+    """Return the decisions of those who learned something."""
+    return {each.position.position_id: each.decided() for each in comparisons if each.records}
 
 
-def _contradicted(belief: Belief, evidence: Evidence) -> Finding | None:
-    gone = [
-        (position, order)
-        for position in belief.positions
-        for order in position.orders
-        if _as_read(position, evidence) and _vanished(order, evidence, belief.terms[position.bot])
-    ]
-    if len(gone) <= VANISHED_MAX:
+def _contradicted(
+    belief: Belief, vanished: Sequence[tuple[Position, Order]], gone: Collection[ClientOrderId]
+) -> Finding | None:
+    names = {order.client_order_id for _, order in vanished} | set(gone)
+    if len(names) <= VANISHED_MAX:
         return None
-    names = ", ".join(order.client_order_id for _, order in gone)
+    listed = ", ".join(sorted(names))
     return Finding(
         kind=FindingKind.EXCHANGE_RESET,
-        symbol=gone[0][0].symbol,
-        evidence=f"{len(gone)} orders that were live are unknown to the exchange: {names}",
+        symbol=belief.positions[0].symbol,
+        evidence=f"{len(names)} orders that were live are unknown to the exchange: {listed}",
         outcome="halted: is this the right account, and has the exchange been reset?",
     )
 
 
-def _as_read(position: Position, evidence: Evidence) -> bool:
-    """Tell whether a position is still what it was when the reads began."""
-    return evidence.versions.get(position.position_id) == position.version
+def _vanished_of(belief: Belief, evidence: Evidence) -> list[tuple[Position, Order]]:
+    return [
+        (position, order)
+        for position in belief.positions
+        for order in position.orders
+        if as_read(position, evidence) and _vanished(order, evidence, belief.terms[position.bot])
+    ]
 
 
 def _vanished(order: Order, evidence: Evidence, terms: Terms) -> bool:
@@ -128,71 +125,54 @@ def _vanished(order: Order, evidence: Evidence, terms: Terms) -> bool:
     )
 
 
-class _Comparison:
-    """One position against the evidence. Anything that goes wrong freezes this one only."""
+class _Shown:
+    """What the exchange shows, by order: nobody has to go through all of it for one position."""
 
-    def __init__(self, position: Position, terms: Terms, evidence: Evidence, now: datetime) -> None:
-        self.before = position
-        self.position = position
-        self.terms = terms
-        self.evidence = evidence
-        self.now = now
-        self.records: list[PositionRecord] = []
-        self.findings: list[Finding] = []
-        self.failed = False
-        self.as_read = _as_read(position, evidence)
+    def __init__(self, evidence: Evidence) -> None:
+        self._listed = {report.client_order_id: report for report in evidence.open_orders}
+        self._looked_up = evidence.looked_up
+        self._fills: defaultdict[tuple[Symbol, str], list[Fill]] = defaultdict(list)
+        for symbol, window in evidence.windows.items():
+            for fill in window.fills:
+                names = {fill.client_order_id, fill.exchange_order_id} - {None}
+                for name in names:
+                    self._fills[symbol, str(name)].append(fill)
 
-    def compare(self, stranger: str | None) -> None:
+    def reports(self, order: Order) -> tuple[OrderReport, ...]:
+        """Return what the lists and the answers by id say of an order."""
+        name = order.client_order_id
+        found = (self._listed.get(name), self._looked_up.get(name))
+        return tuple(report for report in found if report is not None)
+
+    def fills(self, position: Position) -> list[Fill]:
+        """Return the fills of a position's orders, oldest first."""
+        found = {
+            fill.trade_id: fill
+            for order in position.orders
+            for name in (order.client_order_id, order.exchange_order_id)
+            for fill in self._fills.get((position.symbol, name or ""), ())
+        }
+        return sorted(found.values(), key=lambda fill: (fill.at, fill.trade_id))
+
+
+class _OfOrders(Comparison):
+    """Orders and fills of one position."""
+
+    def compare(self, shown: _Shown, stranger: str | None) -> None:
         """Take in what the exchange says of this position's orders and fills."""
-        with self._isolated():
+        with self.isolated():
             if stranger is not None:
-                self._tell(Freeze(reason=stranger))
-            self._orders()
-            self._fills()
+                self.tell(Freeze(reason=stranger))
+            self._orders(shown)
+            self._fills(shown)
             if self.as_read:
                 self._absences()
+            self.tell(TimePassed())
 
-    def weigh(self, short: Decimal, holders: int) -> None:
-        """Hold what is left against the account's balance, and let time pass."""
-        if self.failed:
-            return
-        with self._isolated():
-            self._holding(short, holders)
-            self._tell(TimePassed())
-
-    def decided(self) -> Decision:
-        """Return all that followed, as one decision."""
-        return Decision(records=tuple(self.records), position=self.position)
-
-    @contextmanager
-    def _isolated(self) -> Iterator[None]:
-        """Be total per position (L6): what was gathered is dropped, the reason is kept."""
-        try:
-            yield
-        except SurefootError as error:
-            self.failed = True
-            self.position = self.before
-            self.findings = []
-            self.records = []
-            if self.before.frozen is None:
-                self._follow(freeze_only(self.before, _reason(error), self.now))
-            self._find(FindingKind.FAILED, None, _reason(error), "frozen until somebody looks")
-
-    def _tell(self, event: Input) -> Sequence[PositionRecord]:
-        return self._follow(decide(self.position, event, self.now, self.terms))
-
-    def _follow(self, decision: Decision) -> Sequence[PositionRecord]:
-        self.position = decision.position
-        self.records += decision.records
-        return decision.records
-
-    def _orders(self) -> None:
-        listed = {report.client_order_id: report for report in self.evidence.open_orders}
+    def _orders(self, shown: _Shown) -> None:
         for order in self.before.orders:
-            name = order.client_order_id
-            answers = (listed.get(name), self.evidence.looked_up.get(name))
-            for report in answers:
-                if report is not None and _taught(self._tell(report), OrderReported):
+            for report in shown.reports(order):
+                if _taught(self.tell(report), OrderReported):
                     self._find_order(order, report)
 
     def _find_order(self, order: Order, report: OrderReport) -> None:
@@ -201,7 +181,7 @@ class _Comparison:
             kind = FindingKind.ORDER_LATE
         elif report.status is not ReportedStatus.OPEN:
             kind = FindingKind.ORDER_OVER
-        self._find(
+        self.find(
             kind,
             order,
             f"the exchange has it as {report.exchange_order_id}, {report.status}, "
@@ -209,13 +189,12 @@ class _Comparison:
             f"believed {order.status}; the position is {self.position.state}",
         )
 
-    def _fills(self) -> None:
-        window = self.evidence.windows.get(self.position.symbol)
-        fills = window.fills if window else ()
-        booked = [fill for fill in fills if _taught(self._tell(fill), FillBooked)]
+    def _fills(self, shown: _Shown) -> None:
+        fills = shown.fills(self.position)
+        booked = [fill for fill in fills if _taught(self.tell(fill), FillBooked)]
         if booked:
             total = sum((fill.quantity for fill in booked), ZERO)
-            self._find(
+            self.find(
                 FindingKind.FILLS_MISSED,
                 None,
                 f"{len(booked)} fills, {plain(total)} {self.position.base}, "
@@ -238,13 +217,13 @@ class _Comparison:
     def _absent(self, order: Order) -> None:
         absence = self._absence(order)
         why_not = unproven(order, absence, self.position, self.terms)
-        self._tell(absence)
+        self.tell(absence)
         if why_not is None:
             outcome = f"proven never accepted; the position is {self.position.state}"
-            self._find(FindingKind.ORDER_ABSENT, order, "not found, and it is too late", outcome)
+            self.find(FindingKind.ORDER_ABSENT, order, "not found, and it is too late", outcome)
         else:
             outcome = f"still {order.status}; asking again, no new entry"
-            self._find(FindingKind.ORDER_UNKNOWN, order, why_not, outcome)
+            self.find(FindingKind.ORDER_UNKNOWN, order, why_not, outcome)
 
     def _absence(self, order: Order) -> Absence:
         window = self.evidence.windows.get(self.position.symbol)
@@ -264,120 +243,14 @@ class _Comparison:
         overdue = self.evidence.started_at > order.not_after + self.terms.visibility
         evidence = f"it was live as {order.exchange_order_id}; now the exchange knows no such order"
         if overdue:
-            self._tell(Freeze(reason=f"{order.client_order_id}: {evidence}"))
+            self.tell(Freeze(reason=f"{order.client_order_id}: {evidence}"))
         outcome = "frozen until somebody resolves it" if overdue else "asking again"
-        self._find(FindingKind.ORDER_VANISHED, order, evidence, outcome)
-
-    def _holding(self, short: Decimal, holders: int) -> None:
-        position = self.position
-        if not short or position.state is not State.OPEN or position.frozen is not None:
-            return
-        # Whatever may still explain it has the word first: an order that is out or uncounted.
-        if any(
-            order.role is not Role.STOP or order.verdict is not None or not order.counted
-            for order in position.orders
-            if not order.finished
-        ):
-            return
-        if position.base not in self.evidence.missing:
-            outcome = "looking again before anything is concluded"
-            self._find(FindingKind.HOLDING_MISSING, None, _lacks(position, short), outcome)
-            return
-        sold = self._sold_by_others()
-        quantity = sum((fill.quantity for fill in sold), ZERO)
-        if holders != 1 or quantity < short:
-            reason = f"{_lacks(position, short)}, and no trades explain it"
-            self._tell(Freeze(reason=reason))
-            outcome = "frozen until somebody resolves it"
-            self._find(FindingKind.HOLDING_MISSING, None, reason, outcome)
-            return
-        worth = sum((fill.price * fill.quantity for fill in sold), ZERO)
-        trades = ", ".join(fill.trade_id for fill in sold[:8])
-        evidence = f"sold outside Surefoot in trades {trades}"
-        self._tell(
-            Reduction(
-                quantity=short,
-                price=worth / quantity,
-                evidence=evidence,
-                trades=tuple(fill.trade_id for fill in sold),
-            ),
-        )
-        self._find(
-            FindingKind.REDUCED_OUTSIDE,
-            None,
-            evidence,
-            f"{plain(short)} {position.base} booked; the position is {self.position.state}",
-        )
-
-    def _sold_by_others(self) -> list[Fill]:
-        window = self.evidence.windows.get(self.position.symbol)
-        opened = self.position.opened_at
-        return [
-            fill
-            for fill in (window.fills if window else ())
-            if fill.side is Side.SELL
-            and (opened is None or fill.at >= opened)
-            and self.position.find(fill.client_order_id, fill.exchange_order_id) is None
-            and fill.trade_id not in self.position.outside
-        ]
-
-    def _find(self, kind: FindingKind, order: Order | None, evidence: str, outcome: str) -> None:
-        self.findings.append(
-            Finding(
-                kind=kind,
-                symbol=self.position.symbol,
-                bot=self.position.bot,
-                position_id=self.position.position_id,
-                order=None if order is None else order.client_order_id,
-                evidence=evidence,
-                outcome=outcome,
-            ),
-        )
+        self.find(FindingKind.ORDER_VANISHED, order, evidence, outcome)
 
 
 def _taught(news: Sequence[PositionRecord], kind: type[Struct]) -> bool:
     """Tell whether a report was news; what else fell due in that moment is not its doing."""
     return any(isinstance(record, kind) for record in news)
-
-
-def _reason(error: SurefootError) -> str:
-    prefix = "invariant " if isinstance(error, InvariantViolated) else ""
-    return f"{prefix}{error}"
-
-
-def _lacks(position: Position, short: Decimal) -> str:
-    return (
-        f"the account holds {plain(short)} {position.base} less than the "
-        f"{plain(position.quantity)} that its fills add up to"
-    )
-
-
-def _holders(comparisons: Iterable[_Comparison], base: Asset) -> int:
-    return sum(1 for e in comparisons if e.position.base == base and e.position.quantity)
-
-
-def _short(
-    balances: Mapping[Asset, Decimal] | None, positions: Iterable[Position]
-) -> dict[Asset, Decimal]:
-    """Return how much of each base asset the account lacks; sold dust does not count."""
-    if balances is None:
-        return {}
-    expected: dict[Asset, Decimal] = {}
-    for position in positions:
-        if position.state is not State.CLOSED and position.quantity > ZERO:
-            expected[position.base] = expected.get(position.base, ZERO) + position.quantity
-    return {
-        asset: quantity - balances.get(asset, ZERO)
-        for asset, quantity in expected.items()
-        if balances.get(asset, ZERO) < quantity
-    }
-
-
-def short_symbols(belief: Belief, evidence: Evidence) -> tuple[Symbol, ...]:
-    """Return the symbols whose fills must be read back to the entry to explain a short balance."""
-    short = _short(evidence.balances, belief.positions)
-    symbols = {p.symbol for p in belief.positions if p.base in short and p.quantity > ZERO}
-    return tuple(sorted(symbols))
 
 
 def wanted(positions: Iterable[Position], now: datetime) -> tuple[tuple[Position, Order], ...]:

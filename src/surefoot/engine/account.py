@@ -51,7 +51,7 @@ class Account:
             return
         self._started = True
         self.roster.drive()
-        self.rounds.start(self._supervision)
+        self.rounds.start()
         self._supervision.keep("follow the clock", self.login.follow_clock)
 
     async def stop(self) -> None:

@@ -7,7 +7,7 @@ projection and the watermark move together or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import TypeAlias
 
@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from surefoot.core.evidence import Belief, Orphan
 from surefoot.core.order import Role
 from surefoot.core.orphans import orphans
-from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import (
     AccountRecord,
@@ -27,9 +26,10 @@ from surefoot.core.records import (
     OrphanCancelIntended,
     WatermarkMoved,
 )
-from surefoot.core.values import BotName
+from surefoot.core.values import Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks
+from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.capacity import NOTHING_HELD
 from surefoot.engine.keeper import Keeper, Staged, commit_points
 from surefoot.engine.login import Login
@@ -47,11 +47,19 @@ class Applied(Struct, frozen=True, kw_only=True):
     cancels: int = 0
     intents: int = 0
 
+    def __add__(self, other: Applied) -> Applied:
+        return Applied(
+            records=self.records + other.records,
+            fills=self.fills + other.fills,
+            cancels=self.cancels + other.cancels,
+            intents=self.intents + other.intents,
+        )
+
 
 class Books:
     """The keepers of one account."""
 
-    def __init__(self, login: Login, keepers: Mapping[BotName, Keeper], journal: Journal) -> None:
+    def __init__(self, login: Login, keepers: BySymbol[Keeper], journal: Journal) -> None:
         self._login = login
         self._keepers = keepers
         self._journal = journal
@@ -59,28 +67,32 @@ class Books:
         # Orphans whose cancel is written down: asking for it again needs no second record.
         self._withdrawn: set[tuple[str, str]] = set()
 
-    def belief(self, held: Mapping[Role, str] = NOTHING_HELD) -> Belief:
-        """Return what the journal says, for the core to compare."""
+    def belief(
+        self, symbols: Collection[Symbol], held: Mapping[Role, str] = NOTHING_HELD
+    ) -> Belief:
+        """Return what is believed of some symbols, for the core to compare."""
+        keepers = self._on(symbols)
         return Belief(
-            positions=self.positions(),
+            positions=tuple(each for keeper in keepers for each in keeper.positions),
             terms={
-                bot: replace(keeper.terms, held=held) if held else keeper.terms
-                for bot, keeper in self._keepers.items()
+                keeper.bot: replace(keeper.terms, held=held) if held else keeper.terms
+                for keeper in keepers
             },
             is_ours=self.is_ours,
             exclusive=self._login.spec.exclusive,
         )
 
-    def positions(self) -> tuple[Position, ...]:
-        """Return every position that is kept, of every bot."""
-        return tuple(each for keeper in self._keepers.values() for each in keeper.positions)
+    def _on(self, symbols: Collection[Symbol]) -> list[Keeper]:
+        """Return who is on some symbols, always in one order, so that locks never cross."""
+        keepers = (keeper for symbol in symbols for keeper in self._keepers.of(symbol))
+        return sorted(keepers, key=lambda keeper: keeper.bot)
 
     def is_ours(self, client_order_id: str) -> bool:
         """Tell whether an order carries the mark of any epoch of this journal."""
         return self._marks.is_ours(client_order_id)
 
     async def conclude(
-        self, gathered: Gathered, compare: Compare
+        self, symbols: Collection[Symbol], gathered: Gathered, compare: Compare
     ) -> tuple[Reconciliation, Applied]:
         """Compare what was read with the belief of now, make what follows durable, and act on it.
 
@@ -88,11 +100,11 @@ class Books:
             Halted: the exchange contradicts the journal as a whole.
         """
         async with AsyncExitStack() as locks:
-            for _, keeper in sorted(self._keepers.items()):  # in one order: locks never cross
+            for keeper in self._on(symbols):
                 await locks.enter_async_context(keeper.lock)
-            outcome, staged = self._decided(gathered, compare)
+            outcome, staged = self._decided(symbols, gathered, compare)
             appends = [append for _, each in staged for append in each.appends()]
-            moves = self._moves(gathered)
+            moves = self._moves(symbols, gathered)
             appends += await locks.enter_async_context(self._login.appending(moves))
             if not appends:
                 return outcome, Applied()
@@ -111,38 +123,41 @@ class Books:
         return outcome, _count(each for _, each in staged)
 
     def _decided(
-        self, gathered: Gathered, compare: Compare
+        self, symbols: Collection[Symbol], gathered: Gathered, compare: Compare
     ) -> tuple[Reconciliation, list[tuple[Keeper, Staged]]]:
         """Compare; orders that the venue has no room for are left out, and every fact stays.
 
         They are still owed: the rules find them again as time passes.
         """
         capacity = self._login.capacity
-        outcome = compare(self.belief(), gathered)
-        staged = self._stage(outcome)
+        outcome = compare(self.belief(symbols), gathered)
+        staged = self._stage(symbols, outcome)
         held = capacity.held((keeper.bot, each.records) for keeper, each in staged)
         if held:
-            outcome = compare(self.belief(held), gathered)
-            staged = self._stage(outcome)
+            outcome = compare(self.belief(symbols, held), gathered)
+            staged = self._stage(symbols, outcome)
         capacity.keep(record for _, each in staged for record in each.records)
         return outcome, staged
 
-    def _stage(self, outcome: Reconciliation) -> list[tuple[Keeper, Staged]]:
+    def _stage(
+        self, symbols: Collection[Symbol], outcome: Reconciliation
+    ) -> list[tuple[Keeper, Staged]]:
         return [
             (keeper, keeper.stage(position, outcome.decisions[position.position_id]))
-            for _, keeper in sorted(self._keepers.items())
+            for keeper in self._on(symbols)
             for position in keeper.positions
             if position.position_id in outcome.decisions
         ]
 
-    def _moves(self, gathered: Gathered) -> tuple[AccountRecord, ...]:
+    def _moves(self, symbols: Collection[Symbol], gathered: Gathered) -> tuple[AccountRecord, ...]:
         """Move a watermark only if no order came up on its symbol that the reads knew nothing of.
 
         Its fill may be among those that were read, without its name.
         """
         fresh = {
             position.symbol
-            for position in self.positions()
+            for keeper in self._on(symbols)
+            for position in keeper.positions
             for order in position.orders
             if order.client_order_id not in gathered.known
         }
@@ -154,12 +169,12 @@ class Books:
             if symbol not in fresh
         )
 
-    async def withdraw(self, gathered: Gathered) -> tuple[Orphan, ...]:
+    async def withdraw(self, symbol: Symbol, gathered: Gathered) -> tuple[Orphan, ...]:
         """Write down that what is still an orphan will be cancelled; only then may it be."""
         async with AsyncExitStack() as locks:
-            for _, keeper in sorted(self._keepers.items()):
+            for keeper in self._on([symbol]):
                 await locks.enter_async_context(keeper.lock)
-            found = orphans(self.belief(), gathered.evidence, [])
+            found = orphans(self.belief([symbol]), gathered.evidence, [])
             await self._intend_cancels(found)
         return found
 

@@ -7,17 +7,20 @@ be read is enough. What follows from a comparison is made durable by `books`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from surefoot.core.evidence import Belief
+from surefoot.core.outside import lacking, weigh
+from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.reports import OrderReport
-from surefoot.core.values import Asset, ClientOrderId
+from surefoot.core.values import Asset, ClientOrderId, Symbol
 from surefoot.engine.clock import Clock
 from surefoot.engine.specs import AccountSpec
-from surefoot.engine.sweep import Gathered, Sweep
+from surefoot.engine.sweep import Gathered, Shared, Sweep
 from surefoot.exchange.errors import ExchangeError
 from surefoot.exchange.port import Exchange
 from surefoot.journal.port import Reader
@@ -31,7 +34,7 @@ class Halted(ExchangeError):
 
 
 class Comparing:
-    """Compares one account; remembers only since when which assets have been short."""
+    """Compares one account; remembers what was short, and what was denied, since when."""
 
     def __init__(
         self, spec: AccountSpec, *, exchange: Exchange, reader: Reader, clock: Clock
@@ -41,18 +44,26 @@ class Comparing:
         self._visibility = (spec.visibility or exchange.venue.visibility).total_seconds()
         self._sweep = Sweep(spec.account, exchange, reader)
         self._short_since: dict[Asset, float] = {}
+        self._vanished: dict[ClientOrderId, Symbol] = {}
 
     @property
     def again_in_s(self) -> float | None:
         """Return how soon a balance that is short should be looked at again; None: none is."""
         return min(SHORT_AGAIN_S, self._visibility) if self._short_since else None
 
-    async def everything(self, belief: Belief, lookback: timedelta | None) -> Gathered:
-        """Read all that bears on the account."""
-        symbols = sorted({position.symbol for position in belief.positions})
-        return await self._sweep.everything(belief, symbols, self._missing(), lookback)
+    # Reading -------------------------------------------------------------------------------------
 
-    async def some(self, belief: Belief, orders: Sequence[ClientOrderId]) -> Gathered:
+    async def shared(self, symbols: Sequence[Symbol]) -> Shared:
+        """Read what is told of the whole account at once."""
+        return await self._sweep.shared(symbols)
+
+    async def symbol(
+        self, belief: Belief, symbol: Symbol, shared: Shared, lookback: timedelta | None
+    ) -> Gathered:
+        """Read all that bears on one symbol."""
+        return await self._sweep.symbol(belief, symbol, shared, lookback)
+
+    async def some(self, belief: Belief, orders: Collection[ClientOrderId]) -> Gathered:
         """Ask about some orders only."""
         return await self._sweep.some(belief, orders)
 
@@ -60,28 +71,104 @@ class Comparing:
         """Look once more at a live order that nothing explains."""
         return await self._sweep.again(belief, listed)
 
+    async def holdings(self, belief: Belief) -> Gathered:
+        """Read what may explain that less is there than some positions add up to."""
+        now = self._clock.monotonic()
+        missing = frozenset(
+            asset for asset, since in self._short_since.items() if now - since > self._visibility
+        )
+        return await self._sweep.holdings(belief, missing)
+
+    # Comparing -----------------------------------------------------------------------------------
+
     def compare(self, belief: Belief, gathered: Gathered) -> Reconciliation:
-        """Compare the belief of now with what was read.
+        """Compare the belief of now with what was read of orders and fills.
 
         Raises:
             Halted: the exchange contradicts the journal as a whole.
         """
         if gathered.reset is not None:
             raise Halted(gathered.reset)
-        outcome = reconcile(belief, gathered.evidence, self._exchange.now())
+        asked = gathered.evidence.looked_up
+        gone = [name for name in self._vanished if name not in asked]
+        outcome = reconcile(belief, gathered.evidence, self._exchange.now(), gone)
         if outcome.halt is not None:
             raise Halted(outcome.halt)
-        if gathered.evidence.balances is not None:
-            self._note_short(outcome.short)
+        self._note_vanished(belief, gathered, outcome.vanished)
         return outcome
 
-    def _note_short(self, short: frozenset[Asset]) -> None:
-        now = self._clock.monotonic()
-        self._short_since = {asset: self._short_since.get(asset, now) for asset in short}
+    def _note_vanished(
+        self, belief: Belief, gathered: Gathered, vanished: frozenset[ClientOrderId]
+    ) -> None:
+        """Remember which live orders are denied, for as long as they are believed in."""
+        symbols = {position.symbol for position in belief.positions}
+        live = {o.client_order_id for p in belief.positions for o in p.orders if not o.finished}
+        for name, symbol in tuple(self._vanished.items()):
+            if name in gathered.evidence.looked_up or (symbol in symbols and name not in live):
+                del self._vanished[name]
+        for position in belief.positions:
+            for order in position.orders:
+                if order.client_order_id in vanished:
+                    self._vanished[order.client_order_id] = position.symbol
 
-    def _missing(self) -> frozenset[Asset]:
-        """Return the base assets that have been short for longer than V."""
+    def questions(
+        self, positions: Sequence[Position], balances: Mapping[Asset, Decimal] | None
+    ) -> frozenset[Asset]:
+        """Return the assets of which less is there than the positions add up to."""
+        if balances is None:
+            return frozenset()
+        short = frozenset(lacking(balances, positions))
+        self._note_short({position.base for position in positions}, short)
+        return short
+
+    def weigh(self, belief: Belief, gathered: Gathered) -> Reconciliation:
+        """Compare the belief of now with what is there of some assets."""
+        outcome = weigh(belief, gathered.evidence, self._exchange.now())
+        if gathered.evidence.balances is not None:
+            self._note_short({each.base for each in belief.positions}, outcome.short)
+        return outcome
+
+    def _note_short(self, assets: Collection[Asset], short: Collection[Asset]) -> None:
         now = self._clock.monotonic()
-        return frozenset(
-            asset for asset, since in self._short_since.items() if now - since > self._visibility
-        )
+        for asset in assets:
+            if asset in short:
+                self._short_since.setdefault(asset, now)
+            else:
+                self._short_since.pop(asset, None)
+
+    # Both, for a look ----------------------------------------------------------------------------
+
+    async def look(
+        self, belief: Belief, lookback: timedelta
+    ) -> tuple[Reconciliation, tuple[str, ...]]:
+        """Read everything and compare it with one belief; return what would follow, what failed.
+
+        Raises:
+            Halted: the exchange contradicts the journal as a whole.
+        """
+        symbols = sorted({position.symbol for position in belief.positions})
+        shared = await self.shared(symbols)
+        outcomes, failures = list[Reconciliation](), [*shared.failures]
+        for symbol in symbols:
+            on_symbol = belief.on([symbol])
+            gathered = await self.symbol(on_symbol, symbol, shared, lookback)
+            outcomes.append(self.compare(on_symbol, gathered))
+            failures += gathered.failures
+        short = self.questions(belief.positions, shared.balances)
+        if short:
+            holders = belief.on({each.symbol for each in belief.positions if each.base in short})
+            gathered = await self.holdings(holders)
+            outcomes.append(self.weigh(holders, gathered))
+            failures += gathered.failures
+        return together(outcomes), tuple(failures)
+
+
+def together(outcomes: Iterable[Reconciliation]) -> Reconciliation:
+    """Return what follows from several comparisons of different things."""
+    outcomes = tuple(outcomes)
+    return Reconciliation(
+        findings=tuple(finding for each in outcomes for finding in each.findings),
+        decisions={name: d for each in outcomes for name, d in each.decisions.items()},
+        orphans=tuple(orphan for each in outcomes for orphan in each.orphans),
+        short=frozenset(asset for each in outcomes for asset in each.short),
+    )

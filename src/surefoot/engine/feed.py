@@ -7,15 +7,13 @@ say is found by the sweeps. So losing a stream costs time, never correctness.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from typing_extensions import override
-
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import AccountName, BotName, Symbol
+from surefoot.core.values import AccountName, Symbol
+from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.quotes import Lag, Quotes
 from surefoot.engine.runner import Runner
@@ -27,42 +25,6 @@ from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketE
 CONNECT_WAIT_S: Final = 10.0
 
 
-class Listeners(MutableMapping[BotName, Runner]):
-    """The bots' loops by name, and by what they listen to."""
-
-    def __init__(self) -> None:
-        self._by_name: dict[BotName, Runner] = {}
-        self._by_symbol: defaultdict[Symbol, dict[BotName, Runner]] = defaultdict(dict)
-
-    @override
-    def __getitem__(self, bot: BotName) -> Runner:
-        return self._by_name[bot]
-
-    @override
-    def __setitem__(self, bot: BotName, runner: Runner) -> None:
-        if bot in self._by_name:
-            del self[bot]
-        self._by_name[bot] = runner
-        self._by_symbol[runner.spec.symbol][bot] = runner
-
-    @override
-    def __delitem__(self, bot: BotName) -> None:
-        runner = self._by_name.pop(bot)
-        del self._by_symbol[runner.spec.symbol][bot]
-
-    @override
-    def __iter__(self) -> Iterator[BotName]:
-        return iter(self._by_name)
-
-    @override
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def of(self, symbol: Symbol) -> Iterable[Runner]:
-        """Return the loops that one symbol concerns."""
-        return self._by_symbol[symbol].values() if symbol in self._by_symbol else ()
-
-
 class Feed:
     """The streams of one account."""
 
@@ -71,8 +33,8 @@ class Feed:
         *,
         account: AccountName,
         streams: Streams,
-        keepers: Mapping[BotName, Keeper],
-        runners: Listeners,
+        keepers: BySymbol[Keeper],
+        runners: BySymbol[Runner],
         gap: Callable[[], None],
         is_ours: Callable[[str], bool],
         now: Callable[[], datetime],
@@ -141,11 +103,9 @@ class Feed:
         self._gap()
 
     async def _tell(self, event: OrderReport | Fill) -> None:
-        for keeper in self._keepers.values():
+        # The exchange numbers orders per symbol: the same number may be another order.
+        for keeper in self._keepers.of(event.symbol):
             for position in keeper.positions:
-                # The exchange numbers orders per symbol: the same number may be another order.
-                if position.symbol != event.symbol:
-                    continue
                 if position.find(event.client_order_id, event.exchange_order_id) is not None:
                     await keeper.tell(event, position_id=position.position_id)
                     return

@@ -31,7 +31,7 @@ from surefoot.core.records import (
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
-from surefoot.core.values import BotName, ClientOrderId, PositionId
+from surefoot.core.values import BotName, ClientOrderId, PositionId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
@@ -110,6 +110,11 @@ class Keeper:
         self._now = now
         self._spawn = spawn
         self._listener = listener
+
+    @property
+    def symbol(self) -> Symbol:
+        """Return the symbol that it trades."""
+        return self.terms.instrument.symbol
 
     @property
     def positions(self) -> tuple[Position, ...]:
@@ -251,7 +256,7 @@ class Keeper:
             match duty:
                 case Withdraw(order=order, exchange_order_id=known):
                     if order.client_order_id == name:
-                        await self._dispatch.cancel(self.terms.instrument.symbol, known)
+                        await self._dispatch.cancel(self.symbol, known)
                 case Ask():
                     pass
         self._listener.urge(name)

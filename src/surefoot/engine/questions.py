@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from surefoot.core.order import Order, OrderStatus
@@ -25,8 +25,13 @@ class Questions:
         self._due[name] = at + FIRST_S
         self._tries[name] = 0
 
-    def due(self, orders: Iterable[Order], at: float) -> tuple[ClientOrderId, ...]:
-        """Return which unfinished orders to ask about now, and plan the next time for each."""
+    def due(
+        self, orders: Iterable[Order], at: float, asked: Container[ClientOrderId] = ()
+    ) -> tuple[ClientOrderId, ...]:
+        """Return which unfinished orders to ask about now, and plan the next time for each.
+
+        Those that are being asked about already keep their place.
+        """
         orders = tuple(orders)
         live = {order.client_order_id for order in orders}
         for name in self._due.keys() - live:
@@ -35,6 +40,8 @@ class Questions:
         found = []
         for order in orders:
             name = order.client_order_id
+            if name in asked:
+                continue
             if self._due.setdefault(name, at + FIRST_S) <= at:
                 found.append(name)
                 self._due[name] = at + self._wait(order)

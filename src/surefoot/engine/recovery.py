@@ -30,9 +30,9 @@ from surefoot.engine.binding import bind
 from surefoot.engine.books import Applied
 from surefoot.engine.comparing import Halted
 from surefoot.engine.feed import Feed
+from surefoot.engine.inspection import Inspection
 from surefoot.engine.login import Login
 from surefoot.engine.roster import Roster
-from surefoot.engine.rounds import Rounds
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
 from surefoot.engine.supervision import Supervision
@@ -63,14 +63,14 @@ class Recovery:
         *,
         journal: Journal,
         roster: Roster,
-        rounds: Rounds,
+        inspection: Inspection,
         feed: Feed,
         supervision: Supervision,
     ) -> None:
         self._login = login
         self._journal = journal
         self._roster = roster
-        self._rounds = rounds
+        self._inspection = inspection
         self._feed = feed
         self._supervision = supervision
         self._streaming = False
@@ -228,17 +228,14 @@ class Recovery:
     async def _compare(self, course: _Course) -> Applied:
         """Compare until nothing more follows."""
         total = Applied()
+        lookback = None if self._roster.admits else self._login.spec.lookback
         for _ in range(ROUNDS_MAX):
-            gathered, applied = await self._rounds.compare()
+            inspected = await self._inspection.everything(lookback=lookback)
             crashpoint("recovery.before-orphans")
-            if gathered.failures and not applied.records:
-                course.go_on_without(gathered.unread, gathered.failures[0])
-            total = Applied(
-                records=total.records + applied.records,
-                fills=total.fills + applied.fills,
-                cancels=total.cancels + applied.cancels,
-                intents=total.intents + applied.intents,
-            )
+            applied = inspected.applied
+            if inspected.failures and not applied.records:
+                course.go_on_without(inspected.unread, inspected.failures[0])
+            total += applied
             if not applied.records:
                 break
         return total

@@ -18,7 +18,7 @@ from surefoot.core.records import Cause, FillBooked, PositionRecord, PositionSta
 from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import terms_of
-from surefoot.engine.feed import Listeners
+from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import MINUTE, Limits
 from surefoot.engine.login import Login
@@ -59,8 +59,8 @@ class Roster:
         supervision: Supervision,
     ) -> None:
         self.login = login
-        self.keepers: dict[BotName, Keeper] = {}
-        self.runners = Listeners()
+        self.keepers: BySymbol[Keeper] = BySymbol(lambda keeper: keeper.symbol)
+        self.runners: BySymbol[Runner] = BySymbol(lambda runner: runner.spec.symbol)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
         self.statuses = Statuses(journal, login.now, login.log)
@@ -85,7 +85,7 @@ class Roster:
     @property
     def symbols(self) -> tuple[Symbol, ...]:
         """Return the symbols of every position that is kept."""
-        return tuple(sorted({position.symbol for position in self.positions}))
+        return self.keepers.symbols
 
     @property
     def timeframes(self) -> tuple[tuple[Symbol, str], ...]:

@@ -7,27 +7,21 @@ between starting and running.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection
 from typing import Final
 
-from msgspec.structs import replace
-
-from surefoot.core.decide import Withdraw, owed
-from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.lanes import Lane
 from surefoot.core.records import Cause
 from surefoot.core.reports import TimePassed
 from surefoot.core.signals import Withhold
-from surefoot.core.values import ClientOrderId
-from surefoot.engine.books import Applied, Books
+from surefoot.core.values import ClientOrderId, Symbol
 from surefoot.engine.comparing import Comparing, Halted
+from surefoot.engine.inspection import Inspection
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
 from surefoot.engine.roster import Roster
 from surefoot.engine.supervision import Supervision
-from surefoot.engine.sweep import Gathered
-from surefoot.engine.voice import say_finding
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
 POSITIONS_EVERY_S: Final = 30.0
@@ -35,8 +29,6 @@ STEP_S: Final = 0.25
 SECOND_S: Final = 1.0
 # Full comparisons may spend this share of the venue's weight; entries and exits keep the rest.
 WEIGHT_SHARE: Final = 0.25
-# The same finding is said again only after this long.
-REPEAT_AFTER_S: Final = 60.0
 
 
 class Rounds:
@@ -47,87 +39,31 @@ class Rounds:
         login: Login,
         *,
         roster: Roster,
-        books: Books,
+        inspection: Inspection,
         comparing: Comparing,
         questions: Questions,
+        supervision: Supervision,
     ) -> None:
         self._login = login
         self._roster = roster
-        self._books = books
+        self.inspection = inspection
         self._comparing = comparing
         self._questions = questions
-        self._comparisons = asyncio.Lock()
+        self._supervision = supervision
+        self._attend = supervision.attend
         self._wanted = asyncio.Event()
-        self._said: dict[tuple[str | None, ...], float] = {}
+        self._asked: set[ClientOrderId] = set()
+        self._left_out: set[Symbol] = set()
 
-    def start(self, supervision: Supervision) -> None:
+    def start(self) -> None:
         """Go round from now on."""
-        supervision.keep("ask about orders", self.ask_about_orders)
-        supervision.keep("compare positions", self.compare_positions)
-        supervision.keep("pass time", self.pass_time)
+        self._supervision.keep("ask about orders", self.ask_about_orders)
+        self._supervision.keep("compare positions", self.compare_positions)
+        self._supervision.keep("pass time", self.pass_time)
 
     def want(self) -> None:
         """Compare everything soon: a stream broke, or somebody asked."""
         self._wanted.set()
-
-    # Comparing -----------------------------------------------------------------------------------
-
-    async def compare(self) -> tuple[Gathered, Applied]:
-        """Read everything, compare, and make what follows durable and done.
-
-        Raises:
-            Halted: the exchange contradicts the journal as a whole.
-        """
-        async with self._comparisons:
-            lookback = None if self._roster.admits else self._login.spec.lookback
-            gathered = await self._comparing.everything(self._books.belief(), lookback)
-            self._login.senses.gather(gathered, everything=True)
-            return gathered, await self._conclude(gathered)
-
-    async def ask(self, orders: Sequence[ClientOrderId]) -> None:
-        """Ask about some orders only, compare, and make what follows durable and done."""
-        async with self._comparisons:
-            gathered = await self._comparing.some(self._books.belief(), orders)
-            self._login.senses.gather(gathered, everything=False)
-            await self._conclude(gathered)
-
-    async def _conclude(self, gathered: Gathered) -> Applied:
-        for failure in gathered.failures:
-            self._login.log.debug("read failed", why=failure)
-        outcome, applied = await self._books.conclude(gathered, self._comparing.compare)
-        for finding in outcome.findings:
-            self._say(finding)
-        cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]
-        return replace(applied, cancels=applied.cancels + sum(cancelled))
-
-    def _say(self, finding: Finding) -> None:
-        key = (finding.kind, finding.position_id, finding.order, finding.outcome)
-        now = self._login.clock.monotonic()
-        if now - self._said.get(key, -REPEAT_AFTER_S) >= REPEAT_AFTER_S:
-            self._said[key] = now
-            say_finding(self._login.log, finding)
-
-    async def _cancel_orphan(self, orphan: Orphan) -> bool:
-        """Cancel an orphan, if a second look says the same; tell whether it did."""
-        listed = orphan.report
-        try:
-            again = await self._comparing.again(self._books.belief(), listed)
-        except (ReadFailed, Misconfigured) as error:
-            if isinstance(error, Banned):
-                raise
-            self._login.log.warning("read failed", why=str(error))
-            return False
-        if not await self._books.withdraw(again):
-            return False
-        answer = await self._login.dispatch.cancel(listed.symbol, listed.exchange_order_id)
-        self._login.log.info(
-            "orphan cancelled",
-            order=listed.client_order_id,
-            exchange_order=listed.exchange_order_id,
-            evidence=orphan.reason,
-            outcome=answer,
-        )
-        return True
 
     # Timers --------------------------------------------------------------------------------------
 
@@ -135,25 +71,31 @@ class Rounds:
         """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
         while True:
             await self._login.clock.sleep(STEP_S)
-            orders = [
-                order
+            symbols = {
+                order.client_order_id: position.symbol
                 for position in self._roster.positions
                 for order in position.orders
                 if not order.finished
-            ]
-            due = self._questions.due(orders, self._login.clock.monotonic())
-            if due:
-                await self._guard(self.ask(due))
-                await self._pursue(due)
+            }
+            orders = [o for p in self._roster.positions for o in p.orders if not o.finished]
+            due = self._questions.due(orders, self._login.clock.monotonic(), self._asked)
+            for symbol in {symbols[name] for name in due}:
+                names = frozenset(name for name in due if symbols[name] == symbol)
+                self._attend(self._ask(symbol, names))
 
-    async def _pursue(self, asked: Sequence[ClientOrderId]) -> None:
-        for position in self._roster.positions:
-            for duty in owed(position):
-                if isinstance(duty, Withdraw) and duty.order.client_order_id in asked:
-                    await self._login.dispatch.cancel(position.symbol, duty.exchange_order_id)
+    async def _ask(self, symbol: Symbol, names: frozenset[ClientOrderId]) -> None:
+        """Ask about the orders of one symbol; however long it takes, the others go on."""
+        self._asked |= names
+        try:
+            await self._guard(self.inspection.ask_on(symbol, names))
+        finally:
+            self._asked -= names
 
     async def compare_positions(self) -> None:
-        """Compare everything on a timer, after every stream break, and when asked."""
+        """Compare everything on a timer, after every stream break, and when asked.
+
+        A symbol whose answers do not come keeps nobody else waiting: the next round leaves it out.
+        """
         while True:
             try:
                 async with asyncio.timeout(self._pause()):
@@ -161,7 +103,18 @@ class Rounds:
             except TimeoutError:
                 pass
             self._wanted.clear()
-            await self._guard(self.compare())
+            idle = self.inspection.idle()
+            self._left_out |= {*self._roster.symbols} - {*idle}
+            if idle:
+                self._attend(self._compare(idle))
+
+    async def _compare(self, symbols: Collection[Symbol]) -> None:
+        """Compare symbols, and at once again those of them that a later round had to leave out."""
+        await self._guard(self.inspection.everything(symbols))
+        again = self._left_out & {*symbols}
+        self._left_out -= again
+        if again:
+            self._attend(self._compare(again))
 
     def _pause(self) -> float:
         soon = self._comparing.again_in_s

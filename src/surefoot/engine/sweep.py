@@ -1,14 +1,15 @@
 """Reading the exchange so that the core can compare.
 
-The order of questions is part of the proof: streams are already buffered, then open orders, then
-orders by id, then fills, then balances. Exchange time is noted before the first question. An
+Each symbol is read by itself, so that trouble with one delays no other. The order of questions is
+part of the proof: streams are already buffered, then open orders, then orders by id, then fills.
+Exchange time is noted before the first question. An
 answer that did not come is left out of the evidence and listed in `failures`; nothing can be
 concluded from what is not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.position import Position
-from surefoot.core.reconcile import short_symbols, wanted
+from surefoot.core.reconcile import wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
     AccountName,
@@ -31,7 +32,7 @@ from surefoot.core.values import (
 )
 from surefoot.crashpoint import crashpoint
 from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
-from surefoot.exchange.port import Exchange
+from surefoot.exchange.port import Exchange, Question
 from surefoot.journal.port import Reader
 
 # Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
@@ -42,8 +43,19 @@ LOOK_UPS_RESTORED: Final = 200
 EARLIER: Final = timedelta(minutes=1)
 
 
+class Shared(Struct, frozen=True, kw_only=True):
+    """Answers about the whole account, asked once for a round; None is one that did not come.
+
+    `open_orders` is None also if listing them symbol by symbol is cheaper.
+    """
+
+    open_orders: tuple[OrderReport, ...] | None = None
+    balances: Mapping[Asset, Decimal] | None = None
+    failures: tuple[str, ...] = ()
+
+
 class Gathered(Struct, frozen=True, kw_only=True):
-    """One round of reading: the evidence, how far fills are proven read, and what failed.
+    """What was read of some symbols: the evidence, how far fills are read, and what failed.
 
     `known` are the orders that belief had when the reads began, `unread` the symbols that a failed
     answer was about.
@@ -68,30 +80,40 @@ class Sweep:
         # symbol, and the client order id that it carries.
         self.names: dict[Symbol, dict[ExchangeOrderId, ClientOrderId | None]] = {}
 
-    async def everything(
-        self,
-        belief: Belief,
-        symbols: Sequence[Symbol],
-        missing: frozenset[Asset],
-        lookback: timedelta | None,
+    async def shared(self, symbols: Sequence[Symbol]) -> Shared:
+        """Read what is told of the whole account at once, where that is cheaper."""
+        listed, balances = None, None
+        failures: list[str] = []
+        all_at_once = self._exchange.price(Question.ALL_OPEN_ORDERS)
+        if all_at_once < len(symbols) * self._exchange.price(Question.OPEN_ORDERS):
+            try:
+                listed = await self._exchange.open_orders(symbols)
+            except (ReadFailed, Misconfigured) as error:
+                failures.append(_unless_banned("open orders", error))
+        try:
+            balances = await self._exchange.balances()
+        except (ReadFailed, Misconfigured) as error:
+            failures.append(_unless_banned("balances", error))
+        return Shared(open_orders=listed, balances=balances, failures=tuple(failures))
+
+    async def symbol(
+        self, belief: Belief, symbol: Symbol, shared: Shared, lookback: timedelta | None = None
     ) -> Gathered:
-        """Read all that bears on an account: recovery, reconnects and the slow timer.
+        """Read all that bears on one symbol: recovery, reconnects and the slow timer.
 
         With `lookback`, fills are read again from where the watermark stood so long ago: whatever
         became visible late is found.
         """
         round_ = _Round(self, belief)
-        await round_.open_orders(symbols)
+        await round_.take(symbol, shared)
         crashpoint("recovery.after-orders")
         await round_.by_id(tuple(order for _, order in wanted(belief.positions, round_.started)))
-        for symbol in symbols:
-            await round_.window(symbol, lookback)
+        await round_.window(symbol, lookback)
         crashpoint("recovery.after-fills")
         await round_.settled()
-        await round_.balances()
-        return round_.result(missing)
+        return round_.result()
 
-    async def some(self, belief: Belief, orders: Sequence[ClientOrderId]) -> Gathered:
+    async def some(self, belief: Belief, orders: Collection[ClientOrderId]) -> Gathered:
         """Ask about some orders only: the quick way, between two full rounds."""
         round_ = _Round(self, belief)
         asked = [
@@ -110,18 +132,33 @@ class Sweep:
         for symbol in sorted(overdue):
             await round_.window(symbol)
         await round_.settled()
-        return round_.result(frozenset())
+        return round_.result()
 
     async def again(self, belief: Belief, listed: OrderReport) -> Gathered:
         """Look once more at an order that is to be cancelled: whether it is live, and whose."""
         round_ = _Round(self, belief)
         await round_.look_again(listed)
         await round_.settled()
-        return round_.result(frozenset())
+        return round_.result()
+
+    async def holdings(self, belief: Belief, missing: frozenset[Asset]) -> Gathered:
+        """Read what may explain a holding: the fills back to the entry, then the balance again."""
+        round_ = _Round(self, belief)
+        for symbol in sorted({each.symbol for each in belief.positions}):
+            await round_.since_entry(symbol)
+        await round_.balances()
+        return round_.result(missing)
+
+
+def _unless_banned(what: str, error: ExchangeError) -> str:
+    """Describe a failure; a ban ends the round, because everything else would fail too."""
+    if isinstance(error, Banned):
+        raise error
+    return f"{what}: {error}"
 
 
 class _Round:
-    """One round of questions and what came of them."""
+    """Some questions about a belief, and what came of them."""
 
     def __init__(self, sweep: Sweep, belief: Belief) -> None:
         self._sweep = sweep
@@ -136,24 +173,26 @@ class _Round:
         self._looked_up: dict[ClientOrderId, OrderReport | None] = {}
         self._windows: dict[Symbol, Window] = {}
         self._watermarks: dict[Symbol, TradeId] = {}
-        self._balances: dict[Asset, Decimal] | None = None
+        self._balances: Mapping[Asset, Decimal] | None = None
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
         self._settled: frozenset[ClientOrderId] = frozenset()
 
     def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
-        """Note what could not be read; a ban ends the round, because everything else would fail."""
-        if isinstance(error, Banned):
-            raise error
-        self._failures.append(f"{what}: {error}")
+        self._failures.append(_unless_banned(what, error))
         self._unread.update(symbols)
 
-    async def open_orders(self, symbols: Sequence[Symbol]) -> None:
+    async def take(self, symbol: Symbol, shared: Shared) -> None:
+        """Take over what is told of the whole account, and ask for what is not."""
+        self._balances = shared.balances
+        if shared.open_orders is not None:
+            self._open = tuple(r for r in shared.open_orders if r.symbol == symbol)
+            return
         try:
-            self._open = await self._exchange.open_orders(symbols)
+            self._open = await self._exchange.open_orders([symbol])
         except (ReadFailed, Misconfigured) as error:
-            self._failed("open orders", error, *symbols)
+            self._failed(f"open orders of {symbol}", error, symbol)
 
     async def look_again(self, listed: OrderReport) -> None:
         report = await self._exchange.order_by_exchange_id(listed.symbol, listed.exchange_order_id)
@@ -284,17 +323,12 @@ class _Round:
         self._settled = await self._journal.known_orders(names) if names else frozenset()
 
     async def balances(self) -> None:
-        """Read holdings; where one is short, read the fills back to the entry to explain it."""
         try:
-            balances = await self._exchange.balances()
+            self._balances = await self._exchange.balances()
         except (ReadFailed, Misconfigured) as error:
             self._failed("balances", error, *(p.symbol for p in self._belief.positions))
-            return
-        self._balances = dict(balances)
-        for symbol in short_symbols(self._belief, self.result(frozenset()).evidence):
-            await self._since_entry(symbol)
 
-    async def _since_entry(self, symbol: Symbol) -> None:
+    async def since_entry(self, symbol: Symbol) -> None:
         entry = self._exchange.oldest(  # which leaves out what an operator told of
             order.trades[0]
             for position in self._belief.positions
@@ -312,7 +346,7 @@ class _Round:
         fresh = await self._not_of_others(symbol, read.fills)
         self._merge(symbol, fresh, complete=False)
 
-    def result(self, missing: frozenset[Asset]) -> Gathered:
+    def result(self, missing: frozenset[Asset] = frozenset()) -> Gathered:
         evidence = Evidence(
             started_at=self.started,
             versions=self._versions,

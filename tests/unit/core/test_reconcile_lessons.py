@@ -9,6 +9,7 @@ from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
 
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import OrderStatus, Role
+from surefoot.core.outside import weigh
 from surefoot.core.position import State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.reports import Fill
@@ -34,11 +35,12 @@ def versions(*lives: Life) -> dict[str, int]:
 def look(life: Life, **evidence: object) -> frozenset[Asset]:
     """Compare once and apply; return which assets are short."""
     seen = Evidence(started_at=life.now, versions=versions(life), **evidence)  # type: ignore[arg-type]
-    outcome = reconcile(belief(life), seen, life.now)
-    decision = outcome.decisions.get(life.position.position_id)
-    if decision is not None:
-        life.position = decision.position
-        life.records += decision.records
+    for compare in (reconcile, weigh):
+        outcome = compare(belief(life), seen, life.now)
+        decision = outcome.decisions.get(life.position.position_id)
+        if decision is not None:
+            life.position = decision.position
+            life.records += decision.records
     return outcome.short
 
 

@@ -14,6 +14,7 @@ from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.fake import ETH, ETHER, FakeExchange
 
 from surefoot.app import assemble
+from surefoot.core.evidence import Evidence
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, Record, kind_of
 from surefoot.core.rules import Terms
@@ -21,12 +22,13 @@ from surefoot.core.signals import EntrySignal
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.books import Books
+from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
 from surefoot.engine.specs import AccountSpec, BotSpec
-from surefoot.engine.sweep import Sweep
+from surefoot.engine.sweep import Gathered, Sweep
 from surefoot.exchange.port import Candle, Tick
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.memory import MemoryJournal
@@ -137,12 +139,37 @@ class Desk:
             log=self.log,
         )
         self.dispatch = self.login.dispatch
-        self.keepers: dict[BotName, Keeper] = {}
+        self.keepers: BySymbol[Keeper] = BySymbol(lambda keeper: keeper.symbol)
         self.books = Books(self.login, self.keepers, self.journal)
         self.sweep = Sweep(MAIN, self.exchange, self.journal)
-        self.compare = Comparing(
+        self.comparing = Comparing(
             account_spec(), exchange=self.exchange, reader=self.journal, clock=self.clock
-        ).compare
+        )
+
+    async def read(self, *symbols: Symbol, lookback: timedelta | None = None) -> Gathered:
+        """Read all that bears on some symbols, as one answer."""
+        shared = await self.sweep.shared(symbols)
+        told = [
+            await self.sweep.symbol(self.books.belief([each]), each, shared, lookback)
+            for each in symbols
+        ]
+        evidence = [each.evidence for each in told]
+        return Gathered(
+            evidence=Evidence(
+                started_at=evidence[0].started_at,
+                versions={name: v for each in evidence for name, v in each.versions.items()},
+                open_orders=tuple(r for each in evidence for r in each.open_orders),
+                looked_up={name: r for each in evidence for name, r in each.looked_up.items()},
+                windows={name: w for each in evidence for name, w in each.windows.items()},
+                settled=frozenset(name for each in evidence for name in each.settled),
+                balances=shared.balances,
+            ),
+            watermarks={name: t for each in told for name, t in each.watermarks.items()},
+            failures=(*shared.failures, *(why for each in told for why in each.failures)),
+            known=frozenset(name for each in told for name in each.known),
+            unread=frozenset(symbol for each in told for symbol in each.unread),
+            reset=next((each.reset for each in told if each.reset), None),
+        )
 
     async def keeper(self, bot: BotName = DIP, *, terms: Terms = TERMS) -> Keeper:
         """Start a bot's first position and keep it."""

@@ -56,7 +56,7 @@ class FakeExchange:
     def __init__(self, clock: HandClock) -> None:
         self.clock = clock
         self.offset = timedelta(0)
-        self.price = D(50000)
+        self.last_price = D(50000)
         self.identity = Identity(exchange="binance", uid="7", environment="simulated")
         self.instruments: dict[Symbol, Instrument] = {BTC: INSTRUMENT, ETH: ETHER}
         self.orders: list[OrderReport] = []
@@ -79,7 +79,7 @@ class FakeExchange:
         self._answers: deque[tuple[Exception, bool]] = deque()
         self._cancel_answers: deque[Exception] = deque()
         self._failing: dict[tuple[str, str], list[Exception]] = {}
-        self._held: dict[str, asyncio.Event] = {}
+        self._held: dict[tuple[str, str], asyncio.Event] = {}
         self._numbers: Counter[str] = Counter()
 
     # What a test says ----------------------------------------------------------------------------
@@ -98,10 +98,9 @@ class FakeExchange:
     def mend(self) -> None:
         self._failing.clear()
 
-    def hold(self, verb: str) -> asyncio.Event:
-        """Let the answers to one verb wait until the event is set."""
-        self._held[verb] = asyncio.Event()
-        return self._held[verb]
+    def hold(self, verb: str, *, about: str = "") -> asyncio.Event:
+        """Let the answers to one verb wait until the event is set; `about` is as for `fail`."""
+        return self._held.setdefault((verb, about), asyncio.Event())
 
     def count(self, verb: str) -> int:
         return sum(ask.verb == verb for ask in self.asked)
@@ -154,7 +153,7 @@ class FakeExchange:
             trade_id=TradeId(self._number(symbol, "trade")),
             exchange_order_id=ExchangeOrderId(number),
             side=side,
-            price=price or self.price,
+            price=price or self.last_price,
             quantity=D(quantity),
             fee_asset=Asset("USDT"),
             at=self.now(),
@@ -186,9 +185,9 @@ class FakeExchange:
         self.asked.append(Ask(verb, ",".join(about)))
         if (act := self.during.pop(verb, None)) is not None:
             act()
-        if (held := self._held.get(verb)) is not None:
-            await held.wait()
         for key in ((verb, ""), *((verb, each) for each in about)):
+            if (held := self._held.get(key)) is not None:
+                await held.wait()
             if self._failing.get(key):
                 raise self._failing[key].pop()
 
@@ -208,7 +207,7 @@ class FakeExchange:
         self.sent.append(order)
         error, accepted = self._answers.popleft() if self._answers else (None, True)
         placed = self.place(order, symbol) if accepted else None
-        if (held := self._held.get("send")) is not None:
+        if (held := self._held.get(("send", ""))) is not None:
             await held.wait()
         if error is not None:
             raise error

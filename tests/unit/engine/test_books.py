@@ -26,15 +26,13 @@ NO_MARKS: dict[Symbol, TradeId] = {}
 
 async def read(desk: Desk, watermarks: dict[Symbol, TradeId] = NO_MARKS) -> Gathered:
     """Read everything, and conclude nothing yet."""
-    belief = desk.books.belief()
-    symbols = sorted({position.symbol for position in belief.positions})
-    gathered = await desk.sweep.everything(belief, symbols, frozenset(), None)
+    gathered = await desk.read(*desk.keepers.symbols)
     return replace(gathered, watermarks=gathered.watermarks | watermarks)
 
 
 async def concluded(desk: Desk, gathered: Gathered) -> Applied:
     """Compare what was read with the belief of now, and write down what follows."""
-    _, applied = await desk.books.conclude(gathered, desk.compare)
+    _, applied = await desk.books.conclude(desk.keepers.symbols, gathered, desk.comparing.compare)
     return applied
 
 
@@ -147,7 +145,7 @@ async def test_orphans_are_written_down_once_and_before_they_are_cancelled(desk:
     )
     gathered = Gathered(evidence=seen, watermarks={}, failures=())
     for _ in range(2):
-        (orphan,) = await desk.books.withdraw(gathered)
+        (orphan,) = await desk.books.withdraw(BTC, gathered)
         assert orphan.reason == "dip-btc-1 has it as FILLED"
     (record,) = await records_in(desk.journal, "account/main")
     assert await kinds_in(desk.journal, "account/main") == ["orphan-cancel-intended"]
@@ -168,7 +166,7 @@ async def test_what_is_no_orphan_any_more_is_not_withdrawn(desk: Desk) -> None:
         settled=frozenset({name}),
     )
     gathered = Gathered(evidence=seen, watermarks={}, failures=())
-    assert await desk.books.withdraw(gathered) == ()
+    assert await desk.books.withdraw(BTC, gathered) == ()
     assert await kinds_in(desk.journal, "account/main") == []
 
 
@@ -184,7 +182,7 @@ async def test_only_our_own_mark_is_ours(desk: Desk) -> None:
 async def test_belief_holds_every_position_and_the_terms_of_each_bot(desk: Desk) -> None:
     await desk.keeper()
     await desk.ether()
-    belief = desk.books.belief()
+    belief = desk.books.belief([BTC, ETH])
     assert [position.bot for position in belief.positions] == [DIP, SWING]
     assert set(belief.terms) == {DIP, SWING}
     assert belief.terms[SWING].instrument.base == "ETH"

@@ -113,9 +113,8 @@ class TestComparing:
         await desk.works.run()
         desk.exchange.reserved.clear()
         protect(desk, room)
-        belief = desk.books.belief()
-        gathered = await desk.sweep.everything(belief, [BTC], frozenset(), None)
-        _, applied = await desk.books.conclude(gathered, desk.compare)
+        gathered = await desk.read(BTC)
+        _, applied = await desk.books.conclude([BTC], gathered, desk.comparing.compare)
         assert applied.fills == 2
         assert applied.intents == stops
         assert len(desk.exchange.reserved) == stops

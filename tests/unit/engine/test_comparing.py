@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from tests.builders import BTC
 from tests.unit.engine.desk import Desk, account_spec
 
 from surefoot.core.evidence import FindingKind
@@ -20,8 +23,7 @@ async def test_a_shortfall_is_not_believed_before_v(desk: Desk) -> None:
     found = []
     for seconds in (0, 59, 2):
         desk.clock.elapsed += seconds
-        gathered = await comparing.everything(desk.books.belief(), None)
-        outcome = comparing.compare(desk.books.belief(), gathered)
+        outcome, _ = await comparing.look(desk.books.belief([BTC]), timedelta(0))
         found.append([finding.kind for finding in outcome.findings])
     assert found == [
         [FindingKind.HOLDING_MISSING],

@@ -20,7 +20,8 @@ from surefoot.core.order import Role
 from surefoot.core.position import State
 from surefoot.core.values import ClientOrderId
 from surefoot.engine import feed as feed_module
-from surefoot.engine.feed import Feed, Listeners
+from surefoot.engine.by_symbol import BySymbol
+from surefoot.engine.feed import Feed
 from surefoot.engine.quotes import Quote
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Connected, Gap
@@ -50,7 +51,7 @@ class Hearing:
     def __init__(self, desk: Desk) -> None:
         self.gaps = 0
         self.desk = desk
-        self.ears: Any = Listeners()
+        self.ears: Any = BySymbol(lambda ear: ear.spec.symbol)
         self.ears.update({DIP: Ear(BTC, "1m"), SWING: Ear(ETH)})
         self.feed = Feed(
             account=MAIN,

@@ -277,7 +277,7 @@ async def ask_again(desk: Desk, keeper: Keeper) -> None:
     async with opened(exchange=desk.exchange, journal=desk.journal) as floor:
         floor.account.roster.keepers[keeper.bot] = keeper
         orders = [order.client_order_id for order in keeper.position.orders]
-        await floor.account.rounds._pursue(orders)
+        await floor.account.rounds.inspection.pursue(keeper.symbol, orders)
 
 
 async def test_a_cancel_waits_until_the_exchange_has_given_the_order_a_number(desk: Desk) -> None:

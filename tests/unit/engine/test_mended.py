@@ -29,6 +29,7 @@ from surefoot.core.signals import ExitSignal
 from surefoot.engine.books import Books
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
+from surefoot.engine.sweep import Shared
 from surefoot.exchange.errors import NotSent, ReadFailed, Unknown
 
 
@@ -85,12 +86,11 @@ async def test_the_watermark_waits_for_an_intent_that_was_written_during_the_rou
 ) -> None:
     """The belief was FLAT, the fills that were then read hold one of an order it did not know."""
     keeper = await desk.keeper()
-    belief = desk.books.belief()
+    belief = desk.books.belief([BTC])
     desk.exchange.answer(Unknown("time-out"), accepted=True)
     await keeper.tell(ENTER)
     await desk.works.run()
-    gathered = await desk.sweep.everything(belief, [BTC], frozenset(), None)
-    await concluded(desk, gathered)
+    await concluded(desk, await desk.sweep.symbol(belief, BTC, Shared()))
     assert await desk.journal.watermark(MAIN, BTC) is None
 
 
@@ -120,4 +120,4 @@ async def test_a_ban_is_noted_while_a_comparison_moves_the_watermark() -> None:
         books = Books(login, house.account.roster.keepers, house.journal)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(login.note(BanNoted(at=START, account=MAIN, until=START)))
-            tasks.create_task(books.conclude(marked("1"), lambda *_: Reconciliation()))
+            tasks.create_task(books.conclude([BTC], marked("1"), lambda *_: Reconciliation()))

@@ -367,9 +367,9 @@ async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
         "identify",
         "market",
         "newest_trade",
+        "balances",
         "open_orders",
         "fills",
-        "balances",
     ]
     assert await kinds_in(journal, "account/main") == ["account-bound", "recovery-finished"]
     assert await kinds_in(journal, "bot/dip-btc") == ["bot-status-changed"]

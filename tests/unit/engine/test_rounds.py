@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, START, D
 from tests.unit.engine.clock import HandClock, turns
-from tests.unit.engine.desk import DIP, ENTER, Floor, account_spec, bot_spec, opened
-from tests.unit.engine.fake import FakeExchange
+from tests.unit.engine.desk import DIP, ENTER, SWING, Floor, account_spec, bot_spec, opened
+from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import State
-from surefoot.core.values import BotName, ClientOrderId, Side
+from surefoot.core.reports import Fill
+from surefoot.core.values import Asset, BotName, ClientOrderId, Side, Symbol
 from surefoot.engine.keeper import Keeper
 from surefoot.exchange.errors import Unknown
 
@@ -35,9 +37,11 @@ RESTING = account_spec(bot_spec(native_stop=True))
 
 
 @asynccontextmanager
-async def floor_of(spec: object = None) -> AsyncIterator[Floor]:
+async def floor_of(
+    spec: object = None, exchange: FakeExchange | None = None
+) -> AsyncIterator[Floor]:
     """Serve an account that is recovered, without its timers."""
-    exchange = FakeExchange(HandClock())
+    exchange = exchange or FakeExchange(HandClock())
     async with opened(spec or account_spec(), exchange=exchange) as floor:  # type: ignore[arg-type]
         exchange.clock.hurried = True
         await floor.account.recovery.patiently()
@@ -54,7 +58,7 @@ async def compared_while(floor: Floor, verb: str, *events: object, bot: BotName 
     """Compare everything; while one of its questions is on its way, something happens."""
     answered = floor.exchange.hold(verb)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(floor.account.rounds.compare())
+        tasks.create_task(floor.account.rounds.inspection.everything())
         await turns()
         for event in events:
             await kept(floor, bot).tell(event)  # type: ignore[arg-type]
@@ -127,7 +131,7 @@ async def test_a_new_order_of_one_bot_freezes_no_other_on_the_symbol() -> None:
         floor.clock.elapsed += 70
         answered = floor.exchange.hold("fills")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(floor.account.rounds.ask([doubt.client_order_id]))
+            tasks.create_task(floor.account.rounds.inspection.ask([doubt.client_order_id]))
             await turns()
             await kept(floor, PAIR).tell(ENTER)
             await turns()
@@ -147,7 +151,7 @@ async def test_a_settled_order_of_one_bot_freezes_no_other_on_the_symbol() -> No
         floor.clock.elapsed += 70
         pair._positions = {}
         floor.account.roster.keepers.pop(PAIR)
-        await floor.account.rounds.ask([doubt.client_order_id])
+        await floor.account.rounds.inspection.ask([doubt.client_order_id])
         assert bought in floor.exchange.trades
         assert kept(floor).position.frozen is None
 
@@ -159,8 +163,85 @@ async def test_an_orphan_is_looked_at_once_more_before_it_is_cancelled() -> None
         floor.exchange.during["balances"] = lambda: floor.exchange.end(
             report.exchange_order_id, "CANCELED"
         )
-        await floor.account.rounds.compare()
+        await floor.account.rounds.inspection.everything()
         assert floor.exchange.cancelled == []
         again = floor.exchange.place(replace(BY_HAND, client_order_id=ClientOrderId("by_hand_2")))
-        await floor.account.rounds.compare()
+        await floor.account.rounds.inspection.everything()
         assert floor.exchange.cancelled == [(BTC, again.exchange_order_id)]
+
+
+# One symbol's trouble ----------------------------------------------------------------------------
+
+BOTH = account_spec(bot_spec(), bot_spec(SWING, ETH))
+
+
+async def hidden_fill(floor: Floor, bot: BotName) -> Fill:
+    """Let a bot's resting entry fill without anybody being told."""
+    await kept(floor, bot).tell(LIMIT)
+    await turns()
+    row = floor.exchange.orders[-1]
+    return floor.exchange.execute(row.exchange_order_id, row.quantity, symbol=row.symbol)
+
+
+@pytest.mark.parametrize("verb", ["open_orders", "order", "fills"])
+async def test_one_symbol_s_answers_that_do_not_come_keep_no_other_bot_waiting(verb: str) -> None:
+    """Ten seconds for each answer, under one lock: another bot's fill was unseen for a minute."""
+    async with floor_of(BOTH) as floor:
+        await in_doubt(kept(floor, SWING), floor.exchange)
+        await hidden_fill(floor, DIP)
+        answered = floor.exchange.hold(verb, about=ETH)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(floor.account.rounds.inspection.everything())
+            await turns()
+            assert kept(floor).position.state is State.OPEN
+            answered.set()
+
+
+async def test_the_next_round_leaves_out_what_is_still_being_read_and_comes_back_to_it() -> None:
+    """While one symbol hangs, the others are compared again and again; then it has its turn."""
+    async with floor_of(BOTH) as floor:
+        floor.account.start()
+        answered = floor.exchange.hold("fills", about=ETH)
+        for _ in range(3):
+            floor.account.rounds.want()
+            await turns()
+        asked = [ask.about[:3] for ask in floor.exchange.asked if ask.verb == "fills"]
+        assert asked[-4:] == ["BTC", "ETH", "BTC", "BTC"]
+        before = floor.exchange.count("fills")
+        answered.set()
+        await turns()
+        assert floor.exchange.count("fills") == before + 1
+        assert floor.exchange.asked[-1].about[:3] == "ETH"
+
+
+async def test_an_order_of_one_symbol_that_is_asked_about_in_vain_delays_no_other() -> None:
+    """The quick way, while the account's stream is down: a fill is seen when it is asked about."""
+    async with floor_of(BOTH) as floor:
+        floor.account.start()
+        await in_doubt(kept(floor, SWING), floor.exchange)
+        answered = floor.exchange.hold("order", about=ETH)
+        await floor.clock.advance(1)
+        assert floor.exchange.asked[-1].verb == "order"
+        await hidden_fill(floor, DIP)
+        await floor.clock.advance(1)
+        assert kept(floor).position.state is State.OPEN
+        answered.set()
+
+
+async def test_what_is_in_doubt_or_leaving_is_asked_first() -> None:
+    symbols = [Symbol(f"C{number}/USDT") for number in range(12)]
+    bots = [bot_spec(BotName(f"bot-{each[:-5]}"), each) for each in symbols]
+    exchange = FakeExchange(HandClock())
+    for each in symbols:
+        base = Asset(each[:-5])
+        exchange.instruments[each] = replace(exchange.instruments[BTC], symbol=each, base=base)
+    async with floor_of(account_spec(*bots), exchange) as floor:
+        keepers = floor.account.roster.keepers
+        await keepers[BotName("bot-C9")].tell(ENTER)
+        await turns()
+        await keepers[BotName("bot-C9")].tell(exchange.trades[-1])
+        await in_doubt(keepers[BotName("bot-C5")], exchange)
+        exchange.asked.clear()
+        await floor.account.rounds.inspection.everything()
+        asked = [ask.about for ask in exchange.asked if ask.verb == "open_orders"]
+        assert asked[:3] == ["C5/USDT", "C9/USDT", "C0/USDT"]

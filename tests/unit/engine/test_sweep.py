@@ -28,7 +28,7 @@ def marked(trade: str) -> Gathered:
 
 
 async def everything(desk: Desk, *symbols: Symbol, lookback: timedelta | None = None) -> Gathered:
-    return await desk.sweep.everything(desk.books.belief(), symbols or (BTC,), NONE, lookback)
+    return await desk.read(*(symbols or (BTC,)), lookback=lookback)
 
 
 async def in_doubt(desk: Desk, *, accepted: bool = False) -> Keeper:
@@ -46,10 +46,10 @@ async def in_doubt(desk: Desk, *, accepted: bool = False) -> Keeper:
 @pytest.mark.parametrize(
     ("verb", "listed", "unread"),
     [
-        ("open_orders", "open orders: no answer", {BTC}),
+        ("open_orders", "open orders of BTC/USDT: no answer", {BTC}),
         ("order", "no answer", {BTC}),
         ("fills", "fills of BTC/USDT: no answer", {BTC}),
-        ("balances", "balances: no answer", {BTC}),
+        ("balances", "balances: no answer", set()),
     ],
 )
 async def test_a_failed_read_is_left_out_and_listed(
@@ -100,16 +100,30 @@ async def test_what_the_exchange_really_said_is_there(desk: Desk) -> None:
     assert (gathered.failures, gathered.unread) == ((), NONE)
 
 
-async def test_orders_are_asked_before_fills_and_fills_before_balances(desk: Desk) -> None:
+async def test_orders_are_asked_before_fills(desk: Desk) -> None:
     """The order is part of the proof: a fill that comes in between is seen, not missed."""
     await in_doubt(desk)
     await everything(desk)
-    assert [ask.verb for ask in desk.exchange.asked] == [
-        "open_orders",
-        "order",
-        "fills",
-        "balances",
-    ]
+    verbs = [ask.verb for ask in desk.exchange.asked]
+    assert verbs == ["balances", "open_orders", "order", "fills"]
+
+
+@pytest.mark.parametrize(("symbols", "lists"), [(13, 13), (14, 1)])
+async def test_open_orders_are_listed_in_whichever_way_costs_less(
+    desk: Desk, symbols: int, lists: int
+) -> None:
+    names = [Symbol(f"C{number}/USDT") for number in range(symbols)]
+    await desk.read(*names)
+    assert desk.exchange.count("open_orders") == lists
+    assert desk.exchange.count("balances") == 1
+
+
+async def test_without_the_list_of_all_orders_each_symbol_is_listed(desk: Desk) -> None:
+    """Catches a list that did not come and is taken for an empty one."""
+    names = [Symbol(f"C{number}/USDT") for number in range(14)]
+    desk.exchange.fail("open_orders", ReadFailed("no answer"), times=1)
+    await desk.read(*names)
+    assert desk.exchange.count("open_orders") == 15
 
 
 # Fills and the watermark -------------------------------------------------------------------------
@@ -267,7 +281,7 @@ async def test_a_listed_order_that_is_over_here_is_asked_about(desk: Desk) -> No
 async def test_an_order_with_uncounted_fills_brings_its_trades(desk: Desk) -> None:
     keeper = await in_doubt(desk, accepted=True)
     gathered = await desk.sweep.some(
-        desk.books.belief(), [keeper.position.orders[0].client_order_id]
+        desk.books.belief([BTC]), [keeper.position.orders[0].client_order_id]
     )
     assert [ask.verb for ask in desk.exchange.asked] == ["order", "fills_of"]
     window = gathered.evidence.windows[BTC]
@@ -278,7 +292,7 @@ async def test_an_order_with_uncounted_fills_brings_its_trades(desk: Desk) -> No
 async def test_a_few_orders_are_asked_about_without_reading_everything(desk: Desk) -> None:
     keeper = await in_doubt(desk)
     name = keeper.position.orders[0].client_order_id
-    await desk.sweep.some(desk.books.belief(), [name])
+    await desk.sweep.some(desk.books.belief([BTC]), [name])
     assert [ask.verb for ask in desk.exchange.asked] == ["order"]
 
 
@@ -289,7 +303,7 @@ async def test_the_window_is_read_once_absence_could_be_proven(desk: Desk) -> No
     for late, verbs in ((timedelta(0), ["order"]), (timedelta(seconds=1), ["order", "fills"])):
         desk.clock.elapsed = (wait + late).total_seconds()
         desk.exchange.asked.clear()
-        await desk.sweep.some(desk.books.belief(), [order.client_order_id])
+        await desk.sweep.some(desk.books.belief([BTC]), [order.client_order_id])
         assert [ask.verb for ask in desk.exchange.asked] == verbs
 
 
@@ -303,15 +317,9 @@ async def test_a_short_balance_is_explained_from_the_entry_on(desk: Desk) -> Non
     sale = desk.exchange.trade(Side.SELL, position.quantity)
     known = frozenset(order.client_order_id for order in position.orders)
     await concluded(desk, replace(marked(sale.trade_id), known=known))
-    gathered = await everything(desk)
-    assert [ask.about for ask in desk.exchange.asked if ask.verb == "fills"] == [
-        "BTC/USDT,after 2",
-        "BTC/USDT,after 1",
+    gathered = await desk.sweep.holdings(desk.books.belief([BTC]), NONE)
+    assert [(ask.verb, ask.about) for ask in desk.exchange.asked] == [
+        ("fills", "BTC/USDT,after 1"),
+        ("balances", ""),
     ]
     assert sale in gathered.evidence.windows[BTC].fills
-
-
-async def test_a_full_balance_asks_for_nothing_more(desk: Desk) -> None:
-    await desk.opened(await desk.keeper())
-    await everything(desk)
-    assert desk.exchange.count("fills") == 1

@@ -1,0 +1,250 @@
+"""An account held against its exchange, symbol by symbol, several at once.
+
+Each symbol's conclusion is drawn when its own answers are there: trouble with one delays no other.
+What is in doubt or leaving is asked first. Holdings are weighed when every symbol of an asset is
+concluded, and only if the balance and the belief differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from msgspec import Struct
+
+from surefoot.core.decide import Withdraw, owed
+from surefoot.core.evidence import Finding, Orphan
+from surefoot.core.order import OrderStatus
+from surefoot.core.position import Position, State
+from surefoot.core.values import Asset, ClientOrderId, Symbol
+from surefoot.engine.books import Applied, Books, Compare
+from surefoot.engine.by_symbol import BySymbol
+from surefoot.engine.comparing import Comparing
+from surefoot.engine.keeper import Keeper
+from surefoot.engine.login import Login
+from surefoot.engine.sweep import Gathered, Shared
+from surefoot.engine.voice import say_finding
+from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
+from surefoot.journal.errors import JournalError
+
+# So many symbols are read at a time; what one of them waits for, the others do not.
+AT_ONCE: Final = 8
+# The same finding is said again only after this long.
+REPEAT_AFTER_S: Final = 60.0
+
+
+class Inspected(Struct, frozen=True, kw_only=True):
+    """What a comparison came to: what it wrote down, and what could not be read."""
+
+    applied: Applied = Applied()
+    failures: tuple[str, ...] = ()
+    unread: frozenset[Symbol] = frozenset()
+
+
+class Inspection:
+    """Compares the symbols of one account, and sees to what follows."""
+
+    def __init__(
+        self, login: Login, *, keepers: BySymbol[Keeper], books: Books, comparing: Comparing
+    ) -> None:
+        self._login = login
+        self._keepers = keepers
+        self._books = books
+        self._comparing = comparing
+        # Two comparisons of one symbol at once would only ask the same twice.
+        self._locks: defaultdict[Symbol, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._busy: set[Symbol] = set()
+        self._said: dict[tuple[str | None, ...], float] = {}
+
+    def idle(self) -> tuple[Symbol, ...]:
+        """Return the symbols that are not being read now, the most urgent first."""
+        return self._in_order({*self._keepers.symbols} - self._busy)
+
+    def _in_order(self, symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
+        return tuple(sorted(symbols, key=lambda symbol: (self._leisure(symbol), symbol)))
+
+    def _leisure(self, symbol: Symbol) -> int:
+        """Return how long a symbol may wait: the least while something is in doubt or leaving."""
+        positions = [p for keeper in self._keepers.of(symbol) for p in keeper.positions]
+        return min((leisure(position) for position in positions), default=2)
+
+    # Everything ----------------------------------------------------------------------------------
+
+    async def everything(
+        self, symbols: Iterable[Symbol] | None = None, *, lookback: timedelta | None = None
+    ) -> Inspected:
+        """Compare some symbols, or all of them, in order of urgency.
+
+        Raises:
+            Halted: the exchange contradicts the journal as a whole.
+        """
+        wanted = self._in_order(self._keepers.symbols if symbols is None else symbols)
+        self._busy |= {*wanted}
+        try:
+            return await self._everything(wanted, lookback)
+        finally:
+            self._busy -= {*wanted}
+
+    async def _everything(self, wanted: Sequence[Symbol], lookback: timedelta | None) -> Inspected:
+        shared = await self._comparing.shared(wanted)
+        for failure in shared.failures:
+            self._login.log.debug("read failed", why=failure)
+        unread = frozenset(wanted) if shared.balances is None else frozenset[Symbol]()
+        told = [Inspected(failures=shared.failures, unread=unread)]
+        pending = deque(wanted)
+        left = Counter(self._base(symbol) for symbol in wanted)
+
+        async def work() -> None:
+            while pending:
+                symbol = pending.popleft()
+                try:
+                    told.append(await self._symbol(symbol, shared, lookback))
+                    self._busy.discard(symbol)
+                    left[self._base(symbol)] -= 1
+                    if not left[self._base(symbol)]:
+                        told.append(await self._holding(self._base(symbol), shared))
+                except BaseException:
+                    pending.clear()
+                    raise
+
+        await at_once(work() for _ in range(min(AT_ONCE, len(wanted))))
+        return _summed(told)
+
+    def _base(self, symbol: Symbol) -> Asset:
+        return next(iter(self._keepers.of(symbol))).terms.instrument.base
+
+    async def _symbol(
+        self, symbol: Symbol, shared: Shared, lookback: timedelta | None
+    ) -> Inspected:
+        async with self._locks[symbol]:
+            belief = self._books.belief([symbol])
+            gathered = await self._comparing.symbol(belief, symbol, shared, lookback)
+            self._login.senses.gather(gathered, everything=True)
+            return await self._conclude([symbol], gathered, self._comparing.compare)
+
+    async def _holding(self, base: Asset, shared: Shared) -> Inspected:
+        """Weigh what is held of an asset, if the balance says less than belief."""
+        symbols = [each for each in self._keepers.symbols if self._base(each) == base]
+        positions = self._books.belief(symbols).positions
+        if not self._comparing.questions(positions, shared.balances):
+            return Inspected()
+        gathered = await self._comparing.holdings(self._books.belief(symbols))
+        return await self._conclude(symbols, gathered, self._comparing.weigh)
+
+    # Some orders ---------------------------------------------------------------------------------
+
+    async def ask(self, orders: Collection[ClientOrderId]) -> None:
+        """Ask about some orders only, compare, and see to what follows.
+
+        Raises:
+            Halted: the exchange contradicts the journal as a whole.
+        """
+        symbols = {
+            position.symbol
+            for keeper in self._keepers.values()
+            for position in keeper.positions
+            if any(order.client_order_id in orders for order in position.orders)
+        }
+        await at_once(self.ask_on(symbol, orders) for symbol in self._in_order(symbols))
+
+    async def ask_on(self, symbol: Symbol, orders: Collection[ClientOrderId]) -> None:
+        """Ask about orders of one symbol, and again for cancels of them that are still owed.
+
+        Raises:
+            Halted: the exchange contradicts the journal as a whole.
+        """
+        async with self._locks[symbol]:
+            gathered = await self._comparing.some(self._books.belief([symbol]), orders)
+            self._login.senses.gather(gathered, everything=False)
+            await self._conclude([symbol], gathered, self._comparing.compare)
+        await self.pursue(symbol, orders)
+
+    async def pursue(self, symbol: Symbol, orders: Collection[ClientOrderId]) -> None:
+        """Ask once more for every cancel of these orders that is owed."""
+        positions = [p for keeper in self._keepers.of(symbol) for p in keeper.positions]
+        for position in positions:
+            for duty in owed(position):
+                if isinstance(duty, Withdraw) and duty.order.client_order_id in orders:
+                    await self._login.dispatch.cancel(symbol, duty.exchange_order_id)
+
+    # What follows --------------------------------------------------------------------------------
+
+    async def _conclude(
+        self, symbols: Sequence[Symbol], gathered: Gathered, compare: Compare
+    ) -> Inspected:
+        for failure in gathered.failures:
+            self._login.log.debug("read failed", why=failure)
+        outcome, applied = await self._books.conclude(symbols, gathered, compare)
+        for finding in outcome.findings:
+            self._say(finding)
+        cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]
+        return Inspected(
+            applied=applied + Applied(cancels=sum(cancelled)),
+            failures=gathered.failures,
+            unread=gathered.unread,
+        )
+
+    def _say(self, finding: Finding) -> None:
+        key = (finding.kind, finding.position_id, finding.order, finding.outcome)
+        now = self._login.clock.monotonic()
+        if now - self._said.get(key, -REPEAT_AFTER_S) >= REPEAT_AFTER_S:
+            self._said[key] = now
+            say_finding(self._login.log, finding)
+
+    async def _cancel_orphan(self, orphan: Orphan) -> bool:
+        """Cancel an orphan, if a second look says the same; tell whether it did."""
+        listed = orphan.report
+        try:
+            again = await self._comparing.again(self._books.belief([listed.symbol]), listed)
+        except (ReadFailed, Misconfigured) as error:
+            if isinstance(error, Banned):
+                raise
+            self._login.log.warning("read failed", why=str(error))
+            return False
+        if not await self._books.withdraw(listed.symbol, again):
+            return False
+        answer = await self._login.dispatch.cancel(listed.symbol, listed.exchange_order_id)
+        self._login.log.info(
+            "orphan cancelled",
+            order=listed.client_order_id,
+            exchange_order=listed.exchange_order_id,
+            evidence=orphan.reason,
+            outcome=answer,
+        )
+        return True
+
+
+def leisure(position: Position) -> int:
+    """Return how long it may wait: 0 in doubt or leaving, 1 holding something, 2 neither."""
+    unsure = any(
+        order.status is OrderStatus.INTENDED or order.verdict is not None or order.cancel_at
+        for order in position.orders
+        if not order.finished
+    )
+    if unsure or position.exit_wish is not None or position.state is State.CLOSING:
+        return 0
+    return 1 if position.quantity or position.frozen else 2
+
+
+async def at_once(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do works beside each other, each to its own end: none is broken off in a commit.
+
+    Raises:
+        JournalError | ExchangeError: what any of them raised, the journal's word first.
+    """
+    ends = await asyncio.gather(*works, return_exceptions=True)
+    errors = [end for end in ends if end is not None]
+    for error in sorted(errors, key=lambda each: not isinstance(each, JournalError)):
+        raise error
+
+
+def _summed(told: Iterable[Inspected]) -> Inspected:
+    applied, failures, unread = Applied(), list[str](), set[Symbol]()
+    for each in told:
+        applied += each.applied
+        failures += each.failures
+        unread |= each.unread
+    return Inspected(applied=applied, failures=tuple(failures), unread=frozenset(unread))
