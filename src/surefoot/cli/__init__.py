@@ -36,6 +36,10 @@ COMMANDS: Final = {
     "close": ("surefoot.cli.close:close", "Close a bot's position."),
     "resolve": ("surefoot.cli.resolve:resolve", "Say what is true of a frozen position."),
     "backup": ("surefoot.cli.backup:backup", "Copy the journal while it is in use."),
+    "repair": (
+        "surefoot.cli.repair:repair",
+        "Make the journal's tables anew from its records.",
+    ),
     "export": ("surefoot.cli.export:export", "Print positions, orders and fills as JSON or CSV."),
     "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
     "token": ("surefoot.cli.token:token", "Print the token of the dashboard and the API."),

@@ -13,10 +13,17 @@ from typing import Final
 
 from surefoot.journal.browse import Browser
 from surefoot.journal.errors import JournalUnusable
-from surefoot.journal.port import Client, Holder, Journal
+from surefoot.journal.port import Client, Holder, Journal, Repair
 from surefoot.journal.store import SqliteStore
 
-__all__ = ["journal_exists", "journal_holder", "open_browser", "open_journal", "open_reader"]
+__all__ = [
+    "journal_exists",
+    "journal_holder",
+    "open_browser",
+    "open_journal",
+    "open_reader",
+    "repair_journal",
+]
 
 _STORES: Final[Mapping[str, Callable[[str, Path], SqliteStore]]] = {"sqlite": SqliteStore}
 
@@ -44,6 +51,11 @@ def open_reader(url: str, directory: Path) -> Client:
 def open_browser(url: str, directory: Path) -> Browser:
     """Open an existing journal for a screen: to read it in pages and to post commands."""
     return _store(url, directory).browse()
+
+
+def repair_journal(url: str, directory: Path, *, at: datetime) -> Repair:
+    """Make what follows from a journal's records anew, where it does not."""
+    return _store(url, directory).repair(at=at)
 
 
 def _store(url: str, directory: Path) -> SqliteStore:

@@ -79,11 +79,14 @@ class Tip(Struct, frozen=True):
     chain: bytes = CHAIN_START
 
 
-def link(tip: Tip, stream: str, version: int, at: str, kind: str, data: bytes) -> Tip:
-    """Return the tip after one more row: it depends on every column, and on all rows before it."""
+def link(tip: Tip, version: int, *texts: bytes) -> Tip:
+    """Return the tip after one more row: it depends on every column, and on all rows before it.
+
+    `texts` are its stream, time, kind and data, as they are stored.
+    """
     sequence = tip.sequence + 1
-    head = f"{sequence}\n{stream}\n{version}\n{at}\n{kind}\n".encode()
-    return Tip(sequence, blake2b(tip.chain + head + data, digest_size=16).digest())
+    content = b"\n".join((f"{sequence}\n{version}".encode(), *texts))
+    return Tip(sequence, blake2b(tip.chain + content, digest_size=16).digest())
 
 
 def seal(chain: bytes, name: str, data: str) -> bytes:

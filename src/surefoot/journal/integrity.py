@@ -13,8 +13,9 @@ from surefoot.journal.schema import EDGES, own_schema, schema_objects, strayed
 # What a person does about a table that does not follow from its records.
 REBUILD: Final = "stop the server, and `surefoot repair` makes the tables anew from the records"
 _ROWS: Final = """
-SELECT sequence, stream, version, at, kind, CAST(data AS BLOB), chain FROM records
-WHERE sequence > ? ORDER BY sequence"""
+SELECT sequence, version, CAST(stream AS BLOB), CAST(at AS BLOB), CAST(kind AS BLOB),
+    CAST(data AS BLOB), chain
+FROM records WHERE sequence > ? ORDER BY sequence"""
 
 
 def check_chain(connection: apsw.Connection, *, newest: int | None = None) -> Tip:
@@ -30,8 +31,8 @@ def check_chain(connection: apsw.Connection, *, newest: int | None = None) -> Ti
     if start:
         chain = connection.execute("SELECT chain FROM records WHERE sequence = ?", (start,)).get
         tip = Tip(start, chain or b"")
-    for sequence, stream, version, at, kind, data, stored in connection.execute(_ROWS, (start,)):
-        tip = link(tip, stream, version, at, kind, data)
+    for sequence, version, *texts, stored in connection.execute(_ROWS, (start,)):
+        tip = link(tip, version, *(text or b"" for text in texts))
         if tip != Tip(sequence, stored):
             raise JournalUnusable(
                 f"journal row {sequence} does not follow from the rows before it: it was changed "
@@ -41,12 +42,23 @@ def check_chain(connection: apsw.Connection, *, newest: int | None = None) -> Ti
 
 
 def check_schema(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
-    """Hold tables, indexes, triggers and the table of states against the program's own.
+    """Hold tables, indexes and triggers against the program's own.
 
     Raises:
         JournalUnusable: something is missing, changed, or should not be there.
     """
     names = strayed(schema_objects(connection), own_schema(migrations))
-    if names or set(connection.execute("SELECT source, target FROM transitions")) != EDGES:
-        what = ", ".join(names) or "transitions"
+    if names:
+        what = ", ".join(names)
         raise JournalUnusable(f"the journal's schema is not this program's ({what}); {REBUILD}")
+    check_states(connection)
+
+
+def check_states(connection: apsw.Connection) -> None:
+    """Hold the table of states, which a trigger reads, against the program's own.
+
+    Raises:
+        JournalUnusable: it has other edges.
+    """
+    if set(connection.execute("SELECT source, target FROM transitions")) != EDGES:
+        raise JournalUnusable(f"the journal's table of states is not this program's; {REBUILD}")

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import msgspec
+from typing_extensions import override
 
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.codec import encode_json
@@ -35,9 +36,66 @@ def copy(source: apsw.Connection, destination: Path) -> None:
     target.close()
 
 
+class Cursor(apsw.Cursor):
+    """A cursor whose rows may be damaged: what SQLite says of them becomes one sentence."""
+
+    @override
+    def execute(self, *arguments: Any, **named: Any) -> apsw.Cursor:
+        with _readable(self.connection):
+            return super().execute(*arguments, **named)
+
+    @override
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except _DAMAGE as error:
+            raise _damaged(self.connection, error) from error
+
+    @override
+    def fetchone(self) -> Any:
+        with _readable(self.connection):
+            return super().fetchone()
+
+    @override
+    def fetchall(self) -> list[Any]:
+        with _readable(self.connection):
+            return super().fetchall()
+
+    @property
+    @override
+    def get(self) -> Any:
+        with _readable(self.connection):
+            return super().get
+
+
+# Bytes that are no page, no row or no text.
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, UnicodeDecodeError)
+
+
+def _line(said: object) -> str:
+    """Return what SQLite says in one line: it may quote a whole schema."""
+    return " ".join(str(said).split())
+
+
+def _damaged(connection: apsw.Connection, error: Exception) -> JournalUnusable:
+    return JournalUnusable(
+        f"{connection.filename} is damaged ({_line(error)}); `surefoot check` looks "
+        f"for the row, a backup has it"
+    )
+
+
+@contextmanager
+def _readable(connection: apsw.Connection) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise _damaged(connection, error) from error
+
+
 def connect(path: Path, mode: int = apsw.SQLITE_OPEN_READWRITE) -> apsw.Connection:
     """Connect to a file that is there."""
     connection = apsw.Connection(str(path), flags=mode)
+    connection.cursor_factory = Cursor
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA synchronous = FULL")
@@ -111,9 +169,8 @@ def claim(connection: apsw.Connection, path: Path, lease: Lease) -> str:
     identity, mark = _identity(path), _draw_epoch()
     found = str(connection.execute("SELECT value FROM meta WHERE key = 'mark'").get or "")
     if meta(connection, "file") != identity or not lease.recognises(found):
-        epochs = msgspec.json.decode(meta(connection, "epochs"), type=list[str])
         with connection:
-            _remember(connection, "epochs", encode_json([_draw_epoch(), *epochs]))
+            _remember(connection, "epochs", encode_json([_draw_epoch(), *epochs(connection)]))
             _remember(connection, "file", identity)
     lease.leave(mark, former=found)
     return mark
@@ -139,11 +196,26 @@ def meta(connection: apsw.Connection, key: str) -> str:
     return str(value)
 
 
+def epochs(connection: apsw.Connection) -> tuple[str, ...]:
+    """Return every epoch that a journal has had, newest first.
+
+    Raises:
+        JournalUnusable: they are damaged.
+    """
+    try:
+        found = msgspec.json.decode(meta(connection, "epochs"), type=tuple[str, ...])
+    except msgspec.DecodeError as error:
+        raise JournalUnusable(f"the journal's epochs cannot be read ({error})") from error
+    if not found:
+        raise JournalUnusable("the journal has no epochs; restore a backup")
+    return found
+
+
 def quick_check(connection: apsw.Connection, path: Path) -> None:
     """Ask SQLite whether every page is sound."""
     answer = connection.execute("PRAGMA quick_check(1)").get
     if answer != "ok":
-        raise JournalUnusable(f"{path} is damaged ({answer}); restore a backup")
+        raise JournalUnusable(f"{path} is damaged ({_line(answer)}); restore a backup")
 
 
 def has_log(path: Path) -> bool:
@@ -160,6 +232,17 @@ def refuse_empty(path: Path) -> None:
     )
 
 
+# The file system will not have it: missing, write-protected, full, or failing.
+_CLOSED: Final = (
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.PermissionsError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.BusyError,
+)
+
+
 @contextmanager
 def unusable(path: Path) -> Iterator[None]:
     """Translate what SQLite says of a bad file."""
@@ -167,7 +250,7 @@ def unusable(path: Path) -> Iterator[None]:
         yield
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise JournalUnusable(
-            f"{path} is damaged or no journal ({error}); restore a backup"
+            f"{path} is damaged or no journal ({_line(error)}); restore a backup"
         ) from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
-        raise JournalUnusable(f"{path} cannot be opened: {error}") from error
+    except (*_CLOSED, OSError) as error:
+        raise JournalUnusable(f"{path} cannot be opened: {_line(error)}") from error

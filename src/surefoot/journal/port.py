@@ -365,6 +365,14 @@ class Journal(Client, Protocol):
         ...
 
 
+class Repair(Struct, frozen=True, kw_only=True):
+    """What a repair found and made anew, and where the journal is kept as it was before."""
+
+    records: int
+    mended: tuple[str, ...]
+    copy: Path | None
+
+
 class Store(Protocol):
     """The place that a journal URL names; nothing is opened before it is asked for."""
 
@@ -382,6 +390,15 @@ class Store(Protocol):
         Raises:
             JournalLocked: another process runs on it.
             JournalUnusable: it cannot be trusted or understood; it is left untouched.
+        """
+        ...
+
+    def repair(self, *, at: datetime) -> Repair:
+        """Make what follows from records anew, where it does not.
+
+        Raises:
+            JournalLocked: a server runs on it.
+            JournalUnusable: its records do not hold; nothing was changed.
         """
         ...
 

@@ -6,7 +6,7 @@ trace and the others in the same commit are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import apsw
@@ -36,6 +36,8 @@ INSERT INTO positions ({POSITION_COLUMNS}, seal) VALUES (?,?,?,?,?,?,?,?,?,?,?,?
 INSERT_ORDER: Final = f"""
 INSERT INTO orders ({ORDER_COLUMNS}, sequence, seal) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""  # noqa: S608
 INSERT_FILL: Final = f"INSERT INTO fills ({FILL_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_INSERT_RECORD: Final = """
+INSERT INTO records (sequence, version, stream, at, kind, data, chain) VALUES (?,?,?,?,?,?,?)"""
 _UPDATE_POSITION: Final = """
 UPDATE positions SET version = ?, phase = ?, frozen = ?, quantity = ?, entry_price = ?,
     realized_pnl = ?, stop = ?, take_profit = ?, past = ?, data = ?, seal = ?
@@ -98,33 +100,35 @@ def _append(connection: apsw.Connection, append: Append, tip: Tip) -> Tip:
             f"{append.stream} stands at version {stands or 0}, not {append.expected}; "
             f"nothing was written",
         )
+    rows: list[tuple[Record, Tip]] = []
     for version, record in enumerate(append.records, start=append.expected + 1):
-        row = (append.stream, version, stamp(record.at), kind_of(record))
-        data = encode(record)
-        tip = link(tip, *row, data.encode())
-        connection.execute(
-            "INSERT INTO records VALUES (?,?,?,?,?,?,?)", (tip.sequence, *row, data, tip.chain)
-        )
-    if append.position is not None:
-        _project(connection, append.position, append.records, tip)
+        texts = (append.stream, stamp(record.at), kind_of(record), encode(record))
+        tip = link(tip, version, *(text.encode() for text in texts))
+        connection.execute(_INSERT_RECORD, (tip.sequence, version, *texts, tip.chain))
+        rows.append((record, tip))
+    if append.position is not None and rows:
+        _project(connection, append.position, rows)
     return tip
 
 
 def _project(
-    connection: apsw.Connection, position: Position, records: Sequence[Record], tip: Tip
+    connection: apsw.Connection, position: Position, rows: Sequence[tuple[Record, Tip]]
 ) -> None:
-    for record in records:
+    newest: dict[ClientOrderId | None, Tip] = {}
+    for record, tip in rows:
+        newest[order_in(record)] = tip
         if isinstance(record, PositionStarted):
             connection.execute(INSERT_POSITION, sealed_position(evolve(None, record), tip))
-    for order in touched(position, records).values():
-        row = order_row(position.position_id, order)
-        connection.execute(_UPSERT_ORDER, sealed_order(row, tip))
-    for record in records:
+    for order in position.orders:
+        if (last := newest.get(order.client_order_id)) is not None:
+            row = order_row(position.position_id, order)
+            connection.execute(_UPSERT_ORDER, sealed_order(row, last))
+    for record, _ in rows:
         if isinstance(record, StateChanged):
             _move(connection, position, record.target)
         elif isinstance(record, FillBooked):
             _book(connection, position, record)
-    _, _, _, _, _, version, _, *derived = sealed_position(position, tip)
+    _, _, _, _, _, version, _, *derived = sealed_position(position, rows[-1][1])
     connection.execute(_UPDATE_POSITION, (version, *derived, position.position_id))
 
 
@@ -148,14 +152,8 @@ def _book(connection: apsw.Connection, position: Position, record: FillBooked) -
         ) from error
 
 
-def touched(position: Position, records: Iterable[Record]) -> dict[ClientOrderId, Order]:
-    """Return the orders that records are about, as they stand in the position after these."""
-    names = [name for record in records if (name := _names(record)) is not None]
-    found = [order for name in names if (order := position.find(name)) is not None]
-    return {order.client_order_id: order for order in found}
-
-
-def _names(record: Any) -> ClientOrderId | None:
+def order_in(record: Any) -> ClientOrderId | None:
+    """Return the order that a record is about, or None."""
     order = getattr(record, "order", None)
     if isinstance(order, Order):
         return order.client_order_id

@@ -27,9 +27,9 @@ from surefoot.journal.projection import (
     POSITION_COLUMNS,
     Row,
     fill_row,
+    order_in,
     order_row,
     sealed_position,
-    touched,
 )
 
 _STREAMS: Final = """
@@ -70,8 +70,10 @@ class Replay:
                 f"journal row {tip.sequence} contradicts the rows of {self.stream} before it "
                 f"({error}); restore a backup",
             ) from error
-        for name, order in touched(position, (record,)).items():
-            self.orders[name] = (order, tip)
+        name = order_in(record)
+        order = None if name is None else position.find(name)
+        if order is not None:
+            self.orders[order.client_order_id] = (order, tip)
         if isinstance(record, FillBooked):
             self.fills.append(fill_row(position, record))
         self._position, self.tip = position, tip

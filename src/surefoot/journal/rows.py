@@ -188,16 +188,24 @@ def watermark(
     return None if trade is None else TradeId(str(trade))
 
 
+def memory(connection: apsw.Connection, bot: BotName) -> dict[str, Any]:
+    """Read what a strategy last remembered; empty if nothing."""
+    data = connection.execute("SELECT data FROM memories WHERE bot = ?", (bot,)).get
+    try:
+        return {} if data is None else msgspec.json.decode(str(data), type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise JournalUnusable(f"what {bot} remembers cannot be read ({error})") from error
+
+
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Read a row of `records` as a value."""
     sequence, stream, version, at, data = row
-    return Entry(
-        sequence=sequence,
-        stream=stream,
-        version=version,
-        at=unstamp(at),
-        record=decode(data, sequence),
-    )
+    record = decode(data, sequence)
+    try:
+        moment = unstamp(at)
+    except ValueError as error:
+        raise JournalUnusable(f"journal row {sequence} has no time ({error})") from error
+    return Entry(sequence=sequence, stream=stream, version=version, at=moment, record=record)
 
 
 def positions(connection: apsw.Connection, bot: BotName | None) -> Iterator[Position]:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import apsw
-import msgspec
 from typing_extensions import override
 
 from surefoot.core.evidence import Owned
@@ -45,9 +44,9 @@ from surefoot.journal.opening import (
     claim,
     connect,
     copy,
+    epochs,
     has_log,
     make_durable,
-    meta,
     migrate,
     quick_check,
     refuse_empty,
@@ -80,9 +79,7 @@ class SqliteReader:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self._read = connection
-        self._epochs: tuple[str, ...] = tuple(
-            msgspec.json.decode(meta(connection, "epochs"), type=list[str]),
-        )
+        self._epochs = epochs(connection)
 
     @property
     def epoch(self) -> str:
@@ -179,8 +176,7 @@ class SqliteReader:
 
     async def memory(self, bot: BotName) -> dict[str, Any]:
         """Return what a strategy last remembered; empty if nothing."""
-        data = self._read.execute("SELECT data FROM memories WHERE bot = ?", (bot,)).get
-        return {} if data is None else msgspec.json.decode(data, type=dict[str, Any])
+        return rows.memory(self._read, bot)
 
     async def watermark(
         self, account: AccountName, symbol: Symbol, *, before: datetime | None = None

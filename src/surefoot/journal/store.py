@@ -8,7 +8,8 @@ from pathlib import Path
 from surefoot.journal.browse import SqliteBrowser
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.lease import holder_of
-from surefoot.journal.port import Client, Holder, Journal
+from surefoot.journal.port import Client, Holder, Journal, Repair
+from surefoot.journal.repair import repair_sqlite
 from surefoot.journal.sqlite import open_sqlite, open_sqlite_as, open_sqlite_reader
 
 
@@ -29,6 +30,10 @@ class SqliteStore:
     def open(self, *, at: datetime) -> Journal:
         """Open or create the journal as its one writer."""
         return open_sqlite(self._path, at=at)
+
+    def repair(self, *, at: datetime) -> Repair:
+        """Make what follows from records anew, where it does not."""
+        return repair_sqlite(self._path, at=at)
 
     def read(self) -> Client:
         """Open the journal to read it and to post commands."""

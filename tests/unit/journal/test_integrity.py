@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from surefoot.journal.codec import decode, encode
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import Append, Change
 from surefoot.journal.projection import POSITION_COLUMNS
+from surefoot.journal.schema import PROJECTIONS
 from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader
 
 MAIN = AccountName("main")
@@ -69,6 +71,15 @@ async def written(path: Path) -> None:
     journal = open_sqlite(path, at=START)
     await journal.commit(Change(at=START, appends=tuple(appends)))
     await journal.close()
+
+
+def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return all that follows from records."""
+    with closing(raw(path)) as connection:
+        return {
+            name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()  # noqa: S608
+            for name in PROJECTIONS
+        }
 
 
 async def check(path: Path) -> int:
