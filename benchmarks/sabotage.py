@@ -35,9 +35,9 @@ SABOTAGES = [
     Sabotage(
         "send again when no answer came",
         "engine/dispatch.py",
-        "        except Unknown as error:\n            return",
-        "        except Unknown as error:\n            await self._orders.send(symbol, order)\n"
-        "            return",
+        "        except (NotSent, Refused, Unknown) as error:\n            return (outcome",
+        "        except (NotSent, Refused, Unknown) as error:\n"
+        "            await self._orders.send(symbol, order)\n            return (outcome",
         "tests/process/test_lost_answers.py -k after_acceptance",
     ),
     Sabotage(
@@ -86,6 +86,13 @@ SABOTAGES = [
         "    if position.state is not State.FLAT or position.unfinished is not None:",
         "    if False:",
         "tests/exhaustive tests/process/test_guards.py",
+    ),
+    Sabotage(
+        "cancel a stop before its successor is accepted",
+        "core/rules.py",
+        "    if replaceable and order.quantity <= position.quantity:\n",
+        "    if False:\n",
+        "tests/unit/core/test_replacing.py tests/unit/engine/test_replacing.py",
     ),
     Sabotage(
         "ignore the fee that is kept back",

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from surefoot.core.decide import Input, decide
 from surefoot.core.exits import ExitPlan
 from surefoot.core.identity import order_identity
 from surefoot.core.instrument import Instrument
-from surefoot.core.order import Order, ReportedStatus, Role
+from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, PositionStarted, kind_of
 from surefoot.core.reports import Fill, OrderReport
@@ -33,7 +35,7 @@ BTC = Symbol("BTC/USDT")
 D = Decimal
 
 
-def named(position_id: PositionId, role: Role, attempt: int) -> ClientOrderId:
+def named(position_id: PositionId, role: str, attempt: int) -> ClientOrderId:
     return ClientOrderId("sf" + order_identity("epoch", position_id, role, attempt).hex())
 
 
@@ -60,6 +62,8 @@ PROTECTED = Terms(
     native_stop=True,
     name_order=named,
 )
+# The same at a venue that replaces an order in one request.
+REPLACING = replace(PROTECTED, instrument=replace(INSTRUMENT, replaces=True))
 PLAN = ExitPlan(stop_loss=D("0.02"), take_profit=D("0.04"), break_even=D("0.01"))
 
 

@@ -9,24 +9,25 @@ partial and old. An honest world keeps its one promise, the visibility bound; `b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, TERMS, D, Life
+from tests.builders import BTC, PROTECTED, REPLACING, START, TERMS, D, Life
+from tests.property.ticket import Ticket
 from tests.property.truth import held_by, watch
 
 from surefoot.core.decide import Input, Withdraw, owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.exits import ExitPlan
-from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import Reconciliation, reconcile, wanted
 from surefoot.core.records import PositionRecord
-from surefoot.core.reports import Doubt, Fill, OrderReport, PriceSeen, Refusal, TimePassed, Unsent
+from surefoot.core.reports import Doubt, Fill, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.values import (
     ZERO,
@@ -57,42 +58,6 @@ OVER: Final = (ReportedStatus.CANCELED, ReportedStatus.EXPIRED)
 
 
 @dataclass
-class Ticket:
-    """What became of one request, whatever anybody believes."""
-
-    order: Order
-    exchange_order_id: ExchangeOrderId
-    fate: str = "unsent"  # "unsent", "flying", "dead", "accepted"
-    status: ReportedStatus = ReportedStatus.OPEN
-    visible_at: datetime = START
-    fills: list[Fill] = field(default_factory=list)
-
-    @property
-    def filled(self) -> Decimal:
-        return sum((fill.quantity for fill in self.fills), ZERO)
-
-    @property
-    def live(self) -> bool:
-        return self.fate == "accepted" and self.status is ReportedStatus.OPEN
-
-    def may_sell_or_buy(self, now: datetime) -> Decimal:
-        """Return what it could still fill: live, or on its way and not too late."""
-        coming = self.fate in {"unsent", "flying"} and now <= self.order.not_after
-        return self.order.quantity - self.filled if self.live or coming else ZERO
-
-    def report(self) -> OrderReport:
-        return OrderReport(
-            symbol=BTC,
-            client_order_id=self.order.client_order_id,
-            exchange_order_id=self.exchange_order_id,
-            status=self.status,
-            side=self.order.side,
-            quantity=self.order.quantity,
-            filled=self.filled,
-        )
-
-
-@dataclass
 class Read:
     """A round of reading: what was believed when it began, and what it brought."""
 
@@ -105,9 +70,13 @@ class World:
     """One bot's positions, one after the other, and the exchange that they live at."""
 
     def __init__(
-        self, *, native_stop: bool = False, bound: timedelta = timedelta(seconds=60)
+        self,
+        *,
+        native_stop: bool = False,
+        replacing: bool = False,
+        bound: timedelta = timedelta(seconds=60),
     ) -> None:
-        self.terms = PROTECTED if native_stop else TERMS
+        self.terms = REPLACING if replacing else PROTECTED if native_stop else TERMS
         self.bound = bound
         self.now = START
         self.lives = [Life(self.terms, bot="bot-1")]
@@ -213,9 +182,29 @@ class World:
         if self.now > ticket.order.not_after:
             ticket.fate = "dead"
             return
+        if ticket.order.replaces is not None and not self._makes_way(ticket, n):
+            return
         ticket.fate, ticket.status = "accepted", status
         ticket.visible_at = self.now + self.bound * (n % 4) / 3
         self._say(ticket.report(), hear=n % 3 == 0)
+
+    def _makes_way(self, ticket: Ticket, n: int) -> bool:
+        """Cancel what a request replaces, if that is whole; then the second half may be refused."""
+        old, name = self.tickets[ticket.order.replaces or ticket.order.client_order_id], "not tried"
+        if not old.live or old.fills:
+            ticket.fate = "dead"
+            self.seen.add(name)
+            unsent = Unsent(client_order_id=ticket.order.client_order_id, reason=name)
+            self._say(unsent, hear=n % 2 == 0)
+            return False
+        old.status = ReportedStatus.CANCELED
+        self._say(old.report(), hear=n & 2 == 0)
+        if n % 3 == 1:
+            self.seen.add("half refused")
+            self._refuse(ticket, n)
+            return False
+        self.seen.add(f"{old.order.role} replaced by {ticket.order.role}")
+        return True
 
     def _reject(self, ticket: Ticket, n: int) -> None:
         self._take(ticket, n, ReportedStatus.REJECTED)
@@ -318,6 +307,12 @@ class World:
         for event in self.mail[-6:]:
             self.tell(event)
 
+    def climb(self, n: int) -> None:
+        """All goes well and the price rises; what becomes of the stop's move is up to `n`."""
+        self.fair(1)
+        self.tell(PriceSeen(price=PRICES[1 + n % 2]), self.life)
+        self.post(n // 2)
+
     # What is said, and what is read -------------------------------------------------------------
 
     def _say(self, event: Input, *, hear: bool) -> None:
@@ -417,7 +412,10 @@ class World:
 
     def _check_risk(self) -> None:
         able = [t for t in self.tickets.values() if t.may_sell_or_buy(self.now)]
-        assert len(able) <= 1, "never two orders that can still trade"
+        # A request that replaces does nothing unless it can cancel, and then it is no second order.
+        able = [t for t in able if t.live or self._can_come(t)]
+        alone = [t for t in able if t.live or t.order.replaces is None]
+        assert len(alone) <= 1, "never two orders that can still trade"
         held = held_by([fill for ticket in self.tickets.values() for fill in ticket.fills])
         assert held >= ZERO, "never sold more than was held"
         for ticket in able:
@@ -429,6 +427,10 @@ class World:
             for order in life.position.orders:
                 fate = self.tickets[order.client_order_id].fate
                 assert order.status is not OrderStatus.NEVER or fate != "accepted", "S4"
+
+    def _can_come(self, ticket: Ticket) -> bool:
+        old = ticket.order.replaces
+        return old is None or (self.tickets[old].live and not self.tickets[old].fills)
 
     def settle(self) -> None:
         """Calm weather: whatever is under way ends or expires, and everything can be read."""
@@ -448,6 +450,8 @@ MOVES: Final[tuple[Callable[[World, int], None], ...]] = (
     World.enter,
     World.fair,
     World.fair,
+    World.climb,
+    World.climb,
     World.post,
     World.post,
     World.post,

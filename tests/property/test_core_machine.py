@@ -39,6 +39,7 @@ SOMETIMES = {
     *(f"stop {status}" for status in ("INTENDED", "WORKING", "FILLED", "CANCELED", "NEVER")),
     *("take", "fly", "lose", "refuse", "reject", "stay"),
     *("order-found", "order-over", "order-unknown", "order-absent", "order-vanished"),
+    *("stop replaced by stop", "stop replaced by exit", "not tried", "half refused"),
     *("fills-missed", "levels-set", "cancel-intended", "order-doubted"),
     *("OPENING->FLAT", "OPENING->OPEN", "OPEN->CLOSING", "CLOSING->OPEN", "CLOSING->CLOSED"),
 }
@@ -129,9 +130,9 @@ def test_belief_becomes_the_truth_whatever_happens_on_the_way() -> None:
     seen: set[str] = set()
 
     @CALM
-    @given(story=STORIES, native_stop=st.booleans())
-    def stories(story: list[tuple[int, int]], native_stop: bool) -> None:
-        world = lived(World(native_stop=native_stop), story)
+    @given(story=STORIES, native_stop=st.booleans(), replacing=st.booleans())
+    def stories(story: list[tuple[int, int]], native_stop: bool, replacing: bool) -> None:
+        world = lived(World(native_stop=native_stop, replacing=replacing), story)
         world.settle()
         world.check()
         for life in world.lives:
@@ -168,9 +169,9 @@ def test_a_broken_visibility_bound_is_survived() -> None:
     seen: set[str] = set()
 
     @settings(CALM, max_examples=300)
-    @given(story=STORIES, native_stop=st.booleans())
-    def stories(story: list[tuple[int, int]], native_stop: bool) -> None:
-        world = World(native_stop=native_stop, bound=timedelta(minutes=10))
+    @given(story=STORIES, native_stop=st.booleans(), replacing=st.booleans())
+    def stories(story: list[tuple[int, int]], native_stop: bool, replacing: bool) -> None:
+        world = World(native_stop=native_stop, replacing=replacing, bound=timedelta(minutes=10))
         hidden(world)
         lived(world, story)
         world.settle()

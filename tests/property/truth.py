@@ -41,9 +41,17 @@ def watch(before: Position, record: PositionRecord) -> Position:
 
 
 def _check_lanes(position: Position) -> None:
-    """One open intent a lane; an entry and an exit, or an exit and a stop, never together."""
-    roles = sorted(order.role.value for order in position.orders if not order.finished)
-    assert roles in ([], ["entry"], ["exit"], ["stop"], ["entry", "stop"]), roles
+    """One open intent a lane; an entry and an exit, or an exit and a stop, never together.
+
+    What is to be replaced and what is sent in its place are one: of those one can trade.
+    """
+    live = [order for order in position.orders if not order.finished]
+    places = {order.replaces for order in live if order.replaces is not None}
+    intents = [order for order in live if order.client_order_id not in places]
+    assert len(intents) == len({order.role for order in intents}), "one intent a lane"
+    apart = {order.replaces or order.client_order_id for order in intents}
+    roles = sorted(order.role.value for order in intents)
+    assert len(apart) <= 1 or roles == ["entry", "stop"], roles
 
 
 def held_by(fills: Sequence[Fill]) -> Decimal:

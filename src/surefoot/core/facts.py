@@ -9,13 +9,11 @@ from surefoot.core.draft import Draft
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
-    CancelIntended,
     FillBooked,
     OrderDoubted,
     OrderNever,
     OrderRefused,
     OrderReported,
-    PositionRecord,
     ReductionBooked,
     StateChanged,
 )
@@ -28,19 +26,22 @@ from surefoot.core.reports import (
     Refusal,
     Unsent,
 )
-from surefoot.core.rules import Terms
+from surefoot.core.rules import Terms, withdrawal
 from surefoot.core.values import ZERO, plain
 
 # This many refused exits or stops in a row, and a person has to look (they go on being tried).
 REFUSALS_MAX: Final = 3
 
 
-def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -> str | None:
+def unproven(  # noqa: PLR0911 (one condition a line)
+    order: Order, absence: Absence, position: Position, terms: Terms
+) -> str | None:
     """Return why a search does not prove that an order never existed, or None if it does.
 
     All of these must hold (absence is not evidence): the read started after
     `not_after + V`; the order is not found by its id; no fill since the intent names it, in a
-    window proven complete; and the position has not changed since the read began.
+    window proven complete; the other half of its group, if any, is accounted for; and the position
+    has not changed since the read began.
     """
     deadline = order.not_after + terms.visibility
     if order.status is not OrderStatus.INTENDED:
@@ -53,6 +54,8 @@ def unproven(order: Order, absence: Absence, position: Position, terms: Terms) -
         return "the window of fills is not proven complete"
     if absence.named_by_a_fill:
         return "a fill names it"
+    if not absence.group_answered:
+        return "what became of the order that it was to replace is not known"
     if absence.version != position.version:
         return "the position has changed since the read began"
     return None
@@ -79,7 +82,26 @@ def take_report(report: OrderReport, draft: Draft) -> None:
         draft.freeze(f"{order.client_order_id} was {order.status}, yet the exchange has it")
         draft.add(_reported(order, report, draft.now))
     elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
+        if report.filled or order.replaces is not None:
+            _rule_out_rivals(order, draft)
         draft.add(_reported(order, report, draft.now))
+
+
+def _rule_out_rivals(order: Order, draft: Draft) -> None:
+    """Call NEVER what can no longer come: its request could not cancel what it was to replace.
+
+    That has traded, or was cancelled for another; so says a report that is not of a refusal.
+    """
+    place = order.replaces or order.client_order_id
+    for rival in draft.position.rivals(place):
+        if rival.client_order_id != order.client_order_id:
+            evidence = f"{order.client_order_id} is what came of {place}, so this could not come"
+            name = rival.client_order_id
+            draft.add(
+                OrderNever(
+                    at=draft.now, client_order_id=name, evidence=evidence, may_have_left=True
+                )
+            )
 
 
 def _rejected_there(order: Order, report: OrderReport) -> bool:
@@ -131,6 +153,7 @@ def take_fill(fill: Fill, draft: Draft) -> None:
         return
     if order.finished:
         draft.freeze(f"trade {fill.trade_id} came after {order.client_order_id} was over")
+    _rule_out_rivals(order, draft)
     draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
 
 
@@ -215,9 +238,10 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
                 why=f"closed from outside: {reduction.evidence}",
             ),
         )
-    live = position.unfinished
-    if live is not None and live.cancel_at is None:
-        draft.add(_withdrawal(live, draft.now))
+    reason = "the holding was reduced from outside"
+    for live in position.orders:
+        if not live.finished and live.cancel_at is None:
+            draft.add(withdrawal(position, live, reason, draft.now, draft.terms))
     draft.add(
         ReductionBooked(
             at=draft.now,
@@ -226,12 +250,4 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
             evidence=reduction.evidence,
             trades=reduction.trades,
         ),
-    )
-
-
-def _withdrawal(order: Order, now: datetime) -> PositionRecord:
-    return CancelIntended(
-        at=now,
-        client_order_id=order.client_order_id,
-        reason="the holding was reduced from outside",
     )

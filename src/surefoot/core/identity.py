@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from surefoot.core.order import Role
 from surefoot.core.values import PositionId
 
 _MARK_BYTES = 4
@@ -24,7 +23,7 @@ def epoch_mark(epoch: str) -> bytes:
     return blake2b(epoch.encode(), digest_size=_MARK_BYTES, person=b"surefoot-mark").digest()
 
 
-def order_identity(epoch: str, position_id: PositionId, role: Role, attempt: int) -> bytes:
+def order_identity(epoch: str, position_id: PositionId, role: str, attempt: int) -> bytes:
     """Return the 16 bytes that name one attempt at one order; venues encode them their way."""
     text = f"{position_id}\n{role}\n{attempt}".encode()
     hashed = blake2b(

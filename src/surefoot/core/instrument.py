@@ -19,6 +19,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     """One tradable symbol and its filters (Binance: PRICE_FILTER, LOT_SIZE, NOTIONAL).
 
     `market_quantity_max` is the largest market order (Binance: MARKET_LOT_SIZE); None is none.
+    `replaces`: the venue cancels an untouched order and places another in one request.
     """
 
     symbol: Symbol
@@ -30,6 +31,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     notional_min: Decimal
     quantity_max: Decimal | None = None
     market_quantity_max: Decimal | None = None
+    replaces: bool = False
 
     def price(self, price: Decimal, side: Side) -> Decimal:
         """Round a limit price to the tick: down to buy, up to sell."""

@@ -62,7 +62,7 @@ def _check_order(position: Position, order: Order) -> None:
     if (
         order.role is not Role.ENTRY
         and order.remaining > position.quantity
-        and not (position.frozen or order.cancel_at)
+        and not (position.frozen or order.cancel_at or order.replaced_by)
     ):
         raise InvariantViolated(
             "S13",

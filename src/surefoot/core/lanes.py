@@ -6,7 +6,9 @@
 
 In each lane at most one intent is open, whoever wants it: a strategy, a level or an operator. Entry
 and exit exclude each other. Protection is what must not be empty while something is held, so it
-gives way to nothing but to what is sent in its place.
+gives way to nothing but to what is sent in its place. An intent may be a *group*: an order and the
+cancel of the one that it replaces, in one commit and one request. Of an order and of all that are
+sent in its place only one can ever trade: together they are as much in the way as that one.
 """
 
 from __future__ import annotations
@@ -40,21 +42,27 @@ def lane_of(role: Role) -> Lane:
 
 
 def unfinished(orders: Iterable[Order], lane: Lane) -> tuple[Order, ...]:
-    """Return what is not over in a lane, oldest first."""
+    """Return what is not over in a lane, oldest first; what is being replaced is among it."""
     return tuple(each for each in orders if not each.finished and lane_of(each.role) is lane)
 
 
 def crossing(orders: Iterable[Order]) -> str | None:
     """Say which orders must not be open together, or None if every lane is in order."""
-    entry, leave, stop = (unfinished(orders, lane) for lane in Lane)
+    intents = [order for order in orders if order.replaced_by is None]
+    entry, leave, stop = (unfinished(intents, lane) for lane in Lane)
     for lane, found in zip(Lane, (entry, leave, stop), strict=True):
         if len(found) > 1:
             return f"two intents in the lane of {lane}: {_names(found)}"
     if entry and leave:
         return f"an entry beside an exit: {_names(entry + leave)}"
-    if leave and stop:
+    if leave and stop and not _same_place(leave[0], stop[0]):
         return f"an exit beside the protection that locks what it sells: {_names(leave + stop)}"
     return None
+
+
+def _same_place(one: Order, other: Order) -> bool:
+    """Tell whether both are sent in the place of the same order, so that one of them can trade."""
+    return one.replaces is not None and one.replaces == other.replaces
 
 
 def _names(orders: Iterable[Order]) -> str:

@@ -22,7 +22,7 @@ from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitWished, LevelsSet
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_dust, resting, retry_at
+from surefoot.core.rules import is_dust, move_stop, resting, retry_at
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import plain
 
@@ -42,7 +42,12 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     wish = position.exit_wish
     # A resting exit has taken the stop's place at the exchange, so the stop is honoured here.
     resting = wish is not None and wish.limit is not None and level is not Level.TAKE_PROFIT
-    if level is None or (wish is not None and not resting):
+    if level is None:
+        moved = move_stop(position, draft.now, draft.terms)
+        if moved is not None:
+            draft.add(moved)
+        return
+    if wish is not None and not resting:
         return
     if position.state is State.CLOSING and not resting:
         return

@@ -64,6 +64,9 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     request, whoever still holds its bytes. `expires_at` is when an unfilled remainder is to be
     cancelled. `reported` is the largest cumulative filled quantity that the exchange has told,
     `told_at` when it last said something new.
+    `replaces` names the order whose cancel leaves in one request with this one; that one knows it
+    as `replaced_by`, until it is turned away. `cancel_name` is what an order's cancel is called:
+    the exchange may know the order by that name afterwards.
     `may_have_left` is False once it is proven that no request for it was accepted.
     """
 
@@ -86,6 +89,9 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trades: tuple[TradeId, ...] = ()
     told_at: datetime | None = None
     cancel_at: datetime | None = None
+    cancel_name: ClientOrderId | None = None
+    replaces: ClientOrderId | None = None
+    replaced_by: ClientOrderId | None = None
     finished_at: datetime | None = None
     may_have_left: bool = True
     doubt: str | None = None
@@ -104,6 +110,12 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def remaining(self) -> Decimal:
         """Return the quantity that could still be filled."""
         return ZERO if self.finished else self.quantity - self.filled
+
+    @property
+    def rests(self) -> bool:
+        """Tell whether the exchange holds it whole, and nobody has asked for its cancel alone."""
+        untouched = not self.reported and self.cancel_at is None
+        return self.status is OrderStatus.WORKING and self.verdict is None and untouched
 
     def is_lately_never(self, now: datetime) -> bool:
         """Tell whether it was called NEVER so recently that it is still looked for.

@@ -170,6 +170,18 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         found = unfinished(self.orders, lane)
         return found[-1] if found else None
 
+    def rivals(self, name: ClientOrderId) -> tuple[Order, ...]:
+        """Return what is to replace an order and is not known to have been accepted.
+
+        An order can be cancelled once, and only while nothing of it is filled: of the order and of
+        all that are sent in its place one can ever trade.
+        """
+        return tuple(
+            order
+            for order in self.orders
+            if order.replaces == name and order.status is OrderStatus.INTENDED
+        )
+
     def is_settled(self, now: datetime) -> bool:
         """Tell whether it needs no more looking after: CLOSED, not frozen, no NEVER to look for."""
         over = self.state is State.CLOSED and self.frozen is None

@@ -237,7 +237,19 @@ class _OfOrders(Comparison):
             # The one from before: what this very round taught counts as a change, so that absence
             # is only ever concluded from a round that taught nothing.
             version=self.before.version,
+            group_answered=self._group_answered(order),
         )
+
+    def _group_answered(self, order: Order) -> bool:
+        """Tell whether this round was told of the order that this one was to replace."""
+        old = self.position.find(order.replaces) if order.replaces is not None else None
+        if old is None or old.finished:
+            return True
+        listed = any(
+            report.exchange_order_id == old.exchange_order_id
+            for report in self.evidence.open_orders
+        )
+        return listed or self.evidence.looked_up.get(old.client_order_id) is not None
 
     def _vanished(self, order: Order) -> None:
         overdue = self.evidence.started_at > order.not_after + self.terms.visibility

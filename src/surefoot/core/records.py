@@ -58,11 +58,13 @@ class PositionStarted(_Record, frozen=True, kw_only=True):
 class OrderIntended(_Record, frozen=True, kw_only=True):
     """An order is written down; only after this is durable may a byte of it leave.
 
-    `plan` and `direction` come with an entry and with no other role.
+    `plan` and `direction` come with an entry and with no other role. An order that replaces another
+    is half of a group: it leaves in one request with that one's cancel, called `cancel_name`.
     """
 
     order: Order
     reason: str
+    cancel_name: ClientOrderId | None = None
     plan: ExitPlan | None = None
     direction: Direction | None = None
 
@@ -114,6 +116,7 @@ class CancelIntended(_Record, frozen=True, kw_only=True):
     """The rest of an order is to be cancelled; the reply will only prompt a query."""
 
     client_order_id: ClientOrderId
+    cancel_name: ClientOrderId
     reason: str
 
 

@@ -78,7 +78,8 @@ class Absence(Struct, frozen=True, kw_only=True):
     """One attempt to prove that an order never existed: what was read, when, how completely.
 
     `read_started_at` is exchange time before the first read; `version` is the position's at that
-    moment. `fills_complete` says that the window of fills since the intent is proven complete.
+    moment. `fills_complete` says that the window of fills since the intent is proven complete;
+    `group_answered` that the same round was told of what the order was to replace, if anything.
     """
 
     client_order_id: ClientOrderId
@@ -87,6 +88,7 @@ class Absence(Struct, frozen=True, kw_only=True):
     fills_complete: bool
     named_by_a_fill: bool
     version: int
+    group_answered: bool = True
 
 
 class Reduction(Struct, frozen=True, kw_only=True):

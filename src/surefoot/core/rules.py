@@ -14,10 +14,11 @@ from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.exits import at_entry
 from surefoot.core.instrument import Instrument
-from surefoot.core.lanes import Lane
+from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -31,6 +32,10 @@ from surefoot.core.records import (
 )
 from surefoot.core.values import ZERO, ClientOrderId, PositionId, plain
 
+CANCEL: Final = "cancel"
+# A resting stop that is moved with every step of the watched one is a stream of requests, each of
+# which may fail; a fifth of a percent is what a market moves while nobody looks.
+STOP_STEP: Final = Decimal("0.002")
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_LONGEST: Final = timedelta(seconds=60)
 
@@ -40,15 +45,18 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     `request_lifetime` bounds how long an order request may travel, `visibility` (V) how late an
     accepted order may still be missing from every read. `native_stop` asks for a stop order that
-    rests at the exchange. `name_order` encodes identities the venue's way. `held` are the roles of
-    orders that may not be written down now, because the venue has no room for them, and why.
+    rests at the exchange; it follows the watched level in steps of `stop_step`, a fraction of its
+    price. `name_order` encodes identities the venue's way: of an order of this role, or of a
+    CANCEL, by the attempt that it is. `held` are the roles of orders that may not be written down
+    now, because the venue has no room for them, and why.
     """
 
     instrument: Instrument
     request_lifetime: timedelta
     visibility: timedelta
     native_stop: bool
-    name_order: Callable[[PositionId, Role, int], ClientOrderId]
+    name_order: Callable[[PositionId, str, int], ClientOrderId]
+    stop_step: Decimal = STOP_STEP
     held: Mapping[Role, str] = {}
 
 
@@ -79,7 +87,7 @@ def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
             return None if why is None else (State.CLOSING, why)
         case State.CLOSING if live is None and is_dust(position, terms):
             return State.CLOSED, _ending(position)
-        case State.CLOSING if live is None:
+        case State.CLOSING if live is None or stands(position, live):
             return State.OPEN, f"{plain(position.quantity)} {position.base} remain"
         case _:
             return None
@@ -88,8 +96,7 @@ def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
 def _leaving(position: Position, terms: Terms) -> str | None:
     if position.lane(Lane.EXIT) is not None:
         return "the exit intent is durable"
-    stop = position.lane(Lane.PROTECTION)
-    if stop is not None and stop.filled:
+    if any(stop.filled for stop in unfinished(position.orders, Lane.PROTECTION)):
         return "the protective stop began to fill"
     if position.unfinished is None and is_dust(position, terms):
         return "what is left is too little to trade"
@@ -108,8 +115,10 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     Leaving is then decided anew, from the next price. Not if an operator insists, if the exit sold
     all that one order may carry, or if it was the stop that ended before the exit had its turn.
     """
-    wish = position.exit_wish
-    if position.state is not State.CLOSING or position.unfinished is not None or wish is None:
+    wish, live = position.exit_wish, position.unfinished
+    if position.state is not State.CLOSING or wish is None:
+        return None
+    if live is not None and not stands(position, live):
         return None
     latest = position.orders[-1]
     if latest.role is not Role.EXIT or latest.status is OrderStatus.FILLED:
@@ -146,9 +155,11 @@ def cancel_rest(position: Position, now: datetime, terms: Terms) -> PositionReco
     for order in position.orders:
         if order.finished or order.cancel_at is not None or order.verdict is not None:
             continue
+        if order.replaced_by is not None:
+            continue  # Its cancel is on its way, with what takes its place.
         reason = _unwanted(position, order, now, terms)
         if reason is not None:
-            return CancelIntended(at=now, client_order_id=order.client_order_id, reason=reason)
+            return withdrawal(position, order, reason, now, terms)
     return None
 
 
@@ -159,7 +170,7 @@ def _unwanted(position: Position, order: Order, now: datetime, terms: Terms) -> 
         case Role.ENTRY:
             return _unwanted_entry(position)
         case Role.STOP:
-            return _unwanted_stop(position, order, terms)
+            return _unwanted_stop(position, order, now, terms)
         case Role.EXIT:
             return _unwanted_exit(position, order)
 
@@ -182,16 +193,59 @@ def _unwanted_entry(position: Position) -> str | None:
     return None
 
 
-def _unwanted_stop(position: Position, order: Order, terms: Terms) -> str | None:
+def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms) -> str | None:
     if order.filled:
         return None  # It is selling already: let it.
-    if position.exit_wish is not None:
-        return f"making way for the exit: {position.exit_wish.reason}"
-    if order.trigger != position.levels.stop:
+    wish, replaceable = position.exit_wish, terms.instrument.replaces
+    if wish is not None and (not replaceable or _turned_away(position, order, now)):
+        return f"making way for the exit: {wish.reason}"
+    if replaceable and order.quantity <= position.quantity:
+        return None  # It protects until what takes its place is accepted.
+    if lags(position, order, terms):
         return "the stop has moved"
     if order.quantity != _stop_quantity(position, terms):
         return "the held quantity has changed"
     return None
+
+
+def _turned_away(position: Position, stop: Order, now: datetime) -> bool:
+    """Tell whether an exit in this stop's place was refused: now the stop makes way first."""
+    last = position.last(Role.EXIT)
+    if last is None or last.status is not OrderStatus.REJECTED or last.attempt < stop.attempt:
+        return False
+    return not resting(position, now, Role.EXIT)
+
+
+def lags(position: Position, stop: Order, terms: Terms) -> bool:
+    """Tell whether the watched level has left a resting stop behind by a step."""
+    level, trigger = position.levels.stop, stop.trigger
+    if level is None or trigger is None or level == trigger:
+        return False
+    return abs(level - trigger) >= trigger * terms.stop_step
+
+
+def stands(position: Position, order: Order) -> bool:
+    """Tell whether an order is a stop that rests, and no exit is on its way in its place."""
+    if order.role is not Role.STOP or not order.rests or position.lane(Lane.EXIT) is not None:
+        return False
+    rivals = position.rivals(order.client_order_id)
+    return order.replaced_by in {None, *(rival.client_order_id for rival in rivals)}
+
+
+def resting_stop(position: Position, terms: Terms) -> Order | None:
+    """Return the stop that rests and can be replaced in one request, if this venue can do that.
+
+    Another request to replace it may be in doubt: of the two only one can succeed.
+    """
+    stop = position.unfinished
+    if stop is None or not terms.instrument.replaces or not stands(position, stop):
+        return None
+    open_here = [order for order in position.orders if not order.finished]
+    tried = {
+        stop.client_order_id,
+        *(each.client_order_id for each in position.rivals(stop.client_order_id)),
+    }
+    return stop if all(order.client_order_id in tried for order in open_here) else None
 
 
 def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -199,6 +253,7 @@ def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionReco
     wish = position.exit_wish
     if wish is None or not _free_to_leave(position, now, terms, Role.EXIT):
         return None
+    stop = resting_stop(position, terms)
     quantity = terms.instrument.sellable(position.quantity)
     largest = terms.instrument.market_quantity_max
     if wish.limit is None and largest is not None:
@@ -212,7 +267,7 @@ def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionReco
         limit=wish.limit,
         expires_at=wish.expires_at,
     )
-    return OrderIntended(at=now, order=order, reason=f"{wish.by}: {wish.reason}")
+    return intended(position, order, f"{wish.by}: {wish.reason}", now, terms, replaces=stop)
 
 
 def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -223,8 +278,31 @@ def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionReco
     if not _free_to_leave(position, now, terms, Role.STOP):
         return None
     quantity = _stop_quantity(position, terms)
+    old = resting_stop(position, terms)
+    if old is not None and (old.replaced_by is not None or quantity == old.quantity):
+        return None  # `leaving` moves it, when a price shows that it may be moved.
     order = new_order(position, Role.STOP, quantity, now, terms, trigger=stop)
-    return OrderIntended(at=now, order=order, reason=f"protection at {plain(stop)}")
+    return intended(position, order, f"protection at {plain(stop)}", now, terms, replaces=old)
+
+
+def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Let the resting stop follow the watched one, in steps, by a replacement.
+
+    Called with a price that has not reached the new level: a trigger that the market has passed
+    would be refused after the old stop is gone.
+    """
+    old, stop = resting_stop(position, terms), position.levels.stop
+    if old is None or old.replaced_by is not None or stop is None:
+        return None
+    if position.exit_wish is not None:
+        return None
+    if not lags(position, old, terms) or resting(position, now, Role.STOP):
+        return None
+    if Role.STOP in terms.held:
+        return None
+    order = new_order(position, Role.STOP, old.quantity, now, terms, trigger=stop)
+    reason = f"protection follows from {plain(old.trigger or stop)} to {plain(stop)}"
+    return intended(position, order, reason, now, terms, replaces=old)
 
 
 def _stop_quantity(position: Position, terms: Terms) -> Decimal:
@@ -234,10 +312,12 @@ def _stop_quantity(position: Position, terms: Terms) -> Decimal:
 
 
 def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
+    # What is out may still sell, or lock what is to be sold, unless it is replaced by this.
+    free = position.unfinished is None or resting_stop(position, terms) is not None
     return (
         position.state is State.OPEN
         and role not in terms.held
-        and position.unfinished is None  # what is out may still sell, or lock what is to be sold
+        and free
         and not is_dust(position, terms)
         and not resting(position, now, role)
     )
@@ -282,6 +362,35 @@ def resting(position: Position, now: datetime, role: Role) -> bool:
 def is_dust(position: Position, terms: Terms) -> bool:
     """Tell whether what is held is too little for the venue to trade."""
     return terms.instrument.is_dust(position.quantity, position.entry_price or ZERO)
+
+
+def withdrawal(
+    position: Position, order: Order, reason: str, now: datetime, terms: Terms
+) -> CancelIntended:
+    """Write down that an order is to be cancelled, and what that cancel is called."""
+    name = order.client_order_id
+    cancel_name = terms.name_order(position.position_id, CANCEL, order.attempt)
+    return CancelIntended(at=now, client_order_id=name, cancel_name=cancel_name, reason=reason)
+
+
+def intended(
+    position: Position,
+    order: Order,
+    reason: str,
+    now: datetime,
+    terms: Terms,
+    *,
+    replaces: Order | None,
+) -> OrderIntended:
+    """Write an order down, with the cancel of what it takes the place of."""
+    if replaces is None:
+        return OrderIntended(at=now, order=order, reason=reason)
+    return OrderIntended(
+        at=now,
+        order=replace(order, replaces=replaces.client_order_id),
+        reason=reason,
+        cancel_name=terms.name_order(position.position_id, CANCEL, replaces.attempt),
+    )
 
 
 def new_order(  # noqa: PLR0913 (an order has this many facts)

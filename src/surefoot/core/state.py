@@ -116,6 +116,10 @@ def _intended(record: OrderIntended, position: Position) -> Position:
     if position.find(record.order.client_order_id) is not None:
         raise InvalidValue(f"client order id {record.order.client_order_id} is used twice")
     changed = replace(position, orders=(*position.orders, record.order))
+    if record.order.replaces is not None:
+        old = _order(position, record.order.replaces)
+        name, cancel_name = record.order.client_order_id, record.cancel_name
+        changed = _with(changed, replace(old, replaced_by=name, cancel_name=cancel_name))
     if record.order.role is not Role.ENTRY:
         return changed
     return replace(
@@ -151,7 +155,7 @@ def _reported(record: OrderReported, position: Position) -> Position:
 def _refused(record: OrderRefused, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(
-        position,
+        _standing_again(position, order),
         replace(
             order,
             status=OrderStatus.REJECTED,
@@ -169,7 +173,7 @@ def _doubted(record: OrderDoubted, position: Position) -> Position:
 def _never(record: OrderNever, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(
-        position,
+        _standing_again(position, order),
         replace(
             order,
             status=OrderStatus.NEVER,
@@ -180,6 +184,17 @@ def _never(record: OrderNever, position: Position) -> Position:
     )
 
 
+def _standing_again(position: Position, refused: Order) -> Position:
+    """Let go of the order that this one was to replace, unless another still tries to."""
+    name = refused.client_order_id
+    old = next((order for order in position.orders if order.replaced_by == name), None)
+    if old is None:
+        return position
+    others = (each for each in position.rivals(old.client_order_id) if each is not refused)
+    rival = next((each.client_order_id for each in others), None)
+    return _with(position, replace(old, replaced_by=rival))
+
+
 def _finished(record: OrderFinished, position: Position) -> Position:
     order = _order(position, record.client_order_id)
     return _with(position, replace(order, status=record.status, finished_at=record.at))
@@ -187,7 +202,7 @@ def _finished(record: OrderFinished, position: Position) -> Position:
 
 def _cancel_intended(record: CancelIntended, position: Position) -> Position:
     order = _order(position, record.client_order_id)
-    return _with(position, replace(order, cancel_at=record.at))
+    return _with(position, replace(order, cancel_at=record.at, cancel_name=record.cancel_name))
 
 
 def _booked(record: FillBooked, position: Position) -> Position:

@@ -7,8 +7,8 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Role
 from surefoot.core.position import State
-from surefoot.core.records import CancelIntended, OrderIntended
-from surefoot.core.rules import new_order, resting, retry_at
+from surefoot.core.records import OrderIntended
+from surefoot.core.rules import new_order, resting, retry_at, withdrawal
 from surefoot.core.signals import EntrySignal, Withhold
 from surefoot.core.values import Direction
 
@@ -55,5 +55,4 @@ def take_withhold(word: Withhold, draft: Draft) -> None:
     """Withdraw an entry that rests: who may not enter must not be filled either."""
     entry = draft.position.lane(Lane.ENTRY)
     if entry is not None and entry.cancel_at is None and entry.verdict is None:
-        name = entry.client_order_id
-        draft.add(CancelIntended(at=draft.now, client_order_id=name, reason=word.reason))
+        draft.add(withdrawal(draft.position, entry, word.reason, draft.now, draft.terms))

@@ -7,14 +7,34 @@ is sent at most once by the process that committed it, and never again by anybod
 
 from __future__ import annotations
 
+from typing import TypeAlias, assert_never
+
 from surefoot.core.errors import InvariantViolated
 from surefoot.core.order import Order
 from surefoot.core.reports import Doubt, OrderReport, Refusal, Unsent
-from surefoot.core.values import ExchangeOrderId, Symbol
+from surefoot.core.values import ClientOrderId, ExchangeOrderId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.exchange.errors import NotSent, Refused, Unknown
-from surefoot.exchange.port import Orders
+from surefoot.exchange.port import Halves, Orders
 from surefoot.journal.port import Receipt
+
+Outcome: TypeAlias = OrderReport | Refusal | Unsent | Doubt
+
+
+def outcome_of(order: Order, answer: OrderReport | NotSent | Refused | Unknown) -> Outcome:
+    """Say what an answer means for an order that was sent."""
+    name = order.client_order_id
+    match answer:
+        case OrderReport():
+            return answer
+        case NotSent():
+            return Unsent(client_order_id=name, reason=str(answer))
+        case Refused():
+            return Refusal(client_order_id=name, code=answer.code, message=answer.message)
+        case Unknown():
+            return Doubt(client_order_id=name, reason=str(answer))
+        case _:
+            assert_never(answer)
 
 
 class Dispatch:
@@ -25,9 +45,11 @@ class Dispatch:
         self.busy = 0
 
     async def send(
-        self, symbol: Symbol, order: Order, receipt: Receipt
-    ) -> OrderReport | Refusal | Unsent | Doubt:
-        """Send a durable intent once; every outcome is a value.
+        self, symbol: Symbol, order: Order, receipt: Receipt, *, old: Order | None = None
+    ) -> tuple[Outcome, ...]:
+        """Send a durable intent once; every outcome is a value, one for each half of a group.
+
+        With `old` the group is the cancel of that order, and the order in its place.
 
         Raises:
             InvariantViolated: S1, the receipt does not cover this order.
@@ -38,23 +60,33 @@ class Dispatch:
         crashpoint("order.before-send")
         self.busy += 1
         try:
-            report = await self._orders.send(symbol, order)
-        except NotSent as error:
-            return Unsent(client_order_id=name, reason=str(error))
-        except Refused as error:
-            return Refusal(client_order_id=name, code=error.code, message=error.message)
-        except Unknown as error:
-            return Doubt(client_order_id=name, reason=str(error))
+            halves = await self._sent(symbol, order, old)
+        except (NotSent, Refused, Unknown) as error:
+            return (outcome_of(order, error),)
         finally:
             self.busy -= 1
         crashpoint("order.after-response")
-        return report
+        placed = outcome_of(order, halves.placed)
+        return (placed,) if halves.cancelled is None else (halves.cancelled, placed)
 
-    async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> str:
+    async def _sent(self, symbol: Symbol, order: Order, old: Order | None) -> Halves:
+        if old is None:
+            return Halves(cancelled=None, placed=await self._orders.send(symbol, order))
+        known, cancel_name = old.exchange_order_id, old.cancel_name
+        if known is None or cancel_name is None:
+            raise NotSent(f"{old.client_order_id} is not known at the exchange")
+        return await self._orders.replace(symbol, known, order, cancel_name=cancel_name)
+
+    async def cancel(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        name: ClientOrderId | None = None,
+    ) -> str:
         """Ask for a cancel; the answer is only words for the log, evidence comes from a query."""
         crashpoint("cancel.before-send")
         try:
-            await self._orders.cancel(symbol, exchange_order_id)
+            await self._orders.cancel(symbol, exchange_order_id, name=name)
         except (NotSent, Refused, Unknown) as error:
             return f"{type(error).__name__}: {error}"
         crashpoint("cancel.after-send")

@@ -168,7 +168,8 @@ class Inspection:
         for position in positions:
             for duty in owed(position):
                 if isinstance(duty, Withdraw) and duty.order.client_order_id in orders:
-                    await self._login.dispatch.cancel(symbol, duty.exchange_order_id)
+                    known, name = duty.exchange_order_id, duty.order.cancel_name
+                    await self._login.dispatch.cancel(symbol, known, name)
 
     # What follows --------------------------------------------------------------------------------
 

@@ -244,10 +244,13 @@ class Keeper:
         order = position.find(name)
         if order is None:
             return
-        outcome = await self._dispatch.send(position.symbol, order, receipt)
-        await self.tell(outcome, position_id=position.position_id)
+        old = None if order.replaces is None else position.find(order.replaces)
+        for outcome in await self._dispatch.send(position.symbol, order, receipt, old=old):
+            await self.tell(outcome, position_id=position.position_id)
         crashpoint("order.after-result-commit")
         self._listener.urge(name)
+        if old is not None:
+            self._listener.urge(old.client_order_id)
 
     async def _withdraw(self, position_id: PositionId, name: ClientOrderId) -> None:
         """Cancel if the exchange's id is known; if not, the asking that goes on will bring it."""
@@ -256,7 +259,7 @@ class Keeper:
             match duty:
                 case Withdraw(order=order, exchange_order_id=known):
                     if order.client_order_id == name:
-                        await self._dispatch.cancel(self.symbol, known)
+                        await self._dispatch.cancel(self.symbol, known, order.cancel_name)
                 case Ask():
                     pass
         self._listener.urge(name)

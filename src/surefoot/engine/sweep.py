@@ -215,13 +215,21 @@ class _Round:
     async def _ask(self, position: Position, order: Order) -> None:
         name = order.client_order_id
         try:
-            report = await self._exchange.order(position.symbol, name)
+            report = await self._found(position.symbol, order)
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"order {name}", error, position.symbol)
             return
         self._looked_up[name] = report
         if report is not None and report.filled > order.filled:
             await self._fills_of(position.symbol, report)
+
+    async def _found(self, symbol: Symbol, order: Order) -> OrderReport | None:
+        """Look an order up by its name, and by the exchange's id if that knows it by another."""
+        report = await self._exchange.order(symbol, order.client_order_id)
+        known = order.exchange_order_id
+        if report is None and known is not None:
+            return await self._exchange.order_by_exchange_id(symbol, known)
+        return report
 
     async def _fills_of(self, symbol: Symbol, report: OrderReport) -> None:
         try:

@@ -24,6 +24,7 @@ from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Symbol, TradeId
 from surefoot.exchange.address import Address
 from surefoot.exchange.budget import Room, Urgency, Window
+from surefoot.exchange.errors import NotSent, Refused, Unknown
 
 
 class Venue(Struct, frozen=True, kw_only=True):
@@ -168,6 +169,17 @@ class Spending(Struct, frozen=True, kw_only=True):
     weight: int
 
 
+class Halves(Struct, frozen=True, kw_only=True):
+    """What became of an order that was to be cancelled, and of the one to be sent in its place.
+
+    `cancelled` is the order as its cancel left it, None if it was not cancelled. `placed` is the
+    new one, or what the answer says of it as the errors of `Orders.send` do.
+    """
+
+    cancelled: OrderReport | None
+    placed: OrderReport | NotSent | Refused | Unknown
+
+
 class Orders(Protocol):
     """The verbs that change something; the only ones that `engine.dispatch` is given."""
 
@@ -195,11 +207,36 @@ class Orders(Protocol):
         """
         ...
 
-    async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
+    async def cancel(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        *,
+        name: ClientOrderId | None = None,
+    ) -> None:
         """Ask for an order to be cancelled; returning proves nothing, so query afterwards.
+
+        `name` is what the request is called; the exchange may know the order by it afterwards.
 
         Raises:
             NotSent | Refused | Unknown: as for `send`.
+        """
+        ...
+
+    async def replace(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        order: Order,
+        *,
+        cancel_name: ClientOrderId,
+    ) -> Halves:
+        """Cancel an order of which nothing is filled, and only then send another: one request.
+
+        For symbols whose instrument `replaces`. It expires as `send` does.
+
+        Raises:
+            NotSent | Refused | Unknown: as for `send`, of the request: neither half was done.
         """
         ...
 

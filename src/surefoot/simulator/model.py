@@ -130,7 +130,7 @@ class Settings:
     fee_mode: FeeMode = "received"
     fee_rate: Decimal = Decimal("0.001")
     slices: int = 1
-    cancels_rename: bool = False
+    cancels_rename: bool = True
     weight_limit: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000

@@ -1,8 +1,9 @@
 """An exchange in memory, whose answers a test writes: the port, and nothing behind it.
 
-Market orders fill at once at `price`, the others rest. `answer` scripts the next sends, `fail`
-makes questions go unanswered, `hidden` orders are live but no read shows them. Order numbers are
-counted per symbol, as Binance does.
+Market orders fill at once at `price`, the others rest. `answer` scripts the next sends,
+`second_half` the order of the next replacement, `fail` makes questions go unanswered, `hidden`
+orders are live but no read shows them. What is cancelled is known by its cancel's name afterwards.
+Order numbers are counted per symbol, as Binance does.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
 from surefoot.exchange.binance.facts import BINANCE, PRICES
 from surefoot.exchange.budget import Room, Urgency
-from surefoot.exchange.errors import Misconfigured, NotSent, Refused
+from surefoot.exchange.errors import Misconfigured, NotSent, Refused, Unknown
 from surefoot.exchange.port import (
     AccountEvent,
     Candle,
     Connected,
     FillsRead,
+    Halves,
     Identity,
     MarketEvent,
     Question,
@@ -76,6 +78,7 @@ class FakeExchange:
         self.during: dict[str, Callable[[], object]] = {}
         self.account_events: asyncio.Queue[AccountEvent] = asyncio.Queue()
         self.market_events: asyncio.Queue[MarketEvent] = asyncio.Queue()
+        self.second_half: NotSent | Refused | Unknown | None = None
         self._answers: deque[tuple[Exception, bool]] = deque()
         self._cancel_answers: deque[Exception] = deque()
         self._failing: dict[tuple[str, str], list[Exception]] = {}
@@ -214,13 +217,50 @@ class FakeExchange:
         assert placed is not None
         return placed
 
-    async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
+    async def cancel(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        *,
+        name: ClientOrderId | None = None,
+    ) -> None:
         self.cancelled.append((symbol, exchange_order_id))
         if self._cancel_answers:
             raise self._cancel_answers.popleft()
         row = self._row(symbol, exchange_order_id)
         if row.status is ReportedStatus.OPEN:
-            self._store(replace(row, status=ReportedStatus.CANCELED))
+            self._end_as(row, name)
+
+    def _end_as(self, row: OrderReport, name: ClientOrderId | None) -> OrderReport:
+        """Cancel an order, which is known by the request's name afterwards."""
+        known_as = name or row.client_order_id
+        over = replace(row, status=ReportedStatus.CANCELED, client_order_id=known_as)
+        self._store(over)
+        return over
+
+    async def replace(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        order: Order,
+        *,
+        cancel_name: ClientOrderId,
+    ) -> Halves:
+        self.sent.append(order)
+        error, accepted = self._answers.popleft() if self._answers else (None, True)
+        row = self._row(symbol, exchange_order_id)
+        if error is not None and not accepted:
+            raise error
+        if row.status is not ReportedStatus.OPEN or row.filled:
+            return Halves(cancelled=None, placed=NotSent("not tried: -2011"))
+        cancelled = self._end_as(row, cancel_name)
+        refused, self.second_half = self.second_half, None
+        placed = refused or self.place(order, symbol)
+        if (held := self._held.get("replace")) is not None:
+            await held.wait()
+        if error is not None:
+            raise error
+        return Halves(cancelled=cancelled, placed=placed)
 
     # Reads ---------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ async def test_an_order_without_its_receipt_is_not_sent(desk: Desk, order: Order
 async def test_a_covered_order_is_sent_once_and_its_report_comes_back(
     desk: Desk, order: Order
 ) -> None:
-    outcome = await desk.dispatch.send(BTC, order, receipt(order))
+    (outcome,) = await desk.dispatch.send(BTC, order, receipt(order))
     assert isinstance(outcome, OrderReport)
     assert outcome.client_order_id == order.client_order_id
     assert desk.exchange.sent == [order]
@@ -62,7 +62,7 @@ async def test_each_answer_becomes_its_own_value(
 ) -> None:
     """Catches an unknown outcome that is taken for "no", the mistake that enters twice."""
     desk.exchange.answer(error)
-    outcome = await desk.dispatch.send(BTC, order, receipt(order))
+    (outcome,) = await desk.dispatch.send(BTC, order, receipt(order))
     assert outcome == value(order.client_order_id)  # type: ignore[operator]
     assert desk.exchange.sent == [order]
     assert desk.dispatch.busy == 0

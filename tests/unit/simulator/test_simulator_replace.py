@@ -228,8 +228,7 @@ async def test_the_stream_tells_both_names(trader: Trader) -> None:
     assert (event["x"], event["c"], event["C"]) == ("CANCELED", "by", "old")
 
 
-async def test_a_plain_cancel_gives_its_name_if_that_is_set(trader: Trader) -> None:
-    await trader.do("account", cancels_rename=True)
+async def test_a_plain_cancel_gives_its_name(trader: Trader) -> None:
     await trader.rest_buy(name="old")
     answer = await trader.ask(
         "DELETE", "order", symbol="BTCUSDT", origClientOrderId="old", newClientOrderId="by"

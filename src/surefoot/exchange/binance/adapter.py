@@ -23,7 +23,7 @@ from surefoot.core.values import (
     TradeId,
     plain,
 )
-from surefoot.exchange.binance import payloads, verdicts
+from surefoot.exchange.binance import payloads, replacing, verdicts
 from surefoot.exchange.binance.carrier import Carrier
 from surefoot.exchange.binance.client import (
     NOT_AFTER,
@@ -45,6 +45,7 @@ from surefoot.exchange.port import (
     AccountEvent,
     Candle,
     FillsRead,
+    Halves,
     Identity,
     Login,
     MarketEvent,
@@ -218,11 +219,38 @@ class Binance:
             request |= {"type": "LIMIT", "timeInForce": "GTC", "price": plain(order.limit)}
         return request
 
-    async def cancel(self, symbol: Symbol, exchange_order_id: ExchangeOrderId) -> None:
+    async def replace(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        order: Order,
+        *,
+        cancel_name: ClientOrderId,
+    ) -> Halves:
+        """Cancel an order of which nothing is filled, and only then send another."""
+        placing = self._built(self._order_request, symbol, order)
+        read = self._orders(symbol, placing["symbol"])
+        return await self._carrier.send(
+            order.client_order_id,
+            replacing.answered(self._ccxt.privatePostOrderCancelReplace),
+            replacing.group(placing, exchange_order_id, cancel_name),
+            lambda answer: replacing.halves(answer, exchange_order_id, order, read),
+            "order.replace",
+        )
+
+    async def cancel(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        *,
+        name: ClientOrderId | None = None,
+    ) -> None:
         """Ask for an order to be cancelled; returning proves nothing."""
-        name = self._built(self._id, symbol)
-        request = {"symbol": name, "orderId": exchange_order_id}
-        read = self._orders(symbol, name)
+        market = self._built(self._id, symbol)
+        request = {"symbol": market, "orderId": exchange_order_id}
+        if name is not None:
+            request["newClientOrderId"] = name
+        read = self._orders(symbol, market)
         try:
             report = await self._carrier.act(
                 "order.cancel", self._ccxt.privateDeleteOrder, request, read

@@ -136,10 +136,15 @@ class Carrier:
             raise verdicts.of_send(error) from error
 
     async def send(
-        self, name: ClientOrderId, call: Call, request: Request, read: Callable[[Any], T]
+        self,
+        name: ClientOrderId,
+        call: Call,
+        request: Request,
+        read: Callable[[Any], T],
+        price: str = "order.send",
     ) -> T:
         """Send an order once, in the place that is kept for it."""
-        return await self.act("order.send", call, request, read, self._place(name))
+        return await self.act(price, call, request, read, self._place(name))
 
     async def _called(self, call: Call, request: Request) -> Any:
         self._refuse_banned()

@@ -142,6 +142,7 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
                 code=None if code is None else str(code),
                 text=said if isinstance(said, str) else "",
                 retry_after=_lower(headers).get("retry-after"),
+                halves=response.get("data") if code is not None else None,
             )
 
     @override

@@ -60,6 +60,7 @@ WEIGHTS: Final = {
     "account": 20,
     "order.send": 1,
     "order.cancel": 1,
+    "order.replace": 1,
     "order.query": 4,
     "openOrders": 6,
     "openOrders.all": 80,
@@ -67,7 +68,7 @@ WEIGHTS: Final = {
     "myTrades.order": 5,
     "klines": 2,
 }
-FREE: Final = frozenset({"order.send", "order.cancel"})
+FREE: Final = frozenset({"order.send", "order.cancel", "order.replace"})
 
 # How urgent a question is follows from what it is about: one order's fate, or everything.
 URGENCIES: Final = {

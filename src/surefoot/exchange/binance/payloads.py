@@ -168,6 +168,7 @@ def instrument(raw: Payload, symbol: Symbol) -> Instrument:
         quantity_max=amount(lot, "maxQty") or None,
         market_quantity_max=largest_market or None,
         notional_min=amount(notional, "minNotional"),
+        replaces=raw.get("cancelReplaceAllowed") is True,
     )
 
 

@@ -59,7 +59,10 @@ class NothingToCancel(Unknown):
 
 
 class Answered(ExchangeError):
-    """An answer that is no success; `code` and `text` are Binance's own, out of a JSON body."""
+    """An answer that is no success; `code` and `text` are Binance's own, out of a JSON body.
+
+    `halves` is what it says of the two halves of a cancelReplace, unread.
+    """
 
     def __init__(
         self,
@@ -68,11 +71,13 @@ class Answered(ExchangeError):
         code: str | None = None,
         text: str = "",
         retry_after: str | None = None,
+        halves: object = None,
     ) -> None:
         self.status = status
         self.code = code
         self.text = text[:_MESSAGE_MAX]
         self.retry_after = retry_after
+        self.halves = halves
         super().__init__(self.text if code is not None else f"HTTP status {status}")
 
     @property

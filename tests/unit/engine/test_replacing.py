@@ -1,0 +1,108 @@
+"""The resting stop is replaced in one request, and never is nothing at the exchange.
+
+Broken on purpose, and red here: a move that cancels by itself; a half that is not told; an order
+that is called vanished because the exchange knows it by its cancel's name.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from tests.builders import BTC, REPLACING, D
+from tests.unit.engine.desk import Desk
+
+from surefoot.core.exits import ExitPlan
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.position import State
+from surefoot.core.reports import PriceSeen
+from surefoot.core.signals import EntrySignal, ExitSignal
+from surefoot.engine.keeper import Keeper
+from surefoot.exchange.errors import Refused, Unknown
+
+TRAILING = ExitPlan(stop_loss=D("0.02"), trailing_stop=D("0.01"))
+
+
+async def protected(desk: Desk) -> Keeper:
+    """Return a keeper whose position is open and whose stop rests."""
+    keeper = await desk.keeper(terms=REPLACING)
+    await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=TRAILING))
+    await desk.works.run()
+    await keeper.tell(desk.exchange.trades[-1])
+    await desk.works.run()
+    assert [order.role for order in desk.exchange.sent] == [Role.ENTRY, Role.STOP]
+    return keeper
+
+
+def live(desk: Desk) -> list[str]:
+    """Return what really rests at the exchange, by name."""
+    rows = desk.exchange.orders
+    return [str(row.client_order_id) for row in rows if row.status is ReportedStatus.OPEN]
+
+
+def stops(keeper: Keeper) -> list[Order]:
+    return [order for order in keeper.position.orders if order.role is Role.STOP]
+
+
+async def test_a_stop_is_moved_without_a_gap(desk: Desk) -> None:
+    keeper = await protected(desk)
+    await keeper.tell(PriceSeen(price=D(52000)))
+    old, new = stops(keeper)
+    assert live(desk) == [old.client_order_id], "durable first; nothing has left"
+    await desk.works.run()
+    old, new = stops(keeper)
+    assert live(desk) == [new.client_order_id]
+    assert (old.status, new.status) == (OrderStatus.CANCELED, OrderStatus.WORKING)
+    assert desk.exchange.cancelled == []
+    assert {old.client_order_id, new.client_order_id} <= set(desk.heard.urged)
+
+
+async def test_a_refused_half_is_protected_anew(desk: Desk) -> None:
+    """The old stop was cancelled and the new one refused: another one, as soon as it may."""
+    keeper = await protected(desk)
+    desk.exchange.second_half = Refused("-1013", "no")
+    await keeper.tell(PriceSeen(price=D(52000)))
+    await desk.works.run()
+    assert live(desk) == []
+    await desk.clock.advance(1)
+    await keeper.tell(PriceSeen(price=D(52000)))
+    await desk.works.run()
+    assert live(desk) == [stops(keeper)[-1].client_order_id]
+
+
+async def test_an_exit_and_the_stops_cancel_are_one_request(desk: Desk) -> None:
+    keeper = await protected(desk)
+    await keeper.tell(ExitSignal(reason="enough"))
+    await desk.works.run()
+    await keeper.tell(desk.exchange.trades[-1])
+    assert keeper.position.state is State.FLAT, "closed, and the next one begins"
+    assert desk.exchange.cancelled == []
+    assert live(desk) == []
+
+
+async def test_a_lost_answer_is_settled_by_asking(desk: Desk) -> None:
+    """The exchange knows the old stop by its cancel's name now; it is found by its number."""
+    keeper = await protected(desk)
+    desk.exchange.answer(Unknown("no answer"), accepted=True)
+    await keeper.tell(PriceSeen(price=D(52000)))
+    await desk.works.run()
+    old, new = stops(keeper)
+    assert (old.status, new.status) == (OrderStatus.WORKING, OrderStatus.INTENDED)
+    assert await desk.exchange.order(BTC, old.client_order_id) is None
+    names = [old.client_order_id, new.client_order_id]
+    gathered = await desk.sweep.some(desk.books.belief((BTC,)), names)
+    for report in gathered.evidence.looked_up.values():
+        assert report is not None
+        await keeper.tell(report)
+    old, new = stops(keeper)
+    assert (old.status, new.status) == (OrderStatus.CANCELED, OrderStatus.WORKING)
+
+
+async def test_a_venue_without_replace_keeps_the_old_way(desk: Desk) -> None:
+    plain = replace(REPLACING, instrument=replace(REPLACING.instrument, replaces=False))
+    keeper = await desk.keeper(terms=plain)
+    await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=TRAILING))
+    await desk.works.run()
+    await keeper.tell(desk.exchange.trades[-1])
+    await desk.works.run()
+    await keeper.tell(PriceSeen(price=D(52000)))
+    await desk.works.run()
+    assert len(desk.exchange.cancelled) == 1
