@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
@@ -53,6 +54,21 @@ def start_log(
         cache_logger_on_first_use=False,
     )
     return cast("Log", structlog.get_logger())
+
+
+def say_forgotten(loop: asyncio.AbstractEventLoop, log: Log) -> None:
+    """Say in a line of ours what the loop would print raw: what failed while nobody waited.
+
+    A library's future that is dropped with its connection is no news: the stream says its end.
+    """
+
+    def say(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        what, error = str(context.get("message")), context.get("exception")
+        speak = log.debug if what.startswith("Future exception") else log.error
+        why = None if error is None else f"{type(error).__name__}: {error}"
+        speak("nobody waited for it", what=what, why=why)
+
+    loop.set_exception_handler(say)
 
 
 def secrets_of(settings: Settings | None) -> tuple[str, ...]:

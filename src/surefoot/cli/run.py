@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from surefoot import app, config
 from surefoot.cli import open_files
 from surefoot.cli.companion import accompanied, program
-from surefoot.cli.logs import secrets_of, start_log
+from surefoot.cli.logs import say_forgotten, secrets_of, start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.engine.clock import SystemClock
@@ -46,7 +46,7 @@ def run(
         command = program("web", "--take-over", config=(options or Options()).config)
         serving = _beside(command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
-        asyncio.run(_until_stopped(serving))
+        asyncio.run(_until_stopped(serving, log))
     log.info("stopped")
     return FINE
 
@@ -60,10 +60,11 @@ async def _beside(
         await serving
 
 
-async def _until_stopped(work: object) -> None:
+async def _until_stopped(work: object, log: Log) -> None:
     """Run until the work ends or somebody sends SIGTERM or SIGINT."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
+    say_forgotten(loop, log)
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)

@@ -85,10 +85,9 @@ def _account(standing: Standing, positions: Iterable[Position]) -> list[ReviewFi
     if health.state in {HealthState.OK, HealthState.STARTING}:
         return []
     mine = [each for each in positions if each.account == standing.account and _at_stake(each)]
-    down = health.why == NO_SERVER
-    if down and not mine:
+    if health.why == NO_SERVER and not mine:
         return []  # Nothing is held and nothing is out: it may stand still.
-    kind = "unwatched" if down else health.state.value
+    kind = "unwatched" if standing.absent else health.state.value
     return [
         ReviewFinding(
             id=f"{kind}/{standing.account}",
@@ -100,7 +99,7 @@ def _account(standing: Standing, positions: Iterable[Position]) -> list[ReviewFi
             believed=f"{standing.account} is watched and its bots run",
             true=health.why or f"it is {health.state}",
             meaning=_stakes(health, mine),
-            actions=_account_actions(health, mine),
+            actions=_account_actions(standing, mine),
         ),
     ]
 
@@ -134,9 +133,10 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _account_actions(health: Health, positions: list[Position]) -> list[str]:
-    if health.why == NO_SERVER:
-        return ["surefoot run"]
+def _account_actions(standing: Standing, positions: list[Position]) -> list[str]:
+    health = standing.health
+    if standing.absent:
+        return ["surefoot run"] if health.why == NO_SERVER else []
     bots = sorted({position.bot for position in positions})
     match health.state:
         case HealthState.UNREACHABLE | HealthState.HALTED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -16,27 +16,36 @@ from surefoot.journal.port import BotRow, Entry, Holder, Reader, account_stream
 
 # Said of an account on whose journal no server runs.
 NO_SERVER: Final = "no server runs"
+# The loop of a server that works turns four times a second, and says so every five.
+TURNS_WITHIN: Final = timedelta(minutes=1)
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """One account: its health, and what is past its deadline."""
+    """One account: its health, and what is past its deadline.
+
+    `absent` tells that nobody serves it.
+    """
 
     account: AccountName
     environment: str
     health: Health
+    absent: bool = False
     stuck: tuple[Stuck, ...] = ()
 
 
 async def read_standings(
-    reader: Reader, rows: Iterable[BotRow], holder: Holder | None
+    reader: Reader, rows: Iterable[BotRow], holder: Holder | None, now: datetime
 ) -> list[Standing]:
     """Read how every account stands that has a record or a position."""
+    absence = await _absence(reader, holder, now)
     names = {row.position.account for row in rows if row.position is not None}
     accounts = sorted(names.union(await reader.accounts()))
-    return [await _standing(reader, account, holder) for account in accounts]
+    return [await _standing(reader, account, holder, absence) for account in accounts]
 
 
-async def _standing(reader: Reader, account: AccountName, holder: Holder | None) -> Standing:
+async def _standing(
+    reader: Reader, account: AccountName, holder: Holder | None, absence: Health | None
+) -> Standing:
     stream = account_stream(account)
     changed = await reader.last(stream, "health-changed")
     last = await reader.last(stream, "stuck-changed")
@@ -44,24 +53,32 @@ async def _standing(reader: Reader, account: AccountName, holder: Holder | None)
     return Standing(
         account=account,
         environment=await _environment(reader, account, changed),
-        health=await _health(reader, changed, holder),
+        absent=absence is not None,
+        health=absence or _health(changed, holder),
         stuck=stuck.standing if isinstance(stuck, StuckChanged) else (),
     )
 
 
-async def _health(reader: Reader, changed: Entry | None, holder: Holder | None) -> Health:
-    """Return the last word on an account's health; without a server nothing of it holds."""
+async def _absence(reader: Reader, holder: Holder | None, now: datetime) -> Health | None:
+    """Return how every account stands while no server serves them; None while one does."""
     if holder is None:
-        since = await _last_sign(reader)
+        (newest,) = await reader.newest(1) or (None,)
+        since = now if newest is None else newest.at
         return Health(state=HealthState.HALTED, since=since, watched=False, why=NO_SERVER)
+    turned = (await reader.signs()).turned
+    alive = now if turned is None else max(turned, holder.since)  # a gauge may be lost
+    if now - alive <= TURNS_WITHIN:
+        return None
+    why = f"the server (process {holder.pid}) hangs: end it, and start it again"
+    return Health(state=HealthState.HALTED, since=alive, watched=False, why=why)
+
+
+def _health(changed: Entry | None, holder: Holder | None) -> Health:
+    """Return the last word on an account's health; before the first one it is starting."""
     if changed is not None and isinstance(changed.record, HealthChanged):
         return changed.record.health
-    return Health(state=HealthState.STARTING, since=holder.since, watched=False)
-
-
-async def _last_sign(reader: Reader) -> datetime:
-    (newest,) = await reader.newest(1)
-    return newest.at
+    since = datetime.min.replace(tzinfo=UTC) if holder is None else holder.since
+    return Health(state=HealthState.STARTING, since=since, watched=False)
 
 
 async def _environment(reader: Reader, account: AccountName, changed: Entry | None) -> str:

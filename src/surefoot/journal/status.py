@@ -136,7 +136,7 @@ async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
     marks = await reader.marks()
     holder = reader.holder()
     rows = await reader.bots()
-    standings = {each.account: each for each in await read_standings(reader, rows, holder)}
+    standings = {each.account: each for each in await read_standings(reader, rows, holder, now)}
     pulses = (await reader.signs()).pulses
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),

@@ -98,7 +98,7 @@ async def read_state(reader: Reader, *, at: datetime) -> StateDocument:
     holder = reader.holder()
     records = await reader.records()
     rows = await reader.bots()
-    standings = await read_standings(reader, rows, holder)
+    standings = await read_standings(reader, rows, holder, at)
     watched = {each.account: each.health.watched for each in standings}
     current = [row.position for row in rows if row.position is not None]
     older = [await reader.position(name) for row in rows for name in row.frozen]

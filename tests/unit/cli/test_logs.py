@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
 
 import pytest
 
-from surefoot.cli.logs import Redactor, start_log
+from surefoot.cli.logs import Redactor, say_forgotten, start_log
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,3 +30,19 @@ def test_a_secret_is_blacked_out_wherever_it_stands() -> None:
         "deep": [{"x": "***"}],
         "n": 1,
     }
+
+
+async def test_what_nobody_waited_for_is_a_line_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stream that died printed "Future exception was never retrieved" and a traceback, raw."""
+    loop = asyncio.get_running_loop()
+    say_forgotten(loop, start_log(None, style="json"))
+    try:
+        loop.call_exception_handler(
+            {"message": "Future exception was never retrieved", "exception": OSError("reset")}
+        )
+        assert capsys.readouterr().err == ""
+        loop.call_exception_handler({"message": "in callback", "exception": KeyError("x")})
+        (line,) = capsys.readouterr().err.splitlines()
+        assert json.loads(line)["why"] == "KeyError: 'x'"
+    finally:
+        loop.set_exception_handler(None)

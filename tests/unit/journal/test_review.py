@@ -144,6 +144,19 @@ async def test_without_a_server_nothing_is_watched() -> None:
     assert "1 position WITHOUT a working stop (dip-btc-1)" in finding["meaning"]
 
 
+async def test_a_server_that_hangs_watches_nothing() -> None:
+    """It holds the lease, and its last word was "ok"."""
+    journal = await well(held())
+    journal.gauges.turn(LATER - timedelta(seconds=60))
+    assert (await journal.read())["review"] == []
+    journal.gauges.turn(LATER - timedelta(seconds=61))
+    document = await journal.read()
+    assert document["bots"][0]["position"]["protection"]["stop"] == "none"
+    (finding,) = document["review"]
+    assert (finding["kind"], finding["actions"]) == ("unwatched", [])
+    assert finding["true"] == "the server (process 1) hangs: end it, and start it again"
+
+
 async def test_a_server_that_is_stopped_with_nothing_held_wants_nobody() -> None:
     document = await (await well(Life(), server=False)).read()
     assert document["review"] == []
