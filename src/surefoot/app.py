@@ -481,7 +481,8 @@ def _account_spec(settings: Settings, name: AccountName, strategies: Strategies)
                 symbol=bot.symbol,
                 notional=bot.notional,
                 plan=bot.plan,
-                native_stop=bot.stop_at == "exchange",
+                native_stop=bot.stop_at != "local",
+                stop_may_wait_here=bot.stop_at == "either",
                 limits=bot.limits,
                 timeframe=strategies[bot.name].timeframe if bot.name in strategies else None,
             )

@@ -217,10 +217,11 @@ class BotTable(Table):
     trailing_stop: StopDistance = Field(
         default=None, description="How far behind the best price the stop follows."
     )
-    stop_at: Literal["exchange", "local"] = Field(
+    stop_at: Literal["exchange", "local", "either"] = Field(
         default="exchange",
         description="Where the stop waits. `exchange`: as an order at the exchange, which works "
-        "while Surefoot is down. `local`: in this process only.",
+        "while Surefoot is down; if it takes no more of them on the symbol, nothing is entered. "
+        "`local`: in this process only. `either`: at the exchange while it takes more, else here.",
     )
     params: dict[str, Any] = Field(
         default_factory=dict, description="The strategy's parameters, by their names."

@@ -42,7 +42,7 @@ class Bot:
     strategy: str
     notional: Decimal
     plan: ExitPlan
-    stop_at: Literal["exchange", "local"]
+    stop_at: Literal["exchange", "local", "either"]
     params: Mapping[str, Any]
     limits: Limits
 

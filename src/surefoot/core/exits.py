@@ -55,6 +55,13 @@ class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     break_even: Decimal | None = None
     trailing_stop: Decimal | None = None
 
+    @property
+    def has_stop(self) -> bool:
+        """Tell whether a stop is a part of it, now or later."""
+        return any(
+            each is not None for each in (self.stop_loss, self.break_even, self.trailing_stop)
+        )
+
 
 class Levels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a position is left: absolute prices and the phase they belong to."""

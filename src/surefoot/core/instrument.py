@@ -20,6 +20,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
 
     `market_quantity_max` is the largest market order (Binance: MARKET_LOT_SIZE); None is none.
     `replaces`: the venue cancels an untouched order and places another in one request.
+    `stops_max` is how many stops an account may have resting here (MAX_NUM_ALGO_ORDERS); None: any.
     """
 
     symbol: Symbol
@@ -32,6 +33,17 @@ class Instrument(Struct, frozen=True, kw_only=True):
     quantity_max: Decimal | None = None
     market_quantity_max: Decimal | None = None
     replaces: bool = False
+    stops_max: int | None = None
+
+    @property
+    def stop_places(self) -> int | None:
+        """Return how many bots may have a stop here; one place stays free to move a stop in.
+
+        The venue counts the new one before it cancels the old one.
+        """
+        if self.stops_max is None or not self.replaces:
+            return self.stops_max
+        return max(self.stops_max - 1, 1)
 
     def price(self, price: Decimal, side: Side) -> Decimal:
         """Round a limit price to the tick: down to buy, up to sell."""

@@ -46,9 +46,10 @@ class Terms(Struct, frozen=True, kw_only=True):
     `request_lifetime` bounds how long an order request may travel, `visibility` (V) how late an
     accepted order may still be missing from every read. `native_stop` asks for a stop order that
     rests at the exchange; it follows the watched level in steps of `stop_step`, a fraction of its
-    price. `name_order` encodes identities the venue's way: of an order of this role, or of a
-    CANCEL, by the attempt that it is. `held` are the roles of orders that may not be written down
-    now, because the venue has no room for them, and why.
+    price; `stop_may_wait_here` if there is no place for one. `name_order` encodes identities the
+    venue's way: of an order of this role, or of a CANCEL, by the attempt that it is. `held` are the
+    roles of orders that may not be written down now, because the venue has no room for them, and
+    why.
     """
 
     instrument: Instrument
@@ -57,6 +58,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     native_stop: bool
     name_order: Callable[[PositionId, str, int], ClientOrderId]
     stop_step: Decimal = STOP_STEP
+    stop_may_wait_here: bool = False
     held: Mapping[Role, str] = {}
 
 

@@ -39,6 +39,7 @@ def terms_of(
         request_lifetime=spec.request_lifetime or venue.request_lifetime,
         visibility=spec.visibility or venue.visibility,
         native_stop=venue.native_stop and (bot is None or bot.native_stop),
+        stop_may_wait_here=bot is not None and bot.stop_may_wait_here,
         name_order=lambda position, role, attempt: venue.encode(
             order_identity(epoch, position, role, attempt),
         ),

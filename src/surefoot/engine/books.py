@@ -30,7 +30,7 @@ from surefoot.core.values import Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks
 from surefoot.engine.by_symbol import BySymbol
-from surefoot.engine.capacity import NOTHING_HELD
+from surefoot.engine.capacity import NOTHING_HELD, Wanted
 from surefoot.engine.keeper import Keeper, Staged, commit_points
 from surefoot.engine.login import Login
 from surefoot.engine.sweep import Gathered
@@ -132,11 +132,11 @@ class Books:
         capacity = self._login.capacity
         outcome = compare(self.belief(symbols), gathered)
         staged = self._stage(symbols, outcome)
-        held = capacity.held((keeper.bot, each.records) for keeper, each in staged)
+        held = capacity.held(_wanted(staged))
         if held:
             outcome = compare(self.belief(symbols, held), gathered)
             staged = self._stage(symbols, outcome)
-        capacity.keep(record for _, each in staged for record in each.records)
+        capacity.keep(_wanted(staged))
         return outcome, staged
 
     def _stage(
@@ -193,6 +193,10 @@ class Books:
         ]
         await self._login.note(*records)
         self._withdrawn.update(_name_of(each) for each in fresh)
+
+
+def _wanted(staged: Iterable[tuple[Keeper, Staged]]) -> list[Wanted]:
+    return [(keeper.bot, keeper.terms, each.records) for keeper, each in staged]
 
 
 def _name_of(orphan: Orphan) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
 from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
+from surefoot.core.lanes import Lane
 from surefoot.core.order import Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -101,7 +102,8 @@ class Keeper:
         self.bot = bot
         # When entries and exits were written down in the last minute, closed positions included.
         self.written = list(written)
-        self.terms = terms
+        # What was agreed when it was loaded; `terms` are what holds now.
+        self.standing = terms
         self.lock = asyncio.Lock()
         self._positions = {position.position_id: position for position in positions}
         self._journal = journal
@@ -110,6 +112,13 @@ class Keeper:
         self._now = now
         self._spawn = spawn
         self._listener = listener
+        if any(self._has_place(position) for position in self.positions):
+            capacity.take(bot, terms)
+
+    @property
+    def terms(self) -> Terms:
+        """Return what holds now: without a place at the exchange a stop waits here, if it may."""
+        return self._capacity.fitted(self.bot, self.standing)
 
     @property
     def symbol(self) -> Symbol:
@@ -161,7 +170,7 @@ class Keeper:
             if not decision.records:
                 await self._commit_verdict(verdict)
                 return ()
-            self._capacity.keep(decision.records)
+            self._capacity.keep([(self.bot, self.terms, decision.records)])
             staged = self.stage(position, decision)
             receipt = await self._commit(staged, memory, verdict)
             self.settle(staged, receipt)
@@ -169,12 +178,19 @@ class Keeper:
 
     def _decide(self, position: Position, event: Input) -> Decision:
         """Decide; an order that the venue has no room for now is left out, and all else stays."""
-        now = self._now()
-        decision = decide(position, event, now, self.terms)
-        held = self._capacity.held([(self.bot, decision.records)])
-        if not held:
-            return decision
-        return decide(position, event, now, replace(self.terms, held=held))
+        now, terms = self._now(), self.terms
+        decision = decide(position, event, now, terms)
+        held = self._capacity.held([(self.bot, terms, decision.records)])
+        if held:
+            return decide(position, event, now, replace(terms, held=held))
+        return decision
+
+    def _has_place(self, position: Position) -> bool:
+        """Tell whether a position that was loaded has, or must have, a stop at the exchange."""
+        if not self.standing.native_stop or not _is_open(position) or not position.plan.has_stop:
+            return False
+        stop = position.lane(Lane.PROTECTION)
+        return stop is not None or not self.standing.stop_may_wait_here
 
     def _frozen_by(self, broken: SurefootError, position: Position) -> Decision:
         """Freeze a position that cannot be decided upon; whatever it was, the others go on."""
@@ -225,6 +241,8 @@ class Keeper:
             self._positions[started.position_id] = started
         for record in staged.records:
             self._act(staged.after, record, receipt)
+        if not any(map(_is_open, self.positions)):
+            self._capacity.vacate(self.bot, self.standing)
         self._listener.recorded(staged.after, staged.records)
 
     def _act(self, position: Position, record: Record, receipt: Receipt) -> None:
@@ -271,6 +289,10 @@ class Keeper:
         for position in self.positions:
             if position.position_id != current and position.is_settled(now):
                 del self._positions[position.position_id]
+
+
+def _is_open(position: Position) -> bool:
+    return position.state not in {State.FLAT, State.CLOSED}
 
 
 def commit_points(records: Sequence[PositionRecord]) -> tuple[str, ...]:

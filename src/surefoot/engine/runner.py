@@ -282,7 +282,7 @@ class Runner:
 
     @property
     def _instrument(self) -> Instrument:
-        return self.keeper.terms.instrument
+        return self.keeper.standing.instrument
 
     def _memory(self) -> Memory | None:
         """Return what must survive: the strategy's memory, and the last candle it was shown."""

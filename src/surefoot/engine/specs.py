@@ -15,7 +15,8 @@ from surefoot.engine.limits import Limits
 class BotSpec(Struct, frozen=True, kw_only=True):
     """One bot. `notional` is quote currency per entry; `native_stop` rests stops at the venue.
 
-    `timeframe` is that of the candles its strategy asked for, or None.
+    Without a place for one there nothing is entered, unless `stop_may_wait_here`. `timeframe` is
+    that of the candles its strategy asked for, or None.
     """
 
     bot: BotName
@@ -24,6 +25,7 @@ class BotSpec(Struct, frozen=True, kw_only=True):
     notional: Decimal
     plan: ExitPlan
     native_stop: bool
+    stop_may_wait_here: bool = False
     limits: Limits
     timeframe: str | None = None
 

@@ -83,6 +83,10 @@ async def test_the_limits_are_those_that_the_exchange_tells(early: Exchange) -> 
     assert early.later(Urgency.ENTRY, ORDERS // 2 + 1) is not None
 
 
+async def test_the_places_for_stops_are_those_that_the_exchange_tells(exchange: Exchange) -> None:
+    assert exchange.instrument(BTC).stops_max == default_rules()[0].max_algo_orders
+
+
 async def test_with_places_kept_nothing_is_too_many(early: Exchange, simulator: Simulator) -> None:
     """Thirty at once: ten go, and the exchange never has to say no."""
     async with asyncio.TaskGroup() as tasks:

@@ -279,7 +279,7 @@ def test_a_key_that_looks_like_the_validators_own_mark(file: Path, text: str, pr
         (f"{ACCOUNT}ccxt = 'x'", "accounts.main.ccxt: expected a table, got text"),
         ("bots.a = 'x'", 'bots.a: expected a table, got the text "x"'),
         (f"{ACCOUNT}{BOT}params = 1", "bots.dip-btc.params: expected a table, got the number 1"),
-        (f"{ACCOUNT}{BOT}stop_at = 'here'", "bots.dip-btc.stop_at: expected 'exchange' or 'loca"),
+        (f"{ACCOUNT}{BOT}stop_at = 'here'", "bots.dip-btc.stop_at: expected 'exchange', 'local' "),
         (ACCOUNT + BOT.replace("100", '"a lot"'), "bots.dip-btc.notional: expected a number, got"),
         (ACCOUNT + BOT.replace("100", "0"), "bots.dip-btc.notional: expected an amount greater "),
         (ACCOUNT + BOT.replace("100", "inf"), "bots.dip-btc.notional: expected a finite number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal as D
 
 import pytest
+from msgspec.structs import replace
 from tests.builders import INSTRUMENT
 
 from surefoot.core.errors import InvalidValue
@@ -48,3 +49,14 @@ def test_client_order_ids_are_never_the_same_twice() -> None:
     assert len(seen) == 2 * 2 * 12 * 3 * 12
     assert {len(identity) for identity in seen} == {16}
     assert {identity[:4] for identity in seen} == {epoch_mark("a"), epoch_mark("b")}
+
+
+@pytest.mark.parametrize(
+    ("stops_max", "replaces", "places"),
+    [(None, True, None), (5, False, 5), (5, True, 4), (1, True, 1)],
+)
+def test_one_place_stays_free_to_move_a_stop_in(
+    *, stops_max: int | None, replaces: bool, places: int | None
+) -> None:
+    """Catches a full symbol on which no stop can follow: the new one counts before the old goes."""
+    assert replace(INSTRUMENT, stops_max=stops_max, replaces=replaces).stop_places == places

@@ -119,7 +119,7 @@ async def test_what_a_comparison_intends_is_sent_with_its_own_receipt(desk: Desk
     """The comparison lets time pass; a retry that fell due is an intent like any other."""
     await lost_fill(desk)
     keeper = desk.keepers[DIP]
-    keeper.terms = replace(keeper.terms, native_stop=True)
+    keeper.standing = replace(keeper.standing, native_stop=True)
     applied = await concluded(desk, await read(desk))
     assert (applied.fills, applied.intents) == (1, 1)
     assert len(desk.exchange.sent) == 1

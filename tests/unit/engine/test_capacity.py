@@ -9,10 +9,15 @@ from tests.unit.engine.desk import DIP, ENTER, SWING, Desk
 from tests.unit.engine.fake import ETHER
 
 from surefoot.core.errors import SignalRefused
+from surefoot.core.exits import ExitPlan
+from surefoot.core.lanes import Lane
 from surefoot.core.order import Role
 from surefoot.core.position import State
 from surefoot.core.reports import PriceSeen, Reduction, TimePassed
+from surefoot.engine.capacity import Capacity
+from surefoot.engine.keeper import Keeper
 from surefoot.exchange.budget import Urgency
+from surefoot.exchange.errors import Refused
 
 LITTLE = D("0.00160")
 
@@ -123,3 +128,75 @@ class TestComparing:
         for keeper in desk.keepers.values():
             await keeper.tell(TimePassed())
         assert [order.role for order in desk.exchange.reserved] == [Role.STOP, Role.STOP]
+
+
+class TestPlacesForStops:
+    """Binance takes five stops of an account on a symbol; here it takes one."""
+
+    ONE = replace(PROTECTED, instrument=replace(PROTECTED.instrument, stops_max=1))
+    EITHER = replace(ONE, stop_may_wait_here=True)
+
+    async def test_without_a_place_for_its_stop_nothing_is_entered(self, desk: Desk) -> None:
+        """The sixth bot on a symbol entered, was refused its stop, and stood there bare."""
+        first = await desk.keeper(terms=self.ONE)
+        second = await desk.keeper(SWING, terms=self.ONE)
+        await first.tell(ENTER)
+        before = desk.journal.commits
+        with pytest.raises(SignalRefused, match="1 places for stops on BTC/USDT"):
+            await second.tell(ENTER)
+        assert desk.journal.commits == before
+
+    async def test_an_entry_without_a_stop_needs_no_place(self, desk: Desk) -> None:
+        first = await desk.keeper(terms=self.ONE)
+        second = await desk.keeper(SWING, terms=self.ONE)
+        await first.tell(ENTER)
+        await second.tell(replace(ENTER, plan=ExitPlan(take_profit=D("0.04"))))
+        assert second.position.state is State.OPENING
+
+    async def test_an_entry_that_came_to_nothing_gives_its_place_back(self, desk: Desk) -> None:
+        first = await desk.keeper(terms=self.ONE)
+        second = await desk.keeper(SWING, terms=self.ONE)
+        desk.exchange.answer(Refused("-2010", "insufficient balance"))
+        await first.tell(ENTER)
+        await desk.works.run()
+        assert first.position.state is State.FLAT
+        await second.tell(ENTER)
+
+    async def test_a_position_that_was_closed_gives_its_place_back(self, desk: Desk) -> None:
+        first = await desk.keeper(terms=self.ONE)
+        second = await desk.keeper(SWING, terms=self.ONE)
+        await desk.opened(first)
+        await self.close(desk, first)
+        await second.tell(ENTER)
+
+    async def close(self, desk: Desk, keeper: Keeper) -> None:
+        position = keeper.position
+        await keeper.tell(Reduction(quantity=LITTLE, price=D(50000), evidence="sold by hand"))
+        await desk.works.run()
+        kept = keeper.find(position.position_id)
+        assert kept is not None
+        number = kept.orders[-1].exchange_order_id
+        gone = next(o for o in desk.exchange.orders if o.exchange_order_id == number)
+        await keeper.tell(gone, position_id=position.position_id)
+        assert keeper.position.number == 2
+
+    async def test_if_it_may_the_stop_waits_here_until_there_is_a_place(self, desk: Desk) -> None:
+        first = await desk.keeper(terms=self.ONE)
+        second = await desk.keeper(SWING, terms=self.EITHER)
+        await desk.opened(first)
+        position = await desk.opened(second)
+        assert position.levels.stop is not None
+        assert position.lane(Lane.PROTECTION) is None
+        assert not second.terms.native_stop
+        await self.close(desk, first)
+        await second.tell(TimePassed())
+        assert second.position.lane(Lane.PROTECTION) is not None
+
+    async def test_what_is_loaded_has_its_place_already(self, desk: Desk) -> None:
+        """Catches a restart that lets another bot take the place of a stop that rests."""
+        first = await desk.keeper(terms=self.EITHER)
+        await desk.opened(first)
+        desk.login.capacity = Capacity(desk.exchange)
+        desk.keep(DIP, first.positions, self.EITHER)
+        with pytest.raises(SignalRefused, match="1 places for stops"):
+            await (await desk.keeper(SWING, terms=self.ONE)).tell(ENTER)

@@ -158,6 +158,7 @@ def instrument(raw: Payload, symbol: Symbol) -> Instrument:
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
     market = filters.get("MARKET_LOT_SIZE")
     largest_market = amount(market, "maxQty") if market is not None else Decimal(0)
+    stops = filters.get("MAX_NUM_ALGO_ORDERS", {})
     return Instrument(
         symbol=symbol,
         base=Asset(text(raw, "baseAsset")),
@@ -167,6 +168,7 @@ def instrument(raw: Payload, symbol: Symbol) -> Instrument:
         quantity_min=amount(lot, "minQty"),
         quantity_max=amount(lot, "maxQty") or None,
         market_quantity_max=largest_market or None,
+        stops_max=_count(stops, "maxNumAlgoOrders"),
         notional_min=amount(notional, "minNotional"),
         replaces=raw.get("cancelReplaceAllowed") is True,
     )
