@@ -9,13 +9,14 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from surefoot.core.decide import Input, decide
+from surefoot.core.draft import Decision
 from surefoot.core.exits import ExitPlan
 from surefoot.core.identity import order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, PositionStarted, kind_of
-from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.reports import Fill, LateFact, OrderReport
 from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal
 from surefoot.core.state import evolve
@@ -88,17 +89,36 @@ class Life:
         self.now = START
         self.records: list[PositionRecord] = [started(bot, number)]
         self.position: Position = evolve(None, self.records[0])
+        # Every order that it ever had, as the journal keeps them.
+        self.orders: dict[ClientOrderId, Order] = {}
 
     def tell(self, *events: Input, after: timedelta = timedelta(0)) -> list[str]:
         """Return the kinds of the records that followed."""
         self.now += after
         kinds = []
         for event in events:
-            decision = decide(self.position, event, self.now, self.terms)
-            self.position = decision.position
-            self.records += decision.records
+            known = self.known(event)
+            decision = decide(self.position, known, self.now, self.terms)
+            self.follow(decision)
             kinds += [kind_of(record) for record in decision.records]
         return kinds
+
+    def follow(self, decision: Decision) -> None:
+        """Believe what was decided."""
+        self.position = decision.position
+        self.records += decision.records
+        for order in (*decision.left, *decision.position.orders):
+            self.orders[order.client_order_id] = order
+
+    def known(self, event: Input) -> Input:
+        """Say with a fact which order it is about, if that one has left: as the engine does."""
+        if not isinstance(event, OrderReport | Fill):
+            return event
+        names = (event.client_order_id, event.exchange_order_id)
+        if self.position.find(*names) is not None:
+            return event
+        order = next((each for each in self.orders.values() if each.is_named(*names)), None)
+        return event if order is None else LateFact(order=order, fact=event)
 
     def enter(self, quantity: str = "0.00160", plan: ExitPlan = PLAN) -> Order:
         self.tell(EntrySignal(quantity=D(quantity), plan=plan))

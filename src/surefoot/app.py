@@ -282,6 +282,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         account=spec.account,
         streams=exchange,
         keepers=roster.keepers,
+        journal=journal,
         runners=roster.runners,
         gap=rounds.want,
         is_ours=books.is_ours,

@@ -21,12 +21,12 @@ from tests.property.truth import held_by, watch
 
 from surefoot.core.decide import Input, Withdraw, owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
-from surefoot.core.evidence import Belief, Evidence, Window
+from surefoot.core.evidence import Belief, Evidence, Owned, Window
 from surefoot.core.exits import ExitPlan
 from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import Reconciliation, reconcile, wanted
-from surefoot.core.records import PositionRecord
+from surefoot.core.records import OrderIntended, PositionRecord
 from surefoot.core.reports import Doubt, Fill, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.values import (
@@ -123,7 +123,7 @@ class World:
             self.seen.add(f"{before.state}->{position.state}")
         assert position == after
         self.seen.update(f"{order.role} {order.status}" for order in after.orders)
-        for order in after.orders:
+        for order in (record.order for record in records if isinstance(record, OrderIntended)):
             exchange_id = ExchangeOrderId(f"x{len(self.tickets) + 1}")
             self.tickets.setdefault(order.client_order_id, Ticket(order, exchange_id))
 
@@ -377,23 +377,33 @@ class World:
     def apply(self, read: Read) -> int:
         """Reconcile, write down what applies, and reconcile again: there must be nothing left."""
         # The read may be old; the belief is that of now.
-        belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
-        outcome = reconcile(belief, read.evidence, self.now)
+        outcome = reconcile(self.belief(read), read.evidence, self.now)
         assert outcome.halt is None or not self.honest
         self.seen.update(str(finding.kind) for finding in outcome.findings)
         written = sum(self._write(life, outcome) for life in read.lives)
-        belief = replace(read.belief, positions=tuple(life.position for life in read.lives))
-        again = reconcile(belief, read.evidence, self.now)
+        again = reconcile(self.belief(read), read.evidence, self.now)
         assert not again.decisions, "reconciling twice changes nothing"
         return written
+
+    def belief(self, read: Read) -> Belief:
+        """Return the belief of now, with every order that has left: more than could be asked."""
+        return replace(
+            read.belief,
+            positions=tuple(life.position for life in read.lives),
+            departed=tuple(
+                Owned(position_id=life.position.position_id, bot=life.position.bot, order=order)
+                for life in read.lives
+                for order in life.orders.values()
+                if life.position.find(order.client_order_id) is None
+            ),
+        )
 
     def _write(self, life: Life, outcome: Reconciliation) -> int:
         before = life.position
         decision = outcome.decisions.get(before.position_id)
         if decision is None:
             return 0
-        life.position = decision.position
-        life.records += decision.records
+        life.follow(decision)
         self._follow(before, decision.records, life.position)
         return len(decision.records)
 
@@ -402,9 +412,9 @@ class World:
     def check(self) -> None:
         """Hold belief and truth together after every move."""
         for life in self.lives:
-            tickets = [self.tickets[order.client_order_id] for order in life.position.orders]
+            tickets = [self.tickets[name] for name in life.orders]
             true = {fill.trade_id for ticket in tickets for fill in ticket.fills}
-            booked = [trade for order in life.position.orders for trade in order.trades]
+            booked = [trade for order in life.orders.values() for trade in order.trades]
             assert len(booked) == len(set(booked)), "every fill is booked once"
             assert set(booked) <= true, "only what happened is booked"
         if self.honest:
@@ -424,7 +434,7 @@ class World:
         for life in self.lives:
             frozen = life.position.frozen
             assert frozen is None or "exits in a row" in frozen, "honesty freezes nothing"
-            for order in life.position.orders:
+            for order in life.orders.values():
                 fate = self.tickets[order.client_order_id].fate
                 assert order.status is not OrderStatus.NEVER or fate != "accepted", "S4"
 

@@ -159,8 +159,7 @@ class Account:
             outcome = compare(self.belief(), evidence, self.life.now)
             decision = outcome.decisions.get(position.position_id)
             if decision is not None:
-                self.life.position = decision.position
-                self.life.records += decision.records
+                self.life.follow(decision)
                 written += 1
             assert not compare(self.belief(), evidence, self.life.now).decisions
         self.missing = outcome.short

@@ -18,7 +18,7 @@ from surefoot.core.position import Position
 from surefoot.core.records import FillBooked
 from surefoot.core.values import PositionId, plain
 from surefoot.journal.port import Reader, entries_of, position_stream
-from surefoot.journal.status import position_status
+from surefoot.journal.status import order_status, position_status
 
 Row = dict[str, Any]
 
@@ -91,8 +91,9 @@ def _position(position: Position) -> Row:
 
 async def _orders(reader: Reader) -> AsyncIterator[Row]:
     async for position in _all(reader):
-        for order in position_status(position).orders:
-            yield {"position": position.position_id, "symbol": position.symbol, **asdict(order)}
+        name = position.position_id
+        for order in (await reader.orders_of([name])).get(name, ()):
+            yield {"position": name, "symbol": position.symbol, **asdict(order_status(order))}
 
 
 async def _fills(reader: Reader) -> AsyncIterator[Row]:

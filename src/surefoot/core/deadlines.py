@@ -18,7 +18,7 @@ from typing import Final
 
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.position import Position, State
+from surefoot.core.position import Position, State, Tally
 from surefoot.core.protection import stop_rests
 from surefoot.core.rules import Terms, is_dust
 from surefoot.core.stuck import Stuck, StuckKind
@@ -109,14 +109,14 @@ def _exit_stuck(position: Position, terms: Terms) -> Stuck | None:
     wish, wished_at = position.exit_wish, position.wished_at
     if wish is None or wished_at is None or wish.limit is not None or is_dust(position, terms):
         return None
-    tries = _failing(position, Role.EXIT)
+    tally = position.tallies.get(Role.EXIT)
     return _about(
         position,
         StuckKind.EXIT_STUCK,
         position.position_id,
-        since=min([wished_at, *(order.signed_at for order in tries)]),
+        since=wished_at if tally is None else min(wished_at, tally.since),
         believed=f"it is to be closed, says {wish.by}",
-        true=f"{plain(position.quantity)} {position.base} is still held{_tried(tries)}",
+        true=f"{plain(position.quantity)} {position.base} is still held{_tried(tally)}",
     )
 
 
@@ -127,10 +127,9 @@ def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
     leaving = position.exit_wish is not None or position.lane(Lane.EXIT) is not None
     if leaving or is_dust(position, terms) or stop_rests(position):
         return None
-    tries = _failing(position, Role.STOP)
+    tally = position.tallies.get(Role.STOP)
     ended = [order.finished_at for order in position.orders if order.finished_at is not None]
-    first = [order.signed_at for order in tries] or ended
-    since = min(first) if tries else max(first, default=position.opened_at)
+    since = max(ended, default=position.opened_at) if tally is None else tally.since
     if since is None:
         return None
     return _about(
@@ -139,31 +138,16 @@ def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
         position.position_id,
         since=since,
         believed=f"a stop at {plain(stop)} rests at the exchange",
-        true=f"the exchange has none{_tried(tries)}",
+        true=f"the exchange has none{_tried(tally)}",
     )
 
 
-def _failing(position: Position, role: Role) -> tuple[Order, ...]:
-    """Return the newest orders of a role that ended without a trade, not by our own doing."""
-    failing: list[Order] = []
-    for order in reversed([each for each in position.orders if each.role is role]):
-        if not order.finished:
-            continue  # The next try is out already.
-        if order.filled or order.status not in _TURNED_AWAY:
-            break
-        failing.append(order)
-    return tuple(failing)
-
-
-_TURNED_AWAY: Final = {OrderStatus.REJECTED, OrderStatus.NEVER, OrderStatus.EXPIRED}
-
-
-def _tried(tries: tuple[Order, ...]) -> str:
-    if not tries:
+def _tried(tally: Tally | None) -> str:
+    if tally is None:
         return ""
-    why = next((each.doubt for each in tries if each.doubt), None)
-    times = "once" if len(tries) == 1 else f"{len(tries)} times in a row"
-    return f"; one was turned away {times}" + (f", the last reason being {why}" if why else "")
+    times = "once" if tally.fruitless == 1 else f"{tally.fruitless} times in a row"
+    why = f", the last reason being {tally.why}" if tally.why else ""
+    return f"; one was turned away {times}{why}"
 
 
 def _unproven(position: Position, since: datetime) -> Stuck:

@@ -27,6 +27,7 @@ from surefoot.core.reports import (
     Absence,
     Doubt,
     Fill,
+    LateFact,
     OrderReport,
     PriceSeen,
     Reduction,
@@ -52,6 +53,7 @@ from surefoot.core.values import ExchangeOrderId
 Input: TypeAlias = (
     OrderReport
     | Fill
+    | LateFact
     | Refusal
     | Unsent
     | Doubt
@@ -97,7 +99,8 @@ def decide(position: Position, event: Input, now: datetime, terms: Terms) -> Dec
         SignalRefused: the wish is not allowed here and now; nothing follows from it.
         InvariantViolated: the records would break a numbered promise; freeze the position.
     """
-    draft = Draft(position, now, terms)
+    departed = event.order if isinstance(event, LateFact) else None
+    draft = Draft(position, now, terms, departed)
     _take(event, draft)
     draft.settle()
     return draft.decided()
@@ -116,6 +119,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table
             facts.take_report(event, draft)
         case Fill():
             facts.take_fill(event, draft)
+        case LateFact(fact=fact):
+            _take(fact, draft)
         case Refusal():
             facts.take_refusal(event, draft)
         case Unsent():

@@ -67,9 +67,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What one round of reading brought; a question that failed is simply not in here.
 
     `started_at` is exchange time before the first read, `versions` are the positions' then.
-    `settled` are orders of ours, seen live or in fills, that the journal has: whose position is not
-    kept any more, it is over. `looked_up` holds the answers to by-id questions; None is the
-    exchange's own "no such order".
+    `looked_up` holds the answers to by-id questions; None is the exchange's own "no such order".
     `missing` are base assets whose balance has been short for longer than V, so that a fill which
     is not visible yet cannot be the reason.
     """
@@ -81,19 +79,21 @@ class Evidence(Struct, frozen=True, kw_only=True):
     windows: Mapping[Symbol, Window] = {}
     balances: Mapping[Asset, Decimal] | None = None
     missing: frozenset[Asset] = frozenset()
-    settled: frozenset[ClientOrderId] = frozenset()
 
 
 class Belief(Struct, frozen=True, kw_only=True):
     """What the journal says of one account. `is_ours` recognises our client order ids.
 
-    Terms are a bot's own: two bots on one symbol may want different stops.
+    Terms are a bot's own: two bots on one symbol may want different stops. `departed` are orders
+    that the evidence speaks of and that have left their positions; a position that is not among
+    these is over.
     """
 
     positions: tuple[Position, ...]
     terms: Mapping[BotName, Terms]
     is_ours: Callable[[str], bool]
     exclusive: bool
+    departed: tuple[Owned, ...] = ()
 
     def on(self, symbols: Collection[Symbol]) -> Belief:
         """Return what is believed of some symbols."""

@@ -63,7 +63,7 @@ def unproven(  # noqa: PLR0911 (one condition a line)
 
 def take_report(report: OrderReport, draft: Draft) -> None:
     """Learn from what the exchange says of an order."""
-    order = draft.position.find(report.client_order_id, report.exchange_order_id)
+    order = draft.find(report.client_order_id, report.exchange_order_id)
     if order is None:
         return
     contradiction = _contradiction(order, report)
@@ -80,6 +80,7 @@ def take_report(report: OrderReport, draft: Draft) -> None:
         return
     elif lesson is Lesson.LATE:
         draft.freeze(f"{order.client_order_id} was {order.status}, yet the exchange has it")
+        draft.recall(order)
         draft.add(_reported(order, report, draft.now))
     elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
         if report.filled or order.replaces is not None:
@@ -142,7 +143,7 @@ def _reported(order: Order, report: OrderReport, now: datetime) -> OrderReported
 
 def take_fill(fill: Fill, draft: Draft) -> None:
     """Count a trade, once."""
-    order = draft.position.find(fill.client_order_id, fill.exchange_order_id)
+    order = draft.find(fill.client_order_id, fill.exchange_order_id)
     if order is None or fill.trade_id in order.trades:
         return
     if order.filled + fill.quantity > order.quantity:
@@ -153,6 +154,7 @@ def take_fill(fill: Fill, draft: Draft) -> None:
         return
     if order.finished:
         draft.freeze(f"trade {fill.trade_id} came after {order.client_order_id} was over")
+        draft.recall(order)
     _rule_out_rivals(order, draft)
     draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
 
@@ -170,9 +172,9 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
             message=refusal.message,
         ),
     )
-    tail = [each for each in draft.position.orders if each.role is order.role][-REFUSALS_MAX:]
-    refused = len(tail) == REFUSALS_MAX and all(o.status is OrderStatus.REJECTED for o in tail)
-    if refused and order.role is not Role.ENTRY:
+    tally = draft.position.tallies.get(order.role)
+    refused = 0 if tally is None else tally.refused
+    if refused >= REFUSALS_MAX and order.role is not Role.ENTRY:
         what = f"the exchange refused {REFUSALS_MAX} {order.role}s in a row: {refusal.message}"
         draft.freeze(what if order.role is Role.EXIT else f"{what}; the stop is watched here only")
 

@@ -112,6 +112,9 @@ def _disagreement(position: Position) -> str | None:
 def _check_step(before: Position, after: Position) -> None:
     if after.state is not before.state and after.state not in TRANSITIONS[before.state]:
         raise InvariantViolated("S14", f"{before.state} became {after.state}")
+    for order in before.orders:
+        if not order.finished and after.find(order.client_order_id) is None:
+            raise InvariantViolated("S5", f"{order.client_order_id} left before it was over")
     managed = {State.OPEN, State.CLOSING}
     held = before.state in managed and after.state in managed
     if held and loosened(before.levels, after.levels, after.direction):

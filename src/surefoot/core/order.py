@@ -96,6 +96,14 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     may_have_left: bool = True
     doubt: str | None = None
 
+    def is_named(
+        self, client_order_id: ClientOrderId | None, exchange_order_id: ExchangeOrderId | None
+    ) -> bool:
+        """Tell whether either id is its own."""
+        if client_order_id is not None and self.client_order_id == client_order_id:
+            return True
+        return exchange_order_id is not None and self.exchange_order_id == exchange_order_id
+
     @property
     def finished(self) -> bool:
         """Tell whether nothing more is expected of this order."""

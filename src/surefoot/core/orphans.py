@@ -16,12 +16,16 @@ def orphans(belief: Belief, evidence: Evidence, findings: list[Finding]) -> tupl
         for position in belief.positions
         for order in position.orders
     }
+    kept = {position.position_id: position for position in belief.positions}
+    departed = {owned.order.client_order_id: owned for owned in belief.departed}
     found: list[Orphan] = []
     for report in evidence.open_orders:
         name = report.client_order_id or ClientOrderId("")
         if name in known:
             orphan = _terminal_here(*known[name], report, evidence)
-        elif name in evidence.settled:
+        elif (owned := departed.get(name)) is not None and owned.position_id in kept:
+            orphan = _terminal_here(kept[owned.position_id], owned.order, report, evidence)
+        elif owned is not None:
             orphan = Orphan(report=report, reason="its position is settled")
         elif belief.is_ours(name):
             orphan = None
@@ -66,7 +70,7 @@ def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, str]:
     It may be live, or have filled already: what a restored backup does not know.
     """
     known = {order.client_order_id for position in belief.positions for order in position.orders}
-    known |= evidence.settled
+    known |= {owned.order.client_order_id for owned in belief.departed}
 
     def is_strange(name: ClientOrderId | None) -> bool:
         return name is not None and name not in known and belief.is_ours(name)

@@ -22,10 +22,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
     An asset whose positions have moved on since the reads began is left for the next time: balance,
     fills and belief would be of different moments.
     """
-    comparisons = [
-        _OfHoldings(position, belief.terms[position.bot], evidence, now)
-        for position in belief.positions
-    ]
+    comparisons = [_OfHoldings(position, belief, evidence, now) for position in belief.positions]
     busy = {each.position.base for each in comparisons if not each.as_read}
     short = lacking(evidence.balances, belief.positions)
     settled = {asset: amount for asset, amount in short.items() if asset not in busy}
@@ -114,6 +111,7 @@ class _OfHoldings(Comparison):
             if fill.side is Side.SELL
             and (opened is None or fill.at >= opened)
             and self.position.find(fill.client_order_id, fill.exchange_order_id) is None
+            and self.named(fill) is fill
             and fill.trade_id not in self.position.outside
         ]
 

@@ -88,8 +88,29 @@ class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     persistent: bool = False
 
 
+class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the newest orders of one role came to nothing in a row, not by our own doing.
+
+    `since` is when the first of them was signed, `last_at` when the last one ended, `why` the last
+    reason that was given. Of `fruitless` orders the newest `failed` were never at work, and of
+    these the newest `refused` were refused.
+    """
+
+    since: datetime
+    last_at: datetime
+    why: str | None
+    fruitless: int
+    failed: int
+    refused: int
+
+
 class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One position of one bot, as its records add up.
+
+    `orders` are those that still matter: what is not over, what is looked for, and the newest of
+    each role. The others have left: the journal keeps them, and what they did is in the sums,
+    in `tallies` (absent: the last order of that role did not fail) and in `attempts`, which counts
+    every order that was ever written down, so that no name comes again.
 
     Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
@@ -109,6 +130,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     plan: ExitPlan = field(default_factory=ExitPlan)
     levels: Levels = field(default_factory=Levels)
     orders: tuple[Order, ...] = ()
+    attempts: int = 0
+    tallies: dict[Role, Tally] = field(default_factory=dict)
     entered: Decimal = ZERO
     entry_cost: Decimal = ZERO
     exited: Decimal = ZERO
@@ -204,10 +227,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         client_order_id: ClientOrderId | None,
         exchange_order_id: ExchangeOrderId | None = None,
     ) -> Order | None:
-        """Return the order with either id, or None if neither is one of ours."""
+        """Return the order with either id, or None if it is none of these."""
         for order in self.orders:
-            if client_order_id is not None and order.client_order_id == client_order_id:
-                return order
-            if exchange_order_id is not None and order.exchange_order_id == exchange_order_id:
+            if order.is_named(client_order_id, exchange_order_id):
                 return order
         return None

@@ -71,10 +71,7 @@ def reconcile(
         return Reconciliation(findings=(halt,), halt=halt.evidence)
     unknown_own = strangers(belief, evidence)
     shown = _Shown(evidence)
-    comparisons = [
-        _OfOrders(position, belief.terms[position.bot], evidence, now)
-        for position in belief.positions
-    ]
+    comparisons = [_OfOrders(position, belief, evidence, now) for position in belief.positions]
     for each in comparisons:
         each.compare(shown, unknown_own.get(each.position.symbol))
     findings = [finding for each in comparisons for finding in each.findings]
@@ -144,13 +141,13 @@ class _Shown:
         found = (self._listed.get(name), self._looked_up.get(name))
         return tuple(report for report in found if report is not None)
 
-    def fills(self, position: Position) -> list[Fill]:
-        """Return the fills of a position's orders, oldest first."""
+    def fills(self, symbol: Symbol, orders: Iterable[Order]) -> list[Fill]:
+        """Return the fills of some orders, oldest first; one trade may be of two of them."""
         found = {
-            fill.trade_id: fill
-            for order in position.orders
+            (fill.trade_id, fill.exchange_order_id): fill
+            for order in orders
             for name in (order.client_order_id, order.exchange_order_id)
-            for fill in self._fills.get((position.symbol, name or ""), ())
+            for fill in self._fills.get((symbol, name or ""), ())
         }
         return sorted(found.values(), key=lambda fill: (fill.at, fill.trade_id))
 
@@ -170,7 +167,7 @@ class _OfOrders(Comparison):
             self.tell(TimePassed())
 
     def _orders(self, shown: _Shown) -> None:
-        for order in self.before.orders:
+        for order in (*self.departed.values(), *self.before.orders):
             for report in shown.reports(order):
                 if _taught(self.tell(report), OrderReported):
                     self._find_order(order, report)
@@ -190,7 +187,8 @@ class _OfOrders(Comparison):
         )
 
     def _fills(self, shown: _Shown) -> None:
-        fills = shown.fills(self.position)
+        orders = (*self.departed.values(), *self.position.orders)
+        fills = shown.fills(self.position.symbol, orders)
         booked = [fill for fill in fills if _taught(self.tell(fill), FillBooked)]
         if booked:
             total = sum((fill.quantity for fill in booked), ZERO)

@@ -69,6 +69,12 @@ class OrderIntended(_Record, frozen=True, kw_only=True):
     direction: Direction | None = None
 
 
+class OrderRecalled(_Record, frozen=True, kw_only=True):
+    """An order that had left is back, as it was then: the exchange says something new of it."""
+
+    order: Order
+
+
 class OrderReported(_Record, frozen=True, kw_only=True):
     """The exchange said something new of an order: its id, more filled, or that it is over."""
 
@@ -177,6 +183,7 @@ class PositionResolved(_Record, frozen=True, kw_only=True):
 
 PositionChange: TypeAlias = (
     OrderIntended
+    | OrderRecalled
     | OrderReported
     | OrderRefused
     | OrderDoubted

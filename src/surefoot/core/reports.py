@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from surefoot.core.order import ReportedStatus
+from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.values import (
     ZERO,
     Asset,
@@ -50,6 +50,13 @@ class Fill(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_order_id: ClientOrderId | None = None
     fee: Decimal = ZERO
     fee_asset: Asset | None = None
+
+
+class LateFact(Struct, frozen=True, kw_only=True):
+    """What the exchange says of an order that has left its position, and that order as it was."""
+
+    order: Order
+    fact: OrderReport | Fill
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

@@ -343,16 +343,10 @@ def retry_at(position: Position, role: Role) -> datetime | None:
     were refused. A success starts over. A function of the records, so a restart neither forgets
     nor shortens it.
     """
-    failures = 0
-    last: datetime | None = None
-    for order in reversed([each for each in position.orders if each.role is role]):
-        if order.status not in {OrderStatus.REJECTED, OrderStatus.NEVER}:
-            break
-        failures += 1
-        last = last or order.finished_at
-    if last is None:
+    tally, newest = position.tallies.get(role), position.last(role)
+    if tally is None or not tally.failed or (newest is not None and not newest.finished):
         return None
-    return last + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
+    return tally.last_at + min(RETRY_FIRST * (1 << min(tally.failed - 1, 6)), RETRY_LONGEST)
 
 
 def resting(position: Position, now: datetime, role: Role) -> bool:
@@ -407,7 +401,7 @@ def new_order(  # noqa: PLR0913 (an order has this many facts)
     expires_at: datetime | None = None,
 ) -> Order:
     """Write an order that has never been sent: its name, its lifetime, its size."""
-    attempt = len(position.orders) + 1
+    attempt = position.attempts + 1
     entry_side = position.direction.entry_side
     return Order(
         client_order_id=terms.name_order(position.position_id, role, attempt),

@@ -7,14 +7,15 @@ always gives the same position, on any machine and in any released version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import assert_never
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import Position, State, permit
+from surefoot.core.position import Position, State, Tally, permit
 from surefoot.core.records import (
     CancelIntended,
     ExitLapsed,
@@ -25,6 +26,7 @@ from surefoot.core.records import (
     OrderFinished,
     OrderIntended,
     OrderNever,
+    OrderRecalled,
     OrderRefused,
     OrderReported,
     PositionChange,
@@ -80,6 +82,8 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
     match record:
         case OrderIntended():
             return _intended(record, position)
+        case OrderRecalled():
+            return _recalled(record, position)
         case OrderReported():
             return _reported(record, position)
         case OrderRefused():
@@ -113,13 +117,21 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
 
 
 def _intended(record: OrderIntended, position: Position) -> Position:
-    if position.find(record.order.client_order_id) is not None:
-        raise InvalidValue(f"client order id {record.order.client_order_id} is used twice")
-    changed = replace(position, orders=(*position.orders, record.order))
+    if record.order.attempt <= position.attempts:
+        raise InvalidValue(
+            f"{record.order.client_order_id} is attempt {record.order.attempt}, but there were "
+            f"{position.attempts} before it: a name would be used twice",
+        )
+    before = position
     if record.order.replaces is not None:
         old = _order(position, record.order.replaces)
         name, cancel_name = record.order.client_order_id, record.cancel_name
-        changed = _with(changed, replace(old, replaced_by=name, cancel_name=cancel_name))
+        before = _with(position, replace(old, replaced_by=name, cancel_name=cancel_name))
+    changed = replace(
+        before,
+        orders=_staying((*before.orders, record.order), record.at),
+        attempts=record.order.attempt,
+    )
     if record.order.role is not Role.ENTRY:
         return changed
     return replace(
@@ -127,6 +139,31 @@ def _intended(record: OrderIntended, position: Position) -> Position:
         plan=record.plan or position.plan,
         direction=record.direction or position.direction,
     )
+
+
+def _staying(orders: Sequence[Order], now: datetime) -> tuple[Order, ...]:
+    """Leave out what is over, counted, looked for no more, and not the newest of its role.
+
+    What something open is to replace stays: the one is understood by what became of the other.
+    Orders leave when one is written down, and at no other time: that is when they would pile up.
+    """
+    newest = {order.role: order for order in orders}
+    replaced = {order.replaces for order in orders if not order.finished}
+    return tuple(
+        order
+        for order in orders
+        if not order.finished
+        or order.is_lately_never(now)
+        or order is newest[order.role]
+        or order.client_order_id in replaced
+    )
+
+
+def _recalled(record: OrderRecalled, position: Position) -> Position:
+    if position.find(record.order.client_order_id) is not None:
+        raise InvalidValue(f"{record.order.client_order_id} has not left")
+    together = (*position.orders, record.order)
+    return replace(position, orders=tuple(sorted(together, key=lambda order: order.attempt)))
 
 
 def _reported(record: OrderReported, position: Position) -> Position:
@@ -154,7 +191,7 @@ def _reported(record: OrderReported, position: Position) -> Position:
 
 def _refused(record: OrderRefused, position: Position) -> Position:
     order = _order(position, record.client_order_id)
-    return _with(
+    return _over(
         _standing_again(position, order),
         replace(
             order,
@@ -172,7 +209,7 @@ def _doubted(record: OrderDoubted, position: Position) -> Position:
 
 def _never(record: OrderNever, position: Position) -> Position:
     order = _order(position, record.client_order_id)
-    return _with(
+    return _over(
         _standing_again(position, order),
         replace(
             order,
@@ -197,7 +234,7 @@ def _standing_again(position: Position, refused: Order) -> Position:
 
 def _finished(record: OrderFinished, position: Position) -> Position:
     order = _order(position, record.client_order_id)
-    return _with(position, replace(order, status=record.status, finished_at=record.at))
+    return _over(position, replace(order, status=record.status, finished_at=record.at))
 
 
 def _cancel_intended(record: CancelIntended, position: Position) -> Position:
@@ -284,6 +321,30 @@ def _with(position: Position, changed: Order) -> Position:
             for order in position.orders
         ),
     )
+
+
+def _over(position: Position, ended: Order) -> Position:
+    """Put an order in that has just ended, and count how often its role came to nothing."""
+    changed = _with(position, ended)
+    if changed.last(ended.role) is not ended or ended.finished_at is None:
+        return changed  # What an older order came to says nothing about the next one.
+    tallies = dict(position.tallies)
+    before = tallies.pop(ended.role, None)
+    if ended.status in _FRUITLESS and not ended.filled:
+        failed = ended.status is not OrderStatus.EXPIRED
+        refused = ended.status is OrderStatus.REJECTED
+        tallies[ended.role] = Tally(
+            since=before.since if before else ended.signed_at,
+            last_at=ended.finished_at,
+            why=ended.doubt or (before.why if before else None),
+            fruitless=1 + (before.fruitless if before else 0),
+            failed=1 + (before.failed if before else 0) if failed else 0,
+            refused=1 + (before.refused if before else 0) if refused else 0,
+        )
+    return replace(changed, tallies=tallies)
+
+
+_FRUITLESS: Final = {OrderStatus.REJECTED, OrderStatus.NEVER, OrderStatus.EXPIRED}
 
 
 def _with_fee(position: Position, fill: Fill, order: Order) -> Position:

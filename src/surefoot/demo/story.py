@@ -30,7 +30,8 @@ async def concerned(reader: Reader, client_order_id: str | None) -> Position | N
         entries = await reader.entries(
             stream=position_stream(position.position_id), limit=1_000_000
         )
-        if any(order.client_order_id == client_order_id for order in position.orders):
+        orders = (await reader.orders_of([position.position_id])).get(position.position_id, ())
+        if any(order.client_order_id == client_order_id for order in orders):
             return position
         busy = any(is_open_question(order) for order in position.orders)
         rank = entries[-1].sequence + (10_000_000 if busy else 0)

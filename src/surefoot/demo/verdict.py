@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from surefoot.core.order import Role
+from surefoot.core.order import Order, Role
 from surefoot.core.position import Position
 from surefoot.core.records import FillBooked
 from surefoot.core.values import plain
@@ -42,6 +42,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 async def judge(reader: Reader, ledger: Mapping[str, Any]) -> Verdict:
     """Hold the journal against the ledger of a quiet exchange."""
     positions = await reader.positions()
+    orders = await reader.orders_of([position.position_id for position in positions])
     booked = await _booked(reader)
     ours = [order for order in ledger["orders"] if order["origin"] == "api"]
     names = {(order["symbol"], order["orderId"]) for order in ours}
@@ -53,7 +54,7 @@ async def judge(reader: Reader, ledger: Mapping[str, Any]) -> Verdict:
     return Verdict(
         orders=len(ours),
         fills=sum(traded.values()),
-        duplicates=_duplicates(positions, ours),
+        duplicates=_duplicates(orders.values(), ours),
         orphans=_orphans(positions, ours),
         unbooked=sum(((traded - booked) + (booked - traded)).values()),
         unexplained=_unexplained(positions, ledger),
@@ -69,14 +70,14 @@ async def _booked(reader: Reader) -> Counter[tuple[str, str]]:
     )
 
 
-def _duplicates(positions: Iterable[Position], ours: list[dict[str, Any]]) -> int:
+def _duplicates(positions: Iterable[Iterable[Order]], ours: list[dict[str, Any]]) -> int:
     """Count names that were accepted twice, and positions that were entered twice."""
     names = Counter(order["clientOrderId"] for order in ours)
     filled = {order["clientOrderId"] for order in ours if Decimal(order["executedQty"]) > 0}
     twice = sum(count - 1 for count in names.values())
-    for position in positions:
+    for orders in positions:
         entries = [
-            order for order in position.orders
+            order for order in orders
             if order.role is Role.ENTRY and order.client_order_id in filled
         ]  # fmt: skip
         twice += max(0, len(entries) - 1)

@@ -5,14 +5,17 @@ All of it can be told from a journal that may only be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from surefoot.core.evidence import Belief
+from msgspec.structs import replace
+
+from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.identity import epoch_mark, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
+from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.rules import Terms
-from surefoot.core.values import BotName
+from surefoot.core.values import AccountName, BotName, PositionId, Symbol
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.exchange.port import Exchange, Venue
 from surefoot.journal.port import Reader
@@ -74,3 +77,51 @@ async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Bel
         is_ours=Marks(exchange.venue, reader.epochs).is_ours,
         exclusive=spec.exclusive,
     )
+
+
+async def with_departed(
+    belief: Belief, evidence: Evidence, account: AccountName, reader: Reader
+) -> Belief:
+    """Return a belief with the orders that the evidence speaks of and that have left."""
+    kept = {
+        (position.symbol, name)
+        for position in belief.positions
+        for order in position.orders
+        for name in (order.client_order_id, order.exchange_order_id)
+    }
+    facts: list[OrderReport | Fill] = [*evidence.open_orders, *_fills(evidence)]
+    facts += [report for report in evidence.looked_up.values() if report is not None]
+    strange: dict[Symbol, list[OrderReport | Fill]] = {}
+    for fact in facts:
+        if kept.isdisjoint(
+            {(fact.symbol, fact.client_order_id), (fact.symbol, fact.exchange_order_id)}
+        ):
+            strange.setdefault(fact.symbol, []).append(fact)
+    found = [
+        await reader.find_orders(
+            account,
+            symbol,
+            names={fact.client_order_id for fact in about if fact.client_order_id is not None},
+            numbers={fact.exchange_order_id for fact in about},
+        )
+        for symbol, about in strange.items()
+    ]
+    return replace(belief, departed=tuple(owned for owners in found for owned in owners))
+
+
+def over_and_filled(belief: Belief, evidence: Evidence) -> Mapping[PositionId, BotName]:
+    """Return the settled positions of which a fill has come that is not booked, with their bots."""
+    kept = {position.position_id for position in belief.positions}
+    fills = _fills(evidence)
+    return {
+        owned.position_id: owned.bot
+        for owned in belief.departed
+        if owned.position_id not in kept
+        for fill in fills
+        if owned.order.is_named(fill.client_order_id, fill.exchange_order_id)
+        and fill.trade_id not in owned.order.trades
+    }
+
+
+def _fills(evidence: Evidence) -> tuple[Fill, ...]:
+    return tuple(fill for window in evidence.windows.values() for fill in window.fills)

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.evidence import Belief, Orphan
+from surefoot.core.evidence import Belief, Evidence, Orphan
 from surefoot.core.order import Role
 from surefoot.core.orphans import orphans
 from surefoot.core.reconcile import Reconciliation
@@ -28,7 +28,7 @@ from surefoot.core.records import (
 )
 from surefoot.core.values import Symbol
 from surefoot.crashpoint import crashpoint
-from surefoot.engine.belief import Marks
+from surefoot.engine.belief import Marks, over_and_filled, with_departed
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.capacity import NOTHING_HELD, Wanted
 from surefoot.engine.keeper import Keeper, Staged, commit_points
@@ -102,7 +102,7 @@ class Books:
         async with AsyncExitStack() as locks:
             for keeper in self._on(symbols):
                 await locks.enter_async_context(keeper.lock)
-            outcome, staged = self._decided(symbols, gathered, compare)
+            outcome, staged = await self._decided(symbols, gathered, compare)
             appends = [append for _, each in staged for append in each.appends()]
             moves = self._moves(symbols, gathered)
             appends += await locks.enter_async_context(self._login.appending(moves))
@@ -122,7 +122,7 @@ class Books:
                 keeper.settle(each, receipt)
         return outcome, _count(each for _, each in staged)
 
-    def _decided(
+    async def _decided(
         self, symbols: Collection[Symbol], gathered: Gathered, compare: Compare
     ) -> tuple[Reconciliation, list[tuple[Keeper, Staged]]]:
         """Compare; orders that the venue has no room for are left out, and every fact stays.
@@ -130,14 +130,27 @@ class Books:
         They are still owed: the rules find them again as time passes.
         """
         capacity = self._login.capacity
-        outcome = compare(self.belief(symbols), gathered)
+        belief = await self._belief_about(gathered.evidence, symbols)
+        outcome = compare(belief, gathered)
         staged = self._stage(symbols, outcome)
         held = capacity.held(_wanted(staged))
         if held:
-            outcome = compare(self.belief(symbols, held), gathered)
+            outcome = compare(replace(belief, terms=self.belief(symbols, held).terms), gathered)
             staged = self._stage(symbols, outcome)
         capacity.keep(_wanted(staged))
         return outcome, staged
+
+    async def _belief_about(self, evidence: Evidence, symbols: Collection[Symbol]) -> Belief:
+        """Return the belief of now, with what has left it and the evidence speaks of.
+
+        A settled position of which a fill has come is kept again: facts apply in any state.
+        """
+        account = self._login.name
+        belief = await with_departed(self.belief(symbols), evidence, account, self._journal)
+        for position_id, bot in over_and_filled(belief, evidence).items():
+            if bot in self._keepers:
+                await self._keepers[bot].recall(position_id)
+        return replace(belief, positions=self.belief(symbols).positions)
 
     def _stage(
         self, symbols: Collection[Symbol], outcome: Reconciliation
@@ -174,7 +187,8 @@ class Books:
         async with AsyncExitStack() as locks:
             for keeper in self._on([symbol]):
                 await locks.enter_async_context(keeper.lock)
-            found = orphans(self.belief([symbol]), gathered.evidence, [])
+            belief = await self._belief_about(gathered.evidence, [symbol])
+            found = orphans(belief, gathered.evidence, [])
             await self._intend_cancels(found)
         return found
 

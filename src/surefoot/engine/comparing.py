@@ -18,6 +18,7 @@ from surefoot.core.position import Position
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.reports import OrderReport
 from surefoot.core.values import Asset, ClientOrderId, Symbol
+from surefoot.engine.belief import with_departed
 from surefoot.engine.clock import Clock
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.sweep import Gathered, Shared, Sweep
@@ -39,7 +40,9 @@ class Comparing:
     def __init__(
         self, spec: AccountSpec, *, exchange: Exchange, reader: Reader, clock: Clock
     ) -> None:
+        self._account = spec.account
         self._exchange = exchange
+        self._reader = reader
         self._clock = clock
         self._visibility = (spec.visibility or exchange.venue.visibility).total_seconds()
         self._sweep = Sweep(spec.account, exchange, reader)
@@ -152,15 +155,18 @@ class Comparing:
         for symbol in symbols:
             on_symbol = belief.on([symbol])
             gathered = await self.symbol(on_symbol, symbol, shared, lookback)
-            outcomes.append(self.compare(on_symbol, gathered))
+            outcomes.append(self.compare(await self._about(on_symbol, gathered), gathered))
             failures += gathered.failures
         short = self.questions(belief.positions, shared.balances)
         if short:
             holders = belief.on({each.symbol for each in belief.positions if each.base in short})
             gathered = await self.holdings(holders)
-            outcomes.append(self.weigh(holders, gathered))
+            outcomes.append(self.weigh(await self._about(holders, gathered), gathered))
             failures += gathered.failures
         return together(outcomes), tuple(failures)
+
+    async def _about(self, belief: Belief, gathered: Gathered) -> Belief:
+        return await with_departed(belief, gathered.evidence, self._account, self._reader)
 
 
 def together(outcomes: Iterable[Reconciliation]) -> Reconciliation:

@@ -14,12 +14,13 @@ from typing import Final
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import AccountName, Symbol
 from surefoot.engine.by_symbol import BySymbol
-from surefoot.engine.keeper import Keeper
+from surefoot.engine.keeper import Keeper, find_orders
 from surefoot.engine.quotes import Lag, Quotes
 from surefoot.engine.runner import Runner
 from surefoot.engine.senses import Senses
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketEvent, Streams, Tick
+from surefoot.journal.port import Reader
 
 # How long recovery waits for the account stream before it goes on with reads alone.
 CONNECT_WAIT_S: Final = 10.0
@@ -34,6 +35,7 @@ class Feed:
         account: AccountName,
         streams: Streams,
         keepers: BySymbol[Keeper],
+        journal: Reader,
         runners: BySymbol[Runner],
         gap: Callable[[], None],
         is_ours: Callable[[str], bool],
@@ -45,6 +47,7 @@ class Feed:
         self._account = account
         self._streams = streams
         self._keepers = keepers
+        self._journal = journal
         self._runners = runners
         self._gap = gap
         self._is_ours = is_ours
@@ -109,8 +112,13 @@ class Feed:
                 if position.find(event.client_order_id, event.exchange_order_id) is not None:
                     await keeper.tell(event, position_id=position.position_id)
                     return
+        for owned in await find_orders(self._journal, self._account, event):
+            its_keeper = self._keepers.get(owned.bot)
+            if its_keeper is not None:
+                await its_keeper.tell(event, position_id=owned.position_id)
+                return
         if event.client_order_id is not None and self._is_ours(event.client_order_id):
-            return  # Of a position that is settled: every fill of it is counted.
+            return  # Of a bot that is not kept, or of a journal that was restored: comparing tells.
         self._log.info(
             "foreign event",
             account=self._account,

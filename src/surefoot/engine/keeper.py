@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
 from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
+from surefoot.core.evidence import Owned
 from surefoot.core.lanes import Lane
-from surefoot.core.order import Role
+from surefoot.core.order import Order, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     CancelIntended,
@@ -29,10 +30,11 @@ from surefoot.core.records import (
     PositionStarted,
     Record,
 )
+from surefoot.core.reports import Fill, LateFact, OrderReport
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
-from surefoot.core.values import BotName, ClientOrderId, PositionId, Symbol
+from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
@@ -43,6 +45,7 @@ from surefoot.journal.port import (
     Change,
     Journal,
     Memory,
+    Reader,
     Receipt,
     Verdict,
     position_stream,
@@ -67,6 +70,7 @@ class Staged(Struct, frozen=True, kw_only=True):
     before: Position
     after: Position
     records: tuple[PositionRecord, ...]
+    left: tuple[Order, ...] = ()
     successor: PositionStarted | None = None
 
     def appends(self) -> tuple[Append, ...]:
@@ -76,6 +80,7 @@ class Staged(Struct, frozen=True, kw_only=True):
             expected=self.before.version,
             records=self.records,
             position=self.after,
+            left=self.left,
         )
         if self.successor is None:
             return (first,)
@@ -157,6 +162,10 @@ class Keeper:
         """
         async with self.lock:
             position = self._positions.get(position_id) if position_id else self.position
+            if isinstance(event, OrderReport | Fill):
+                if position is None and position_id is not None:
+                    position = await self.recall(position_id)
+                event = await self._named(event, position)
             if position is None:
                 return ()  # Settled and let go while this was on its way: nothing can follow.
             try:
@@ -192,6 +201,34 @@ class Keeper:
         stop = position.lane(Lane.PROTECTION)
         return stop is not None or not self.standing.stop_may_wait_here
 
+    async def recall(self, position_id: PositionId) -> Position | None:
+        """Keep a settled position of this bot again: facts apply in any state, for ever.
+
+        Whoever calls holds the lock. One in another symbol is left: these terms do not fit it.
+        """
+        found = await self._journal.position(position_id)
+        if found is None or found.bot != self.bot or found.symbol != self.terms.instrument.symbol:
+            return None
+        self._positions[found.position_id] = found
+        by_number = sorted(self._positions.items(), key=lambda item: item[1].number)
+        self._positions = dict(by_number)
+        return found
+
+    async def _named(
+        self, fact: OrderReport | Fill, position: Position | None
+    ) -> OrderReport | Fill | LateFact:
+        """Say with a fact which order it is about, if that one has left its position.
+
+        Asked under the lock: what is in the journal is what this position's last decision left.
+        """
+        names = (fact.client_order_id, fact.exchange_order_id)
+        if position is None or position.find(*names) is not None:
+            return fact
+        for owned in await find_orders(self._journal, position.account, fact):
+            if owned.position_id == position.position_id:
+                return LateFact(order=owned.order, fact=fact)
+        return fact
+
     def _frozen_by(self, broken: SurefootError, position: Position) -> Decision:
         """Freeze a position that cannot be decided upon; whatever it was, the others go on."""
         name = "invariant " if isinstance(broken, InvariantViolated) else ""
@@ -214,7 +251,13 @@ class Keeper:
         successor = None
         if closed and after.position_id == self.position.position_id:
             successor = next_position(after, records[-1].at)
-        return Staged(before=position, after=after, records=records, successor=successor)
+        return Staged(
+            before=position,
+            after=after,
+            records=records,
+            left=decision.left,
+            successor=successor,
+        )
 
     async def _commit(
         self, staged: Staged, memory: Memory | None, verdict: Verdict | None
@@ -293,6 +336,18 @@ class Keeper:
 
 def _is_open(position: Position) -> bool:
     return position.state not in {State.FLAT, State.CLOSED}
+
+
+async def find_orders(
+    reader: Reader, account: AccountName, fact: OrderReport | Fill
+) -> tuple[Owned, ...]:
+    """Return which of our orders, of whatever age, a fact is about."""
+    return await reader.find_orders(
+        account,
+        fact.symbol,
+        names=() if fact.client_order_id is None else (fact.client_order_id,),
+        numbers=(fact.exchange_order_id,),
+    )
 
 
 def commit_points(records: Sequence[PositionRecord]) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
-from surefoot.core.position import Position
 from surefoot.core.reconcile import wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
@@ -110,7 +109,6 @@ class Sweep:
         await round_.by_id(tuple(order for _, order in wanted(belief.positions, round_.started)))
         await round_.window(symbol, lookback)
         crashpoint("recovery.after-fills")
-        await round_.settled()
         return round_.result()
 
     async def some(self, belief: Belief, orders: Collection[ClientOrderId]) -> Gathered:
@@ -131,14 +129,12 @@ class Sweep:
         }
         for symbol in sorted(overdue):
             await round_.window(symbol)
-        await round_.settled()
         return round_.result()
 
     async def again(self, belief: Belief, listed: OrderReport) -> Gathered:
         """Look once more at an order that is to be cancelled: whether it is live, and whose."""
         round_ = _Round(self, belief)
         await round_.look_again(listed)
-        await round_.settled()
         return round_.result()
 
     async def holdings(self, belief: Belief, missing: frozenset[Asset]) -> Gathered:
@@ -177,7 +173,6 @@ class _Round:
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
-        self._settled: frozenset[ClientOrderId] = frozenset()
 
     def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
         self._failures.append(_unless_banned(what, error))
@@ -210,18 +205,30 @@ class _Round:
                 name = order.client_order_id
                 suspicious = name in listed and order.finished
                 if (order in orders and name not in listed) or suspicious:
-                    await self._ask(position, order)
+                    await self._ask(position.symbol, order)
+        for report in self._open:
+            for order in await self._departed(report.symbol, (report,)):
+                await self._ask(report.symbol, order)
 
-    async def _ask(self, position: Position, order: Order) -> None:
+    async def _departed(
+        self, symbol: Symbol, facts: Sequence[OrderReport | Fill]
+    ) -> tuple[Order, ...]:
+        """Return the orders that these facts are about and that belief does not have any more."""
+        kept = {order.exchange_order_id for order in self._orders_on(symbol)}
+        strange = {fact.exchange_order_id for fact in facts} - kept
+        found = await self._journal.find_orders(self._account, symbol, numbers=strange)
+        return tuple(owned.order for owned in found)
+
+    async def _ask(self, symbol: Symbol, order: Order) -> None:
         name = order.client_order_id
         try:
-            report = await self._found(position.symbol, order)
+            report = await self._found(symbol, order)
         except (ReadFailed, Misconfigured) as error:
-            self._failed(f"order {name}", error, position.symbol)
+            self._failed(f"order {name}", error, symbol)
             return
         self._looked_up[name] = report
         if report is not None and report.filled > order.filled:
-            await self._fills_of(position.symbol, report)
+            await self._fills_of(symbol, report)
 
     async def _found(self, symbol: Symbol, order: Order) -> OrderReport | None:
         """Look an order up by its name, and by the exchange's id if that knows it by another."""
@@ -245,8 +252,8 @@ class _Round:
         watermark = await self._journal.watermark(self._account, symbol, before=before)
         try:
             read = await self._exchange.fills(symbol, watermark)
-            fresh = await self._not_of_others(symbol, read.fills)
-            fills = await self._attributed(symbol, fresh)
+            departed = await self._departed(symbol, read.fills)
+            fills = await self._attributed(symbol, _unbooked(read.fills, departed), departed)
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
@@ -261,15 +268,9 @@ class _Round:
         if read.complete and read.fills and not intended:
             self._watermarks[symbol] = read.fills[-1].trade_id
 
-    async def _not_of_others(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
-        """Leave out what positions have booked that are settled and no longer kept."""
-        booked = await self._journal.booked(
-            self._account, symbol, [fill.trade_id for fill in fills]
-        )
-        kept = {trade for order in self._orders_on(symbol) for trade in order.trades}
-        return tuple(f for f in fills if f.trade_id in kept or f.trade_id not in booked)
-
-    async def _attributed(self, symbol: Symbol, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+    async def _attributed(
+        self, symbol: Symbol, fills: Sequence[Fill], departed: Sequence[Order]
+    ) -> tuple[Fill, ...]:
         """Give each fill its client order id, if an intent's fate may hang on it."""
         intended = [o for o in self._orders_on(symbol) if o.status is OrderStatus.INTENDED]
         # A journal that was restored may lack orders of ours: then every fill is asked about.
@@ -281,7 +282,7 @@ class _Round:
         names = self._sweep.names.setdefault(symbol, {})
         names |= {
             order.exchange_order_id: order.client_order_id
-            for order in self._orders_on(symbol)
+            for order in (*departed, *self._orders_on(symbol))
             if order.exchange_order_id is not None
         }
         later = (fill.exchange_order_id for fill in fills if restored or fill.at >= since)
@@ -311,24 +312,13 @@ class _Round:
 
     def _merge(self, symbol: Symbol, fills: Sequence[Fill], *, complete: bool) -> None:
         before = self._windows.get(symbol, Window(fills=(), complete=False))
-        together = {fill.trade_id: fill for fill in (*before.fills, *fills)}
+        # One trade may be listed twice: of two orders of ours that met each other.
+        together = {(f.trade_id, f.exchange_order_id): f for f in (*before.fills, *fills)}
         ordered = sorted(together.values(), key=lambda fill: (fill.at, fill.trade_id))
         self._windows[symbol] = Window(
             fills=tuple(ordered),
             complete=complete or before.complete,
         )
-
-    async def settled(self) -> None:
-        """Learn which orders of ours, seen live or in fills, belong to positions that are over."""
-        fills = [fill for window in self._windows.values() for fill in window.fills]
-        seen = {report.client_order_id for report in self._open}
-        seen |= {fill.client_order_id for fill in fills}
-        names = {
-            name
-            for name in seen
-            if name is not None and name not in self._known and self._belief.is_ours(name)
-        }
-        self._settled = await self._journal.known_orders(names) if names else frozenset()
 
     async def balances(self) -> None:
         try:
@@ -351,8 +341,8 @@ class _Round:
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
-        fresh = await self._not_of_others(symbol, read.fills)
-        self._merge(symbol, fresh, complete=False)
+        departed = await self._departed(symbol, read.fills)
+        self._merge(symbol, _unbooked(read.fills, departed), complete=False)
 
     def result(self, missing: frozenset[Asset] = frozenset()) -> Gathered:
         evidence = Evidence(
@@ -363,7 +353,6 @@ class _Round:
             windows=self._windows,
             balances=self._balances,
             missing=missing,
-            settled=self._settled,
         )
         return Gathered(
             evidence=evidence,
@@ -373,3 +362,9 @@ class _Round:
             unread=frozenset(self._unread),
             reset=self._reset,
         )
+
+
+def _unbooked(fills: Sequence[Fill], departed: Sequence[Order]) -> tuple[Fill, ...]:
+    """Leave out what is booked on orders that have left: it is no news, and nobody else's trade."""
+    booked = {(trade, order.exchange_order_id) for order in departed for trade in order.trades}
+    return tuple(f for f in fills if (f.trade_id, f.exchange_order_id) not in booked)

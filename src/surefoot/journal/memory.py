@@ -187,7 +187,7 @@ class MemoryJournal:
                 self._watermarks[record.account, record.symbol] = TradeId(record.trade_id)
         if append.position is not None:
             self._positions[append.position.position_id] = append.position
-            for order in append.position.orders:
+            for order in (*append.left, *append.position.orders):
                 self._orders[order.client_order_id] = Owned(
                     position_id=append.position.position_id, bot=append.position.bot, order=order
                 )
@@ -262,15 +262,6 @@ class MemoryJournal:
         """Return the names of all positions, by bot and oldest first."""
         return tuple(each.position_id for each in await self.positions())
 
-    async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
-        """Return which of these client order ids this journal has written down, ever."""
-        every = {
-            order.client_order_id
-            for position in self._positions.values()
-            for order in position.orders
-        }
-        return frozenset(every & set(names))
-
     async def orders_of(
         self, positions: Collection[PositionId]
     ) -> Mapping[PositionId, tuple[Order, ...]]:
@@ -327,13 +318,6 @@ class MemoryJournal:
         earlier = [trade for at, trade in moves if at <= before]
         found = earlier[-1:] or [trade for _, trade in moves[:1]]
         return TradeId(found[0]) if found else None
-
-    async def booked(
-        self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
-    ) -> frozenset[TradeId]:
-        """Return which of these trades are booked, by whatever position."""
-        known = {trade for name, its, trade, _ in self._fills if (name, its) == (account, symbol)}
-        return frozenset(trade for trade in trades if trade in known)
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
         """Return the newest recovery report."""

@@ -38,13 +38,15 @@ class Append(Struct, frozen=True, kw_only=True):
     """Records for one stream, valid only if it stands at `expected` (records so far).
 
     A stream is a position ("position/dip-btc-1"), a bot ("bot/dip-btc") or an account
-    ("account/main"). `position` is the projection after the records, for position streams.
+    ("account/main"). `position` is the projection after the records, for position streams; `left`
+    are the orders that these records let go of, as they were.
     """
 
     stream: str
     expected: int
     records: tuple[Record, ...]
     position: Position | None = None
+    left: tuple[Order, ...] = ()
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -204,10 +206,6 @@ class Reader(Protocol):
         """Return the names of all positions, by bot and oldest first."""
         ...
 
-    async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
-        """Return which of these client order ids this journal has written down, ever."""
-        ...
-
     async def orders_of(
         self, positions: Collection[PositionId]
     ) -> Mapping[PositionId, tuple[Order, ...]]:
@@ -256,12 +254,6 @@ class Reader(Protocol):
 
         With `before`: where it stood then, or the first one that there ever was.
         """
-        ...
-
-    async def booked(
-        self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
-    ) -> frozenset[TradeId]:
-        """Return which of these trades are booked, by whatever position."""
         ...
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:

@@ -107,19 +107,22 @@ def _append(connection: apsw.Connection, append: Append, tip: Tip) -> Tip:
         connection.execute(_INSERT_RECORD, (tip.sequence, version, *texts, tip.chain))
         rows.append((record, tip))
     if append.position is not None and rows:
-        _project(connection, append.position, rows)
+        _project(connection, append.position, append.left, rows)
     return tip
 
 
 def _project(
-    connection: apsw.Connection, position: Position, rows: Sequence[tuple[Record, Tip]]
+    connection: apsw.Connection,
+    position: Position,
+    left: Sequence[Order],
+    rows: Sequence[tuple[Record, Tip]],
 ) -> None:
     newest: dict[ClientOrderId | None, Tip] = {}
     for record, tip in rows:
         newest[order_in(record)] = tip
         if isinstance(record, PositionStarted):
             connection.execute(INSERT_POSITION, sealed_position(evolve(None, record), tip))
-    for order in position.orders:
+    for order in (*left, *position.orders):
         if (last := newest.get(order.client_order_id)) is not None:
             row = order_row(position.position_id, order)
             connection.execute(_UPSERT_ORDER, sealed_order(row, last))

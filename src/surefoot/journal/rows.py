@@ -380,17 +380,6 @@ def _command(row: tuple[Any, ...]) -> Command:
     )
 
 
-def known_orders(
-    connection: apsw.Connection, names: Collection[ClientOrderId]
-) -> frozenset[ClientOrderId]:
-    """Return which of these orders are in the journal."""
-    found = connection.execute(
-        f"SELECT client_order_id FROM orders WHERE client_order_id {_AMONG}",  # noqa: S608
-        (encode_json(list(names)),),
-    )
-    return frozenset(ClientOrderId(str(name)) for (name,) in found)
-
-
 def known_commands(connection: apsw.Connection, names: Collection[str]) -> frozenset[str]:
     """Return which of these commands are in the journal."""
     found = connection.execute(

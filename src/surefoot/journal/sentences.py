@@ -21,6 +21,7 @@ from surefoot.core.records import (
     OrderFinished,
     OrderIntended,
     OrderNever,
+    OrderRecalled,
     OrderRefused,
     OrderReported,
     OrphanCancelIntended,
@@ -44,6 +45,8 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _started(record)
         case OrderIntended():
             return _intended(record)
+        case OrderRecalled(order=order):
+            return f"{order.client_order_id}, which was over, is looked at again."
         case OrderReported():
             return _reported(record)
         case OrderRefused():

@@ -33,7 +33,6 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.journal import rows
-from surefoot.journal.codec import encode_json
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.gauges import GaugeFile, gauges_of, read_marks, read_signs
 from surefoot.journal.inbox import Tray, inbox_of, post
@@ -131,10 +130,6 @@ class SqliteReader:
         found = self._read.execute("SELECT position_id FROM positions ORDER BY bot, number")
         return tuple(PositionId(name) for (name,) in found)
 
-    async def known_orders(self, names: Collection[ClientOrderId]) -> frozenset[ClientOrderId]:
-        """Return which of these client order ids this journal has written down, ever."""
-        return rows.known_orders(self._read, names)
-
     async def orders_of(
         self, positions: Collection[PositionId]
     ) -> Mapping[PositionId, tuple[Order, ...]]:
@@ -183,17 +178,6 @@ class SqliteReader:
     ) -> TradeId | None:
         """Return the last trade up to which fills are proven read, now or at an earlier time."""
         return rows.watermark(self._read, account, symbol, before)
-
-    async def booked(
-        self, account: AccountName, symbol: Symbol, trades: Collection[TradeId]
-    ) -> frozenset[TradeId]:
-        """Return which of these trades are booked, by whatever position."""
-        found = self._read.execute(
-            "SELECT trade_id FROM fills WHERE account = ? AND symbol = ? "
-            "AND trade_id IN (SELECT value FROM json_each(?))",
-            (account, symbol, encode_json(list(trades))),
-        )
-        return frozenset(TradeId(trade) for (trade,) in found)
 
     async def last_recovery(self) -> tuple[datetime, RecoveryFinished] | None:
         """Return the newest recovery report."""

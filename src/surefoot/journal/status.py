@@ -7,7 +7,7 @@ is watched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,7 +20,7 @@ from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.protection import Protection, protection
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import AccountName, plain
+from surefoot.core.values import AccountName, PositionId, plain
 from surefoot.journal.port import BotRow, Mark, Marks, Pulse, Reader
 from surefoot.journal.review import ReviewFinding, read_review
 from surefoot.journal.standing import Standing, read_standings
@@ -138,10 +138,12 @@ async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
     rows = await reader.bots()
     standings = {each.account: each for each in await read_standings(reader, rows, holder, now)}
     pulses = (await reader.signs()).pulses
+    current = [row.position.position_id for row in rows if row.position is not None]
+    orders = await reader.orders_of(current)
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
         recovery=None if recovery is None else _recovery(*recovery),
-        bots=[_bot(row, marks, standings) for row in rows],
+        bots=[_bot(row, orders, marks, standings) for row in rows],
         health=[
             _health(each, pulses.get(each.account), _marked(each.account, rows, marks), now)
             for each in standings.values()
@@ -199,7 +201,12 @@ def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
     )
 
 
-def _bot(row: BotRow, marks: Marks, standings: Mapping[AccountName, Standing]) -> BotStatus:
+def _bot(
+    row: BotRow,
+    orders: Mapping[PositionId, Sequence[Order]],
+    marks: Marks,
+    standings: Mapping[AccountName, Standing],
+) -> BotStatus:
     position = row.position
     mark = None if position is None else marks.get((position.account, position.symbol))
     standing = None if position is None else standings.get(position.account)
@@ -210,15 +217,21 @@ def _bot(row: BotRow, marks: Marks, standings: Mapping[AccountName, Standing]) -
         symbol=None if position is None else position.symbol,
         status=row.status,
         reason=row.reason,
-        position=None if position is None else position_status(position, mark, watched=watched),
+        position=None
+        if position is None
+        else position_status(position, orders.get(position.position_id, ()), mark, watched=watched),
         unsettled=list(row.frozen),
     )
 
 
 def position_status(
-    position: Position, mark: Mark | None = None, *, watched: bool = False
+    position: Position,
+    orders: Sequence[Order] = (),
+    mark: Mark | None = None,
+    *,
+    watched: bool = False,
 ) -> PositionStatus:
-    """Describe one position, marked to the last known price if there is one."""
+    """Describe one position with its orders, marked to the last known price if there is one."""
     price = None if mark is None else mark.price
     unrealized = None if price is None else position.unrealized_pnl(price)
     levels = position.levels
@@ -238,11 +251,12 @@ def position_status(
         stop_loss=_shown(levels.stop),
         take_profit=_shown(levels.take_profit),
         protection=protection(position, watched=watched),
-        orders=[_order(order) for order in position.orders],
+        orders=[order_status(order) for order in orders],
     )
 
 
-def _order(order: Order) -> OrderStatusRow:
+def order_status(order: Order) -> OrderStatusRow:
+    """Describe one order."""
     return OrderStatusRow(
         client_order_id=order.client_order_id,
         exchange_order_id=order.exchange_order_id,

@@ -24,6 +24,7 @@ from surefoot.core.records import (
     OrderFinished,
     OrderIntended,
     OrderNever,
+    OrderRecalled,
     OrderRefused,
     OrderReported,
     OrphanCancelIntended,
@@ -140,6 +141,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
         case (
             PositionStarted()
             | OrderIntended()
+            | OrderRecalled()
             | OrderReported()
             | OrderDoubted()
             | OrderNever()

@@ -152,7 +152,8 @@ async def one_position(board: Stand, position: Name) -> Response:
     found = await board.journal.position(position)
     if found is None:
         raise Refused(404, f"there is no position {position}")
-    marks = await board.journal.marks()
+    mark = (await board.journal.marks()).get((found.account, found.symbol))
+    orders = await board.journal.orders_of([found.position_id])
     life: list[answers.RecordAnswer] = []
     fills: list[answers.FillAnswer] = []
     async for entry in entries_of(board.journal, position_stream(found.position_id)):
@@ -165,7 +166,7 @@ async def one_position(board: Stand, position: Name) -> Response:
         answers.PositionAnswer(
             bot=found.bot, account=found.account, symbol=found.symbol,
             opened_at=found.opened_at, closed_at=found.closed_at,
-            position=position_status(found, marks.get((found.account, found.symbol))),
+            position=position_status(found, orders.get(found.position_id, ()), mark),
             fills=fills, life=life,
         )
     )  # fmt: skip

@@ -8,14 +8,15 @@ from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
-from tests.builders import BTC, START, Life, fill, report
+from tests.builders import BTC, PROTECTED, START, Life, fill, report
 
 from surefoot.core.evidence import Owned
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import BotStatusChanged, FillBooked, StateChanged, WatermarkMoved
+from surefoot.core.reports import TimePassed
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import AccountName, BotName, Symbol, TradeId
+from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
@@ -39,6 +40,7 @@ def append(life: Life, since: int = 0) -> Append:
         expected=since,
         records=tuple(life.records[since:]),
         position=life.position,
+        left=tuple(life.orders.values()),
     )
 
 
@@ -139,7 +141,6 @@ async def test_a_trade_between_two_orders_of_ours_is_booked_for_both(journal: Jo
     other.tell(fill(other.order, "50000", trade="1"))
     await journal.commit(change(append(other)))
     assert await journal.positions(bot=BotName("other")) == (other.position,)
-    assert await journal.booked(AccountName("main"), BTC, [TradeId("1")]) == {"1"}
 
 
 async def test_an_illegal_transition_is_refused(journal: Journal) -> None:
@@ -298,12 +299,22 @@ async def test_orders_of_the_last_minute_are_found_whatever_became_of_them(
     assert await journal.written(BotName("dip"), START - timedelta(minutes=1)) == ()
 
 
-async def test_booked_trades_are_known_whatever_became_of_their_position(journal: Journal) -> None:
-    life = await whole_life(journal)
-    asked = [TradeId("1"), TradeId("2"), TradeId("3")]
-    account = AccountName(life.position.account)
-    assert await journal.booked(account, BTC, asked) == {"1", "2"}
-    assert await journal.booked(AccountName("another"), BTC, asked) == frozenset()
+async def test_an_order_that_has_left_is_known_as_it_was(journal: Journal) -> None:
+    """A late fact about it is told with it: what it has booked, and how it ended."""
+    life = Life(PROTECTED)
+    life.opened()
+    stop = life.order
+    partly = fill(stop, "49000", "0.0006", trade="2")
+    life.tell(report(stop, "CANCELED", "0.0006"), partly, TimePassed())
+    await journal.commit(change(append(life)))
+    assert life.position.find(stop.client_order_id) is None
+    account = life.position.account
+    (owned,) = await journal.find_orders(account, BTC, names=[stop.client_order_id])
+    assert (owned.order.status, owned.order.trades) == (OrderStatus.CANCELED, ("2",))
+    assert owned.order == life.orders[stop.client_order_id]
+    every = await journal.orders_of([life.position.position_id])
+    assert every[life.position.position_id] == tuple(life.orders.values())
+    assert await journal.verify() == len(life.records)
 
 
 async def test_where_a_watermark_stood(journal: Journal) -> None:

@@ -355,11 +355,11 @@ class TestExits:
                 client_order_id=life.order.client_order_id, code="-1013", message="filter"
             )
             life.tell(refusal)
-            count = len(life.position.orders)
+            count = life.position.attempts
             life.tell(TimePassed(), after=timedelta(seconds=wait) - timedelta(milliseconds=1))
-            assert len(life.position.orders) == count
+            assert life.position.attempts == count
             life.tell(TimePassed(), after=timedelta(milliseconds=1))
-            assert len(life.position.orders) == count + 1
+            assert life.position.attempts == count + 1
         assert "3 exits in a row" in (life.position.frozen or "")
 
     def test_closed_by_hand_goes_through_closing(self) -> None:

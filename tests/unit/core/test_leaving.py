@@ -91,8 +91,7 @@ def test_an_order_that_is_gone_unfilled_can_be_said_so() -> None:
     with pytest.raises(SignalRefused, match="is no order in doubt"):
         life.tell(word)
     life.tell(replace(word, denied=True))
-    gone = life.position.find(stop.client_order_id)
-    assert gone is not None
+    gone = life.orders[stop.client_order_id]
     assert gone.status is OrderStatus.CANCELED
     assert life.position.frozen is None
     assert (life.order.role, life.order.status) == (Role.STOP, OrderStatus.INTENDED)

@@ -161,7 +161,6 @@ class Desk:
                 open_orders=tuple(r for each in evidence for r in each.open_orders),
                 looked_up={name: r for each in evidence for name, r in each.looked_up.items()},
                 windows={name: w for each in evidence for name, w in each.windows.items()},
-                settled=frozenset(name for each in evidence for name in each.settled),
                 balances=shared.balances,
             ),
             watermarks={name: t for each in told for name, t in each.watermarks.items()},

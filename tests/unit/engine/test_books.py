@@ -158,12 +158,10 @@ async def test_what_is_no_orphan_any_more_is_not_withdrawn(desk: Desk) -> None:
     keeper = await desk.keeper()
     await keeper.tell(replace(ENTER, limit=D(49000)))
     await desk.works.run()
-    name = keeper.position.orders[0].client_order_id
     seen = Evidence(
         started_at=desk.exchange.now(),
         versions={},
         open_orders=(desk.exchange.orders[0],),
-        settled=frozenset({name}),
     )
     gathered = Gathered(evidence=seen, watermarks={}, failures=())
     assert await desk.books.withdraw(BTC, gathered) == ()

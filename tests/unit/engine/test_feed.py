@@ -57,6 +57,7 @@ class Hearing:
             account=MAIN,
             streams=desk.exchange,
             keepers=desk.keepers,
+            journal=desk.journal,
             runners=self.ears,
             gap=self._gap,
             is_ours=desk.books.is_ours,
