@@ -115,7 +115,7 @@ async def test_a_ban_is_remembered_by_the_next_process(play: Play) -> None:
     server = await play.start()
     await play.recovered(server)
     play.control.arm("rate_limit", on="order.query", seconds=1000, status=418, times=0)
-    play.control.arm("rate_limit", on="openOrders", seconds=6, status=418, times=1)
+    play.control.arm("rate_limit", on="openOrders", seconds=25, status=418, times=1)
     await server.kill()
     server = await play.start()
     await play.until(lambda: "exchange unreachable" in log_of(server), server)
@@ -129,3 +129,32 @@ async def test_a_ban_is_remembered_by_the_next_process(play: Play) -> None:
     play.control.disarm()
     await play.recovered(server)
     await server.stop()
+
+
+HEALTH = "SELECT data ->> '$.health.state' FROM records WHERE kind = 'health-changed'"
+
+
+async def test_an_outage_while_running_is_said_once_and_never_green(play: Play) -> None:
+    """It was green with exit code 0, and 45 lines in 30 s."""
+    await play.open(bot='stop_loss = "2%"')
+    play.say("buy")
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    await play.until(lambda: play.rows(HEALTH)[-1:] == [("ok",)], server)
+    assert (await play.stage.run("status"))[0] == 0
+    lines = len(events(server))
+    play.control.arm("outage")
+    await play.until(lambda: play.rows(HEALTH)[-1:] == [("unreachable",)], server)
+    code, output, _ = await play.stage.run("status")
+    assert code == 3
+    assert "main is unreachable: " in output
+    assert "NOT WATCHED" in output
+    play.control.disarm()
+    await play.until(lambda: play.rows(HEALTH)[-1:] == [("ok",)], server)
+    assert (await play.stage.run("status"))[0] == 0
+    loud = [e["event"] for e in events(server)[lines:] if e["level"] in {"warning", "error"}]
+    assert loud.count("account health") <= 2  # degraded, and then unreachable
+    assert len(loud) <= 4, loud
+    assert "never retrieved" not in log_of(server)
+    await server.stop()
+    play.judge()

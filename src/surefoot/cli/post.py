@@ -9,7 +9,7 @@ import asyncio
 import getpass
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -20,10 +20,11 @@ from surefoot.cli.naming import Named, find
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json
+from surefoot.config import Bot
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import State
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import plain
+from surefoot.core.values import AccountName, BotName, plain
 from surefoot.engine.clock import SystemClock
 from surefoot.journal.port import Client, Command, Entry, Reader, account_stream
 from surefoot.journal.sentences import sentence
@@ -57,9 +58,11 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
     clock = SystemClock()
     reader = options.reader()
     try:
-        named = await find(reader, target, options.settings(keys=False).bots)
+        bots = options.settings(keys=False).bots
+        named = await find(reader, target, bots)
         aim = await _aim(reader, kind, named)
-        before = await _last_recovery(reader, named)
+        account = await _account(reader, named, bots)
+        before = await _last_recovery(reader, account)
         now = clock.now()
         command = Command(
             command_id=f"{kind}-{aim}-{secrets.token_hex(6)}",
@@ -77,7 +80,7 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
         if settled.status == "done" and kind == "close":
             effect = await _closed(reader, named, clock)
         if settled.status == "done" and kind == "recover":
-            return await _recovered(options, reader, named, before, clock)
+            return await _recovered(options, reader, account, before, clock)
         _say(options, settled, effect)
         return effect.code
     finally:
@@ -164,20 +167,31 @@ async def _closed(reader: Reader, named: Named, clock: SystemClock) -> _Effect:
     )
 
 
-async def _last_recovery(reader: Reader, named: Named) -> Entry | None:
+async def _account(reader: Reader, named: Named, bots: Mapping[BotName, Bot]) -> AccountName | None:
+    """Return a bot's account; one that was never reached has no position that tells it."""
+    if named.bot in bots:
+        return bots[named.bot].account
     position = await reader.position(named.bot)
-    if position is None:
+    return None if position is None else position.account
+
+
+async def _last_recovery(reader: Reader, account: AccountName | None) -> Entry | None:
+    if account is None:
         return None
-    return await reader.last(account_stream(position.account), "recovery-finished")
+    return await reader.last(account_stream(account), "recovery-finished")
 
 
 async def _recovered(
-    options: Options, reader: Client, named: Named, before: Entry | None, clock: SystemClock
+    options: Options,
+    reader: Client,
+    account: AccountName | None,
+    before: Entry | None,
+    clock: SystemClock,
 ) -> int:
     """Wait until the recovery that was asked for is over, and say what it came to."""
 
     async def newer() -> Entry | None:
-        last = await _last_recovery(reader, named)
+        last = await _last_recovery(reader, account)
         known = 0 if before is None else before.sequence
         return last if last is not None and last.sequence > known else None
 

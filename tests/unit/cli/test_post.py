@@ -44,7 +44,8 @@ class Obedient(Served):
 
 
 def options(journal: Served) -> Any:
-    settings = SimpleNamespace(bots={"dip-btc": None, "new": None})
+    bot = SimpleNamespace(account=MAIN)
+    settings = SimpleNamespace(bots={"dip-btc": bot, "new": bot})
     return SimpleNamespace(reader=lambda: journal, settings=lambda **_: settings, json=False)
 
 
