@@ -87,13 +87,13 @@ class _Count:
         self.window = window
         self._begun = _FIRST
         self._used = 0
-        self._told_of = _FIRST
+        self._told_at = _FIRST
 
     def used(self, now: datetime) -> int:
         """Return what is used of the window of now."""
         begun = self.window.begun(now)
         if begun > self._begun:
-            self._begun, self._used, self._told_of = begun, 0, _FIRST
+            self._begun, self._used, self._told_at = begun, 0, _FIRST
         return self._used
 
     def add(self, amount: int, now: datetime) -> None:
@@ -103,14 +103,14 @@ class _Count:
     def tell(self, told: int, asked_at: datetime, now: datetime) -> bool:
         """Take the venue's word, unless it may be about the window before.
 
-        Answers overtake each other, so the one to the later question counts; and the higher
-        figure, where it cannot be known.
+        Questions and answers overtake each other. Only what was asked after the last word had come
+        is surely newer than that; of two that were on their way together the higher one counts.
         """
         used = self.used(now)
         if asked_at < self._begun + EDGE:
             return False
-        self._used = told if asked_at >= self._told_of else max(used, told)
-        self._told_of = max(self._told_of, asked_at)
+        self._used = told if asked_at >= self._told_at else max(used, told)
+        self._told_at = now
         return True
 
 

@@ -103,6 +103,18 @@ def test_an_older_answer_does_not_take_back_what_a_newer_one_told() -> None:
     assert ledger.room(Urgency.PROTECTION, at(4)).left == 1
 
 
+def test_of_two_on_their_way_together_the_higher_figure_counts() -> None:
+    """The venue may have taken them in the other order; one stop more and it is too many."""
+    ledger = orders()
+    stop, entry = ledger.spend(1, at(1)), ledger.spend(1, at(2))
+    ledger.settle(stop, cost=1, told={"10S": 5}, now=at(3))
+    ledger.settle(entry, cost=1, told={"10S": 4}, now=at(3))
+    assert ledger.room(Urgency.PROTECTION, at(3)).left == 5
+    later = ledger.spend(1, at(4))
+    ledger.settle(later, cost=1, told={"10S": 4}, now=at(4))
+    assert ledger.room(Urgency.PROTECTION, at(4)).left == 6
+
+
 def test_a_word_about_the_window_before_is_not_taken_for_this_one() -> None:
     """Catches a stop that waits ten seconds more because a late answer said "100 used"."""
     ledger = orders()
