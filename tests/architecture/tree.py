@@ -11,7 +11,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = ROOT / "src" / "surefoot"
-BUILT: Final = frozenset({"__pycache__", "build", "dist"})
+BUILT: Final = frozenset({"__pycache__", "build", "dist", "node_modules"})
 SECONDS_MAX: Final = 120.0
 
 
@@ -41,7 +41,7 @@ def name_of(path: Path) -> str:
 
 def copy_of_the_tree(to: Path) -> Path:
     """Copy what the tools read, so that a test may break it."""
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore", "hatch_build.py"):
         shutil.copy(ROOT / name, to / name)
     shutil.copytree(SOURCE, to / "src" / "surefoot", ignore=shutil.ignore_patterns(*BUILT))
     return to

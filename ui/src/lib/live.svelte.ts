@@ -1,0 +1,111 @@
+// What changes, as it changes. The cursor is the journal's sequence number: a reconnect goes on
+// from there, so nothing is lost; and what is old is called old.
+import { get, session } from './api.svelte';
+import type { Bot, JournalRecord, Status } from './types';
+
+const STALE_MS = 6000;
+const HANGS_MS = 30000;
+const KEPT = 400;
+
+class Live {
+  bots = $state.raw<Map<string, Bot>>(new Map());
+  status = $state.raw<Status | null>(null);
+  recent = $state.raw<JournalRecord[]>([]);
+  cursor = $state(0);
+  problem = $state<string | null>(null);
+  connected = $state(false);
+  now = $state(Date.now());
+  private heard = $state(0);
+  private ahead = 0;
+  private turned = $state<number | null>(null);
+  private socket: WebSocket | null = null;
+  private epoch: string | null = null;
+  private started = 0;
+  private wait = 500;
+  private timer = 0;
+
+  constructor() {
+    setInterval(() => this.look(), 1000);
+    addEventListener('online', () => this.again());
+    document.addEventListener('visibilitychange', () => document.hidden || this.look());
+  }
+
+  // The server's time as this page counts it, for ages.
+  get time() { return this.now + this.ahead; }
+  get list() { return [...this.bots.values()]; }
+  get fresh() { return this.connected && this.now - this.heard < STALE_MS && this.problem === null; }
+  get silence() { return this.heard ? Math.max(0, this.now - this.heard) / 1000 : null; }
+  get hangs() {
+    return this.status?.server != null && this.turned !== null && this.time - this.turned > HANGS_MS;
+  }
+
+  start() {
+    if (this.socket) return;
+    this.started = Date.now();
+    const after = this.epoch === null ? '' : `?after=${this.cursor}`;
+    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/live${after}`);
+    this.socket = socket;
+    socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    socket.onclose = () => { if (this.socket === socket) this.lost(); };
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    this.connected = false;
+    socket?.close();
+  }
+
+  private again() {
+    clearTimeout(this.timer);
+    if (!this.socket && session.scope) this.start();
+  }
+
+  private lost() {
+    this.socket = null;
+    this.connected = false;
+    if (!session.scope) return;
+    this.timer = window.setTimeout(() => this.again(), this.wait);
+    this.wait = Math.min(this.wait * 2, 5000);
+  }
+
+  private look() {
+    this.now = Date.now();
+    const silent = this.now - Math.max(this.heard, this.started);
+    if (this.socket && silent > STALE_MS + 4000) this.stop(), this.again();
+  }
+
+  // What happened before this page was opened, so that it does not begin empty.
+  private async before(cursor: number) {
+    const page = await get(`/records?limit=60&cursor=${cursor + 1}`).catch(() => null);
+    const oldest = this.recent.at(-1)?.sequence ?? cursor + 1;
+    if (page) this.recent = [...this.recent, ...(page.records as JournalRecord[]).filter((each) => each.sequence < oldest)];
+  }
+
+  private take(message: any) {
+    this.connected = true;
+    this.wait = 500;
+    this.now = this.heard = Date.now();
+    this.ahead = Date.parse(message.at) - this.now;
+    this.problem = message.problem ?? null;
+    this.turned = message.turned_at ? Date.parse(message.turned_at) : null;
+    if (message.epoch && message.epoch !== this.epoch) {
+      if (this.epoch !== null) { this.bots = new Map(); this.recent = []; }
+      this.epoch = message.epoch;
+      this.before(message.cursor);
+    }
+    this.cursor = message.cursor;
+    if (message.status) this.status = message.status;
+    if (message.bots?.length) {
+      const bots = new Map(this.bots);
+      for (const bot of message.bots as Bot[]) bots.set(bot.bot, bot);
+      this.bots = bots;
+    }
+    if (message.records?.length) {
+      this.recent = [...(message.records as JournalRecord[]).toReversed(), ...this.recent].slice(0, KEPT);
+    }
+  }
+}
+
+export const live = new Live();
