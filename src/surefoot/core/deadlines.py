@@ -129,6 +129,9 @@ def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
         return None
     tally = position.tallies.get(Role.STOP)
     ended = [order.finished_at for order in position.orders if order.finished_at is not None]
+    following = position.lane(Lane.PROTECTION)
+    # The next one was signed when the last one ended, which has left by now.
+    ended += [] if following is None else [following.signed_at]
     since = max(ended, default=position.opened_at) if tally is None else tally.since
     if since is None:
         return None

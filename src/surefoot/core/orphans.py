@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
-from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import Position, State
+from surefoot.core.order import Order, OrderStatus, ReportedStatus
+from surefoot.core.position import Position
 from surefoot.core.reports import OrderReport
 from surefoot.core.values import ClientOrderId, Symbol, plain
 
@@ -42,10 +42,12 @@ def orphans(belief: Belief, evidence: Evidence, findings: list[Finding]) -> tupl
 def _terminal_here(
     position: Position, order: Order, report: OrderReport, evidence: Evidence
 ) -> Orphan | None:
-    """Only an order that is over, protects nothing, and is live by the answer to its id."""
+    """Only an order that is over, and is live by the answer to its id, whatever its role.
+
+    A stop or an exit like that sells beside what is known, and locks what it would sell.
+    """
     confirmed = evidence.looked_up.get(order.client_order_id)
-    protects = order.role is not Role.ENTRY and position.state is not State.CLOSED
-    if not order.finished or protects or confirmed is None:
+    if not order.finished or confirmed is None:
         return None
     if order.status in {OrderStatus.NEVER, OrderStatus.REJECTED}:
         return None  # Adopted, frozen and withdrawn through its position.

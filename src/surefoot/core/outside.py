@@ -25,7 +25,11 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
     comparisons = [_OfHoldings(position, belief, evidence, now) for position in belief.positions]
     busy = {each.position.base for each in comparisons if not each.as_read}
     short = lacking(evidence.balances, belief.positions)
-    settled = {asset: amount for asset, amount in short.items() if asset not in busy}
+    settled = {
+        asset: amount
+        for asset, amount in short.items()
+        if asset not in busy and not _is_rounding(belief, asset, amount)
+    }
     for each in comparisons:
         holders = _holders(belief.positions, each.position.base)
         each.weigh(settled.get(each.position.base, ZERO), holders)
@@ -51,6 +55,20 @@ def lacking(
         for asset, quantity in expected.items()
         if balances.get(asset, ZERO) < quantity
     }
+
+
+def _is_rounding(belief: Belief, asset: Asset, short: Decimal) -> bool:
+    """Tell whether what lacks is less than could ever be sold: fees are rounded by the venue.
+
+    It must be less than one lot, and leave enough for every exit that the positions may send.
+    """
+    of_asset = [each for each in belief.positions if each.base == asset and each.quantity > ZERO]
+    instruments = [belief.terms[each.bot].instrument for each in of_asset]
+    spare = sum(
+        (p.quantity - i.sellable(p.quantity) for p, i in zip(of_asset, instruments, strict=True)),
+        ZERO,
+    )
+    return short <= spare and all(short < each.lot for each in instruments)
 
 
 class _OfHoldings(Comparison):

@@ -153,3 +153,13 @@ def test_only_what_is_at_stake_is_missed(terms: Terms) -> None:
     found = unsensed((life.position,), since, since, long_after)
     assert [each.kind for each in found] == [StuckKind.READ_UNPROVEN, StuckKind.PRICE_STALE]
     assert unsensed((life.position,), since, since, long_after - MOMENT) == ()
+
+
+def test_a_stop_that_has_just_ended_is_not_missed_since_the_entry() -> None:
+    """Its successor is in flight: "missing for an hour" would be said whenever a stop moves."""
+    life = Life(PROTECTED)
+    life.opened()
+    life.tell(report(life.order, "OPEN"))
+    life.tell(report(life.order, "CANCELED"), after=timedelta(hours=1))
+    assert kinds(life, PATIENCE) == []
+    assert kinds(life, PATIENCE + MOMENT) == [StuckKind.STOP_MISSING]

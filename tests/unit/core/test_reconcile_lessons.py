@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
 
-from surefoot.core.evidence import Belief, Evidence, Window
+from surefoot.core.evidence import Belief, Evidence, FindingKind, Owned, Window
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.outside import weigh
 from surefoot.core.position import State
@@ -170,3 +171,48 @@ def test_a_wish_to_leave_survives_a_stop_that_half_filled() -> None:
     life.tell(report(stop, "OPEN"), ExitSignal())
     life.tell(fill(stop, "49000", "0.001", trade="2"), report(stop, "CANCELED", "0.001"))
     assert life.order.role is Role.EXIT
+
+
+def test_one_satoshi_short_is_rounding() -> None:
+    """The venue rounds its fee once more often than we do; the position froze."""
+    life = Life()
+    order = life.enter("0.00160")
+    bought = fill(order, "50000", trade="1", fee="0.0000016", asset="BTC")
+    life.tell(report(order, "FILLED", order.quantity), bought)
+    assert life.position.quantity == D("0.0015984")
+    assert look(life, balances={Asset("BTC"): D("0.00159839")}, missing=SHORT) == frozenset()
+    assert life.position.frozen is None
+    # 0.00159 can be sold, and no less: what an exit would need is missing.
+    look(life, balances={Asset("BTC"): D("0.00158999")}, missing=SHORT)
+    assert "0.00000841 BTC less" in str(life.position.frozen)
+
+
+def test_a_satoshi_that_an_exit_needs_is_no_rounding() -> None:
+    life = Life()
+    life.opened()
+    look(life, balances={Asset("BTC"): D("0.00159999")}, missing=SHORT)
+    assert "0.00000001 BTC less" in str(life.position.frozen)
+
+
+@pytest.mark.parametrize("role", ["stop", "exit"])
+def test_a_live_order_that_is_over_here_is_withdrawn_whatever_its_role(role: str) -> None:
+    """An operator said of a stop that it was gone; it sold beside the next one."""
+    life = Life(PROTECTED if role == "stop" else TERMS)
+    life.opened()
+    if role == "exit":
+        life.tell(ExitSignal(limit=D(60000)))
+    wrong = life.order
+    life.tell(report(wrong, "OPEN"), report(wrong, "CANCELED"))
+    live = report(wrong, "OPEN")
+    evidence = Evidence(
+        started_at=life.now,
+        versions=versions(life),
+        open_orders=(live,),
+        looked_up={wrong.client_order_id: live},
+    )
+    over = replace(wrong, status=OrderStatus.CANCELED, finished_at=life.now)
+    place = life.position
+    owned = Owned(position_id=place.position_id, bot=place.bot, order=over)
+    outcome = reconcile(replace(belief(life), departed=(owned,)), evidence, life.now)
+    assert [each.report for each in outcome.orphans] == [live]
+    assert FindingKind.ORPHAN in {finding.kind for finding in outcome.findings}
