@@ -34,6 +34,7 @@ from surefoot.engine.comparing import Comparing
 from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.login import Login
+from surefoot.engine.prices import Prices
 from surefoot.engine.questions import Questions
 from surefoot.engine.recovery import Recovery
 from surefoot.engine.roster import MakeAdvisor, Roster
@@ -274,28 +275,26 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         login,
         roster=roster,
         inspection=inspection,
-        comparing=comparing,
         questions=questions,
         supervision=supervision,
     )
     feed = Feed(
-        account=spec.account,
-        streams=exchange,
+        login,
         keepers=roster.keepers,
         journal=journal,
         runners=roster.runners,
         gap=rounds.want,
         is_ours=books.is_ours,
-        now=login.now,
-        senses=login.senses,
-        log=login.log,
     )
+    prices = Prices(login, keepers=roster.keepers, feed=feed)
     recovery = Recovery(
         login,
         journal=journal,
         roster=roster,
         inspection=inspection,
+        watch=rounds.watch,
         feed=feed,
+        prices=prices,
         supervision=supervision,
     )
     return Account(
@@ -304,6 +303,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         rounds=rounds,
         recovery=recovery,
         vitals=Vitals(login, roster, journal),
+        prices=prices,
         supervision=supervision,
     )
 

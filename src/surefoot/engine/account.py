@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from surefoot.core.values import AccountName
 from surefoot.engine.login import Login
+from surefoot.engine.prices import Prices
 from surefoot.engine.recovery import Recovery
 from surefoot.engine.roster import Roster
 from surefoot.engine.rounds import Rounds
@@ -18,7 +19,7 @@ from surefoot.engine.vitals import Vitals
 class Account:
     """The parts of one account, put together once, in app."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the parts of an account, wired once in app)
         self,
         *,
         login: Login,
@@ -26,6 +27,7 @@ class Account:
         rounds: Rounds,
         recovery: Recovery,
         vitals: Vitals,
+        prices: Prices,
         supervision: Supervision,
     ) -> None:
         self.login = login
@@ -33,6 +35,7 @@ class Account:
         self.rounds = rounds
         self.recovery = recovery
         self._vitals = vitals
+        self._prices = prices
         self._supervision = supervision
         self._started = False
 
@@ -42,11 +45,13 @@ class Account:
         return self.login.name
 
     def attend(self) -> None:
-        """Take its pulse from now on, also while it cannot be reached."""
+        """Take its pulse from now on, and see to what is proven, also while others are not."""
         self._supervision.keep("vitals", self._vitals.keep)
+        self._supervision.keep("prices", self._prices.keep)
+        self.rounds.attend()
 
     def start(self) -> None:
-        """Start the bots' loops and the timers, once, after the first recovery."""
+        """Ask strategies and compare everything, once, after the first recovery."""
         if self._started:
             return
         self._started = True

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Final
 
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import AccountName, Symbol
+from surefoot.core.values import Symbol
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, find_orders
+from surefoot.engine.login import Login
 from surefoot.engine.quotes import Lag, Quotes
 from surefoot.engine.runner import Runner
-from surefoot.engine.senses import Senses
-from surefoot.engine.voice import Log
 from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketEvent, Streams, Tick
 from surefoot.journal.port import Reader
 
@@ -29,32 +27,28 @@ CONNECT_WAIT_S: Final = 10.0
 class Feed:
     """The streams of one account."""
 
-    def __init__(  # noqa: PLR0913 (wired once, in app)
+    def __init__(
         self,
+        login: Login,
         *,
-        account: AccountName,
-        streams: Streams,
         keepers: BySymbol[Keeper],
         journal: Reader,
         runners: BySymbol[Runner],
         gap: Callable[[], None],
         is_ours: Callable[[str], bool],
-        now: Callable[[], datetime],
-        senses: Senses,
-        log: Log,
     ) -> None:
-        self._senses = senses
-        self._account = account
-        self._streams = streams
+        self._account = login.name
+        self._streams: Streams = login.exchange
+        self._senses = login.senses
+        self._now = login.now
+        self._log = login.log
         self._keepers = keepers
         self._journal = journal
         self._runners = runners
         self._gap = gap
         self._is_ours = is_ours
-        self._now = now
-        self._log = log
         self._quotes = Quotes()
-        self._lag = Lag(account, log)
+        self._lag = Lag(login.name, login.log)
         self._showing: asyncio.Handle | None = None
         self._connected = asyncio.Event()
         self._broken = False
@@ -153,13 +147,21 @@ class Feed:
                 self._lose_market(reason)
             case Tick():
                 self._senses.price(event.symbol)
-                self._quotes.note(event)
-                self._show_soon()
+                self._take_price(event)
             case Candle(symbol=symbol):
                 self._show()
                 for runner in self._runners.of(symbol):
                     if event.timeframe == runner.spec.timeframe:
                         runner.offer(event)
+
+    def hear(self, tick: Tick) -> None:
+        """Take a price in that was asked for: the stream is not alive for that."""
+        self._senses.price(tick.symbol, told=False)
+        self._take_price(tick)
+
+    def _take_price(self, tick: Tick) -> None:
+        self._quotes.note(tick)
+        self._show_soon()
 
     def _show_soon(self) -> None:
         """Show prices after everything that waits is taken in: the newest is what counts."""

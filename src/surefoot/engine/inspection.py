@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import Position, State
+from surefoot.core.protection import stop_rests
 from surefoot.core.values import Asset, ClientOrderId, Symbol
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
@@ -59,6 +60,11 @@ class Inspection:
         self._busy: set[Symbol] = set()
         self._said: dict[tuple[str | None, ...], float] = {}
 
+    @property
+    def again_in_s(self) -> float | None:
+        """Return how soon some holding should be looked at again; None: there is no hurry."""
+        return self._comparing.again_in_s
+
     def idle(self) -> tuple[Symbol, ...]:
         """Return the symbols that are not being read now, the most urgent first."""
         return self._in_order({*self._keepers.symbols} - self._busy)
@@ -74,9 +80,15 @@ class Inspection:
     # Everything ----------------------------------------------------------------------------------
 
     async def everything(
-        self, symbols: Iterable[Symbol] | None = None, *, lookback: timedelta | None = None
+        self,
+        symbols: Iterable[Symbol] | None = None,
+        *,
+        lookback: timedelta | None = None,
+        proven: Callable[[Symbol], None] | None = None,
     ) -> Inspected:
         """Compare some symbols, or all of them, in order of urgency.
+
+        `proven` hears of each symbol as soon as all of it was read and concluded upon.
 
         Raises:
             Halted: the exchange contradicts the journal as a whole.
@@ -84,11 +96,16 @@ class Inspection:
         wanted = self._in_order(self._keepers.symbols if symbols is None else symbols)
         self._busy |= {*wanted}
         try:
-            return await self._everything(wanted, lookback)
+            return await self._everything(wanted, lookback, proven)
         finally:
             self._busy -= {*wanted}
 
-    async def _everything(self, wanted: Sequence[Symbol], lookback: timedelta | None) -> Inspected:
+    async def _everything(
+        self,
+        wanted: Sequence[Symbol],
+        lookback: timedelta | None,
+        proven: Callable[[Symbol], None] | None,
+    ) -> Inspected:
         shared = await self._comparing.shared(wanted)
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
@@ -103,6 +120,8 @@ class Inspection:
                 try:
                     told.append(await self._symbol(symbol, shared, lookback))
                     self._busy.discard(symbol)
+                    if proven is not None and not told[-1].unread:
+                        proven(symbol)
                     left[self._base(symbol)] -= 1
                     if not left[self._base(symbol)]:
                         told.append(await self._holding(self._base(symbol), shared))
@@ -219,13 +238,14 @@ class Inspection:
 
 
 def leisure(position: Position) -> int:
-    """Return how long it may wait: 0 in doubt or leaving, 1 holding something, 2 neither."""
+    """Return how long it may wait: 0 in doubt, leaving, bare; 1 holding something; 2 neither."""
     unsure = any(
         order.status is OrderStatus.INTENDED or order.verdict is not None or order.cancel_at
         for order in position.orders
         if not order.finished
     )
-    if unsure or position.exit_wish is not None or position.state is State.CLOSING:
+    bare = position.quantity and not stop_rests(position)
+    if unsure or bare or position.exit_wish is not None or position.state is State.CLOSING:
         return 0
     return 1 if position.quantity or position.frozen else 2
 

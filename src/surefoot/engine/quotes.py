@@ -40,7 +40,7 @@ class Quote(Struct, frozen=True, kw_only=True):
 
     def then(self, later: Quote) -> Quote:
         """Return both as one; what replaces an extreme came after the other one."""
-        lower, higher = later.low.price < self.low.price, later.high.price > self.high.price
+        lower, higher = later.low.level < self.low.level, later.high.level > self.high.level
         rising = self.rising
         if lower or higher:
             rising = later.rising if lower and higher else higher
@@ -54,7 +54,7 @@ class Quote(Struct, frozen=True, kw_only=True):
     def path(self) -> tuple[Decimal, ...]:
         """Return the prices that must be looked at, in their order, the newest last."""
         extremes = (self.low, self.high) if self.rising else (self.high, self.low)
-        prices = [tick.price for tick in (*extremes, self.newest)]
+        prices = [tick.level for tick in (*extremes, self.newest)]
         return tuple(p for n, p in enumerate(prices) if n == 0 or p != prices[n - 1])
 
 

@@ -14,7 +14,7 @@ bots are put into review, the process lives on, and it is tried again every minu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, auto
@@ -32,6 +32,7 @@ from surefoot.engine.comparing import Halted
 from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.login import Login
+from surefoot.engine.prices import Prices
 from surefoot.engine.roster import Roster
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
@@ -57,21 +58,25 @@ class Outcome(Enum):
 class Recovery:
     """Brings one account from whatever the last process left behind to a known state."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in app)
         self,
         login: Login,
         *,
         journal: Journal,
         roster: Roster,
         inspection: Inspection,
+        watch: Callable[[Symbol], None],
         feed: Feed,
+        prices: Prices,
         supervision: Supervision,
     ) -> None:
         self._login = login
         self._journal = journal
         self._roster = roster
         self._inspection = inspection
+        self._watch = watch
         self._feed = feed
+        self._prices = prices
         self._supervision = supervision
         self._streaming = False
         self._going_on = True
@@ -169,6 +174,7 @@ class Recovery:
         crashpoint("recovery.after-load")
         await self._start_streams()
         self._step("streams connected")
+        self._supervision.attend(self._prices.ask())
         await self._first_watermarks(course)
         total = await self._compare(course)
         self._step("compared with the exchange", records=total.records)
@@ -230,7 +236,7 @@ class Recovery:
         total = Applied()
         lookback = None if self._roster.admits else self._login.spec.lookback
         for _ in range(ROUNDS_MAX):
-            inspected = await self._inspection.everything(lookback=lookback)
+            inspected = await self._inspection.everything(lookback=lookback, proven=self._watch)
             crashpoint("recovery.before-orphans")
             applied = inspected.applied
             if inspected.failures and not applied.records:

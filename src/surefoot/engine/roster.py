@@ -26,7 +26,7 @@ from surefoot.engine.questions import Questions
 from surefoot.engine.runner import Runner, length_of
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Statuses
-from surefoot.engine.supervision import Supervision
+from surefoot.engine.supervision import Supervision, Work
 from surefoot.engine.voice import say_record
 from surefoot.exchange.errors import Misconfigured
 from surefoot.journal.errors import JournalError
@@ -70,6 +70,7 @@ class Roster:
         self._supervision = supervision
         self._admits = False
         self._driving = False
+        self._watched: set[BotName] = set()
 
     @property
     def bots(self) -> tuple[BotName, ...]:
@@ -149,21 +150,23 @@ class Roster:
 
     # Loops ---------------------------------------------------------------------------------------
 
+    def watch(self, symbol: Symbol) -> None:
+        """Honour the levels of the bots on a symbol from now on: what they hold is proven."""
+        for runner in self.runners.of(symbol):
+            if runner.spec.bot not in self._watched:
+                self._watched.add(runner.spec.bot)
+                self._keep(f"levels of {runner.spec.bot}", runner, runner.protect)
+
     def drive(self) -> None:
-        """Start the loop of every bot, once."""
+        """Ask every bot's strategy from now on, once."""
         if self._driving:
             return
         self._driving = True
         for bot, runner in self.runners.items():
-            self._supervision.keep(
-                f"bot {bot}",
-                partial(self._serve, runner),
-                failed=partial(self._loop_failed, runner),
-            )
+            self._keep(f"bot {bot}", runner, partial(runner.advise, self.login.exchange))
 
-    async def _serve(self, runner: Runner) -> None:
-        await runner.catch_up(self.login.exchange)
-        await runner.run()
+    def _keep(self, name: str, runner: Runner, work: Work) -> None:
+        self._supervision.keep(name, work, failed=partial(self._loop_failed, runner))
 
     async def _loop_failed(self, runner: Runner, why: str) -> None:
         """Let a mistake in a bot's loop cost this bot its entries, and nobody else a thing."""

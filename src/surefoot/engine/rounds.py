@@ -15,7 +15,7 @@ from surefoot.core.records import Cause
 from surefoot.core.reports import TimePassed
 from surefoot.core.signals import Withhold
 from surefoot.core.values import ClientOrderId, Symbol
-from surefoot.engine.comparing import Comparing, Halted
+from surefoot.engine.comparing import Halted
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
@@ -40,26 +40,35 @@ class Rounds:
         *,
         roster: Roster,
         inspection: Inspection,
-        comparing: Comparing,
         questions: Questions,
         supervision: Supervision,
     ) -> None:
         self._login = login
         self._roster = roster
         self.inspection = inspection
-        self._comparing = comparing
         self._questions = questions
         self._supervision = supervision
         self._attend = supervision.attend
         self._wanted = asyncio.Event()
         self._asked: set[ClientOrderId] = set()
         self._left_out: set[Symbol] = set()
+        self._watched: set[Symbol] = set()
+
+    def attend(self) -> None:
+        """See from now on to the orders and the time of whatever is proven."""
+        self._supervision.keep("ask about orders", self.ask_about_orders)
+        self._supervision.keep("pass time", self.pass_time)
+
+    def watch(self, symbol: Symbol) -> None:
+        """Take a symbol as proven: protect what is held there, while others are being proven."""
+        self._watched.add(symbol)
+        self._roster.watch(symbol)
 
     def start(self) -> None:
-        """Go round from now on."""
-        self._supervision.keep("ask about orders", self.ask_about_orders)
+        """Compare everything from now on; what could not be proven is watched all the same."""
+        for symbol in self._roster.symbols:
+            self.watch(symbol)
         self._supervision.keep("compare positions", self.compare_positions)
-        self._supervision.keep("pass time", self.pass_time)
 
     def want(self) -> None:
         """Compare everything soon: a stream broke, or somebody asked."""
@@ -71,14 +80,12 @@ class Rounds:
         """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
         while True:
             await self._login.clock.sleep(STEP_S)
-            symbols = {
-                order.client_order_id: position.symbol
-                for position in self._roster.positions
-                for order in position.orders
-                if not order.finished
-            }
-            orders = [o for p in self._roster.positions for o in p.orders if not o.finished]
-            due = self._questions.due(orders, self._login.clock.monotonic(), self._asked)
+            positions = [p for p in self._roster.positions if p.symbol in self._watched]
+            orders = [(o, p.symbol) for p in positions for o in p.orders if not o.finished]
+            symbols = {order.client_order_id: symbol for order, symbol in orders}
+            due = self._questions.due(
+                [order for order, _ in orders], self._login.clock.monotonic(), self._asked
+            )
             for symbol in {symbols[name] for name in due}:
                 names = frozenset(name for name in due if symbols[name] == symbol)
                 self._attend(self._ask(symbol, names))
@@ -117,7 +124,7 @@ class Rounds:
             self._attend(self._compare(again))
 
     def _pause(self) -> float:
-        soon = self._comparing.again_in_s
+        soon = self.inspection.again_in_s
         if soon is not None:
             return soon
         cost = self._login.exchange.cost(self._roster.symbols)
@@ -144,7 +151,8 @@ class Rounds:
         """Let time pass for positions that wait for it: lifetimes, and retries that are due."""
         while True:
             await self._login.clock.sleep(SECOND_S)
-            for keeper in self._roster.keepers.values():
+            proven = [k for k in self._roster.keepers.values() if k.symbol in self._watched]
+            for keeper in proven:
                 keeper.forget_settled()
                 await self._withhold(keeper)
                 for position in keeper.positions:

@@ -50,7 +50,7 @@ News: TypeAlias = Candle | Fill
 
 
 class Runner:
-    """Drives one bot until it is cancelled."""
+    """Drives one bot: protection in one loop, opinions in another."""
 
     def __init__(  # noqa: PLR0913 (the parts of one loop, wired once in roster.py)
         self,
@@ -140,14 +140,8 @@ class Runner:
         for candle in candles:
             self.offer(candle)
 
-    async def run(self) -> None:
-        """Serve this bot for ever: protection in one loop, opinions in another."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._protect())
-            loops.create_task(self._advise())
-
-    async def _protect(self) -> None:
-        """Show the positions how far prices went; never waits for the strategy."""
+    async def protect(self) -> None:
+        """Show the positions how far prices went, for ever; never waits for the strategy."""
         while True:
             await self._priced.wait()
             self._priced.clear()
@@ -171,7 +165,9 @@ class Runner:
             if position.quantity or position.unfinished is not None:
                 await self.keeper.tell(seen, position_id=position.position_id)
 
-    async def _advise(self) -> None:
+    async def advise(self, reads: Reads) -> None:
+        """Ask the strategy, for ever, from the candles on that nobody has heard."""
+        await self.catch_up(reads)
         told: Tick | None = None
         while True:
             await self._news_or_tick.wait()

@@ -123,10 +123,10 @@ class Senses:
         """Note that a stream is up."""
         self._streams[stream] = None
 
-    def price(self, symbol: Symbol) -> None:
-        """Note that a symbol has a price."""
+    def price(self, symbol: Symbol, *, told: bool = True) -> None:
+        """Note that a symbol has a price: the stream told it, or somebody had to ask."""
         self._priced[symbol] = self._now()
-        if self.is_up("market"):
+        if told and self.is_up("market"):
             self._alive.add(symbol)
 
     def unpriced(self, symbols: Iterable[Symbol]) -> dict[Symbol, datetime]:

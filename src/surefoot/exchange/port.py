@@ -94,6 +94,16 @@ class Tick(Struct, frozen=True, kw_only=True):
     ask: Decimal
     at: datetime
 
+    @property
+    def level(self) -> Decimal:
+        """Return the price that levels are held against: bid and ask are prices as well.
+
+        It is the last trade's, or that of the side of the book which has passed it since.
+        """
+        if self.bid > self.ask:
+            return self.price
+        return min(max(self.price, self.bid), self.ask)
+
 
 class Candle(Struct, frozen=True, kw_only=True):
     """One closed candle; `at` is its opening time, `volume` in base units."""
@@ -277,6 +287,10 @@ class Reads(Protocol):
 
     async def balances(self) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero."""
+        ...
+
+    async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:
+        """Read the last price and the book of these symbols; one without either is left out."""
         ...
 
     async def candles(

@@ -56,7 +56,8 @@ FAULTS: Final = {**REQUEST_FAULTS, **REPLACE_FAULTS, **STREAM_FAULTS, **WHOLE_FA
 OPERATIONS: Final = (
     "order.send", "order.cancel", "order.replace", "order.amend", "order.query",
     "order.amendments", "openOrders", "allOrders",
-    "myTrades", "account", "time", "exchangeInfo", "klines", "*",
+    "myTrades", "account", "time", "exchangeInfo", "klines", "ticker.price",
+    "ticker.book", "*",
 )  # fmt: skip
 STREAMS: Final = ("user", "market", "*")
 _MATCHES: Final = ("symbol", "side", "type")

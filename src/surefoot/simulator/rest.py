@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -78,6 +79,8 @@ class Rest:
             ("GET", "ping"): _Route("ping", lambda _params, _hits: {}, signed=False),
             ("GET", "exchangeInfo"): _Route("exchangeInfo", self._info, signed=False),
             ("GET", "klines"): _Route("klines", self._klines, signed=False),
+            ("GET", "ticker/price"): _Route("ticker.price", self._last_prices, signed=False),
+            ("GET", "ticker/bookTicker"): _Route("ticker.book", self._books, signed=False),
         }
 
     def routes(self) -> list[web.RouteDef]:
@@ -260,6 +263,23 @@ class Rest:
         limits = wire.rate_limits(self.meter.limit, self.counts.windows)
         return wire.exchange_info(self._exchange, self._clock.now_ms(), limits)
 
+    def _last_prices(self, params: Params, _hits: Hits) -> Any:
+        quotes = self._exchange.quotes
+        return [{"symbol": each, "price": wire.amount(quotes[each].last)} for each in _all(params)]
+
+    def _books(self, params: Params, _hits: Hits) -> Any:
+        quotes = {each: self._exchange.quotes[each] for each in _all(params)}
+        return [
+            {
+                "symbol": each,
+                "bidPrice": wire.amount(quote.bid),
+                "bidQty": wire.amount(Decimal(1)),
+                "askPrice": wire.amount(quote.ask),
+                "askQty": wire.amount(Decimal(1)),
+            }
+            for each, quote in quotes.items()
+        ]
+
     def _klines(self, params: Params, _hits: Hits) -> Any:
         symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
         frame = needed(params, "interval")
@@ -270,6 +290,15 @@ class Rest:
         return self._candles.klines(
             symbol, frame, integer(start) if start else None, _limit(params)
         )
+
+
+def _all(params: Params) -> list[str]:
+    """Return the symbols of a request for many."""
+    try:
+        names = json.loads(needed(params, "symbols"))
+    except ValueError as error:
+        raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.") from error
+    return [str(name) for name in names]
 
 
 def _page(trades: list[Trade], params: Params) -> list[Trade]:

@@ -31,6 +31,8 @@ QUESTIONS: dict[str, tuple[str, Callable[[Exchange], Awaitable[Any]]]] = {
     "balances": ("account", lambda at: at.balances()),
     "identity": ("account", lambda at: at.identify()),
     "candles": ("klines", lambda at: at.candles(BTC, "1m", None, 5)),
+    "last prices": ("ticker.price", lambda at: at.ticks([BTC])),
+    "books": ("ticker.book", lambda at: at.ticks([BTC])),
     "clock": ("time", lambda at: at.measure_clock()),
 }
 FAILURES: list[tuple[str, dict[str, Any]]] = [
@@ -288,6 +290,17 @@ async def test_balances_are_totals_of_what_is_not_zero(exchange: Exchange, do: D
     await exchange.send(BTC, resting(exchange))
     await do("balance", asset="ETH", free="0")
     assert await exchange.balances() == {Asset("USDT"): D(100_000), Asset("BNB"): D(10)}
+
+
+async def test_prices_of_several_symbols_are_read_at_once(exchange: Exchange, do: Do) -> None:
+    await do("price", symbol="BTCUSDT", price="61000")
+    before = exchange.spending()
+    found = {tick.symbol: tick for tick in await exchange.ticks([BTC, ETH])}
+    assert set(found) == {BTC, ETH}
+    assert found[BTC].price == D(61000)
+    assert found[BTC].bid <= found[BTC].price <= found[BTC].ask
+    assert found[BTC].at <= exchange.now()
+    assert exchange.spending().requests - before.requests == 2
 
 
 async def test_candles_are_closed_and_oldest_first(exchange: Exchange, do: Do) -> None:

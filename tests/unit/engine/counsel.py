@@ -126,7 +126,11 @@ async def served(
     desk.clock.elapsed += 60
     ring = Ring(desk, await desk.keeper(), Counsel(*answers), spec)
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(ring.runner.run())
+        loops = [
+            tasks.create_task(ring.runner.protect()),
+            tasks.create_task(ring.runner.advise(desk.exchange)),
+        ]
         await turns()
         yield ring
-        task.cancel()
+        for each in loops:
+            each.cancel()

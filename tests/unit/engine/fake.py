@@ -36,6 +36,7 @@ from surefoot.exchange.port import (
     MarketEvent,
     Question,
     Spending,
+    Tick,
 )
 
 ETH = Symbol("ETH/USDT")
@@ -335,6 +336,11 @@ class FakeExchange:
             sign = 1 if trade.side is Side.BUY else -1
             held[asset] = held.get(asset, D(0)) + sign * trade.quantity
         return held
+
+    async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:
+        await self._reading("ticks", *symbols)
+        at, price = self.now(), self.last_price
+        return tuple(Tick(symbol=s, price=price, bid=price, ask=price, at=at) for s in symbols)
 
     async def candles(
         self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, D
 from tests.unit.engine.clock import turns
-from tests.unit.engine.desk import DIP, ENTER, MAIN, SWING, Desk, candle, tick
+from tests.unit.engine.desk import DIP, ENTER, SWING, Desk, candle, tick
 from tests.unit.engine.fake import ETH
 
 from surefoot.core.identity import order_identity
@@ -54,16 +54,12 @@ class Hearing:
         self.ears: Any = BySymbol(lambda ear: ear.spec.symbol)
         self.ears.update({DIP: Ear(BTC, "1m"), SWING: Ear(ETH)})
         self.feed = Feed(
-            account=MAIN,
-            streams=desk.exchange,
+            desk.login,
             keepers=desk.keepers,
             journal=desk.journal,
             runners=self.ears,
             gap=self._gap,
             is_ours=desk.books.is_ours,
-            now=desk.exchange.now,
-            senses=desk.login.senses,
-            log=desk.log,
         )
 
     def _gap(self) -> None:

@@ -200,6 +200,7 @@ async def test_one_symbol_s_answers_that_do_not_come_keep_no_other_bot_waiting(v
 async def test_the_next_round_leaves_out_what_is_still_being_read_and_comes_back_to_it() -> None:
     """While one symbol hangs, the others are compared again and again; then it has its turn."""
     async with floor_of(BOTH) as floor:
+        floor.account.attend()
         floor.account.start()
         answered = floor.exchange.hold("fills", about=ETH)
         for _ in range(3):
@@ -217,6 +218,7 @@ async def test_the_next_round_leaves_out_what_is_still_being_read_and_comes_back
 async def test_an_order_of_one_symbol_that_is_asked_about_in_vain_delays_no_other() -> None:
     """The quick way, while the account's stream is down: a fill is seen when it is asked about."""
     async with floor_of(BOTH) as floor:
+        floor.account.attend()
         floor.account.start()
         await in_doubt(kept(floor, SWING), floor.exchange)
         answered = floor.exchange.hold("order", about=ETH)

@@ -121,7 +121,8 @@ async def test_dead_streams_are_said_once_and_only_when_they_last() -> None:
             "warning",
             *["debug"] * 4,
         ]
-        await floor.clock.advance(60)
+        floor.exchange.fail("ticks", ReadFailed("no answer"))  # nor can it be asked for
+        await floor.clock.advance(70)
         assert await standing(floor.journal) == [StuckKind.PRICE_STALE]
         floor.exchange.market_events.put_nowait(Connected())
         floor.exchange.market_events.put_nowait(tick())

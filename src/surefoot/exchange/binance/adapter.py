@@ -6,6 +6,7 @@ answer. Nothing here retries: whether to ask again is the engine's decision.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -51,6 +52,7 @@ from surefoot.exchange.port import (
     MarketEvent,
     Question,
     Spending,
+    Tick,
 )
 
 # A read of fills that needs more pages than this goes on in the next round.
@@ -366,6 +368,15 @@ class Binance:
     async def balances(self) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero."""
         return await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, _holdings)
+
+    async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:
+        """Read the last price and the book of these symbols; one without either is left out."""
+        names = {self._id(symbol): symbol for symbol in symbols}
+        request = {"symbols": json.dumps(list(names), separators=(",", ":"))}
+        client, ask = self._ccxt, self._carrier.ask
+        prices = await ask("ticker.price", client.publicGetTickerPrice, request, payloads.prices)
+        books = await ask("ticker.book", client.publicGetTickerBookTicker, request, payloads.books)
+        return payloads.ticks(names, prices, books, self.now())
 
     async def candles(
         self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int

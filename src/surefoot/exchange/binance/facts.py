@@ -67,6 +67,8 @@ WEIGHTS: Final = {
     "myTrades": 20,
     "myTrades.order": 5,
     "klines": 2,
+    "ticker.price": 4,
+    "ticker.book": 4,
 }
 FREE: Final = frozenset({"order.send", "order.cancel", "order.replace"})
 
@@ -81,6 +83,8 @@ URGENCIES: Final = {
     "myTrades": Urgency.COMPARING,
     "myTrades.order": Urgency.PROOF,
     "klines": Urgency.COMPARING,
+    "ticker.price": Urgency.PROOF,
+    "ticker.book": Urgency.PROOF,
 }
 PRICES: Final = {
     Question.ORDER: WEIGHTS["order.query"],

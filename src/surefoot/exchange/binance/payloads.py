@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -26,7 +27,7 @@ from surefoot.core.values import (
 )
 from surefoot.exchange.binance.verdicts import Garbled
 from surefoot.exchange.budget import Window
-from surefoot.exchange.port import Candle
+from surefoot.exchange.port import Candle, Tick
 
 Payload: TypeAlias = Mapping[str, Any]
 
@@ -246,6 +247,39 @@ def is_market(raw: Payload) -> bool:
     except (Garbled, InvalidValue):
         return False
     return True
+
+
+def prices(answer: object) -> dict[str, Decimal]:
+    """Read last prices by symbol; a row that cannot be read costs that symbol only."""
+    found = {}
+    for row in listed(answer):
+        with suppress(Garbled):
+            found[text(row, "symbol")] = positive(row, "price")
+    return found
+
+
+def books(answer: object) -> dict[str, tuple[Decimal, Decimal]]:
+    """Read best bids and asks by symbol; one without both sides costs that symbol only."""
+    found = {}
+    for row in listed(answer):
+        with suppress(Garbled):
+            sides = (positive(row, "bidPrice"), positive(row, "askPrice"))
+            found[text(row, "symbol")] = sides
+    return found
+
+
+def ticks(
+    names: Mapping[str, Symbol],
+    last: Mapping[str, Decimal],
+    book: Mapping[str, tuple[Decimal, Decimal]],
+    at: datetime,
+) -> tuple[Tick, ...]:
+    """Return a tick of each symbol that has a last price and a book."""
+    return tuple(
+        Tick(symbol=symbol, price=last[name], bid=book[name][0], ask=book[name][1], at=at)
+        for name, symbol in names.items()
+        if name in last and name in book
+    )
 
 
 def text(raw: Payload, key: str) -> str:
