@@ -35,6 +35,12 @@ POINTS: Final = frozenset(
         "migration.after-commit",
         "journal.before-commit",
         "journal.after-commit",
+        "notify.before-delivery",
+        "notify.after-delivery",
+        "notify.after-cursor",
+        "telegram.before-command",
+        "telegram.after-command",
+        "telegram.after-answer",
     },
 )
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from tests.process.play import Play, log_of
 
-from surefoot.web import Tenancy
+from surefoot.journal.tenancy import Tenancy
 
 
 def free_port() -> int:
@@ -38,7 +38,7 @@ class Dashboard:
 
     @property
     def pid(self) -> int | None:
-        tenant = Tenancy(self.play.stage.journal).tenant()
+        tenant = Tenancy(self.play.stage.journal, "web").tenant()
         return None if tenant is None else tenant.pid
 
     async def ask(self, path: str) -> tuple[int, Any]:

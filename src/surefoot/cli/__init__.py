@@ -42,6 +42,7 @@ COMMANDS: Final = {
     ),
     "export": ("surefoot.cli.export:export", "Print positions, orders and fills as JSON or CSV."),
     "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
+    "notify": ("surefoot.cli.notify:notify", "Tell people what happens: Telegram, webhooks."),
     "token": ("surefoot.cli.token:token", "Print the token of the dashboard and the API."),
     "sim": ("surefoot.cli.sim:sim", "Run the simulated exchange alone."),
 }

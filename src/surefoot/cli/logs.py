@@ -77,8 +77,10 @@ def secrets_of(settings: Settings | None) -> tuple[str, ...]:
         return ()
     found: set[str] = set()
     for account in settings.accounts.values():
-        found |= {account.api_key.reveal(), account.secret.reveal()}
+        found |= {*account.api_key.loaded, *account.secret.loaded}
         found |= set(_passwords(account.ccxt))
+    for each in settings.notify.secrets:
+        found |= {*each.loaded}
     return tuple(sorted(each for each in found if len(each) >= _SHORTEST))
 
 

@@ -32,9 +32,9 @@ class Options:
     )
     json: Annotated[bool, Parameter(negative="")] = False
 
-    def settings(self, *, keys: bool) -> Settings:
-        """Return the settings; without `keys` nothing secret is looked for."""
-        return load(self.config, os.environ, keys=keys)
+    def settings(self, *, keys: bool, messengers: bool = False) -> Settings:
+        """Return the settings; keys of accounts and of messengers only if asked for."""
+        return load(self.config, os.environ, keys=keys, messengers=messengers)
 
     def reader(self) -> Client:
         """Open the journal to read it and to post commands."""

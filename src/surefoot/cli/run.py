@@ -40,27 +40,32 @@ def run(
     strategies = config.strategies(settings)
     log = start_log(settings, style=log_format)
     serving = app.serve(settings, strategies, log)
-    # A second server is refused below; it must not replace the first one's dashboard before.
+    # A second server is refused below; it must not replace the first one's companions before.
     taken = journal_holder(settings.journal_url, settings.directory) is not None
-    if settings.web.enabled and not taken:
-        command = program("web", "--take-over", config=(options or Options()).config)
-        serving = _beside(command, serving, secrets_of(settings), log)
+    wanted = {"web": settings.web.enabled, "notify": settings.notify.wanted}
+    for name in [each for each in wanted if wanted[each] and not taken]:
+        command = program(name, "--take-over", config=(options or Options()).config)
+        serving = _beside(name, command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
-        asyncio.run(_until_stopped(serving, log))
+        asyncio.run(until_stopped(serving, log))
     log.info("stopped")
     return FINE
 
 
 async def _beside(
-    command: Sequence[str], serving: Awaitable[None], secrets: Collection[str], log: Log
+    name: str,
+    command: Sequence[str],
+    serving: Awaitable[None],
+    secrets: Collection[str],
+    log: Log,
 ) -> None:
-    """Serve with the dashboard beside it: it is there before recovery, and while that fails."""
+    """Serve with a companion beside it: it is there before recovery, and while that fails."""
     clock = SystemClock()
-    async with accompanied("web", command, secrets=secrets, clock=clock, log=log):
+    async with accompanied(name, command, secrets=secrets, clock=clock, log=log):
         await serving
 
 
-async def _until_stopped(work: object, log: Log) -> None:
+async def until_stopped(work: object, log: Log) -> None:
     """Run until the work ends or somebody sends SIGTERM or SIGINT."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()

@@ -19,7 +19,8 @@ from surefoot.config import Bot, ConfigError, Settings
 from surefoot.core.values import plain
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_browser
-from surefoot.web import Keys, Tenancy, token_file
+from surefoot.journal.tenancy import Tenancy
+from surefoot.web import Keys, token_file
 from surefoot.web.answers import AccountShown, BotShown, SettingsAnswer
 from surefoot.web.server import serve
 
@@ -47,7 +48,7 @@ def web(
         settings.web,
         open_journal=partial(open_browser, settings.journal_url, settings.directory),
         keys=Keys(token_file(journal)),
-        tenancy=Tenancy(journal),
+        tenancy=Tenancy(journal, "web"),
         shown=shown(settings),
         clock=SystemClock(),
         log=log,

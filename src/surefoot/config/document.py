@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from surefoot.core.errors import InvalidValue
 from surefoot.exchange.venues import VENUES
+from surefoot.notify.event import EventKind
 from surefoot.strategy import parse
 from surefoot.strategy.spelling import suggest
 from surefoot.web.settings import DEFAULT_LISTEN, read_listen
@@ -97,6 +98,28 @@ def _listen(value: Any) -> str:
         raise InvalidValue(f'expected "HOST:PORT" such as "{DEFAULT_LISTEN}"')
     read_listen(value)
     return value
+
+
+def _users(value: Any) -> list[int]:
+    right = isinstance(value, list) and all(
+        isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value
+    )
+    if not right or not value:
+        raise InvalidValue("expected Telegram user ids, such as [123456789]")
+    return list(value)
+
+
+def _address(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
+        raise InvalidValue("expected an address such as https://HOST")
+    return value.rstrip("/")
+
+
+def _events(value: Any) -> list[str]:
+    kinds = [kind.value for kind in EventKind]
+    if not isinstance(value, list) or not all(each in kinds for each in value):
+        raise InvalidValue(f"expected a list of kinds of events: {', '.join(kinds)}")
+    return list(value)
 
 
 Name: TypeAlias = Annotated[str, _checked(_name)]
@@ -279,6 +302,75 @@ class WebTable(Table):
     )
 
 
+class TelegramTable(Table):
+    """A Telegram bot that tells you, and obeys you."""
+
+    token: str = Field(description="The bot's token, written like `api_key`.")
+    allow: Annotated[list[int], _checked(_users)] = Field(
+        description="The Telegram user ids that it talks to and obeys, in their private chats. "
+        "Anybody else is ignored; the log shows their id.",
+    )
+    least: Literal["info", "notice", "warning", "alarm"] = Field(
+        default="info",
+        description="From which weight on it tells: `info` is everything, `alarm` is what wants "
+        "somebody.",
+    )
+    api: Annotated[str, _checked(_address)] = Field(
+        default="https://api.telegram.org",
+        description="Where the Bot API is, for a server of your own.",
+    )
+
+
+class WebhookTable(Table):
+    """A receiver of events as signed JSON."""
+
+    url: str = Field(
+        description="Where events are posted: an address, or `env:NAME` or `file:PATH` if it is "
+        "secret.",
+    )
+    secret: str | None = Field(
+        default=None,
+        description="Signs every message, written like `api_key`. Default: nothing is signed.",
+    )
+    events: Annotated[list[str], _checked(_events)] = Field(
+        default_factory=list,
+        description="Which kinds of events: see [messengers](messengers.md). Empty: all.",
+    )
+    least: Literal["info", "notice", "warning", "alarm"] = Field(
+        default="info", description="As `telegram.least`."
+    )
+
+
+class AppriseTable(Table):
+    """A service that apprise reaches: Discord, Slack, e-mail and many more."""
+
+    url: str = Field(description="Its apprise URL, written like `webhooks.url`.")
+    events: Annotated[list[str], _checked(_events)] = Field(
+        default_factory=list, description="As `webhooks.events`."
+    )
+    least: Literal["info", "notice", "warning", "alarm"] = Field(
+        default="notice", description="As `telegram.least`."
+    )
+
+
+class HeartbeatTable(Table):
+    """A dead man's switch: an address that is asked for as long as the server is well."""
+
+    url: str = Field(description="The address, written like `webhooks.url`.")
+    every: Span = Field(
+        default=timedelta(seconds=60),
+        description="How often. Let the other side raise the alarm after three times that.",
+    )
+
+
+class StateTable(Table):
+    """The open positions of all bots as a plain file."""
+
+    file: str = Field(
+        description="Where, relative to the configuration's directory; it is replaced as a whole."
+    )
+
+
 class Document(Table):
     """The whole file."""
 
@@ -291,16 +383,28 @@ class Document(Table):
     bots: dict[Name, BotTable] = Field(default_factory=dict, description="Bots, by name.")
     log: LogTable = Field(default_factory=LogTable, description="The log.")
     web: WebTable = Field(default_factory=WebTable, description="The dashboard and the API.")
+    telegram: TelegramTable | None = Field(default=None, description="Telegram.")
+    webhooks: list[WebhookTable] = Field(default_factory=list, description="Webhooks.")
+    apprise: list[AppriseTable] = Field(default_factory=list, description="Other services.")
+    heartbeat: HeartbeatTable | None = Field(default=None, description="A dead man's switch.")
+    state: StateTable | None = Field(default=None, description="A file of open positions.")
 
 
 def within(kind: Any, key: str) -> Any:
     """Return the type under a key of a table's type; None if there can be none."""
     if is_table(kind):
         field = kind.model_fields.get(key)
-        return None if field is None else field.annotation
+        return None if field is None else _present(field.annotation)
     if is_free(kind):
         return Any
     return get_args(kind)[1] if get_origin(kind) is dict else None
+
+
+def _present(kind: Any) -> Any:
+    """Return the table that a table or None may be, or the type as it is."""
+    if type(None) not in get_args(kind):
+        return kind
+    return next((each for each in get_args(kind) if is_table(each)), kind)
 
 
 def is_table(kind: Any) -> bool:

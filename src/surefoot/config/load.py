@@ -18,6 +18,7 @@ from surefoot.config import overrides
 from surefoot.config.accounts import read_account
 from surefoot.config.document import BotTable, Document, LimitsTable
 from surefoot.config.errors import ConfigError
+from surefoot.config.messengers import read_messengers
 from surefoot.config.problems import KeyPath, dotted, sentences
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
 from surefoot.core.exits import ExitPlan
@@ -33,10 +34,17 @@ BYTES_MAX: Final = 1_048_576
 DEFAULT_CAP: Final = 2  # times the bot's notional
 
 
-def load(path: Path, environment: Mapping[str, str], *, keys: bool = True) -> Settings:
+def load(
+    path: Path,
+    environment: Mapping[str, str],
+    *,
+    keys: bool = True,
+    messengers: bool = False,
+) -> Settings:
     """Return what a configuration file and the environment say.
 
-    Without `keys` no key is looked for: for commands that only read the journal.
+    Without `keys` no key of an account is looked for: for commands that only read the journal.
+    With `messengers` theirs are: for the one command that writes to people.
 
     Raises:
         ConfigError: something is wrong with it; every problem is listed.
@@ -58,6 +66,10 @@ def load(path: Path, environment: Mapping[str, str], *, keys: bool = True) -> Se
     for name, written in tables.bots.items():
         bot = bots[BotName(name)] = _bot(name, written, tables.limits)
         problems += _doubts(bot, document)
+    notify, wrong = read_messengers(
+        tables, environment=environment if messengers else None, directory=directory
+    )
+    problems += wrong
     if problems:
         raise ConfigError(str(path), problems)
     return Settings(
@@ -75,6 +87,7 @@ def load(path: Path, environment: Mapping[str, str], *, keys: bool = True) -> Se
             port=read_listen(tables.web.listen)[1],
             names=tuple(name.lower() for name in tables.web.names),
         ),
+        notify=notify,
     )
 
 

@@ -1,7 +1,7 @@
 """pydantic's errors as sentences: the key, what is expected, what came.
 
-What came is shown only where it cannot be a key: never under an account, except for the few
-plain settings there, and never for the journal's URL.
+What came is shown only where it cannot be a key: never under an account or a messenger, except for
+the few plain settings there, and never for the journal's URL.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _EXPECTED: Final = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
-_SHOWN_OF_ACCOUNTS: Final = {"exchange", "ownership", "visibility", "allow_custom_host"}
+_LISTS: Final = {("webhooks",), ("apprise",)}
+_SECRETIVE: Final = {"accounts", "journal", "telegram", "webhooks", "apprise", "heartbeat"}
+_SHOWN: Final = {"exchange", "ownership", "visibility", "allow_custom_host", "least", "every"}
 
 
 def sentences(error: ValidationError, set_by: Mapping[KeyPath, str]) -> dict[KeyPath, list[str]]:
@@ -50,7 +52,9 @@ def _path(error: ErrorDetails) -> KeyPath:
 
 
 def dotted(path: KeyPath) -> str:
-    """Write a key as it would be written in the file."""
+    """Write a key as it would be written in the file; `webhooks[0]` is the first of a list."""
+    if path[:1] in _LISTS and len(path) > 1:
+        return ".".join([f"{path[0]}[{path[1]}]", *path[2:]])
     return ".".join(part if part.replace("-", "_").isidentifier() else f'"{part}"' for part in path)
 
 
@@ -71,7 +75,7 @@ def _sentence(error: ErrorDetails, path: KeyPath) -> str:
 
 def _came(error: ErrorDetails, path: KeyPath) -> str:
     value = error["input"]
-    secret = path[0] in {"accounts", "journal"} and path[-1] not in _SHOWN_OF_ACCOUNTS
+    secret = path[0] in _SECRETIVE and path[-1] not in _SHOWN
     if not secret:
         return shown(value)
     match value:

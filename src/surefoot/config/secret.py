@@ -30,6 +30,11 @@ class Secret:
     def __init__(self, value: str | None) -> None:
         self._value = value
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Return the value if it was looked for, to be blacked out wherever it appears."""
+        return () if self._value is None else (self._value,)
+
     def reveal(self) -> str:
         """Return the value, for the one call that signs with it.
 

@@ -14,6 +14,7 @@ from surefoot.config.secret import Secret
 from surefoot.core.exits import ExitPlan
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.limits import Limits
+from surefoot.notify.settings import NotifySettings
 from surefoot.web.settings import WebSettings
 
 
@@ -74,6 +75,7 @@ class Settings:
     recovery: Recovery
     log: Log
     web: WebSettings
+    notify: NotifySettings
 
     @property
     def journal_path(self) -> Path | None:

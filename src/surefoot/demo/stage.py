@@ -58,6 +58,10 @@ class Server:
         """Tell whether SIGKILL ended it."""
         return self.exit_code == -signal.SIGKILL
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     async def kill(self) -> None:
         """Kill it with SIGKILL: no goodbye, no handler, no flush."""
         with suppress(ProcessLookupError):
@@ -143,13 +147,17 @@ class Stage:
         (self.directory / "surefoot.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     async def start(
-        self, *, crash_at: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        what: str = "run",
+        *,
+        crash_at: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Server:
-        """Start `surefoot run`; with `crash_at` it dies by SIGKILL at that point."""
+        """Start `surefoot run`, or another server; with `crash_at` it dies by SIGKILL there."""
         log = self.directory / f"server-{len(self._servers) + 1}.log"
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *command("run", "--log", "json"),
+                *command(what, *(["--log", "json"] if what == "run" else [])),
                 cwd=self.directory,
                 env=clean(environment or {}, crash_at),
                 stdout=output,

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct
 
 from surefoot.core.values import BotName, plain
+from surefoot.crashpoint import crashpoint
+from surefoot.journal.browse import Browser
 from surefoot.journal.errors import JournalError
-from surefoot.journal.port import Client, Command
+from surefoot.journal.port import Command
 from surefoot.journal.sentences import sentence
 from surefoot.journal.status import StatusDocument, read_status
 from surefoot.notify import answers
@@ -79,7 +82,7 @@ class Conversation:
     """Reads updates and answers them, for ever."""
 
     def __init__(
-        self, wire: Wire, allow: Sequence[int], *, reader: Client, clock: Clock, log: Log
+        self, wire: Wire, allow: Sequence[int], *, reader: Browser, clock: Clock, log: Log
     ) -> None:
         self._wire = wire
         self._allow = frozenset(allow)
@@ -122,6 +125,7 @@ class Conversation:
                 await self._wire.heed(asked.button)
             for chunk in text_chunks(text, limit=TEXT_MAX):
                 await self._wire.say(asked.user, chunk, buttons)
+            crashpoint("telegram.after-answer")
         except Parked as error:
             self._log.warning("answer refused for good", user=asked.user, why=str(error))
 
@@ -153,6 +157,8 @@ class Conversation:
     async def _read(self, command: str, rest: Sequence[str]) -> str:
         if command == "log":
             return await self._newest(rest)
+        if command == "profit":
+            return await self._profit(rest)
         view = _VIEWS.get(command)
         if view is None:
             return HELP
@@ -163,6 +169,20 @@ class Conversation:
         entries = await self._reader.newest(_LOG_LINES, bot=bot)
         lines = [f"{each.at:%H:%M:%S} {sentence(each.record)}" for each in entries]
         return "\n".join(lines) or "There is nothing."
+
+    async def _profit(self, rest: Sequence[str]) -> str:
+        days = int(rest[0]) if rest and rest[0].isascii() and rest[0].isdigit() else None
+        since = None if days is None else self._clock.now() - timedelta(days=min(days, 36_500))
+        found = await self._reader.outcomes(after=0, upto=await self._reader.records())
+        span = "all" if days is None else f"last {days} {'day' if days == 1 else 'days'}"
+        return answers.profit(
+            [
+                (each.bot, Decimal(each.realized_pnl))
+                for each in found
+                if since is None or each.at >= since
+            ],
+            span,
+        )
 
     async def _confirmed(
         self, asked: Asked, kind: str, target: str, arguments: dict[str, str]
@@ -205,7 +225,9 @@ class Conversation:
             expires_at=asked.at + VALID_FOR,
             arguments=arguments,
         )
+        crashpoint("telegram.before-command")
         await self._reader.post(command)
+        crashpoint("telegram.after-command")
         if self._reader.holder() is None:
             return "Stored, but the server is down: it is done only if one starts within a minute."
         until = self._clock.monotonic() + _WAIT_S
@@ -217,7 +239,7 @@ class Conversation:
         return "Stored; the server has not done it yet. /log will say when."
 
     async def _taken(self, name: str) -> Command | None:
-        return next((c for c in await self._reader.commands() if c.command_id == name), None)
+        return await self._reader.command(name)
 
     async def _wait(self, error: NotDelivered) -> None:
         self._failures += 1

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from surefoot.crashpoint import crashpoint
 from surefoot.journal.port import Reader
 from surefoot.notify.clock import Clock
 from surefoot.notify.cursors import PARKED_MAX, Aside, Cursor, Cursors
@@ -115,8 +116,11 @@ class Courier:
         moved = replace(cursor, sequence=after, server=since)
         wanted = [each for each in told if self._wants(each)]
         if wanted:
+            crashpoint("notify.before-delivery")
             moved = await self._deliver(wanted, moved)
+            crashpoint("notify.after-delivery")
         self._cursors.write(self._to.name, moved)
+        crashpoint("notify.after-cursor")
         return True
 
     def _since(self) -> datetime | None:

@@ -6,15 +6,12 @@ next message goes out; a kill in between tells the last message again, under the
 
 from __future__ import annotations
 
-import fcntl
 import os
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
-
-from surefoot.notify.errors import Occupied
 
 # A destination that refuses everything must not fill the disk; the newest are kept.
 PARKED_MAX: Final = 50
@@ -43,32 +40,10 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cursors:
-    """The folder of them, and the lock that makes one process the only one to move them."""
+    """The folder of them; one process at a time moves them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock: int | None = None
-
-    def take(self) -> None:
-        """Become the one that delivers.
-
-        Raises:
-            Occupied: another process is.
-        """
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            raise Occupied(f"another process delivers from {self._folder.name} already") from None
-        self._lock = file
-
-    def leave(self) -> None:
-        """Let go; harmless if not held."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
 
     def read(self, destination: str) -> Cursor | None:
         """Return where a destination stands; None if it is new, or its file says nothing."""
@@ -79,6 +54,7 @@ class Cursors:
 
     def write(self, destination: str, cursor: Cursor) -> None:
         """Move a destination's cursor, durably."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         file = self._file(destination)
         new = file.with_suffix(".new")
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

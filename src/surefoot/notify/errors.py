@@ -24,7 +24,3 @@ class Later(NotDelivered):
 
 class Parked(NotDelivered):
     """The destination refuses this message for good; it must not hold up the rest."""
-
-
-class Occupied(SurefootError):
-    """Another process delivers this journal's messages already."""

@@ -13,6 +13,11 @@ from surefoot.notify.event import EventKind, Weight
 class Secret(Protocol):
     """A value that shows itself only when asked."""
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Return it if it was looked for, to be blacked out wherever it appears."""
+        ...
+
     def reveal(self) -> str:
         """Return it."""
         ...
@@ -64,6 +69,15 @@ class NotifySettings:
     apprise: tuple[AppriseSettings, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     state: Path | None = None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return every token and address."""
+        found = [each.url for each in self.webhooks] + [each.url for each in self.apprise]
+        found += [each.secret for each in self.webhooks if each.secret is not None]
+        found += [self.telegram.token] if self.telegram is not None else []
+        found += [self.heartbeat.url] if self.heartbeat is not None else []
+        return tuple(found)
 
     @property
     def wanted(self) -> bool:

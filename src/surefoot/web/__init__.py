@@ -18,7 +18,6 @@ FastAPI is imported by whoever serves, not by this door: settings and tokens are
 from __future__ import annotations
 
 from surefoot.web.keys import Keys, Scope
-from surefoot.web.lease import Tenancy
 from surefoot.web.settings import DEFAULT_LISTEN, WebSettings, token_file
 
-__all__ = ["DEFAULT_LISTEN", "Keys", "Scope", "Tenancy", "WebSettings", "token_file"]
+__all__ = ["DEFAULT_LISTEN", "Keys", "Scope", "WebSettings", "token_file"]

@@ -37,6 +37,7 @@ COLUMNS: Final = "| Key | Type | Default | Meaning |"
 TYPES: Final[dict[Any, str]] = {
     str: "text",
     list[str]: "list of text",
+    list[int]: "list of whole numbers",
     bool: "true or false",
     dict[str, Any]: "table",
     Amount: "amount",
@@ -88,6 +89,10 @@ def tables(kind: Any = Document, name: str = "") -> dict[str, Any]:
             found |= tables(hint, path)
         elif get_origin(hint) is dict and get_args(hint)[0] == Name:
             found |= tables(get_args(hint)[1], f"{path}.NAME")
+        else:
+            for part in get_args(hint):
+                if is_table(part):  # a list of tables, or one that may be missing
+                    found |= tables(part, path)
     return found
 
 
@@ -97,7 +102,7 @@ def fields() -> dict[tuple[str, str], tuple[Any, FieldInfo]]:
         (table, key): (get_type_hints(kind, include_extras=True)[key], field)
         for table, kind in tables().items()
         for key, field in kind.model_fields.items()
-        if not is_table(field.annotation)
+        if not is_table(field.annotation) and not any(map(is_table, get_args(field.annotation)))
     }
 
 

@@ -249,7 +249,7 @@ def test_a_name_that_would_not_fit_everywhere_is_refused(file: Path, name: str) 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('"[key]" = 1', '"[key]" is not a known key; known: accounts, bots, '),
+        ('"[key]" = 1', '"[key]" is not a known key; known: accounts, apprise, '),
         ('[log]\n"[key]" = 1', 'log."[key]" is not a known key; known: format, level'),
         (f'{ACCOUNT}{BOT}"[key]" = 1', 'bots.dip-btc."[key]" is not a known key; known: account'),
     ],

@@ -153,7 +153,7 @@ def test_free_keys_in_capitals_become_small_and_mixed_ones_stay(file: Path) -> N
         ("SUREFOOT__BOTS__DIP_BTC__PARAMS__DIP__X", "bots.dip-btc.params.dip is not a table in "),
         ("SUREFOOT__BOTS__DIP_BTC__PARAMS__", 'bots.dip-btc.params has no ""'),
         ("SUREFOOT__BOTS__DIP__BTC__NOTIONAL", 'bots has no "dip"; '),
-        ("SUREFOOT__", 'the file has no ""; known: accounts, bots'),
+        ("SUREFOOT__", 'the file has no ""; known: accounts, apprise, bots'),
     ],
 )
 def test_a_variable_that_names_nothing_is_an_error(file: Path, variable: str, problem: str) -> None:

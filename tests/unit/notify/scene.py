@@ -13,6 +13,7 @@ from tests.builders import START, Life
 
 from surefoot.core.records import BotStatusChanged, Record
 from surefoot.core.values import BotName
+from surefoot.journal.browse import Outcome
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Holder, position_stream
 from surefoot.notify.event import Event, EventKind, Weight
@@ -25,6 +26,7 @@ class Journal(MemoryJournal):
         super().__init__(epoch)
         self.since: datetime | None = START
         self.posted: list[Command] = []
+        self.closed: list[Outcome] = []
 
     def holder(self) -> Holder | None:  # type: ignore[override]
         return None if self.since is None else Holder(pid=1, host="here", since=self.since)
@@ -50,6 +52,12 @@ class Journal(MemoryJournal):
             at=START, bot=BotName(bot), status=status, by="operator", reason=reason
         )
         await self.add(f"bot/{bot}", record)
+
+    async def command(self, command_id: str) -> Command | None:
+        return self._commands.get(command_id)
+
+    async def outcomes(self, *, after: int, upto: int) -> tuple[Outcome, ...]:
+        return tuple(each for each in self.closed if after < each.sequence <= upto)
 
     async def post(self, command: Command) -> bool:
         self.posted.append(command)

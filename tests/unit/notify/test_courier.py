@@ -12,7 +12,7 @@ from tests.unit.notify.scene import Journal, Told, Voice
 
 from surefoot.notify.courier import Courier
 from surefoot.notify.cursors import PARKED_MAX, Cursors
-from surefoot.notify.errors import Later, Occupied, Parked
+from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import EventKind, Weight
 
 
@@ -26,7 +26,6 @@ class Post:
         self.clock = HandClock()
         self.clock.hurried = True
         self.cursors = Cursors(folder / "outbox")
-        self.cursors.take()
 
     def courier(self) -> Courier:
         return Courier(
@@ -188,12 +187,3 @@ async def test_waiting_grows_honours_what_was_asked_and_is_said_once(post: Post)
         await courier.run()
     assert post.clock.slept == [1, 2, 33, 8]
     assert post.voice.said == ["messages wait"]
-
-
-def test_two_processes_do_not_tell_the_same(tmp_path: Path) -> None:
-    first, second = Cursors(tmp_path / "outbox"), Cursors(tmp_path / "outbox")
-    first.take()
-    with pytest.raises(Occupied):
-        second.take()
-    first.leave()
-    second.take()

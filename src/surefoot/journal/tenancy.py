@@ -1,7 +1,7 @@
-"""One dashboard per journal: a lock that the operating system lets go of when a process dies.
+"""One dashboard and one messenger per journal: locks that a process loses however it dies.
 
-It is not the server's lease. A dashboard outlives its server to report that it is down; the one
-of the next server asks it to leave, waits until it has, and takes over its port.
+They are not the server's lease. A companion outlives its server to report that it is down; the
+one of the next server asks it to leave, waits until it has, and takes its place.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from surefoot.core.errors import SurefootError
-from surefoot.web.clock import Clock
 
 # How long a predecessor may take to say goodbye; then it is ended.
 GOODBYE_S: Final = 4.0
@@ -24,12 +23,24 @@ _KILLED_S: Final = 2.0
 _STEP_S: Final = 0.05
 
 
+class Clock(Protocol):
+    """Durations and waiting, as a tenant is handed them."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back, for durations."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
 class Occupied(SurefootError):
-    """Another dashboard serves this journal."""
+    """Another process does this for this journal."""
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """Which process serves a journal's dashboard, and where."""
+    """Which process it is, and how it can be reached."""
 
     pid: int
     url: str
@@ -38,12 +49,13 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
 class Tenancy:
     """Held from `take` until `leave` or the death of the process."""
 
-    def __init__(self, journal: Path) -> None:
-        self._path = journal.with_name(f"{journal.name}.web")
+    def __init__(self, journal: Path, what: str) -> None:
+        self._path = journal.with_name(f"{journal.name}.{what}")
+        self._what = what
         self._file: int | None = None
 
     def tenant(self) -> Tenant | None:
-        """Return who serves now, or None; changes nothing."""
+        """Return who it is now, or None; changes nothing."""
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -58,7 +70,7 @@ class Tenancy:
             os.close(file)
 
     async def take(self, url: str, clock: Clock, *, over: bool) -> None:
-        """Become the one dashboard; with `over`, whoever is it now has to go.
+        """Become the one; with `over`, whoever is it now has to go.
 
         Raises:
             Occupied: somebody is, and stays.
@@ -78,7 +90,7 @@ class Tenancy:
         tenant = _read(file)
         if tenant is None or not over:
             where = "" if tenant is None else f" at {tenant.url} (process {tenant.pid})"
-            raise Occupied(f"the dashboard of this journal is served already{where}")
+            raise Occupied(f"{self._what}: it is done for this journal already{where}")
         for how, patience_s in ((signal.SIGTERM, GOODBYE_S), (signal.SIGKILL, _KILLED_S)):
             # The lock is held, so this process lives and is what it wrote down.
             with suppress(ProcessLookupError):
@@ -88,7 +100,7 @@ class Tenancy:
                 if _locked(file):
                     return
                 await clock.sleep(_STEP_S)
-        raise Occupied(f"process {tenant.pid} at {tenant.url} does not let go of the dashboard")
+        raise Occupied(f"process {tenant.pid} at {tenant.url} does not let go of {self._what}")
 
     def leave(self) -> None:
         """Let go; harmless if not held."""
