@@ -87,13 +87,25 @@ async def test_a_trailing_stop_never_loosens(play: Play) -> None:
     play.judge()
 
 
+async def test_a_stop_that_would_trigger_at_once_is_an_exit(play: Play) -> None:
+    """The answer is proof that the level is reached: the exit is ours, at once."""
+    await protected(play)
+    message = "Stop price would trigger immediately."
+    play.control.arm("reject", on="order.send", type="STOP_LOSS", code=-2010, message=message)
+    server = await play.start()
+    await play.state_is("CLOSED", server=server)
+    assert "would trigger at once" in log_of(server)
+    await server.stop()
+    play.judge()
+
+
 async def test_a_stop_that_the_exchange_refuses_is_watched_here(play: Play) -> None:
-    """The level is passed before the stop could rest: the exit is ours."""
+    """Nothing can rest, so the level is watched here, and the exit is ours."""
     await protected(play)
     server_price = "60000"
-    message = "Stop price would trigger immediately."
+    message = "Filter failure: MAX_NUM_ALGO_ORDERS"
     play.control.arm(
-        "reject", on="order.send", type="STOP_LOSS", times=0, code=-2010, message=message
+        "reject", on="order.send", type="STOP_LOSS", times=0, code=-1013, message=message
     )
     server = await play.start()
     await play.state_is("OPEN", server=server)

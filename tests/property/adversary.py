@@ -309,6 +309,9 @@ class World:
 
     def climb(self, n: int) -> None:
         """All goes well and the price rises; what becomes of the stop's move is up to `n`."""
+        if self.life.position.state in {State.FLAT, State.CLOSED}:
+            self.enter(3)
+            self.fair(1)
         self.fair(1)
         self.tell(PriceSeen(price=PRICES[1 + n % 2]), self.life)
         self.post(n // 2)
@@ -469,6 +472,7 @@ MOVES: Final[tuple[Callable[[World, int], None], ...]] = (
     World.trade,
     World.trade,
     World.trade,
+    World.end,
     World.end,
     World.withdraw,
     World.withdraw,

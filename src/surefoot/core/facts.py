@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from surefoot.core.draft import Draft
+from surefoot.core.exits import STOP_OF
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
-from surefoot.core.position import Position, State
+from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
+    ExitWished,
     FillBooked,
     OrderDoubted,
     OrderNever,
@@ -21,6 +23,7 @@ from surefoot.core.reports import (
     Absence,
     Doubt,
     Fill,
+    Grounds,
     OrderReport,
     Reduction,
     Refusal,
@@ -83,20 +86,20 @@ def take_report(report: OrderReport, draft: Draft) -> None:
         draft.recall(order)
         draft.add(_reported(order, report, draft.now))
     elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
-        if report.filled or order.replaces is not None:
-            _rule_out_rivals(order, draft)
+        _rule_out_rivals(order, draft, traded=bool(report.filled))
         draft.add(_reported(order, report, draft.now))
 
 
-def _rule_out_rivals(order: Order, draft: Draft) -> None:
+def _rule_out_rivals(order: Order, draft: Draft, *, traded: bool) -> None:
     """Call NEVER what can no longer come: its request could not cancel what it was to replace.
 
-    That has traded, or was cancelled for another; so says a report that is not of a refusal.
+    What is in its place by now was cancelled once, for this order; and what has traded is not
+    cancelled for another.
     """
-    place = order.replaces or order.client_order_id
-    for rival in draft.position.rivals(place):
+    places = [order.replaces, order.client_order_id if traded else None]
+    for rival in [r for place in places if place for r in draft.position.rivals(place)]:
         if rival.client_order_id != order.client_order_id:
-            evidence = f"{order.client_order_id} is what came of {place}, so this could not come"
+            evidence = f"{order.client_order_id} is there, so the request for this did nothing"
             name = rival.client_order_id
             draft.add(
                 OrderNever(
@@ -155,7 +158,7 @@ def take_fill(fill: Fill, draft: Draft) -> None:
     if order.finished:
         draft.freeze(f"trade {fill.trade_id} came after {order.client_order_id} was over")
         draft.recall(order)
-    _rule_out_rivals(order, draft)
+    _rule_out_rivals(order, draft, traded=True)
     draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
 
 
@@ -170,10 +173,36 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
             client_order_id=order.client_order_id,
             code=refusal.code,
             message=refusal.message,
+            grounds=refusal.grounds,
         ),
     )
+    match refusal.grounds:
+        case Grounds.PASSED if order.role is Role.STOP:
+            _leave_at(order, draft)
+        case Grounds.FUNDS if order.role is Role.STOP:
+            pass  # The coins are elsewhere: comparing finds out, and what is there is protected.
+        case _:
+            _give_up_after(refusal, order, draft)
+
+
+def _leave_at(stop: Order, draft: Draft) -> None:
+    """Leave: what refuses a stop because it would trigger proves that its level is reached."""
+    position = draft.position
+    wish, level = position.exit_wish, STOP_OF[position.levels.phase]
+    if position.state in {State.OPEN, State.CLOSING} and (wish is None or wish.limit is not None):
+        at = "" if stop.trigger is None else f" at {plain(stop.trigger)}"
+        reason = f"the exchange says that a stop{at} would trigger at once"
+        leave = ExitWish(by=level.value, level=level, reason=reason)
+        draft.add(ExitWished(at=draft.now, wish=leave))
+
+
+def _give_up_after(refusal: Refusal, order: Order, draft: Draft) -> None:
+    """Freeze after so many refusals in a row that a person has to look; it goes on being tried."""
     tally = draft.position.tallies.get(order.role)
     refused = 0 if tally is None else tally.refused
+    stopped = draft.position.unfinished
+    if stopped is not None and stopped.rests and order.role is Role.STOP:
+        return  # The older stop still rests; only its move is refused.
     if refused >= REFUSALS_MAX and order.role is not Role.ENTRY:
         what = f"the exchange refused {REFUSALS_MAX} {order.role}s in a row: {refusal.message}"
         draft.freeze(what if order.role is Role.EXIT else f"{what}; the stop is watched here only")

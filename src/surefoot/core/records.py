@@ -18,7 +18,7 @@ from surefoot.core.exits import ExitPlan, Levels
 from surefoot.core.health import Health
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.position import ExitWish, State
-from surefoot.core.reports import Fill
+from surefoot.core.reports import Fill, Grounds
 from surefoot.core.stuck import Stuck
 from surefoot.core.values import (
     AccountName,
@@ -90,6 +90,7 @@ class OrderRefused(_Record, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     code: str
     message: str
+    grounds: Grounds = Grounds.OTHER
 
 
 class OrderDoubted(_Record, frozen=True, kw_only=True):

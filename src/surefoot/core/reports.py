@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -59,12 +60,21 @@ class LateFact(Struct, frozen=True, kw_only=True):
     fact: OrderReport | Fill
 
 
+class Grounds(StrEnum):
+    """What a definitive no teaches beside itself."""
+
+    OTHER = "other"  # nothing
+    PASSED = "passed"  # a stop would trigger at once: the market has reached its level
+    FUNDS = "funds"  # the account does not hold what it takes
+
+
 class Refusal(Struct, frozen=True, kw_only=True):
     """The exchange said no, with a code that means it never will accept this request."""
 
     client_order_id: ClientOrderId
     code: str
     message: str
+    grounds: Grounds = Grounds.OTHER
 
 
 class Unsent(Struct, frozen=True, kw_only=True):

@@ -16,14 +16,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.exits import at_entry
+from surefoot.core.exits import STOP_OF, at_entry
 from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.position import Position, State
+from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
     CancelIntended,
     ExitLapsed,
+    ExitWished,
     LevelsSet,
     OrderFinished,
     OrderIntended,
@@ -129,6 +130,23 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     if wish.persistent or making_way or is_dust(position, terms):
         return None
     return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
+
+
+def leave_after_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Leave at the market when a stop sold a part and ended: its level is reached, nothing rests.
+
+    It was cut short by the venue (a thin book, its price range) or by somebody's hand.
+    """
+    stop = position.last(Role.STOP)
+    if stop is None or stop is not position.orders[-1] or not stop.finished or not stop.filled:
+        return None
+    if position.state not in {State.OPEN, State.CLOSING} or position.exit_wish is not None:
+        return None
+    if stop.filled == stop.quantity or is_dust(position, terms):
+        return None
+    level = STOP_OF[position.levels.phase]
+    reason = f"it sold {plain(stop.filled)} of {plain(stop.quantity)} and is {stop.status}"
+    return ExitWished(at=now, wish=ExitWish(by=level.value, level=level, reason=reason))
 
 
 def set_levels(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -330,6 +348,7 @@ RULES: Final[tuple[Rule, ...]] = (
     move_state,
     set_levels,
     finish_orders,
+    leave_after_stop,
     cancel_rest,
     intend_exit,
     intend_stop,
@@ -340,13 +359,17 @@ def retry_at(position: Position, role: Role) -> datetime | None:
     """Return when the next order may be written, given how the last ones failed; None: at once.
 
     1, 2, 4 … 60 s after each failure in a row of the same role: an exit never waits because stops
-    were refused. A success starts over. A function of the records, so a restart neither forgets
-    nor shortens it.
+    were refused. A success starts over. What was accepted and ended by the venue is tried again at
+    once, the first time. A function of the records, so a restart neither forgets nor shortens it.
     """
     tally, newest = position.tallies.get(role), position.last(role)
-    if tally is None or not tally.failed or (newest is not None and not newest.finished):
+    if tally is None or newest is None or not newest.finished:
         return None
-    return tally.last_at + min(RETRY_FIRST * (1 << min(tally.failed - 1, 6)), RETRY_LONGEST)
+    # An entry that expired was a good one; what was to sell and expired may go on expiring.
+    failures = tally.failed if role is Role.ENTRY else tally.fruitless
+    if not failures or (failures == 1 and newest.status is OrderStatus.EXPIRED):
+        return None
+    return tally.last_at + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
 
 
 def resting(position: Position, now: datetime, role: Role) -> bool:

@@ -30,7 +30,12 @@ def outcome_of(order: Order, answer: OrderReport | NotSent | Refused | Unknown) 
         case NotSent():
             return Unsent(client_order_id=name, reason=str(answer))
         case Refused():
-            return Refusal(client_order_id=name, code=answer.code, message=answer.message)
+            return Refusal(
+                client_order_id=name,
+                code=answer.code,
+                message=answer.message,
+                grounds=answer.grounds,
+            )
         case Unknown():
             return Doubt(client_order_id=name, reason=str(answer))
         case _:

@@ -19,6 +19,16 @@ class Questions:
     def __init__(self) -> None:
         self._due: dict[ClientOrderId, float] = {}
         self._tries: dict[ClientOrderId, int] = {}
+        self._holdings_doubted = False
+
+    def doubt_holdings(self) -> None:
+        """Compare everything soon: the exchange refused to protect what we believe is there."""
+        self._holdings_doubted = True
+
+    def take_doubt(self) -> bool:
+        """Tell, once, whether holdings are in doubt."""
+        doubted, self._holdings_doubted = self._holdings_doubted, False
+        return doubted
 
     def urge(self, name: ClientOrderId, at: float) -> None:
         """Ask about an order soon, and then ever less often: 0.3, 1, 2, 4, 8, 10 s."""

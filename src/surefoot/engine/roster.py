@@ -14,7 +14,14 @@ from typing import Any, Final, TypeAlias
 from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
-from surefoot.core.records import Cause, FillBooked, PositionRecord, PositionStarted
+from surefoot.core.records import (
+    Cause,
+    FillBooked,
+    OrderRefused,
+    PositionRecord,
+    PositionStarted,
+)
+from surefoot.core.reports import Grounds
 from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import terms_of
@@ -111,6 +118,8 @@ class Roster:
             runner = self.runners.get(position.bot)
             if isinstance(record, FillBooked) and runner is not None:
                 runner.offer(record.fill)
+            if isinstance(record, OrderRefused) and record.grounds is Grounds.FUNDS:
+                self._questions.doubt_holdings()
 
     def urge(self, client_order_id: ClientOrderId) -> None:
         """Ask the exchange about an order soon."""

@@ -80,6 +80,8 @@ class Rounds:
         """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
         while True:
             await self._login.clock.sleep(STEP_S)
+            if self._questions.take_doubt():
+                self.want()
             positions = [p for p in self._roster.positions if p.symbol in self._watched]
             orders = [(o, p.symbol) for p in positions for o in p.orders if not o.finished]
             symbols = {order.client_order_id: symbol for order, symbol in orders}

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from surefoot.core.evidence import Finding
-from surefoot.core.order import Order
+from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import Position
-from surefoot.core.records import PositionFrozen, PositionRecord, kind_of
+from surefoot.core.records import OrderReported, PositionFrozen, PositionRecord, kind_of
 from surefoot.core.values import plain
 
 
@@ -43,6 +43,8 @@ class Log(Protocol):
 def say_record(log: Log, position: Position, record: PositionRecord) -> None:
     """Log one durable record of a position."""
     speak = log.warning if isinstance(record, PositionFrozen) else log.info
+    if _unprotects(position, record):
+        speak = log.error
     speak(
         kind_of(record),
         bot=position.bot,
@@ -50,6 +52,16 @@ def say_record(log: Log, position: Position, record: PositionRecord) -> None:
         state=position.state.value,
         **_fields(record),
     )
+
+
+def _unprotects(position: Position, record: PositionRecord) -> bool:
+    """Tell whether a stop ended by the venue's doing: nothing rests until the next one does."""
+    if not isinstance(record, OrderReported):
+        return False
+    if record.status not in {ReportedStatus.EXPIRED, ReportedStatus.REJECTED}:
+        return False
+    order = position.find(record.client_order_id)
+    return order is not None and order.role is Role.STOP
 
 
 def say_finding(log: Log, finding: Finding) -> None:

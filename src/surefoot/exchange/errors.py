@@ -15,6 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from surefoot.core.errors import SurefootError
+from surefoot.core.reports import Grounds
 
 
 class ExchangeError(SurefootError):
@@ -32,10 +33,11 @@ class TooMany(NotSent):
 class Refused(ExchangeError):
     """The exchange answered with a code that proves that it did not accept the request."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, grounds: Grounds = Grounds.OTHER) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.grounds = grounds
 
 
 class Unknown(ExchangeError):

@@ -14,7 +14,7 @@ from tests.conformance.exchange.conftest import Do
 from tests.conformance.exchange.orders import BTC, order, resting
 
 from surefoot.core.order import Order, ReportedStatus, Role
-from surefoot.core.reports import OrderReport
+from surefoot.core.reports import Grounds, OrderReport
 from surefoot.core.values import ClientOrderId, Side
 from surefoot.exchange.errors import NotSent, Refused, Unknown
 from surefoot.exchange.port import Exchange, Halves
@@ -79,8 +79,15 @@ async def test_the_naked_outcome_is_told_as_it_is(exchange: Exchange, do: Do) ->
     halves = await replaced(exchange, old, new)
     assert halves.cancelled is not None
     assert isinstance(halves.placed, Refused)
-    assert halves.placed.code == "-2010"
+    assert (halves.placed.code, halves.placed.grounds) == ("-2010", Grounds.PASSED)
     assert await exchange.open_orders([BTC]) == ()
+
+
+async def test_coins_that_are_not_there_are_told_as_that(exchange: Exchange, do: Do) -> None:
+    more = await stop(exchange, do, quantity=Decimal(2))
+    with pytest.raises(Refused) as refused:
+        await exchange.send(BTC, more)
+    assert refused.value.grounds is Grounds.FUNDS
 
 
 @pytest.mark.parametrize("code", [-1006, -1007])

@@ -232,3 +232,15 @@ def test_what_arrives_late_is_covered_without_a_gap() -> None:
     new = life.order
     assert (new.role, new.replaces) == (Role.STOP, stop.client_order_id)
     assert new.quantity == stop.quantity + more
+
+
+def test_a_stop_that_took_anothers_place_rules_its_own_successor_out() -> None:
+    """The second move was on its way when the first one's stop triggered."""
+    life, stop = protected()
+    first = moved(life)
+    life.tell(report(stop, "CANCELED"), report(first, "OPEN"))
+    second = moved(life, "53000")
+    assert second.replaces == first.client_order_id
+    life.tell(fill(first, "51480", trade="7"), report(first, "FILLED", first.quantity))
+    assert now(life, second).status is OrderStatus.NEVER
+    assert life.position.state is State.CLOSED

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from tests.builders import BTC, REPLACING, D
-from tests.unit.engine.desk import Desk
+from tests.unit.engine.clock import turns
+from tests.unit.engine.desk import DIP, Desk
+from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.core.exits import ExitPlan
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reports import PriceSeen
+from surefoot.core.reports import Grounds, PriceSeen
 from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.engine.keeper import Keeper
 from surefoot.exchange.errors import Refused, Unknown
@@ -106,3 +108,20 @@ async def test_a_venue_without_replace_keeps_the_old_way(desk: Desk) -> None:
     await keeper.tell(PriceSeen(price=D(52000)))
     await desk.works.run()
     assert len(desk.exchange.cancelled) == 1
+
+
+async def test_coins_that_are_not_there_let_everything_be_compared() -> None:
+    """A part was sold by hand: nobody looked for as long as the stop was refused."""
+    house = House(native_stop=True)
+    house.exchange.instruments[BTC] = REPLACING.instrument
+    async with serving(house):
+        keeper = house.account.roster.keepers[DIP]
+        await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=TRAILING))
+        await turns()
+        funds = Refused("-2010", "insufficient balance", Grounds.FUNDS)
+        house.exchange.answer(funds)
+        await keeper.tell(house.exchange.trades[-1])
+        await turns()
+        before = house.exchange.count("balances")
+        await house.clock.advance(1)
+        assert house.exchange.count("balances") > before

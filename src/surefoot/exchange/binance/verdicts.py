@@ -18,6 +18,7 @@ from typing import Final
 import aiohttp
 import ccxt
 
+from surefoot.core.reports import Grounds
 from surefoot.exchange.binance.facts import DEFINITIVE
 from surefoot.exchange.errors import (
     Banned,
@@ -36,6 +37,7 @@ _TOO_MANY: Final = frozenset({"-1003", "-1015"})
 _TOO_MANY_ORDERS: Final = "-1015"
 _STAY_AWAY: Final = frozenset({418, 429})
 _WRONG_KEYS: Final = frozenset({"-1022", "-2014", "-2015"})
+_ORDER_REFUSED: Final = "-2010"
 _UNKNOWN_SYMBOL: Final = "-1121"
 _UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
 _PROXY_WANTS_KEYS: Final = 407
@@ -120,8 +122,17 @@ def _of_refusal(answer: Answered, message: str) -> NotSent | Refused | Unknown:
     if code in _UNKNOWN_ORDER:
         return NothingToCancel(f"{code}: {message}")
     if code is not None and code in DEFINITIVE and "duplicate order" not in answer.text.lower():
-        return Refused(code, message)
+        return Refused(code, message, _grounds(code, answer.text.lower()))
     return Unknown(message if answer.code is None else f"{answer.code}: {message}")
+
+
+def _grounds(code: str, text: str) -> Grounds:
+    """Say what a refused order teaches; Binance tells the reasons of -2010 by their words only."""
+    if code != _ORDER_REFUSED:
+        return Grounds.OTHER
+    if "would trigger immediately" in text:
+        return Grounds.PASSED
+    return Grounds.FUNDS if "insufficient balance" in text else Grounds.OTHER
 
 
 def of_read(error: Exception, *, now: datetime) -> ExchangeError:
