@@ -6,14 +6,23 @@ trace and the others in the same commit are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import apsw
 
 from surefoot.core.order import Order
 from surefoot.core.position import Position, State
-from surefoot.core.records import FillBooked, PositionStarted, Record, StateChanged, kind_of
+from surefoot.core.records import (
+    FillBooked,
+    OrderIntended,
+    OrderNever,
+    OrderRefused,
+    PositionStarted,
+    Record,
+    StateChanged,
+    kind_of,
+)
 from surefoot.core.state import evolve
 from surefoot.core.values import ClientOrderId, PositionId
 from surefoot.journal.codec import Tip, amount, encode, encode_json, link, seal, stamp
@@ -117,12 +126,13 @@ def _project(
     left: Sequence[Order],
     rows: Sequence[tuple[Record, Tip]],
 ) -> None:
-    newest: dict[ClientOrderId | None, Tip] = {}
+    newest: dict[ClientOrderId, Tip] = {}
+    named = {order.client_order_id: order for order in (*left, *position.orders)}
     for record, tip in rows:
-        newest[order_in(record)] = tip
+        newest |= dict.fromkeys(orders_in(record, named.get), tip)
         if isinstance(record, PositionStarted):
             connection.execute(INSERT_POSITION, sealed_position(evolve(None, record), tip))
-    for order in (*left, *position.orders):
+    for order in named.values():
         if (last := newest.get(order.client_order_id)) is not None:
             row = order_row(position.position_id, order)
             connection.execute(_UPSERT_ORDER, sealed_order(row, last))
@@ -155,13 +165,19 @@ def _book(connection: apsw.Connection, position: Position, record: FillBooked) -
         ) from error
 
 
-def order_in(record: Any) -> ClientOrderId | None:
-    """Return the order that a record is about, or None."""
-    order = getattr(record, "order", None)
-    if isinstance(order, Order):
-        return order.client_order_id
+def orders_in(
+    record: Record, find: Callable[[ClientOrderId], Order | None]
+) -> tuple[ClientOrderId, ...]:
+    """Return the orders that a record changes: its own, and the one which that is to replace."""
+    order: Order | None = getattr(record, "order", None)
     name: ClientOrderId | None = getattr(record, "client_order_id", None)
-    return name
+    if order is None and name is not None:
+        order = find(name)
+    if order is None:
+        return ()
+    both = isinstance(record, OrderIntended | OrderRefused | OrderNever)
+    names = (order.client_order_id, order.replaces if both else None)
+    return tuple(each for each in names if each is not None)
 
 
 # Rows, as they follow from records --------------------------------------------------------------

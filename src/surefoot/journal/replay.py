@@ -27,8 +27,8 @@ from surefoot.journal.projection import (
     POSITION_COLUMNS,
     Row,
     fill_row,
-    order_in,
     order_row,
+    orders_in,
     sealed_position,
 )
 
@@ -70,10 +70,9 @@ class Replay:
                 f"journal row {tip.sequence} contradicts the rows of {self.stream} before it "
                 f"({error}); restore a backup",
             ) from error
-        name = order_in(record)
-        order = None if name is None else position.find(name)
-        if order is not None:
-            self.orders[order.client_order_id] = (order, tip)
+        for name in orders_in(record, position.find):
+            if (order := position.find(name)) is not None:
+                self.orders[name] = (order, tip)
         if isinstance(record, FillBooked):
             self.fills.append(fill_row(position, record))
         self._position, self.tip = position, tip
