@@ -19,7 +19,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  bench lock ui dist clean
+  simulate simulate-ci bench lock ui dist clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -80,6 +80,13 @@ sweep: $(STAMP) ## The long sweeps that `make test` leaves out
 
 sabotage: $(STAMP) ## Break the product on purpose, and see that the tests notice
 	@$(PYTHON) benchmarks/sabotage.py
+
+simulate: $(STAMP) ## Worlds in virtual time: make simulate [SEED=1] [SEEDS=10] [SECONDS=60]
+	@$(PYTHON) -m tests.simulation --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1) \
+	  $(if $(SECONDS),--seconds $(SECONDS))
+
+simulate-ci: $(STAMP) ## Two minutes of fresh worlds, from a seed that no run had before
+	@$(PYTHON) -m tests.simulation --seed $$(date +%s)000 --seeds 100000 --seconds 120
 
 bench: $(STAMP) ## Measure what must not grow with history (compare: make bench BASE=REVISION)
 	@$(PYTHON) benchmarks/bench.py $(if $(BASE),--base $(BASE))

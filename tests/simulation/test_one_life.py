@@ -68,4 +68,4 @@ def test_the_same_seed_tells_the_same_story_whatever_the_hash_seed() -> None:
 
 
 if __name__ == "__main__":
-    print(story_of(2).story.digest)  # noqa: T201 (for the test above)
+    print(story_of(2).story.digest)

@@ -30,10 +30,12 @@ class Impatient(Strategy):
 
     eagerness: float = 0.1
     luck: ClassVar[Random] = Random(0)
+    # It wants nothing more: the world is coming to rest.
+    calm: ClassVar[bool] = False
 
     def on_tick(self, tick: Tick, view: View) -> Signal | None:
         luck = self.luck
-        if luck.random() > self.eagerness:
+        if self.calm or luck.random() > self.eagerness:
             return None
         view.memory["wishes"] = view.memory.get("wishes", 0) + 1
         away = luck.choice((None, None, 0.9995, 0.995, 1.0005, 1.01))

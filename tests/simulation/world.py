@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
+import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -14,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 from tests.simulation.ambient import ambient
 from typing_extensions import override
@@ -136,14 +140,23 @@ class World:
         self.simulator = Simulator(exchange, ExchangeClock(self.loop))
         self.program: Life | None = None
         self.deaths = 0
+        self.steps = 0
+        # Steps that the next lives have to live, the last one first.
+        self.short_lives: list[int] = []
+        # Steps that the program has to live after its next order reached the exchange.
+        self.at_next_order: int | None = None
         self.starts = 0
+        self.loop.killed = self._died
         self.loop.set_exception_handler(lambda _loop, _context: None)
 
     def run(self, play: Callable[[World], Coroutine[Any, Any, None]]) -> None:
         """Let a play happen, from the beginning to the end of this world."""
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            stack.enter_context(patch.object(sys, "unraisablehook", _nothing))
+            stack.callback(gc.collect)  # what lives that were killed left behind, here and now
             stack.callback(self.loop.close)
+            logging.getLogger("ccxt").setLevel(logging.CRITICAL)
             stack.enter_context(ambient(lambda: self.clock.now().timestamp(), self.luck))
             self.loop.run_until_complete(self._play(play))
 
@@ -158,6 +171,10 @@ class World:
                 await self.sleep(0)
 
     def _tell_execution(self, execution: str, order: Any, trade: Any) -> None:
+        life = self.program
+        if execution == "NEW" and self.at_next_order is not None and life is not None:
+            life.dies_at = life.steps + self.at_next_order
+            self.at_next_order = None
         extra = {} if trade is None else {"trade": trade.trade_id, "of": trade.quantity}
         self.story.say(
             "exchange",
@@ -228,7 +245,8 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
                 self.story.say("world", "the program ended", why=repr(error)[:300])
             raise
         finally:
-            if not life.ended:
+            if not life.ended and self.program is life:
+                self.steps += life.steps
                 self.program = None
 
     async def _think(self) -> None:
@@ -237,10 +255,34 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
     def kill(self) -> None:
         """Kill the program, between two steps."""
         if self.program is not None:
-            life, self.program = self.program, None
-            self.deaths += 1
-            self.story.say("world", "kill", life=life.name, step=life.steps)
-            self.loop.doom(life)
+            self.loop.doom(self.program)
+            self.program = None
+
+    def stop(self) -> None:
+        """Ask the program to stop, as SIGTERM does."""
+        if self.program is not None and self.program.main is not None:
+            self.story.say("world", "stop", life=self.program.name)
+            self.program.main.cancel()
+
+    def _died(self, life: Life) -> None:
+        self.deaths += 1
+        self.steps += life.steps
+        self.story.say("world", "kill", life=life.name, step=life.steps)
+        if self.program is life:
+            self.program = None
+
+    # The market ----------------------------------------------------------------------------------
+
+    def move(self, symbol: str, factor: float) -> None:
+        """Move a price by a factor."""
+        exchange = self.simulator.exchange
+        tick = exchange.rules[symbol].tick
+        to = (exchange.quotes[symbol].last * Decimal(repr(factor))).quantize(tick)
+        self.simulator.market.move(symbol, max(to, tick * 100), tick)
+
+
+def _nothing(_unraisable: object) -> None:
+    """Say nothing of what the garbage collector finds of a life that is over."""
 
 
 def _word(value: object) -> str:

@@ -31,15 +31,15 @@ class Simulator:
         self.exchange = Exchange(settings, self.clock)
         self.armory = Armory()
         self._settings = settings
-        self._streams = Streams(self.exchange, self.armory, self.clock, settings)
+        self.streams = Streams(self.exchange, self.armory, self.clock, settings)
         candles = Candles(settings.rules, self.clock.now_ms(), settings.seed)
         rest = Rest(self.exchange, candles, self.armory, self.clock, settings)
-        self._market = Market(self.exchange, candles, self._streams.publish, self.clock, settings)
+        self.market = Market(self.exchange, candles, self.streams.publish, self.clock, settings)
         control = ControlApi(
-            self.exchange, self._market, rest, self._streams, self.armory, self.clock
+            self.exchange, self.market, rest, self.streams, self.armory, self.clock
         )
         application = web.Application()
-        application.add_routes([*rest.routes(), *self._streams.routes(), *control.routes()])
+        application.add_routes([*rest.routes(), *self.streams.routes(), *control.routes()])
         # A cut connection is the point here, and no error to log.
         self._runner = web.AppRunner(
             application, access_log=None, logger=_quiet(), shutdown_timeout=0.1
@@ -53,7 +53,7 @@ class Simulator:
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
-        self._driving = asyncio.get_running_loop().create_task(self._market.run())
+        self._driving = asyncio.get_running_loop().create_task(self.market.run())
         return self
 
     async def __aexit__(
@@ -66,7 +66,7 @@ class Simulator:
             self._driving.cancel()
             with suppress(asyncio.CancelledError):
                 await self._driving
-        self._streams.disconnect()
+        self.streams.disconnect()
         await self._runner.cleanup()
 
 

@@ -28,6 +28,7 @@ from surefoot.virtual.network import Delay, Network, VirtualServer
 
 # What a dead life may still do to let go of what it holds, without effect; then it is dropped.
 _LAST_TURNS_MAX: Final = 2_000
+_ASK_AGAIN_AFTER: Final = 200
 _DELAY_S: Final = 0.001
 _RESOLUTION_S: Final = 1e-6
 
@@ -53,6 +54,7 @@ class Life:
         self.doomed = False
         self.ended = False
         self.dying = False
+        self.main: asyncio.Task[Any] | None = None
         self.tasks: dict[asyncio.Task[Any], None] = {}
 
     @override
@@ -190,7 +192,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Start a life: the work, and whatever is started by it, belong to it."""
         context = copy_context()
         context.run(_LIFE.set, life)
-        return self.create_task(work, name=life.name, context=context)
+        life.main = task = self.create_task(work, name=life.name, context=context)
+        return task
 
     def kill(self, life: Life) -> None:
         """End a life between two steps. Never called by a step of a task: see `doom`."""
@@ -212,9 +215,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         Its steps would otherwise be taken when the garbage collector finds them, at any moment.
         """
         life.dying = True
-        for task in list(life.tasks):
-            task.cancel()
-        for _ in range(_LAST_TURNS_MAX):
+        for turn in range(_LAST_TURNS_MAX):
+            if turn % _ASK_AGAIN_AFTER == 0:
+                for task in list(life.tasks):
+                    task.cancel()
             last = self._left_of(life)
             if not last:
                 break

@@ -18,6 +18,8 @@ from typing_extensions import override
 Delay: TypeAlias = Callable[[], float]
 Address: TypeAlias = tuple[str, int]
 _FIRST_PORT: Final = 40_000
+# Two pieces never arrive at the same moment: timers of one moment ring in any order.
+_PIECE_S: Final = 1e-7
 
 
 class Network:
@@ -187,7 +189,8 @@ class End(asyncio.Transport):
         peer, loop = self.peer, self._network.loop
         if peer is None or peer.lost:
             return
-        self._last_arrival = max(self._last_arrival, loop.time() + self._network.delay())
+        soonest = self._last_arrival + _PIECE_S
+        self._last_arrival = max(soonest, loop.time() + self._network.delay())
         loop.call_at(self._last_arrival, peer.receive, data, context=Context())
 
     @override
@@ -278,7 +281,8 @@ class End(asyncio.Transport):
 
     def _break(self, peer: End) -> None:
         loop = self._network.loop
-        self._last_arrival = max(self._last_arrival, loop.time() + self._network.delay())
+        soonest = self._last_arrival + _PIECE_S
+        self._last_arrival = max(soonest, loop.time() + self._network.delay())
         loop.call_at(self._last_arrival, peer.reset, context=Context())
 
     def reset(self) -> None:

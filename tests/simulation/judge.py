@@ -1,0 +1,339 @@
+"""The judge: what may never happen, seen from the exchange's own books.
+
+It shares no code with the program. What an order is for it reads from the rows of the journal at
+the moment when the order arrives, where it has to stand already; what became of it, the exchange
+tells. An owner who sells more than is his takes the rest from the bots: from then on that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+ZERO: Final = Decimal(0)
+# What is worth less than this can be neither sold nor protected.
+DUST_WORTH: Final = Decimal(7)
+# After the owner took coins of a bot, it may not know better for so long.
+GRACE_S: Final = 900.0
+OVER: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "NEVER"})
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What happened that may never happen."""
+
+    kind: str
+    text: str
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:.3f} s: {self.text}"
+
+
+@dataclass
+class Holding:
+    """One position, as the exchange's trades make it."""
+
+    name: str
+    bot: str
+    symbol: str
+    held: Decimal = ZERO
+    bought: Decimal = ZERO
+    entries: set[str] = field(default_factory=set)
+    # An operator declared something of it: what is held may be nobody's now.
+    declared: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """An order of ours, and what it is for."""
+
+    position: str
+    bot: str
+    role: str
+    quantity: Decimal
+
+
+class Judge:
+    """Listens to the exchange, and looks into the journal's rows."""
+
+    def __init__(self, journal: Path, exchange: Any, now: Callable[[], float]) -> None:
+        self._journal = journal
+        self._exchange = exchange
+        self._now = now
+        self.harms: list[Harm] = []
+        self.holdings: dict[str, Holding] = {}
+        self.orders: dict[str, Known] = {}
+        self.owned: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        self.taken: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        self.taken_at: dict[str, float] = {}
+        # Files that were put back may lack what is on its way.
+        self.files_are_whole = True
+        self.trades = 0
+        exchange.listen(self.on_execution)
+
+    def blame(self, kind: str, text: str) -> None:
+        self.harms.append(Harm(kind, text, self._now()))
+
+    def put_back(self) -> None:
+        """Learn that older files took the journal's place: what they lack is lost to the program.
+
+        Its numbers begin again where the files end; somebody has to hear of what was after that.
+        """
+        self.files_are_whole = False
+        there = {name for (name,) in self._rows("SELECT position_id FROM positions")}
+        for name in [each for each in self.holdings if each not in there]:
+            lost = self.holdings.pop(name)
+            lost.name = f"{name}, lost at {self._now():.0f} s"
+            self.holdings[lost.name] = lost
+            for order, known in self.orders.items():
+                if known.position == name:
+                    self.orders[order] = replace(known, position=lost.name)
+
+    def declare(self, target: str) -> None:
+        """Note that an operator resolved a position, rightly or not."""
+        if target in self.holdings:
+            bot = self.holdings[target].bot
+            for holding in self.holdings.values():
+                if holding.name == target or (holding.bot == bot and not self.files_are_whole):
+                    holding.declared = True
+
+    # At every event of the exchange --------------------------------------------------------------
+
+    def on_execution(self, execution: str, order: Any, trade: Any) -> None:
+        if execution == "NEW" and order.origin == "api":
+            self._on_order(order)
+        elif execution == "TRADE":
+            self._on_trade(order, trade)
+
+    def _on_order(self, order: Any) -> None:
+        name = order.client_order_id
+        if name in self.orders:
+            self.blame("an id was used twice", f"{name} ({self.orders[name].position})")
+            return
+        rows = self._rows(
+            "SELECT o.position_id, p.bot, o.role, o.quantity, o.side FROM orders o "
+            "JOIN positions p USING (position_id) WHERE client_order_id = ?",
+            name,
+        )
+        if not rows:
+            if self.files_are_whole:
+                self.blame("sent before it was written", f"{order.side} {order.type} {name}")
+            return
+        position, bot, role, quantity, _ = rows[0]
+        self.orders[name] = Known(position, bot, role, Decimal(quantity))
+        self.holdings.setdefault(position, Holding(position, bot, order.symbol))
+        if role == "entry":
+            self._on_entry(position, name)
+
+    def _on_entry(self, position: str, name: str) -> None:
+        for other in self._live():
+            known = self.orders.get(other.client_order_id)
+            if known and other.client_order_id != name and known.role == "entry":
+                same = known.bot == self.orders[name].bot
+                if same and not self.holdings[known.position].declared:
+                    self.blame("two entries of one bot are live", f"{known.position}, {position}")
+
+    def _on_trade(self, order: Any, trade: Any) -> None:
+        self.trades += 1
+        rules = self._exchange.rules[order.symbol]
+        fee = trade.fee if trade.fee_asset == rules.base else ZERO
+        moved = trade.quantity - fee if order.side == "BUY" else -trade.quantity - fee
+        if order.origin != "api":
+            self.give(rules.base, moved)
+            return
+        known = self.orders.get(order.client_order_id)
+        if known is None:
+            return
+        holding = self.holdings[known.position]
+        holding.held += moved
+        if order.side == "BUY":
+            holding.bought += trade.quantity
+            holding.entries.add(order.client_order_id)
+        self._judge_exposure(holding, known)
+
+    def _judge_exposure(self, holding: Holding, known: Known) -> None:
+        if holding.held < ZERO:
+            self.blame("sold more than was bought", f"{holding.name}: {holding.held}")
+        if len(holding.entries) > 1 and not holding.declared:
+            self.blame("entered twice", f"{holding.name}: {sorted(holding.entries)}")
+        base = self._exchange.rules[holding.symbol].base
+        if known.role == "entry" and not self.taken[base]:
+            others = [
+                each.name
+                for each in self.holdings.values()
+                if each.bot == holding.bot and each is not holding
+                and not each.declared and self._worth(each) > max(
+                    DUST_WORTH, Decimal("0.2") * each.bought * self._price(each.symbol)
+                )
+            ]  # fmt: skip
+            if others:
+                self.blame("a bot holds two positions", f"{holding.name} and {', '.join(others)}")
+        if known.role != "entry" and self.taken[base]:
+            ours = sum(
+                (each.held for each in self.holdings.values() if each.symbol == holding.symbol),
+                ZERO,
+            )
+            late = self._now() - self.taken_at[base] > GRACE_S
+            lacking = (self.taken[base] - ours) * self._price(holding.symbol)
+            if lacking > DUST_WORTH and late and self.owned[base] > ZERO:
+                self.blame("the owner's coins were sold", f"by {holding.name}, worth {lacking}")
+
+    def give(self, asset: str, amount: Decimal) -> None:
+        """Note that the owner's own share changed; what he never had he took from the bots."""
+        self.owned[asset] += amount
+        if self.owned[asset] < ZERO:
+            self.taken[asset] -= self.owned[asset]
+            self.taken_at[asset] = self._now()
+            self.owned[asset] = ZERO
+
+    # At rest -------------------------------------------------------------------------------------
+
+    def at_rest(self, *, innocent: bool) -> None:
+        """Judge how everything stands, long after the last fault has healed."""
+        states = {
+            name: (bot, state, frozen, Decimal(quantity))
+            for name, bot, state, frozen, quantity in self._rows(
+                "SELECT position_id, bot, state, frozen, quantity FROM positions"
+            )
+        }
+        reviewed = self._reviewed()
+        overdue = self._overdue()
+        alarmed = {
+            name
+            for name, (bot, _, frozen, _) in states.items()
+            if frozen or bot in reviewed or name in overdue
+        }
+        if not self.files_are_whole:  # what is lost, only its bot can say
+            bots = {states[name][0] for name in alarmed} | reviewed.keys()
+            alarmed |= {each.name for each in self.holdings.values() if each.bot in bots}
+        self._judge_fills(alarmed)
+        self._judge_books(states, alarmed)
+        self._judge_live_orders(alarmed)
+        self._judge_protection(alarmed, reviewed)
+        self._judge_doubts(alarmed)
+        for name in sorted(alarmed) if innocent else ():
+            why = states[name][2] or reviewed.get(states[name][0]) or "past its deadline"
+            self.blame("an alarm for nothing", f"{name}: {why}")
+
+    def _judge_fills(self, alarmed: set[str]) -> None:
+        booked = {
+            (order, trade)
+            for order, trade in self._rows("SELECT client_order_id, trade_id FROM fills")
+        }
+        true = {
+            (order.client_order_id, str(trade.trade_id))
+            for order in self._exchange.orders.values()
+            if order.origin == "api"
+            for trade in self._exchange.trades_of(order)
+        }
+        for key in sorted(true - booked):
+            known = self.orders.get(key[0])
+            if known is None or known.position not in alarmed:
+                self.blame("a fill is not booked", f"{known and known.position} {key}")
+        for key in sorted(booked - true):
+            known = self.orders.get(key[0])
+            if known is None or not self.holdings[known.position].declared:
+                self.blame("a fill is booked that never was", f"{key}")
+
+    def _judge_books(self, states: dict[str, Any], alarmed: set[str]) -> None:
+        for name, (_, state, _, believed) in sorted(states.items()):
+            holding = self.holdings.get(name)
+            if holding is None or holding.declared or self._was_taken(holding) or name in alarmed:
+                continue
+            price, held = self._price(holding.symbol), holding.held
+            if state in {"CLOSED", "FLAT"}:
+                if held * price > DUST_WORTH:
+                    self.blame("a holding was forgotten", f"{name} {state}, truly {held}")
+            elif abs(held - believed) * price > DUST_WORTH:
+                self.blame("the books differ", f"{name} {state}: {believed}, truly {held}")
+
+    def _judge_live_orders(self, alarmed: set[str]) -> None:
+        status = dict(self._rows("SELECT client_order_id, status FROM orders"))
+        for order in self._live():
+            known = self.orders.get(order.client_order_id)
+            position = known.position if known else None
+            if position in alarmed:
+                continue
+            believed = status.get(order.client_order_id)
+            if believed is None or believed in OVER:
+                self.blame(
+                    "an order is live that is not believed to be",
+                    f"{position} {order.side} {order.type} {order.client_order_id}: {believed}",
+                )
+
+    def _judge_protection(self, alarmed: set[str], reviewed: dict[str, str]) -> None:
+        for holding in self.holdings.values():
+            if holding.declared or self._was_taken(holding) or holding.bot in reviewed:
+                continue
+            covered = sum(
+                (
+                    order.left
+                    for order in self._live()
+                    if order.side == "SELL"
+                    and (known := self.orders.get(order.client_order_id)) is not None
+                    and known.position == holding.name
+                ),
+                ZERO,
+            )
+            bare = holding.held - covered
+            if bare * self._price(holding.symbol) > DUST_WORTH and holding.name not in alarmed:
+                self.blame("unprotected at rest", f"{holding.name}: {bare} of {holding.held}")
+
+    def _judge_doubts(self, alarmed: set[str]) -> None:
+        for name, position in self._rows(
+            "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'"
+        ):
+            if position not in alarmed:
+                self.blame("a doubt never ended", f"{position} {name}")
+
+    def _reviewed(self) -> dict[str, str]:
+        """Return the bots that are in review, and why."""
+        newest = {
+            stream.partition("/")[2]: json.loads(data)
+            for stream, data in self._rows(
+                "SELECT stream, data FROM records WHERE kind = 'bot-status-changed' "
+                "ORDER BY sequence"
+            )
+        }
+        return {
+            bot: str(said["reason"]) for bot, said in newest.items() if said["status"] == "REVIEW"
+        }
+
+    def _overdue(self) -> set[str]:
+        """Return the positions of which something is past its deadline, and was said."""
+        rows = self._rows(
+            "SELECT data FROM records WHERE kind = 'stuck-changed' ORDER BY sequence DESC LIMIT 1"
+        )
+        standing = json.loads(rows[0][0])["standing"] if rows else []
+        return {each.get("position_id") for each in standing}
+
+    # Reading -------------------------------------------------------------------------------------
+
+    def _was_taken(self, holding: Holding) -> bool:
+        return self.taken[self._exchange.rules[holding.symbol].base] > ZERO
+
+    def _live(self) -> Iterator[Any]:
+        return (order for order in self._exchange.standing if order.origin == "api")
+
+    def _price(self, symbol: str) -> Decimal:
+        return Decimal(self._exchange.quotes[symbol].last)
+
+    def _worth(self, holding: Holding) -> Decimal:
+        return holding.held * self._price(holding.symbol)
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        if not self._journal.exists():
+            return []
+        flags = apsw.SQLITE_OPEN_READONLY
+        with closing(apsw.Connection(str(self._journal), flags=flags)) as connection:
+            connection.set_busy_timeout(1000)
+            return list(connection.execute(query, values))

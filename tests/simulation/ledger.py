@@ -1,0 +1,122 @@
+"""What has been simulated so far, added up over runs, and the page that says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from tests.simulation.machine import Verdict
+from tests.simulation.plan import KINDS, PEOPLE, Plan
+
+LEDGER: Final = Path(__file__).parent / "ledger.json"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
+_YEAR_S: Final = 365.25 * 86_400
+# What has to have happened somewhere, or the runs prove little.
+SOMETIMES: Final = {
+    "an order in doubt": "bot order-doubted",
+    "an order proven never accepted": "bot order-never",
+    "an order refused": "bot order-refused",
+    "a fill that only a comparison found": "bot finding",
+    "a cancel": "bot cancel-intended",
+    "a position frozen": "bot position-frozen",
+    "something past its deadline, said": "bot stuck",
+    "what was past its deadline, over": "bot no longer stuck",
+    "a ban noted": "bot ban-noted",
+    "a stop": "world stop",
+    "a kill": "world kill",
+    "a journal put back": "world the journal is put back",
+    "a recovery that finished": "bot recovery finished",
+}
+
+
+class Ledger:
+    """The sums; kept in a file, so that runs can be resumed."""
+
+    def __init__(self, path: Path = LEDGER) -> None:
+        self._path = path
+        self.sums: dict[str, Any] = (
+            json.loads(path.read_text("utf-8"))
+            if path.exists()
+            else {"worlds": 0, "next_seed": 1, "virtual_s": 0.0, "events": {}, "harms": {}}
+        )
+
+    def add(self, plan: Plan, verdict: Verdict) -> None:
+        """Add one world."""
+        sums = self.sums
+        sums["worlds"] += 1
+        sums["next_seed"] = max(sums["next_seed"], plan.seed + 1)
+        for name in ("virtual_s", "steps", "starts", "deaths", "trades"):
+            sums[name] = round(sums.get(name, 0) + getattr(verdict, name), 3)
+        bots_s = len(plan.bots) * verdict.virtual_s
+        sums["bots_s"] = round(sums.get("bots_s", 0) + bots_s, 3)
+        for event, times in verdict.counts.items():
+            if event.startswith("trouble ") or event in SOMETIMES.values():
+                sums["events"][event] = sums["events"].get(event, 0) + times
+        for kind in {harm.kind for harm in verdict.harms}:
+            sums["harms"].setdefault(kind, []).append(plan.seed)
+        self.save()
+
+    def convict(self, sabotage: str, worlds: int, harm: str | None) -> None:
+        """Note within how many worlds a mistake was convicted, and of what; None: not at all."""
+        self.sums.setdefault("convictions", {})[sabotage] = {"worlds": worlds, "harm": harm}
+        self.save()
+
+    def save(self) -> None:
+        """Write the sums down."""
+        self._path.write_text(json.dumps(self.sums, indent=1, sort_keys=True) + "\n", "utf-8")
+
+    def page(self) -> str:
+        """Return the page."""
+        return "\n".join(_page(self.sums)) + "\n"
+
+
+def _page(sums: dict[str, Any]) -> Iterable[str]:  # noqa: PLR0915 (one page, top to bottom)
+    yield "# Simulation"
+    yield ""
+    yield "Written by `make simulation-page` from `tests/simulation/ledger.json`; not by hand."
+    yield ""
+    yield "The whole program (engine, the Binance adapter over ccxt, SQLite) runs in one process in"
+    yield "virtual time, against the simulated exchange over sockets in memory. One seed draws the"
+    yield "bots, what goes wrong and when; the same seed tells the same story. After the faults"
+    yield "everything heals and has to come to rest, and is judged by the exchange's own ledger."
+    yield ""
+    yield "    make simulate SEED=17             one world"
+    yield "    make simulate SEED=1 SEEDS=100    many, one after the other"
+    yield "    python -m tests.simulation --seed 17 --trace     its story"
+    yield "    python -m tests.simulation --seed 17 --shrink    without what it does not need"
+    yield ""
+    yield "## What has been lived through"
+    yield ""
+    yield "| | |\n|---|---:|"
+    yield f"| worlds (seeds) | {sums['worlds']:,} |"
+    yield f"| virtual days of the program | {sums['virtual_s'] / 86_400:,.1f} |"
+    yield f"| virtual years of bots | {sums.get('bots_s', 0) / _YEAR_S:,.2f} |"
+    yield f"| steps of the program | {sums.get('steps', 0):,} |"
+    yield f"| kills | {sums.get('deaths', 0):,} |"
+    yield f"| starts | {sums.get('starts', 0):,} |"
+    yield f"| trades | {sums.get('trades', 0):,} |"
+    yield ""
+    yield "## What went wrong, and what has to have happened"
+    yield ""
+    yield "| | times |\n|---|---:|"
+    for kind in (*KINDS, *PEOPLE):
+        yield f"| trouble: {kind} | {sums['events'].get(f'trouble {kind}', 0):,} |"
+    for name, event in SOMETIMES.items():
+        yield f"| {name} | {sums['events'].get(event, 0):,} |"
+    yield ""
+    yield "## Mistakes put back on purpose"
+    yield ""
+    yield "Each is a patch of `benchmarks/sabotage.py`, made in a copy; the worlds that convict it"
+    yield "end well without it."
+    yield ""
+    yield "| mistake | convicted within worlds | of |\n|---|---:|---|"
+    for name, said in sorted(sums.get("convictions", {}).items()):
+        yield f"| {name} | {said['worlds']} | {said['harm'] or 'not convicted'} |"
+    yield ""
+    yield "## Harm that was found"
+    yield ""
+    yield "| harm | seeds, as the code was then |\n|---|---|"
+    for kind, seeds in sorted(sums["harms"].items()):
+        yield f"| {kind} | {', '.join(str(seed) for seed in sorted(set(seeds))[:20])} |"

@@ -1,0 +1,131 @@
+"""One seed from its plan to its verdict: faults, then healing, then rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from tests.simulation.judge import Harm, Judge
+from tests.simulation.plan import Plan
+from tests.simulation.traders import Impatient
+from tests.simulation.trouble import Trouble
+from tests.simulation.world import World
+
+# After healing everything has to settle within this time (L2), whatever happened before.
+REST_S: Final = 900.0
+_LOOK_S: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What came of one seed."""
+
+    seed: int
+    harms: tuple[Harm, ...]
+    digest: str
+    virtual_s: float
+    steps: int
+    starts: int
+    deaths: int
+    trades: int
+    counts: dict[str, int]
+    lines: list[str]
+
+
+def simulate(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
+    """Let a world happen, and judge it."""
+    world = World(plan.seed, plan.settings, tell=tell)
+    machine = Machine(world, plan)
+    world.run(machine.play)
+    judge = machine.judge
+    return Verdict(
+        seed=plan.seed,
+        harms=tuple(judge.harms),
+        digest=world.story.digest,
+        virtual_s=world.now,
+        steps=world.steps,
+        starts=world.starts,
+        deaths=world.deaths,
+        trades=judge.trades,
+        counts=world.story.counts,
+        lines=world.story.lines,
+    )
+
+
+class Machine:
+    """Drives one world."""
+
+    def __init__(self, world: World, plan: Plan) -> None:
+        self.world = world
+        self.plan = plan
+        self.luck = Random(f"{plan.seed} machine")
+        journal = world.directory / "surefoot.db"
+        self.judge = Judge(journal, world.simulator.exchange, lambda: world.now)
+        self.trouble = Trouble(world, plan, self.judge)
+        self._healing = False
+
+    async def play(self, world: World) -> None:
+        plan = self.plan
+        Impatient.luck, Impatient.calm = Random(f"{plan.seed} traders"), False
+        world.configure(
+            plan.configuration(),
+            account=f'visibility = "{plan.visibility_s}s"\nownership = "{plan.ownership}"',
+        )
+        self.trouble.set_delay(plan.delay_s)
+        world.start()
+        going_on = [self._keep_alive(), self._move_prices()]
+        going_on += [self.trouble.keep_striking(kind, rate) for kind, rate in plan.kinds.items()]
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(each) for each in going_on]
+            await self._until(plan.lasts_s)
+            for task in running[1:]:
+                task.cancel()
+            world.story.say("world", "everything heals")
+            self._healing = True
+            Impatient.calm = True
+            self.trouble.heal()
+            await self._until(plan.lasts_s + REST_S)
+            if not self.judge.harms:
+                self.judge.at_rest(innocent=plan.innocent)
+            if world.program is None:
+                self.judge.blame("the program does not stay up", world.story.lines[-1][:300])
+            running[0].cancel()
+
+    async def _until(self, end: float) -> None:
+        """Let time pass; a harm ends it: what follows from one is no news."""
+        while self.world.now < end and not self.judge.harms:
+            await self.world.sleep(min(_LOOK_S, end - self.world.now))
+
+    async def _keep_alive(self) -> None:
+        """Start the program again whenever it is dead, as a service would be."""
+        while True:
+            await self.world.sleep(0.25)
+            if self.world.program is None:
+                await self.world.sleep(self.luck.choice((0.2, 2.0, 5.0, 30.0)))
+                life = self.world.start()
+                if self.world.short_lives and not self._healing:
+                    life.dies_at = self.world.short_lives.pop()
+
+    async def _move_prices(self) -> None:
+        symbols = sorted({bot.symbol.replace("/", "") for bot in self.plan.bots})
+        while True:
+            await self.world.sleep(self.luck.expovariate(1 / 4))
+            self.world.move(self.luck.choice(symbols), 1 + self.luck.gauss(0, 0.0015))
+
+
+def story_of(verdict: Verdict, lines: int = 60) -> str:
+    """Return the end of a story, and what was wrong."""
+    harms = "\n".join(f"  HARM: {harm}" for harm in verdict.harms)
+    return "\n".join(verdict.lines[-lines:]) + f"\n{harms}"
+
+
+def counted(verdicts: list[Verdict]) -> dict[str, Any]:
+    """Add up what happened in many worlds."""
+    total: dict[str, int] = {}
+    for verdict in verdicts:
+        for event, times in verdict.counts.items():
+            total[event] = total.get(event, 0) + times
+    return total

@@ -1,0 +1,300 @@
+"""What goes wrong: one coroutine a kind, called again and again while the faults last."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import ROUND_DOWN, Decimal
+from random import Random
+from typing import Any, Final
+
+from tests.simulation.judge import Judge
+from tests.simulation.plan import Plan
+from tests.simulation.world import World
+
+from surefoot.journal import open_reader
+from surefoot.journal.port import Command
+from surefoot.simulator.model import ApiError, NewOrder, Twist
+
+# What a request meets, and where; the rest of the simulator's faults lie beyond what any software
+# can see through (a proxy that delivers twice), or are kinds of their own here.
+_REQUESTS: Final = (
+    "lose_request", "lose_response", "slow_response", "hold_request", "error_before", "error_after",
+    "html_body", "empty_body", "truncated_body", "ack_without_id",
+)  # fmt: skip
+_PLACES: Final = (
+    "order.send", "order.send", "order.cancel", "order.query", "openOrders", "myTrades", "account",
+    "time", "exchangeInfo", "klines", "*",
+)  # fmt: skip
+_STREAMS: Final = (
+    "stream_drop", "stream_duplicate", "stream_delay", "stream_reorder", "stream_replay",
+    "stream_silence", "stream_disconnect",
+)  # fmt: skip
+_FILES: Final = ("surefoot.db", "surefoot.db-wal")
+
+
+class Trouble:
+    """Everything that can be done to a world; `kinds` names what a plan may ask for."""
+
+    def __init__(self, world: World, plan: Plan, judge: Judge) -> None:
+        self.world = world
+        self.plan = plan
+        self.judge = judge
+        self.luck = Random(f"{plan.seed} trouble")
+        self.exchange = world.simulator.exchange
+        self.armory = world.simulator.armory
+        self._hand = 0
+        self._copied = False
+        self.kinds: dict[str, Callable[[], Awaitable[None]]] = {
+            "crash": self._crash,
+            "double-crash": self._double_crash,
+            "graceful": self._stop,
+            "request": self._request,
+            "stream": self._stream,
+            "break": self._break,
+            "latency": self._latency,
+            "outage": self._outage,
+            "ban": self._ban,
+            "clock": self._clock,
+            "lag": self._lag,
+            "partial": self._partial,
+            "expire": self._expire,
+            "jump": self._jump,
+            "owner": self._owner,
+            "operator": self._operator,
+            "restore": self._restore,
+        }
+
+    async def keep_striking(self, kind: str, every_s: float) -> None:
+        """Strike at random moments, for ever."""
+        while True:
+            await self.world.sleep(self.luck.expovariate(1 / every_s))
+            self.world.story.say("trouble", kind)
+            await self.kinds[kind]()
+
+    def heal(self) -> None:
+        """Undo what lasts."""
+        self.armory.disarm()
+        self.world.clock_is_off_s = 0.0
+        self.set_delay(0.001)
+
+    def set_delay(self, seconds: float) -> None:
+        self.world.loop.network.delay = lambda: self.luck.uniform(0.2, 1.8) * seconds
+
+    # Deaths --------------------------------------------------------------------------------------
+
+    async def _crash(self) -> None:
+        """Kill now, or a number of steps from now, or so many steps after the next order."""
+        life, luck = self.world.program, self.luck
+        if life is None:
+            return
+        match luck.randrange(3):
+            case 0:
+                self.world.kill()
+            case 1:
+                life.dies_at = life.steps + int(10 ** luck.uniform(0, 3.5)) + 1
+            case 2:
+                self.world.at_next_order = int(10 ** luck.uniform(0, 2.5)) + 1
+
+    async def _double_crash(self) -> None:
+        """Kill, and kill again so many steps into the next life, and perhaps once more."""
+        self.world.short_lives = [
+            int(10 ** self.luck.uniform(1.5, 3.7)) for _ in range(self.luck.randint(1, 3))
+        ]
+        self.world.kill()
+
+    async def _stop(self) -> None:
+        self.world.stop()
+
+    # The network and the exchange ----------------------------------------------------------------
+
+    async def _request(self) -> None:
+        luck = self.luck
+        name = luck.choice(_REQUESTS)
+        place = luck.choice(_PLACES)
+        if name == "ack_without_id":
+            place = "order.send"
+        self.armory.arm(
+            name,
+            {
+                "on": place,
+                "times": luck.choice((1, 1, 2, 5)),
+                "seconds": luck.choice((1, 4, 12)),
+                "status": luck.choice((500, 502, 503, 504)),
+                "code": luck.choice((-1000, -1001, -1006, -1007)),
+            },
+        )
+
+    async def _stream(self) -> None:
+        luck = self.luck
+        name = luck.choice(_STREAMS)
+        place = luck.choice(("user", "user", "market"))
+        self.armory.arm(
+            name,
+            {"on": place, "times": luck.choice((1, 2, 5)), "seconds": luck.choice((2, 30, 90))},
+        )
+
+    async def _break(self) -> None:
+        if self.luck.random() < 0.5:
+            self.world.loop.network.cut_all()
+        else:
+            self.world.simulator.streams.disconnect(self.luck.choice(("*", "user", "market")))
+
+    async def _latency(self) -> None:
+        self.set_delay(self.luck.choice((0.05, 0.3, 1.0, 2.5)))
+        await self.world.sleep(self.luck.uniform(5, 60))
+        self.set_delay(self.plan.delay_s)
+
+    async def _outage(self) -> None:
+        fault = self.armory.arm("outage", {})
+        self.world.simulator.streams.disconnect()
+        await self.world.sleep(10 ** self.luck.uniform(0, 2.6))
+        self.armory.disarm(fault.fault_id)
+
+    async def _ban(self) -> None:
+        luck = self.luck
+        status = luck.choice((429, 418))
+        self.armory.arm("rate_limit", {"status": status, "seconds": luck.choice((2, 20, 120))})
+
+    async def _clock(self) -> None:
+        """Step the wall clock of the program's machine, and perhaps back again."""
+        luck = self.luck
+        self.world.clock_is_off_s += luck.choice((-1, 1)) * 10 ** luck.uniform(-1, 3.6)
+        if luck.random() < 0.5:
+            await self.world.sleep(luck.uniform(1, 120))
+            self.world.clock_is_off_s = 0.0
+
+    async def _lag(self) -> None:
+        luck = self.luck
+        seconds = luck.uniform(0.2, 0.8 * self.plan.visibility_s)
+        name = luck.choice(("hide_order", "hide_fills"))
+        self.armory.arm(
+            name, {"on": "order.send", "seconds": seconds, "times": luck.choice((1, 3))}
+        )
+
+    async def _partial(self) -> None:
+        luck = self.luck
+        name = luck.choice(("partial_fill", "partial_then_cancel"))
+        fault = {"on": "order.send", "fraction": luck.choice((0.1, 0.5, 0.9))}
+        if name == "partial_fill":
+            fault["type"] = "LIMIT"
+        self.armory.arm(name, fault)
+
+    async def _expire(self) -> None:
+        ours = [each for each in self.exchange.standing if each.origin == "api"]
+        if ours:
+            self.exchange.expire(self.luck.choice(ours))
+
+    async def _jump(self) -> None:
+        symbol = self.luck.choice(sorted({bot.symbol for bot in self.plan.bots}))
+        self.world.move(symbol.replace("/", ""), self.luck.choice((0.95, 0.98, 0.995, 1.005, 1.03)))
+
+    # People --------------------------------------------------------------------------------------
+
+    async def _owner(self) -> None:
+        """Trade by hand on the same account, or touch what is not his."""
+        luck = self.luck
+        symbol = luck.choice(sorted({bot.symbol for bot in self.plan.bots})).replace("/", "")
+        rules = self.exchange.rules[symbol]
+        deed = luck.choice(("buy", "buy", "sell", "limit", "cancel-own", "cancel-ours", "withdraw"))
+        self.world.story.say("owner", deed, symbol=symbol)
+        try:
+            match deed:
+                case "buy":
+                    self._trade(symbol, "BUY", Decimal(luck.choice((20, 200, 2000))))
+                case "sell":
+                    free = self.exchange.free.get(rules.base, Decimal(0))
+                    worth = free * self.exchange.quotes[symbol].last
+                    self._trade(symbol, "SELL", worth * Decimal(luck.choice(("0.3", "0.99"))))
+                case "limit":
+                    side = luck.choice(("BUY", "SELL"))
+                    away = Decimal("0.997") if side == "BUY" else Decimal("1.003")
+                    self._trade(symbol, side, Decimal(50), away)
+                case "cancel-own" | "cancel-ours":
+                    origin = "outside" if deed == "cancel-own" else "api"
+                    standing = [each for each in self.exchange.standing if each.origin == origin]
+                    if standing:
+                        self.exchange.cancel(luck.choice(standing), "outside_cancel")
+                case "withdraw":
+                    free = self.exchange.free.get(rules.base, Decimal(0))
+                    gone = (free * Decimal(luck.choice(("0.1", "0.6", "1")))).quantize(
+                        rules.lot, ROUND_DOWN
+                    )
+                    self.exchange.free[rules.base] = free - gone
+                    self.judge.give(rules.base, -gone)
+        except ApiError as error:
+            self.world.story.say("owner", "refused", why=error.message)
+
+    def _trade(self, symbol: str, side: Any, worth: Decimal, away: Decimal | None = None) -> None:
+        rules, last = self.exchange.rules[symbol], self.exchange.quotes[symbol].last
+        quantity = (worth / last).quantize(rules.lot, ROUND_DOWN)
+        if quantity * last < rules.notional_min:
+            return
+        self._hand += 1
+        order = NewOrder(
+            symbol=symbol,
+            side=side,
+            type="MARKET" if away is None else "LIMIT",
+            quantity=quantity,
+            price=Decimal(0) if away is None else (last * away).quantize(rules.tick),
+            stop_price=Decimal(0),
+            client_order_id=f"outside_{self._hand}",
+        )
+        self.exchange.place(order, Twist(), origin="outside")
+
+    async def _operator(self) -> None:
+        """Say something, right or wrong."""
+        luck = self.luck
+        if not (self.world.directory / "surefoot.db").exists():
+            return
+        bot = luck.choice(self.plan.bots).name
+        kind = luck.choice(("pause", "resume", "resume", "close", "recover", "resolve", "nonsense"))
+        target, arguments = bot, dict[str, str]()
+        if kind == "resolve":
+            mine = sorted(name for name in self.judge.holdings if name.startswith(f"{bot}-"))
+            target = luck.choice(mine[-2:] or [f"{bot}-1"])
+            how = luck.choice(("adopt", "flat", "ignore", "filled", "sideways"))
+            arguments = {"how": how}
+            if how == "filled":
+                arguments |= {
+                    "quantity": luck.choice(("0", "0.001", "-1", "sNaN", "1e30")),
+                    "price": luck.choice(("60000", "0", "NaN")),
+                }
+        self.world.story.say("operator", kind, target=target, **arguments)
+        self.judge.declare(target)
+        now = self.world.clock.now()
+        command = Command(
+            command_id=f"command-{luck.getrandbits(48):x}",
+            kind=kind,
+            target=target,
+            actor="somebody",
+            posted_at=now,
+            expires_at=now + timedelta(minutes=10),
+            arguments=arguments,
+        )
+        reader = open_reader("sqlite:///surefoot.db", self.world.directory)
+        try:
+            await reader.post(command)
+        finally:
+            await reader.close()
+
+    async def _restore(self) -> None:
+        """Copy the journal's files; or put the copy back, the program being dead."""
+        home, copy = self.world.directory, self.world.directory / "copy"
+        if not self._copied or self.luck.random() < 0.5:
+            copy.mkdir(exist_ok=True)
+            for name in _FILES:
+                if (home / name).exists():
+                    shutil.copyfile(home / name, copy / name)
+                    self._copied = True
+            return
+        self.world.kill()
+        await self.world.sleep(0.5)
+        self.world.story.say("world", "the journal is put back")
+        for name in (*_FILES, "surefoot.db-shm"):
+            (home / name).unlink(missing_ok=True)
+        for name in _FILES:
+            if (copy / name).exists():
+                shutil.copyfile(copy / name, home / name)
+        self.judge.put_back()
