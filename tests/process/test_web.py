@@ -5,71 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
+from tests.process.dashboard import Dashboard
 from tests.process.play import Play, log_of
-
-from surefoot.journal.tenancy import Tenancy
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-class Dashboard:
-    """What is served beside the journal of a play."""
-
-    def __init__(self, play: Play) -> None:
-        self.play = play
-        self.port = free_port()
-
-    @property
-    def settings(self) -> str:
-        return f'[web]\nenabled = true\nlisten = "127.0.0.1:{self.port}"\n'
-
-    @property
-    def pid(self) -> int | None:
-        tenant = Tenancy(self.play.stage.journal, "web").tenant()
-        return None if tenant is None else tenant.pid
-
-    async def ask(self, path: str) -> tuple[int, Any]:
-        """Ask with the token, if there is one yet; 0 if nobody answers."""
-        token = self.play.stage.directory / "surefoot.token"
-        text = token.read_text().strip() if token.exists() else ""
-        try:
-            async with (
-                aiohttp.ClientSession() as client,
-                client.get(
-                    f"http://127.0.0.1:{self.port}{path}",
-                    headers={"Authorization": f"Bearer {text}"},
-                ) as answer,
-            ):
-                return answer.status, await answer.json()
-        except aiohttp.ClientError:
-            return 0, None
-
-    async def serves(self, *, engine: bool) -> bool:
-        """Tell whether it serves, and says that the engine is up, or down."""
-        code, status = await self.ask("/api/v1/status")
-        return code == 200 and (status["server"] is not None) == engine
 
 
 @pytest.fixture
 async def dashboard(play: Play) -> AsyncIterator[Dashboard]:
     made = Dashboard(play)
     yield made
-    with suppress(ProcessLookupError):
-        if made.pid is not None:
-            os.kill(made.pid, signal.SIGKILL)
+    made.kill()
 
 
 async def test_it_outlives_a_killed_server_and_is_taken_over_by_the_next(
