@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from inspect import signature
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from surefoot.core.signals import EntrySignal
 from surefoot.core.state import fold
 from surefoot.journal import open_journal, open_reader
 from surefoot.journal.port import Append, Change, bot_stream, position_stream
+from surefoot.journal.status import read_status
 
 ROUNDS: Final = 5
 PASTS: Final = (1, 100, 10_000)
@@ -87,6 +89,34 @@ def of_the_journal(bots: int) -> Iterator[tuple[str, float]]:
             yield f"open a journal of {bots:,} bots, ask for {question} (ms)", work / 1000
 
 
+def of_a_start(past: int) -> Iterator[tuple[str, float]]:
+    """Yield what a start and a status cost, with so many failed entries behind a bot."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        directory = Path(name)
+        asyncio.run(live(directory, past))
+        for question in ("positions", "status"):
+            work = best(lambda d=directory, q=question: asyncio.run(ask(d, q)), 1)  # type: ignore[misc]
+            yield f"open a journal, {past:,} orders in it, ask for {question} (ms)", work / 1000
+
+
+async def live(directory: Path, past: int) -> None:
+    """Make a journal of one bot that holds something after so many failed entries."""
+    life = with_past(past)
+    life.opened()
+    position = life.position
+    stream = position_stream(position.position_id)
+    # What an earlier revision does not know, it does not need.
+    left = {"left": tuple(life.orders.values())} if hasattr(life, "orders") else {}
+    history = Append(
+        stream=stream, expected=0, records=tuple(life.records), position=position, **left
+    )
+    status = BotStatusChanged(at=START, bot=position.bot, status="RUNNING", by="bench")
+    word = Append(stream=bot_stream(position.bot), expected=0, records=(status,))
+    journal = open_journal(JOURNAL, directory, at=START)
+    await journal.commit(Change(at=START, appends=(history, word)))
+    await journal.close()
+
+
 async def populate(directory: Path, bots: int) -> None:
     """Make a journal in which every bot has an entry under way."""
     journal = open_journal(JOURNAL, directory, at=START)
@@ -115,6 +145,9 @@ async def ask(directory: Path, question: str) -> None:
         await reader.bots()
     elif question == "positions":
         await reader.positions(current_only=True)
+    elif question == "status":
+        now = {"now": START} if "now" in signature(read_status).parameters else {}
+        await read_status(reader, **now)
     await reader.close()
 
 
@@ -122,6 +155,7 @@ def main() -> None:
     """Print every figure."""
     pasts = PASTS[:-1] if "--quick" in sys.argv else PASTS
     found = dict(figure for past in pasts for figure in of_the_core(past))
+    found |= dict(figure for past in pasts for figure in of_a_start(past))
     found |= dict(figure for bots in BOTS for figure in of_the_journal(bots))
     print(json.dumps(found))
 
