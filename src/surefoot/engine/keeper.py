@@ -20,7 +20,7 @@ from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
 from surefoot.core.evidence import Owned
 from surefoot.core.lanes import Lane
-from surefoot.core.order import Order, Role
+from surefoot.core.order import Order
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     CancelIntended,
@@ -38,7 +38,6 @@ from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
-from surefoot.engine.limits import MINUTE
 from surefoot.engine.supervision import Spawn
 from surefoot.journal.port import (
     Append,
@@ -102,11 +101,8 @@ class Keeper:
         now: Callable[[], datetime],
         spawn: Spawn,
         listener: Listener,
-        written: Iterable[datetime] = (),
     ) -> None:
         self.bot = bot
-        # When entries and exits were written down in the last minute, closed positions included.
-        self.written = list(written)
         # What was agreed when it was loaded; `terms` are what holds now.
         self.standing = terms
         self.lock = asyncio.Lock()
@@ -291,10 +287,6 @@ class Keeper:
     def _act(self, position: Position, record: Record, receipt: Receipt) -> None:
         match record:
             case OrderIntended(order=order):
-                if order.role is not Role.STOP:
-                    minute_ago = order.signed_at - MINUTE
-                    self.written = [at for at in self.written if at > minute_ago]
-                    self.written.append(order.signed_at)
                 self._spawn(self._send(position, order.client_order_id, receipt))
             case CancelIntended(client_order_id=name):
                 self._spawn(self._withdraw(position.position_id, name))

@@ -27,7 +27,7 @@ from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import terms_of
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
-from surefoot.engine.limits import MINUTE, Limits
+from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
 from surefoot.engine.runner import Runner, length_of
@@ -253,8 +253,7 @@ class Roster:
         positions = [position for position in positions if position.symbol == spec.symbol]
         if current is None:
             positions = [*positions, await self._start(spec, instrument)]
-        keeper = self.keepers[spec.bot] = self._keeper(spec.bot, positions, instrument, spec)
-        keeper.written += await self._journal.written(spec.bot, self.login.now() - MINUTE)
+        self.keepers[spec.bot] = self._keeper(spec.bot, positions, instrument, spec)
         memory = await self._journal.memory(spec.bot)
         runner = self._runner(spec, await self._make_advisor(spec.bot, memory))
         if self.statuses.needs_word(spec.bot):

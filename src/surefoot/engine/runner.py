@@ -22,7 +22,7 @@ from surefoot.core.values import Side
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
-from surefoot.engine.limits import check_order, check_price, check_rate
+from surefoot.engine.limits import MINUTE, check_order, check_price, check_rate
 from surefoot.engine.quotes import Quote
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.voice import Log
@@ -214,7 +214,7 @@ class Runner:
 
     async def _take(self, signal: Signal) -> None:
         try:
-            wish = self._exit(signal) if isinstance(signal, Exit) else self._entry(signal)
+            wish = self._exit(signal) if isinstance(signal, Exit) else await self._entry(signal)
             await self.keeper.tell(wish, memory=self._memory())
         except (SignalRefused, InvalidValue) as error:
             self.refused += 1
@@ -234,7 +234,7 @@ class Runner:
                 refused=self.refused,
             )
 
-    def _entry(self, signal: Enter) -> EntrySignal:
+    async def _entry(self, signal: Enter) -> EntrySignal:
         tick = self._fresh()
         reason = self._gate()
         if reason is not None:
@@ -246,7 +246,8 @@ class Runner:
         limits = self.spec.limits
         symbol = self.spec.symbol
         check_order(limits, symbol=symbol, quantity=quantity, price=price, last=tick.price)
-        check_rate(limits, self.keeper.written, self._now())
+        now = self._now()
+        check_rate(limits, await self._journal.written(self.spec.bot, now - MINUTE), now)
         return EntrySignal(
             quantity=quantity,
             plan=signal.plan(self.spec.plan),

@@ -26,6 +26,7 @@ from surefoot.core.records import Cause
 from surefoot.core.signals import Freeze
 from surefoot.core.values import Side
 from surefoot.engine.binding import WrongAccount
+from surefoot.engine.limits import MINUTE
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed, Unknown
@@ -153,7 +154,8 @@ async def test_orders_of_the_last_minute_count_after_a_restart(exchange: FakeExc
         exchange.clock.elapsed = seconds
         async with opened(exchange=exchange, journal=journal) as floor:
             await recovered(floor)
-            assert len(floor.account.roster.keepers[DIP].written) == written
+            since = exchange.now() - MINUTE
+            assert len(await floor.journal.written(DIP, since)) == written
 
 
 # The account -------------------------------------------------------------------------------------
