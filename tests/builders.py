@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from surefoot.core.decide import Input, decide
 from surefoot.core.draft import Decision
 from surefoot.core.exits import ExitPlan
-from surefoot.core.identity import order_identity
+from surefoot.core.identity import Origin, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import Position
@@ -36,8 +36,11 @@ BTC = Symbol("BTC/USDT")
 D = Decimal
 
 
+ORIGIN = Origin(epoch="epoch", generation="life", account=AccountName("main"))
+
+
 def named(position_id: PositionId, role: str, attempt: int) -> ClientOrderId:
-    return ClientOrderId("sf" + order_identity("epoch", position_id, role, attempt).hex())
+    return ClientOrderId("sf" + order_identity(ORIGIN, position_id, role, attempt).hex())
 
 
 INSTRUMENT = Instrument(

@@ -27,7 +27,7 @@ from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import believed
-from surefoot.engine.binding import WrongAccount, refuse_other
+from surefoot.engine.binding import WrongAccount, refuse_one_login, refuse_other
 from surefoot.engine.books import Books
 from surefoot.engine.clock import Clock, SystemClock
 from surefoot.engine.comparing import Comparing
@@ -47,7 +47,7 @@ from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
 from surefoot.exchange.address import Address
 from surefoot.exchange.errors import Misconfigured, ReadFailed
-from surefoot.exchange.port import Exchange
+from surefoot.exchange.port import Exchange, Identity
 from surefoot.exchange.venues import venue
 from surefoot.journal import journal_exists, open_journal, open_reader
 from surefoot.journal.port import Journal, Reader, account_stream
@@ -358,13 +358,12 @@ async def preflight(
     """
     known = set() if journal is None else {row.bot for row in await journal.bots()}
     problems: list[str] = []
+    logins: dict[Identity, AccountName] = {}
     for name, exchange in exchanges.items():
         try:
             await _heed_ban(journal, name, exchange)
             await exchange.connect()
-            identity = await exchange.identify()
-            if journal is not None:
-                await refuse_other(name, identity, journal)
+            await _know(name, await exchange.identify(), logins, journal)
             fresh = [
                 spec
                 for spec in _account_spec(settings, name, strategies).bots
@@ -381,6 +380,19 @@ async def preflight(
             problems.append(f"accounts.{name}: {error}")
     if problems:
         raise ConfigError("the configuration", problems)
+
+
+async def _know(
+    name: AccountName,
+    identity: Identity,
+    logins: dict[Identity, AccountName],
+    journal: Reader | None,
+) -> None:
+    """Make sure that a login is the one the journal knows, and that no other account has it."""
+    if (other := logins.setdefault(identity, name)) != name:
+        refuse_one_login(name, other, identity)
+    if journal is not None:
+        await refuse_other(name, identity, journal)
 
 
 async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:

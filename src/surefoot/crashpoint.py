@@ -31,6 +31,7 @@ POINTS: Final = frozenset(
         "recovery.before-orphans",
         "recovery.before-report",
         "recovery.after-report",
+        "creation.before-rename",
         "migration.before-commit",
         "migration.after-commit",
         "journal.before-commit",

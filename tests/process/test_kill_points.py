@@ -93,7 +93,9 @@ async def test_killed_while_cancelling(play: Play, point: str) -> None:
     play.judge()
 
 
-@pytest.mark.parametrize("point", ["migration.before-commit", "migration.after-commit"])
+@pytest.mark.parametrize(
+    "point", ["migration.before-commit", "migration.after-commit", "creation.before-rename"]
+)
 async def test_killed_while_the_journal_is_made(play: Play, point: str) -> None:
     """Old schema or new, never between."""
     await play.open()

@@ -5,7 +5,7 @@ Keys are looked for only here. Whether a literal key is allowed depends on where
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -59,6 +59,21 @@ def read_account(
         ccxt=keyring.fill_in(table.ccxt, (*where, "ccxt")),
     )
     return (None if keyring.problems else account), keyring.problems
+
+
+def shared_keys(accounts: Iterable[Account]) -> list[str]:
+    """Return a sentence for every account whose key another one has: each is a login of its own."""
+    problems: list[str] = []
+    seen: dict[tuple[str, str, str], Account] = {}
+    for account in accounts:
+        key = (account.exchange, account.api_key.reveal(), repr(account.ccxt.get("urls")))
+        other = seen.setdefault(key, account)
+        if other is not account and account.api_key.reveal():
+            problems.append(
+                f"accounts.{account.name}: it has the key of accounts.{other.name}; an account is "
+                f"a login of its own: put their bots under one name",
+            )
+    return problems
 
 
 def _has_unreadable(urls: Any) -> bool:

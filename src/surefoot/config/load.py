@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from surefoot.config import overrides
-from surefoot.config.accounts import read_account
+from surefoot.config.accounts import read_account, shared_keys
 from surefoot.config.document import BotTable, Document, LimitsTable
 from surefoot.config.errors import ConfigError
 from surefoot.config.messengers import read_messengers
@@ -62,6 +62,7 @@ def load(
         problems += wrong
         if account is not None:
             accounts[account.name] = account
+    problems += shared_keys(accounts.values()) if keys else []
     bots: dict[BotName, Bot] = {}
     for name, written in tables.bots.items():
         bot = bots[BotName(name)] = _bot(name, written, tables.limits)

@@ -1,35 +1,61 @@
 """Names that prove themselves: client order ids derived from what they are for.
 
-    128 bits = 32 bits of epoch mark + 96 bits of hash(epoch, position, role, attempt)
+    128 bits = 32 bits of mark(epoch, account)
+             + 72 bits of hash(epoch, generation, account, position, role, attempt)
+             + 24 bits of check(all of the above)
 
-The epoch is drawn once, when a journal is created or restored, so an id is never used again even
-if the position numbers start over. The mark proves that an order on the exchange is ours without
-telling anybody whose. It is an identity, not an idempotency key: Binance accepts a used id again
-once the first order has filled. Nothing is ever sent twice under it.
+The epoch is drawn when a journal is created or restored, the generation by every life of a server:
+so an id is never used again, even if position numbers start over, and even if an older file is put
+back behind everybody's back. The mark tells whose an order is without telling anybody else. The
+check is the product's own form: an order that has it and that no record explains is of a journal
+that is lost. An id is an identity, not an idempotency key: Binance accepts a used id again once the
+first order has filled. Nothing is ever sent twice under it.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-from surefoot.core.values import PositionId
+from msgspec import Struct
+
+from surefoot.core.values import AccountName, PositionId
 
 _MARK_BYTES = 4
-_HASH_BYTES = 12
+_HASH_BYTES = 9
+_CHECK_BYTES = 3
 
 
-def epoch_mark(epoch: str) -> bytes:
-    """Return the 4 bytes that begin every id of this epoch."""
-    return blake2b(epoch.encode(), digest_size=_MARK_BYTES, person=b"surefoot-mark").digest()
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where ids come from: one life of one journal, on one account."""
+
+    epoch: str
+    generation: str
+    account: AccountName
+
+    @property
+    def mark(self) -> bytes:
+        """Return the 4 bytes that begin every id of this epoch and account."""
+        text = f"{self.epoch}\n{self.account}".encode()
+        return blake2b(text, digest_size=_MARK_BYTES, person=b"surefoot-mark").digest()
 
 
-def order_identity(epoch: str, position_id: PositionId, role: str, attempt: int) -> bytes:
+def order_identity(origin: Origin, position_id: PositionId, role: str, attempt: int) -> bytes:
     """Return the 16 bytes that name one attempt at one order; venues encode them their way."""
-    text = f"{position_id}\n{role}\n{attempt}".encode()
+    life = f"{origin.epoch}\n{origin.generation}\n{origin.account}".encode()
     hashed = blake2b(
-        text,
+        f"{position_id}\n{role}\n{attempt}".encode(),
         digest_size=_HASH_BYTES,
-        key=blake2b(epoch.encode(), digest_size=32).digest(),
+        key=blake2b(life, digest_size=32).digest(),
         person=b"surefoot-order",
     ).digest()
-    return epoch_mark(epoch) + hashed
+    return origin.mark + hashed + _check(origin.mark + hashed)
+
+
+def has_our_form(identity: bytes) -> bool:
+    """Tell whether some Surefoot made these 16 bytes, of whatever epoch."""
+    rest, check = identity[:-_CHECK_BYTES], identity[-_CHECK_BYTES:]
+    return len(rest) == _MARK_BYTES + _HASH_BYTES and _check(rest) == check
+
+
+def _check(rest: bytes) -> bytes:
+    return blake2b(rest, digest_size=_CHECK_BYTES, person=b"surefoot-check").digest()

@@ -212,6 +212,7 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     CONFIGURATION = "configuration"
     CONTRADICTION = "contradiction"
+    SETBACK = "setback"
 
 
 class BotStatusChanged(_Record, frozen=True, kw_only=True):

@@ -5,12 +5,12 @@ All of it can be told from a journal that may only be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence
-from surefoot.core.identity import epoch_mark, order_identity
+from surefoot.core.identity import Origin, has_our_form, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
 from surefoot.core.reports import Fill, OrderReport
@@ -22,19 +22,23 @@ from surefoot.journal.port import Reader
 
 
 class Marks:
-    """Recognises client order ids that carry the mark of any epoch of one journal."""
+    """Recognises client order ids that a Surefoot has made.
 
-    def __init__(self, venue: Venue, epochs: Iterable[str]) -> None:
+    Of whatever epoch: one that no record of this journal explains is of a journal that is lost, and
+    never a stranger's.
+    """
+
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._marks = tuple(epoch_mark(epoch) for epoch in epochs)
 
     def is_ours(self, client_order_id: str) -> bool:
-        """Tell whether an order is of this journal's making."""
-        return any(self._venue.is_marked(client_order_id, mark) for mark in self._marks)
+        """Tell whether an order is of our making."""
+        identity = self._venue.decode(client_order_id)
+        return identity is not None and has_our_form(identity)
 
 
 def terms_of(
-    spec: AccountSpec, bot: BotSpec | None, *, instrument: Instrument, venue: Venue, epoch: str
+    spec: AccountSpec, bot: BotSpec | None, *, instrument: Instrument, venue: Venue, origin: Origin
 ) -> Terms:
     """Return what a bot trades under: the venue's facts and its operator's wishes."""
     return Terms(
@@ -44,7 +48,7 @@ def terms_of(
         native_stop=venue.native_stop and (bot is None or bot.native_stop),
         stop_may_wait_here=bot is not None and bot.stop_may_wait_here,
         name_order=lambda position, role, attempt: venue.encode(
-            order_identity(epoch, position, role, attempt),
+            order_identity(origin, position, role, attempt),
         ),
     )
 
@@ -56,13 +60,15 @@ async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Bel
         if position.account == spec.account:
             found.setdefault(position.bot, []).append(position)
     bots = {bot.bot: bot for bot in spec.bots}
+    # Nothing is sent by who only looks, so no life's generation is needed.
+    origin = Origin(epoch=reader.epoch, generation="", account=spec.account)
     terms = {
         name: terms_of(
             spec,
             bots.get(name),
             instrument=exchange.instrument(positions[-1].symbol),
             venue=exchange.venue,
-            epoch=reader.epoch,
+            origin=origin,
         )
         for name, positions in found.items()
     }
@@ -74,7 +80,7 @@ async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Bel
             if position.symbol == positions[-1].symbol
         ),
         terms=terms,
-        is_ours=Marks(exchange.venue, reader.epochs).is_ours,
+        is_ours=Marks(exchange.venue).is_ours,
         exclusive=spec.exclusive,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from surefoot.core.errors import InvalidValue
 from surefoot.core.records import AccountBound
 from surefoot.core.values import AccountName
@@ -15,12 +17,13 @@ class WrongAccount(InvalidValue):
 
 
 async def bind(login: Login, reader: Reader) -> None:
-    """Make sure that the journal and the keys belong to the same account.
+    """Make sure that the journal and the keys belong to the same account, and to no other.
 
     Raises:
         WrongAccount: they do not.
     """
     identity = await login.exchange.identify()
+    await _refuse_shared(login.name, identity, reader)
     if await refuse_other(login.name, identity, reader):
         return
     await login.note(
@@ -32,6 +35,34 @@ async def bind(login: Login, reader: Reader) -> None:
             environment=identity.environment,
         ),
     )
+    # Another one may have been bound meanwhile.
+    await _refuse_shared(login.name, identity, reader)
+
+
+async def _refuse_shared(name: AccountName, identity: Identity, reader: Reader) -> None:
+    for other in await reader.accounts():
+        if other != name and await _bound(other, reader) == identity:
+            refuse_one_login(name, other, identity)
+
+
+def refuse_one_login(name: AccountName, other: AccountName, identity: Identity) -> NoReturn:
+    """Refuse a second account with the same login: each would cancel the orders of the other.
+
+    Raises:
+        WrongAccount: always.
+    """
+    raise WrongAccount(
+        f"accounts.{name} and accounts.{other} are one login: {identity.exchange} account "
+        f"{identity.uid} ({identity.environment}); put their bots under one name",
+    )
+
+
+async def _bound(name: AccountName, reader: Reader) -> Identity | None:
+    entry = await reader.last(account_stream(name), "account-bound")
+    if entry is None or not isinstance(entry.record, AccountBound):
+        return None
+    bound = entry.record
+    return Identity(exchange=bound.exchange, uid=bound.uid, environment=bound.environment)
 
 
 async def refuse_other(name: AccountName, identity: Identity, reader: Reader) -> bool:
@@ -40,14 +71,12 @@ async def refuse_other(name: AccountName, identity: Identity, reader: Reader) ->
     Raises:
         WrongAccount: it is bound to another one.
     """
-    entry = await reader.last(account_stream(name), "account-bound")
-    if entry is None or not isinstance(entry.record, AccountBound):
+    who = await _bound(name, reader)
+    if who is None:
         return False
-    bound = entry.record
-    who = Identity(exchange=bound.exchange, uid=bound.uid, environment=bound.environment)
     if who != identity:
         raise WrongAccount(
-            f"this journal belongs to {bound.exchange} account {bound.uid} ({bound.environment}), "
+            f"this journal belongs to {who.exchange} account {who.uid} ({who.environment}), "
             f"but the keys of accounts.{name} are of {identity.exchange} account {identity.uid} "
             f"({identity.environment}); use the right keys, or another journal",
         )

@@ -63,7 +63,7 @@ class Books:
         self._login = login
         self._keepers = keepers
         self._journal = journal
-        self._marks = Marks(login.exchange.venue, journal.epochs)
+        self._marks = Marks(login.exchange.venue)
         # Orphans whose cancel is written down: asking for it again needs no second record.
         self._withdrawn: set[tuple[str, str]] = set()
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.identity import Origin
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -213,6 +214,10 @@ class Roster:
         await self.statuses.load()
         found = await self._found()
         specs = self.login.spec.bots
+        if (setback := self._journal.setback) is not None:
+            await self.statuses.heed(
+                setback, dict.fromkeys([*(each.bot for each in specs), *found])
+            )
         for number, spec in enumerate(specs, start=1):
             if number % PROGRESS_EVERY == 0:
                 self.login.log.info(
@@ -256,7 +261,7 @@ class Roster:
         self.keepers[spec.bot] = self._keeper(spec.bot, positions, instrument, spec)
         memory = await self._journal.memory(spec.bot)
         runner = self._runner(spec, await self._make_advisor(spec.bot, memory))
-        if self.statuses.needs_word(spec.bot):
+        if self.statuses.has_failed(spec.bot):
             runner.mute()  # What failed before a restart is not asked again by itself.
         self.runners[spec.bot] = runner
 
@@ -320,7 +325,11 @@ class Roster:
             spec,
             instrument=instrument,
             venue=self.login.exchange.venue,
-            epoch=self._journal.epoch,
+            origin=Origin(
+                epoch=self._journal.epoch,
+                generation=self._journal.generation,
+                account=self.login.name,
+            ),
         )
         return Keeper(
             bot=bot,

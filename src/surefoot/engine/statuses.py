@@ -10,7 +10,7 @@ STOPPED   taken out of service
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,6 +24,7 @@ from surefoot.journal.port import (
     Append,
     Change,
     Journal,
+    Setback,
     Verdict,
     bot_stream,
     position_stream,
@@ -80,6 +81,13 @@ class Statuses:
         word = self._known.get(bot)
         if word is None or word.status is not Status.REVIEW:
             return False
+        return word.cause is Cause.SETBACK or self.has_failed(bot)
+
+    def has_failed(self, bot: BotName) -> bool:
+        """Tell whether a bot is in review because its strategy failed: it is not asked any more."""
+        word = self._known.get(bot)
+        if word is None or word.status is not Status.REVIEW:
+            return False
         return word.cause in {None, Cause.STRATEGY}
 
     def in_review(self) -> dict[str, str]:
@@ -110,6 +118,16 @@ class Statuses:
         status = self.of(bot)
         kept = status if status in {Status.PAUSED, Status.STOPPED} else Status.REVIEW
         await self.change(bot, kept, by="surefoot", reason=reason, cause=cause)
+
+    async def heed(self, setback: Setback, bots: Iterable[BotName]) -> None:
+        """Let no bot enter on what a journal that went back in time does not know any more.
+
+        An operator's word after the setback stands.
+        """
+        for bot in bots:
+            last = await self._journal.last(bot_stream(bot), "bot-status-changed")
+            if last is None or last.sequence <= setback.sequence:
+                await self.review(bot, setback.why, Cause.SETBACK)
 
     async def begin(self, bot: BotName, start: PositionStarted) -> None:
         """Give a bot a first position under the word that stands; a new bot runs."""

@@ -60,9 +60,15 @@ class Venue(Struct, frozen=True, kw_only=True):
             raise InvalidValue(f"{self.name} does not allow the client order id {text}")
         return ClientOrderId(text)
 
-    def is_marked(self, client_order_id: str, mark: bytes) -> bool:
-        """Tell whether a client order id carries this epoch mark, i.e. whether it is ours."""
-        return client_order_id.startswith(f"{self.client_id_prefix}{mark.hex()}")
+    def decode(self, client_order_id: str) -> bytes | None:
+        """Read an identity back, or None if it cannot be one of ours."""
+        text = client_order_id.removeprefix(self.client_id_prefix)
+        if f"{self.client_id_prefix}{text}" != client_order_id or not text.isalnum():
+            return None
+        try:
+            return bytes.fromhex(text)
+        except ValueError:
+            return None
 
 
 class Identity(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Lease:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._journal: int | None = None
         self._holder: Life | None = None
         self._before: Life | None = None
 
@@ -56,6 +58,24 @@ class Lease:
         self._holder = Life(pid=os.getpid(), host=socket.gethostname(), since=at, **marks)
         self._write(self._holder)
 
+    def hold(self, journal: Path) -> None:
+        """Lock the journal itself as well: the lock file has a name, and can be deleted.
+
+        Elsewhere such a lock would keep SQLite out; there the lock file has to do.
+
+        Raises:
+            JournalLocked: somebody else has it open as its writer.
+        """
+        if sys.platform != "linux":
+            return
+        # Closing any handle on a database gives up the locks that SQLite has there for this
+        # process, so this one stays open until SQLite has closed its own.
+        self._journal = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JournalLocked(_refusal(self._path, None)) from None
+
     def recognises(self, mark: str) -> bool:
         """Tell whether a database with this mark ("" without) may be the one last run here."""
         before = self._before
@@ -74,9 +94,10 @@ class Lease:
 
     def release(self) -> None:
         """Let go; harmless if not held."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        for file in (self._file, self._journal):
+            if file is not None:
+                os.close(file)
+        self._file = self._journal = None
 
 
 def holder_of(journal: Path) -> Holder | None:

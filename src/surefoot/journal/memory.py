@@ -48,6 +48,7 @@ from surefoot.journal.port import (
     Marks,
     Pulse,
     Receipt,
+    Setback,
     Signs,
     intents_in,
     position_stream,
@@ -121,6 +122,16 @@ class MemoryJournal:
     def epochs(self) -> tuple[str, ...]:
         """Return the only epoch there is."""
         return (self._epoch,)
+
+    @property
+    def generation(self) -> str:
+        """Return the generation: what is in memory has one life."""
+        return self._epoch
+
+    @property
+    def setback(self) -> Setback | None:
+        """Return None: what is in memory cannot be put back."""
+        return None
 
     async def commit(self, change: Change) -> Receipt:
         """Make a change visible, all of it or nothing."""

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +15,15 @@ import msgspec
 from typing_extensions import override
 
 from surefoot.crashpoint import crashpoint
-from surefoot.journal.codec import encode_json
+from surefoot.journal.codec import encode_json, stamp, unstamp
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.lease import Lease
+from surefoot.journal.outside import read_bound
+from surefoot.journal.port import Setback
 from surefoot.journal.schema import APPLICATION_ID
 
 BUSY_TIMEOUT_MS: Final = 5_000
+_MAGIC: Final = b"SQLite format 3\0"
 
 
 def copy(source: apsw.Connection, destination: Path) -> None:
@@ -132,19 +136,66 @@ def check_version(connection: apsw.Connection, path: Path, newest: int, *, oldes
     return version
 
 
+def create(path: Path, migrations: tuple[str, ...]) -> None:
+    """Make a new journal. It is there with its whole schema, or not at all: its name comes last."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    new.chmod(0o600)
+    connection = connect(new)
+    try:
+        migrate(connection, new, 0, migrations)
+    finally:
+        connection.close()
+    crashpoint("creation.before-rename")
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def refuse_traces(path: Path) -> None:
+    """Refuse to begin where a journal was: whoever removes all of it says that it is to be anew.
+
+    Raises:
+        JournalUnusable: something is left of a former journal; it is named.
+    """
+    traces = [f"{path.name}{suffix}" for suffix in (".bound", "-wal", ".inbox", ".gauges")]
+    beside = [(name, path.with_name(name)) for name in traces]
+    left = [name for name, file in beside if file.exists() and file.stat().st_size]
+    if left:
+        raise JournalUnusable(
+            f"{path} is gone, but {' and '.join(left)} beside it tell of a journal: restore a "
+            f"backup, or remove {'them' if left[1:] else 'it'} too to begin a new one",
+        )
+
+
+def refuse_torn(path: Path) -> None:
+    """Refuse a file that is no database: a new journal is never made in its place.
+
+    Raises:
+        JournalUnusable: it is empty, or begins as no database does.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise JournalUnusable(
+                f"{path} is no journal, so whatever was in it is lost: restore a backup, or remove "
+                f"it, with all that is beside it, to begin a new one",
+            )
+
+
 def migrate(
     connection: apsw.Connection, path: Path, version: int, migrations: tuple[str, ...]
 ) -> None:
     """Bring the schema up to date, one transaction a step, the version number last."""
     if 0 < version < len(migrations):
-        _keepcopy(connection, path.with_name(f"{path.name}.v{version}.bak"))
+        _keep_copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
     for number in range(version + 1, len(migrations) + 1):
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute(migrations[number - 1])
         if number == 1:
-            epochs = encode_json([_draw_epoch()])
-            connection.execute("INSERT INTO meta VALUES ('epochs', ?)", (epochs,))
-            connection.execute("INSERT INTO meta VALUES ('file', ?)", (_identity(path),))
+            _remember(connection, "epochs", encode_json([draw()]))
+            _remember(connection, "file", _identity(path))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {number}")
         crashpoint("migration.before-commit")
@@ -152,28 +203,55 @@ def migrate(
         crashpoint("migration.after-commit")
 
 
-def _keepcopy(connection: apsw.Connection, copy: Path) -> None:
+def _keep_copy(connection: apsw.Connection, copy: Path) -> None:
     copy.unlink(missing_ok=True)
     connection.execute("VACUUM INTO ?", (str(copy),))
     copy.chmod(0o600)
 
 
-def claim(connection: apsw.Connection, path: Path, lease: Lease) -> str:
-    """Draw a new epoch if this file is not the one that the journal was last run in.
+def claim(connection: apsw.Connection, path: Path, lease: Lease, *, at: datetime) -> bool:
+    """Draw a new epoch if this file is not what the journal had become when it was last run.
 
     A restored backup or a copied file may know less than the exchange does: under a new epoch no
     name is ever used twice, and the former epochs' orders are still recognised as ours. The file
-    is known by its inode, and by a mark that every life leaves both in it and beside it. Returns
-    the mark of this life.
+    is known by its inode, by the generation that every life leaves in it and beside it, and by the
+    bound beside it: what that proves to be lost is remembered as a setback. Returns whether the
+    bound is out of date.
     """
-    identity, mark = _identity(path), _draw_epoch()
-    found = str(connection.execute("SELECT value FROM meta WHERE key = 'mark'").get or "")
-    if meta(connection, "file") != identity or not lease.recognises(found):
+    bound = read_bound(path)
+    lost = None if bound is None else bound.lost(connection)
+    identity = _identity(path)
+    former = generation_of(connection)
+    if meta(connection, "file") != identity or lost or not lease.recognises(former):
         with connection:
-            _remember(connection, "epochs", encode_json([_draw_epoch(), *epochs(connection)]))
+            _remember(connection, "epochs", encode_json([draw(), *epochs(connection)]))
             _remember(connection, "file", identity)
-    lease.leave(mark, former=found)
-    return mark
+            _remember(connection, "restored", stamp(at))
+            if lost:
+                rows: int = connection.execute("SELECT max(sequence) FROM records").get or 0
+                setback = Setback(at=at, sequence=rows, why=lost)
+                _remember(connection, "setback", encode_json(setback))
+    return lost is not None
+
+
+def generation_of(connection: apsw.Connection) -> str:
+    """Return the generation of the life that wrote last, or nothing."""
+    return _find(connection, "generation") or ""
+
+
+def restored_at(connection: apsw.Connection) -> datetime | None:
+    """Return when this journal was last found to be a copy, or put back; None if never."""
+    text = _find(connection, "restored")
+    return None if text is None else unstamp(text)
+
+
+def setback_of(connection: apsw.Connection) -> Setback | None:
+    """Return what was last found to be lost, or None."""
+    text = _find(connection, "setback")
+    try:
+        return None if text is None else msgspec.json.decode(text, type=Setback)
+    except msgspec.DecodeError as error:
+        raise JournalUnusable(f"the journal's setback cannot be read ({error})") from error
 
 
 def _remember(connection: apsw.Connection, key: str, value: str) -> None:
@@ -184,16 +262,22 @@ def _identity(path: Path) -> str:
     return f"inode {path.stat().st_ino}"
 
 
-def _draw_epoch() -> str:
+def draw() -> str:
+    """Draw the name of an epoch or of a generation: 128 bits."""
     return secrets.token_hex(16)
 
 
 def meta(connection: apsw.Connection, key: str) -> str:
     """Return what a journal knows of itself."""
-    value = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+    value = _find(connection, key)
     if value is None:
         raise JournalUnusable(f"the journal has no {key}; restore a backup")
-    return str(value)
+    return value
+
+
+def _find(connection: apsw.Connection, key: str) -> str | None:
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+    return None if found is None else str(found)
 
 
 def epochs(connection: apsw.Connection) -> tuple[str, ...]:
@@ -216,20 +300,6 @@ def quick_check(connection: apsw.Connection, path: Path) -> None:
     answer = connection.execute("PRAGMA quick_check(1)").get
     if answer != "ok":
         raise JournalUnusable(f"{path} is damaged ({_line(answer)}); restore a backup")
-
-
-def has_log(path: Path) -> bool:
-    """Tell whether the write-ahead log holds something; readers may leave an empty one."""
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
-
-
-def refuse_empty(path: Path) -> None:
-    """Refuse to take a file without a journal for a new one."""
-    raise JournalUnusable(
-        f"{path} is empty, so whatever was in it is lost: restore a backup, or remove the file "
-        f"to start a new journal",
-    )
 
 
 # The file system will not have it: missing, write-protected, full, or failing.

@@ -127,6 +127,17 @@ class BotRow(Struct, frozen=True, kw_only=True):
     frozen: tuple[PositionId, ...] = ()
 
 
+class Setback(Struct, frozen=True, kw_only=True):
+    """A journal was found to know less than it had known: since when, after which row, and why.
+
+    Bots without a word of an operator after that row enter nothing.
+    """
+
+    at: datetime
+    sequence: int
+    why: str
+
+
 class Holder(Struct, frozen=True, kw_only=True):
     """The server that runs on a journal: a process, on a host, since a time."""
 
@@ -172,6 +183,11 @@ class Reader(Protocol):
     @property
     def epochs(self) -> tuple[str, ...]:
         """Return every epoch this journal has had, newest first."""
+        ...
+
+    @property
+    def setback(self) -> Setback | None:
+        """Return what this journal was last found to have lost, or None."""
         ...
 
     async def entries(
@@ -333,6 +349,11 @@ class Client(Reader, Operators, Protocol):
 
 class Journal(Client, Protocol):
     """The one writer's view."""
+
+    @property
+    def generation(self) -> str:
+        """Return what was drawn for this life alone; it goes into every id that this life makes."""
+        ...
 
     @property
     def gauges(self) -> Gauges:

@@ -183,7 +183,7 @@ async def _bot(reader: Reader, row: BotRow) -> list[ReviewFinding]:
 
 def _ways_back(bot: BotName, cause: Cause | None) -> list[str]:
     match cause:
-        case None | Cause.STRATEGY:
+        case None | Cause.STRATEGY | Cause.SETBACK:
             return [f"surefoot resume {bot}"]
         case Cause.SYMBOL | Cause.UNREACHABLE | Cause.CONTRADICTION:
             return [f"surefoot recover {bot}"]

@@ -8,7 +8,6 @@ settings are read back.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -43,14 +42,20 @@ from surefoot.journal.opening import (
     claim,
     connect,
     copy,
+    create,
+    draw,
     epochs,
-    has_log,
+    generation_of,
     make_durable,
     migrate,
     quick_check,
-    refuse_empty,
+    refuse_torn,
+    refuse_traces,
+    restored_at,
+    setback_of,
     unusable,
 )
+from surefoot.journal.outside import Outside
 from surefoot.journal.port import (
     BotRow,
     Change,
@@ -60,7 +65,9 @@ from surefoot.journal.port import (
     Holder,
     Marks,
     Receipt,
+    Setback,
     Signs,
+    Verdict,
 )
 from surefoot.journal.replay import differences
 from surefoot.journal.schema import MIGRATIONS
@@ -79,6 +86,7 @@ class SqliteReader:
         self.path = path
         self._read = connection
         self._epochs = epochs(connection)
+        self._setback = setback_of(connection)
 
     @property
     def epoch(self) -> str:
@@ -89,6 +97,11 @@ class SqliteReader:
     def epochs(self) -> tuple[str, ...]:
         """Return every epoch this journal has had, newest first."""
         return self._epochs
+
+    @property
+    def setback(self) -> Setback | None:
+        """Return what this journal was last found to have lost, or None."""
+        return self._setback
 
     async def entries(
         self, *, stream: str | None = None, after: int = 0, limit: int = 1000
@@ -255,13 +268,21 @@ class SqliteJournal(SqliteReader):
         writer: Writer,
         lease: Lease,
         writing: apsw.Connection,
+        outside: Outside,
     ) -> None:
         super().__init__(path, reading)
+        self._outside = outside
         self._writer = writer
         self._tray = Tray(inbox_of(path))
         self._gauges = GaugeFile(gauges_of(path))
         self._lease = lease
         self._writing = writing
+        self._restored = restored_at(reading)
+
+    @property
+    def generation(self) -> str:
+        """Return what was drawn for this life alone."""
+        return self._outside.generation
 
     @property
     def gauges(self) -> Gauges:
@@ -280,8 +301,15 @@ class SqliteJournal(SqliteReader):
     async def take_commands(self, *, at: datetime) -> None:
         """Take what waits in the inbox into the journal, each command once."""
         new = self._tray.unknown(partial(rows.known_commands, self._read))
-        if new:
-            await self.commit(Change(at=at, commands=new))
+        if not new:
+            return
+        # A journal that was put back does not know what it has carried out since.
+        stale = [each for each in new if self._restored and each.posted_at <= self._restored]
+        why = "it was posted before the journal was restored; post it again if it still holds"
+        verdicts = tuple(
+            Verdict(command_id=each.command_id, status="refused", result=why) for each in stale
+        )
+        await self.commit(Change(at=at, commands=new, verdicts=verdicts))
 
     @override
     async def close(self) -> None:
@@ -301,6 +329,7 @@ class SqliteJournal(SqliteReader):
             self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._writing.close()
         self._read.close()
+        self._outside.close()
         self._lease.release()
 
 
@@ -319,9 +348,11 @@ def open_sqlite_as(kind: Callable[[Path, apsw.Connection], R], path: Path) -> R:
     Raises:
         JournalUnusable: there is none, or it cannot be trusted or understood.
     """
+    path = path.resolve()
     if not path.exists():
         raise JournalUnusable(f"there is no journal at {path}; `surefoot run` creates it")
     with unusable(path):
+        refuse_torn(path)
         connection = connect(path, apsw.SQLITE_OPEN_READONLY)
         check_version(connection, path, len(MIGRATIONS), oldest=len(MIGRATIONS))
         check_schema(connection, MIGRATIONS)
@@ -337,31 +368,38 @@ def open_sqlite(
         JournalLocked: another process runs on it.
         JournalUnusable: it cannot be trusted or understood; it is left untouched.
     """
+    path = path.resolve()
     if not path.parent.is_dir():
         raise JournalUnusable(f"the folder {path.parent} does not exist; create it first")
     lease = Lease(path.with_name(f"{path.name}.lock"))
     lease.take(at)
     try:
-        return _open_locked(path, lease, migrations)
+        return _open_locked(path, lease, migrations, at)
     except BaseException:
         lease.release()
         raise
 
 
-def _open_locked(path: Path, lease: Lease, migrations: tuple[str, ...]) -> SqliteJournal:
+def _open_locked(
+    path: Path, lease: Lease, migrations: tuple[str, ...], at: datetime
+) -> SqliteJournal:
     with unusable(path):
         if not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        elif path.stat().st_size == 0 and not has_log(path):
-            refuse_empty(path)
+            refuse_traces(path)
+            create(path, migrations)
+        refuse_torn(path)
         path.chmod(0o600)
+        lease.hold(path)
         writing = connect(path)
-        version = check_version(writing, path, len(migrations))
+        version = check_version(writing, path, len(migrations), oldest=1)
         make_durable(writing)
         migrate(writing, path, version, migrations)
-        mark = claim(writing, path, lease)
         check_schema(writing, migrations)
         tip = check_chain(writing, newest=CHAIN_TAIL)
+        outside = Outside(path, draw(), lease)
+        if claim(writing, path, lease, at=at):
+            outside.note(tip)
+        lease.leave(outside.generation, former=generation_of(writing))
         reading = connect(path, apsw.SQLITE_OPEN_READONLY)
-        writer = Writer(writing, tip, mark, lambda: lease.leave(mark, former=None))
-        return SqliteJournal(path, reading, writer, lease, writing)
+        writer = Writer(writing, tip, outside)
+        return SqliteJournal(path, reading, writer, lease, writing, outside)

@@ -17,7 +17,8 @@ class SqliteStore:
     """One file, perhaps not made yet."""
 
     def __init__(self, url: str, directory: Path) -> None:
-        self._path = directory / _file(url)
+        # What lies beside the journal lies beside the file, however it is reached.
+        self._path = (directory / _file(url)).resolve()
 
     def exists(self) -> bool:
         """Tell whether the file is there."""

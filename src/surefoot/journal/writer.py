@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -28,6 +27,7 @@ from surefoot.journal.errors import (
     JournalPoisoned,
     StaleAppend,
 )
+from surefoot.journal.outside import Outside
 from surefoot.journal.port import Change, Receipt, intents_in
 from surefoot.journal.projection import apply_change
 
@@ -63,17 +63,14 @@ def _resolve(future: asyncio.Future[Receipt], outcome: Receipt | BaseException) 
 class Writer:
     """Owns the writing connection from start to stop.
 
-    `mark` goes into the database with the first commit, and not before: a process that only looked
-    leaves no trace. `marked` is called when it is durable.
+    The generation of this life goes into the database with the first commit, and not before: a
+    process that only looked leaves no trace.
     """
 
-    def __init__(
-        self, connection: apsw.Connection, tip: Tip, mark: str, marked: Callable[[], None]
-    ) -> None:
+    def __init__(self, connection: apsw.Connection, tip: Tip, outside: Outside) -> None:
         self._connection = connection
         self._tip = tip
-        self._mark: str | None = mark
-        self._marked = marked
+        self._outside = outside
         self._lock = threading.Lock()
         self._queue: deque[_Waiting] = deque()
         self._awake = False
@@ -134,8 +131,9 @@ class Writer:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         tip = self._tip
-        if self._mark is not None:
-            execute("INSERT OR REPLACE INTO meta VALUES ('mark', ?)", (self._mark,))
+        if not self._outside.began:
+            name = self._outside.generation
+            execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (name,))
         for waiting in batch:
             execute("SAVEPOINT change")
             try:
@@ -149,11 +147,10 @@ class Writer:
                     intents=intents_in(waiting.change.appends),
                 )
             execute("RELEASE change")
+        self._outside.check()
         crashpoint("journal.before-commit")
         execute("COMMIT")
         crashpoint("journal.after-commit")
+        self._outside.committed(tip)
         self._tip = tip
         self.commits += 1
-        if self._mark is not None:
-            self._mark = None
-            self._marked()

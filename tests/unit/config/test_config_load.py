@@ -54,6 +54,14 @@ def loaded(file: Path, text: str) -> Settings:
     return load(file, KEYS)
 
 
+def test_two_accounts_with_one_key_are_refused(file: Path) -> None:
+    """They would be one login, and each would cancel the other's orders."""
+    again = ACCOUNT.replace("accounts.main", "accounts.second")
+    with pytest.raises(ConfigError, match=r"second: it has the key of accounts\.main") as refused:
+        loaded(file, ACCOUNT + again + BOT)
+    assert "the key" not in str(refused.value).replace("it has the key", "")
+
+
 def the_bot(file: Path, more: str) -> Bot:
     (bot,) = loaded(file, ACCOUNT + BOT + more).bots.values()
     return bot

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from tests.builders import INSTRUMENT
 
 from surefoot.core.errors import InvalidValue
-from surefoot.core.identity import epoch_mark, order_identity
+from surefoot.core.identity import Origin, has_our_form, order_identity
 from surefoot.core.order import Role
-from surefoot.core.values import PositionId, Side
+from surefoot.core.values import AccountName, PositionId, Side
 
 
 def test_a_notional_becomes_a_quantity_on_the_lot_grid() -> None:
@@ -37,18 +37,37 @@ def test_dust(quantity: str, dust: bool) -> None:
 
 
 def test_client_order_ids_are_never_the_same_twice() -> None:
-    """S16: injective over (epoch, position, role, attempt), 128 bits, marked by the epoch."""
-    seen = {
-        order_identity(epoch, PositionId(f"{bot}-{number}"), role, attempt)
+    """S16: injective over all that they are made of, 128 bits, marked by epoch and account."""
+    origins = [
+        Origin(epoch=epoch, generation=generation, account=AccountName(account))
         for epoch in ("a", "b")
+        for generation in ("one", "two")
+        for account in ("main", "other")
+    ]
+    seen = {
+        order_identity(origin, PositionId(f"{bot}-{number}"), role, attempt)
+        for origin in origins
         for bot in ("dip", "dip-1")
         for number in range(12)
         for role in Role
         for attempt in range(12)
     }
-    assert len(seen) == 2 * 2 * 12 * 3 * 12
+    assert len(seen) == 2 * 2 * 2 * 2 * 12 * len(Role) * 12
     assert {len(identity) for identity in seen} == {16}
-    assert {identity[:4] for identity in seen} == {epoch_mark("a"), epoch_mark("b")}
+    assert {identity[:4] for identity in seen} == {origin.mark for origin in origins}
+    assert len({origin.mark for origin in origins}) == 4
+
+
+def test_our_form_is_known_whatever_the_epoch() -> None:
+    """An order of a journal that is lost is never a stranger's; what others make is."""
+    origin = Origin(epoch="lost", generation="one", account=AccountName("main"))
+    identity = order_identity(origin, PositionId("dip-1"), Role.ENTRY, 1)
+    assert has_our_form(identity)
+    for place in range(16):
+        changed = bytes(byte ^ (number == place) for number, byte in enumerate(identity))
+        assert not has_our_form(changed)
+    for other in (b"", identity[:15], identity + b"x", bytes(16)):
+        assert not has_our_form(other)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.unit.engine.desk import DIP, ENTER, MAIN, SWING, Desk, kinds_in, reco
 from tests.unit.engine.fake import ETH
 
 from surefoot.core.evidence import Evidence
-from surefoot.core.identity import order_identity
+from surefoot.core.identity import Origin, order_identity
 from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
 from surefoot.core.signals import Freeze
@@ -168,12 +168,16 @@ async def test_what_is_no_orphan_any_more_is_not_withdrawn(desk: Desk) -> None:
     assert await kinds_in(desk.journal, "account/main") == []
 
 
-async def test_only_our_own_mark_is_ours(desk: Desk) -> None:
-    def name(epoch: str) -> str:
-        return BINANCE.encode(order_identity(epoch, PositionId("dip-btc-1"), Role.ENTRY, 1))
+async def test_whatever_a_surefoot_made_is_ours(desk: Desk) -> None:
+    """Also of an epoch that this journal never had: it is of a lost one, and no stranger's."""
 
-    assert desk.books.is_ours(name(desk.journal.epoch))
-    for foreign in (name("another"), "web_123", "sf", ""):
+    def name(epoch: str) -> str:
+        origin = Origin(epoch=epoch, generation="life", account=MAIN)
+        return BINANCE.encode(order_identity(origin, PositionId("dip-btc-1"), Role.ENTRY, 1))
+
+    for epoch in (desk.journal.epoch, "another"):
+        assert desk.books.is_ours(name(epoch))
+    for foreign in ("web_123", "sf", "", f"sf{'0' * 32}", name("another")[2:], f"sf {'0' * 31}"):
         assert not desk.books.is_ours(foreign)
 
 

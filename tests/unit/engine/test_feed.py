@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, D
+from tests.builders import BTC, ORIGIN, D
 from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, ENTER, SWING, Desk, candle, tick
 from tests.unit.engine.fake import ETH
@@ -172,9 +172,7 @@ async def test_somebody_elses_order_is_said_and_left_alone(desk: Desk) -> None:
 
 async def test_a_late_word_about_a_settled_position_is_not_foreign(desk: Desk) -> None:
     keeper = await desk.keeper()
-    own = BINANCE.encode(
-        order_identity(desk.journal.epoch, keeper.position.position_id, Role.ENTRY, 9)
-    )
+    own = BINANCE.encode(order_identity(ORIGIN, keeper.position.position_id, Role.ENTRY, 9))
     await keeper.tell(ENTER)
     await desk.works.run()
     late = replace(desk.exchange.orders[0], client_order_id=own, exchange_order_id="99")  # type: ignore[arg-type]

@@ -22,14 +22,15 @@ from tests.unit.engine.desk import (
 from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.position import State
-from surefoot.core.records import Cause
+from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import Freeze
-from surefoot.core.values import Side
+from surefoot.core.values import AccountName, Side
 from surefoot.engine.binding import WrongAccount
 from surefoot.engine.limits import MINUTE
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed, Unknown
+from surefoot.journal.port import Append, Change, Setback
 
 UNREACHABLE = ReadFailed("no route")
 TWO_BOTS = account_spec(bot_spec(), bot_spec(SWING, ETH))
@@ -180,6 +181,25 @@ async def test_the_first_account_is_bound_and_another_one_refused(exchange: Fake
     assert await journal.records() == records
 
 
+async def test_one_login_under_two_names_is_refused(exchange: FakeExchange) -> None:
+    """Catches two accounts that cancel each other's orders as orphans."""
+    journal = PoisonableJournal()
+    bound = AccountBound(
+        at=START,
+        account=AccountName("second"),
+        exchange=exchange.identity.exchange,
+        uid=exchange.identity.uid,
+        environment=exchange.identity.environment,
+    )
+    append = Append(stream="account/second", expected=0, records=(bound,))
+    await journal.commit(Change(at=START, appends=(append,)))
+    async with opened(exchange=exchange, journal=journal) as floor:
+        with pytest.raises(WrongAccount, match=r"accounts.main and accounts.second are one login"):
+            await floor.account.recovery.patiently()
+        assert floor.account.roster.keepers == {}
+    assert await journal.records() == 1
+
+
 # Twice is once -----------------------------------------------------------------------------------
 
 
@@ -287,7 +307,7 @@ async def test_what_an_operator_stopped_stays_stopped(
         assert floor.account.roster.refusal(DIP) == f"the bot is {status}"
 
 
-@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.STRATEGY}))
+@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.STRATEGY, Cause.SETBACK}))
 async def test_a_review_is_lifted_by_evidence_that_its_cause_is_gone(
     exchange: FakeExchange, cause: Cause
 ) -> None:
@@ -298,6 +318,38 @@ async def test_a_review_is_lifted_by_evidence_that_its_cause_is_gone(
         assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: something"
         await recovered(floor)
         assert floor.account.roster.refusal(DIP) is None
+
+
+class PutBack(PoisonableJournal):
+    """A journal that lost rows after the one of this number."""
+
+    at = 0
+
+    @property
+    def setback(self) -> Setback:
+        return Setback(at=START, sequence=self.at, why="the journal went back in time")
+
+
+async def test_after_a_setback_no_bot_enters_without_an_operators_word(
+    exchange: FakeExchange,
+) -> None:
+    """Neither one that the journal knows, nor one that it has lost; and no recovery lifts it."""
+    journal = PutBack()
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        assert (
+            floor.account.roster.refusal(DIP) == "the bot is REVIEW: the journal went back in time"
+        )
+        await floor.account.roster.statuses.change(DIP, Status.RUNNING, by="ann")
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        for _ in range(2):
+            await recovered(floor)
+            assert floor.account.roster.refusal(DIP) is None
+            assert set(floor.account.roster.statuses.in_review()) == {SWING}
+    journal.at = await journal.records()
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        assert set(floor.account.roster.statuses.in_review()) == {DIP, SWING}
 
 
 async def test_a_strategy_that_failed_is_lifted_by_no_recovery_and_no_restart(

@@ -250,5 +250,5 @@ async def test_a_log_that_a_reader_left_does_not_hide_a_loss(tmp_path: Path) -> 
     await open_sqlite_reader(path).close()
     path.write_bytes(b"")
     path.with_name("j.db-wal").write_bytes(b"")
-    with pytest.raises(JournalUnusable, match="is empty"):
+    with pytest.raises(JournalUnusable, match="is no journal"):
         open_sqlite(path, at=START)

@@ -64,7 +64,7 @@ async def test_files_are_for_the_owner_only(tmp_path: Path) -> None:
         await journal.close()
     finally:
         os.umask(before)
-    assert set(modes) == {"j.db", "j.db-wal", "j.db-shm", "j.db.lock"}
+    assert set(modes) == {"j.db", "j.db-wal", "j.db-shm", "j.db.lock", "j.db.bound"}
     assert set(modes.values()) == {0o600}
 
 
