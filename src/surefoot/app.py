@@ -27,7 +27,7 @@ from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import believed
-from surefoot.engine.binding import WrongAccount, refuse_one_login, refuse_other
+from surefoot.engine.binding import WrongAccount, recognise, refuse_other
 from surefoot.engine.books import Books
 from surefoot.engine.clock import Clock, SystemClock
 from surefoot.engine.comparing import Comparing
@@ -363,7 +363,7 @@ async def preflight(
         try:
             await _heed_ban(journal, name, exchange)
             await exchange.connect()
-            await _know(name, await exchange.identify(), logins, journal)
+            await recognise(name, await exchange.identify(), logins, journal)
             fresh = [
                 spec
                 for spec in _account_spec(settings, name, strategies).bots
@@ -380,19 +380,6 @@ async def preflight(
             problems.append(f"accounts.{name}: {error}")
     if problems:
         raise ConfigError("the configuration", problems)
-
-
-async def _know(
-    name: AccountName,
-    identity: Identity,
-    logins: dict[Identity, AccountName],
-    journal: Reader | None,
-) -> None:
-    """Make sure that a login is the one the journal knows, and that no other account has it."""
-    if (other := logins.setdefault(identity, name)) != name:
-        refuse_one_login(name, other, identity)
-    if journal is not None:
-        await refuse_other(name, identity, journal)
 
 
 async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:

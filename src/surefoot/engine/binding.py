@@ -39,18 +39,31 @@ async def bind(login: Login, reader: Reader) -> None:
     await _refuse_shared(login.name, identity, reader)
 
 
+async def recognise(
+    name: AccountName,
+    identity: Identity,
+    logins: dict[Identity, AccountName],
+    reader: Reader | None,
+) -> None:
+    """Make sure that a login is the one the journal knows, and that no other account has it.
+
+    Raises:
+        WrongAccount: it is not, or one of `logins` has it already.
+    """
+    if (other := logins.setdefault(identity, name)) != name:
+        _refuse_one_login(name, other, identity)
+    if reader is not None:
+        await refuse_other(name, identity, reader)
+
+
 async def _refuse_shared(name: AccountName, identity: Identity, reader: Reader) -> None:
     for other in await reader.accounts():
         if other != name and await _bound(other, reader) == identity:
-            refuse_one_login(name, other, identity)
+            _refuse_one_login(name, other, identity)
 
 
-def refuse_one_login(name: AccountName, other: AccountName, identity: Identity) -> NoReturn:
-    """Refuse a second account with the same login: each would cancel the orders of the other.
-
-    Raises:
-        WrongAccount: always.
-    """
+def _refuse_one_login(name: AccountName, other: AccountName, identity: Identity) -> NoReturn:
+    # Each would take the orders of the other for orphans, and cancel them.
     raise WrongAccount(
         f"accounts.{name} and accounts.{other} are one login: {identity.exchange} account "
         f"{identity.uid} ({identity.environment}); put their bots under one name",
