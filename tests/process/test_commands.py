@@ -28,6 +28,47 @@ async def test_pause_and_resume(play: Play) -> None:
     play.judge()
 
 
+SECOND = """
+[bots.second]
+account = "main"
+symbol = "ETH/USDT"
+strategy = "surefoot.strategy.examples:DipBuyer"
+notional = 100
+"""
+
+
+async def test_stop_all_holds_over_a_restart_and_only_its_own_are_resumed(play: Play) -> None:
+    """The one button of a bad day, pressed while the exchange cannot even be reached."""
+    await play.open(bots=SECOND)
+    server = await play.start()
+    await play.recovered(server)
+    assert (await play.stage.run("pause", "second"))[0] == 0
+    await server.kill()
+    play.control.arm("outage", times=0)
+    server = await play.start()
+    await play.until(lambda: '"started"' in log_of(server), server)
+    code, output, _ = await play.stage.run("stop-all")
+    assert code == 0
+    assert "nothing is entered any more (1 bot paused; 1 entered nothing before)" in output
+    code, output, _ = await play.stage.run("resume-all")
+    assert code == 1
+    assert "bot cannot run before its account is recovered" in output
+    await server.kill()
+    play.control.disarm()
+    server = await play.start()
+    await play.recovered(server)
+    play.say("enter")
+    await play.until(lambda: "the bot is PAUSED: stop-all" in log_of(server), server)
+    code, output, _ = await play.stage.run("resume-all")
+    assert (code, output.strip()) == (0, "Done: 1 bot may enter again.")
+    play.say("enter")
+    await play.state_is("OPEN", server=server)
+    statuses = {each["bot"]: each["status"] for each in (await play.status())["bots"]}
+    assert statuses == {"bot": "RUNNING", "second": "PAUSED"}
+    await server.stop()
+    play.judge()
+
+
 async def test_close_is_refused_without_a_position_and_done_with_one(play: Play) -> None:
     await play.open()
     server = await play.start()

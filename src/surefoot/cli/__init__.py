@@ -33,6 +33,8 @@ COMMANDS: Final = {
     "recover": ("surefoot.cli.recover:recover", "Reconcile with the exchange now, or only look."),
     "pause": ("surefoot.cli.pause:pause", "Stop a bot from entering."),
     "resume": ("surefoot.cli.resume:resume", "Let a bot enter again."),
+    "stop-all": ("surefoot.cli.stop_all:stop_all", "Let no bot enter; every stop is kept."),
+    "resume-all": ("surefoot.cli.stop_all:resume_all", "Undo stop-all."),
     "close": ("surefoot.cli.close:close", "Close a bot's position."),
     "resolve": ("surefoot.cli.resolve:resolve", "Say what is true of a frozen position."),
     "backup": ("surefoot.cli.backup:backup", "Copy the journal while it is in use."),

@@ -32,6 +32,8 @@ from surefoot.journal.status import read_status
 
 # A command that nobody has carried out by then is void: markets have moved on.
 VALID_FOR: Final = timedelta(minutes=10)
+# The target of a command that is about every bot.
+EVERYBODY: Final = "all"
 _WAIT_S: Final = 15.0
 # A recovery reads a lot, and is patient with an exchange that does not answer at once.
 _RECOVERY_S: Final = 60.0
@@ -63,16 +65,7 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
         aim = await _aim(reader, kind, named)
         account = await _account(reader, named, bots)
         before = await _last_recovery(reader, account)
-        now = clock.now()
-        command = Command(
-            command_id=f"{kind}-{aim}-{secrets.token_hex(6)}",
-            kind=kind,
-            target=aim,
-            actor=f"{getpass.getuser()}@{socket.gethostname()}",
-            posted_at=now,
-            expires_at=now + VALID_FOR,
-            arguments=arguments,
-        )
+        command = _command(kind, aim, arguments, clock)
         await reader.post(command)
         serving = reader.holder() is not None
         settled = await _verdict(reader, command, clock) if serving else command
@@ -85,6 +78,39 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
         return effect.code
     finally:
         await reader.close()
+
+
+def post_to_all(options: Options, kind: str) -> int:
+    """Store a command that is about every bot, wait until it is done, and say what became of it."""
+    return asyncio.run(_post_to_all(options, kind))
+
+
+async def _post_to_all(options: Options, kind: str) -> int:
+    clock = SystemClock()
+    reader = options.reader()
+    try:
+        command = _command(kind, EVERYBODY, {}, clock)
+        await reader.post(command)
+        serving = reader.holder() is not None
+        settled = await _verdict(reader, command, clock) if serving else command
+        effect = _answered(settled, serving=serving)
+        _say(options, settled, effect)
+        return effect.code
+    finally:
+        await reader.close()
+
+
+def _command(kind: str, target: str, arguments: dict[str, str], clock: SystemClock) -> Command:
+    now = clock.now()
+    return Command(
+        command_id=f"{kind}-{target}-{secrets.token_hex(6)}",
+        kind=kind,
+        target=target,
+        actor=f"{getpass.getuser()}@{socket.gethostname()}",
+        posted_at=now,
+        expires_at=now + VALID_FOR,
+        arguments=arguments,
+    )
 
 
 async def _aim(reader: Reader, kind: str, named: Named) -> str:

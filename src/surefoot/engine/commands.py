@@ -23,6 +23,7 @@ from surefoot.core.signals import Adopt, Close, Filled, Flatten, Ignore
 from surefoot.core.values import AccountName, BotName, ClientOrderId, plain
 from surefoot.engine.account import Account
 from surefoot.engine.clock import Clock
+from surefoot.engine.everybody import resume_all, stop_all
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.statuses import Status
 from surefoot.engine.voice import Log
@@ -99,8 +100,17 @@ class Commands:
             raise SignalRefused(f"it was void after {command.expires_at:%Y-%m-%d %H:%M:%S} UTC")
 
     async def _do(self, command: Command) -> Verdict:
-        if command.kind == "resolve":
-            return await self._resolve(command)
+        match command.kind:
+            case "resolve":
+                return await self._resolve(command)
+            case "stop-all":
+                return await self._told(command, await stop_all(self._everybody, command.actor))
+            case "resume-all":
+                return await self._told(command, await resume_all(self._everybody, command.actor))
+            case _:
+                return await self._do_to_bot(command)
+
+    async def _do_to_bot(self, command: Command) -> Verdict:
         account, bot = _bot(command.target, self._accounts)
         match command.kind:
             case "pause":
@@ -111,14 +121,22 @@ class Commands:
                 return await self._set(account, bot, Status.RUNNING, command)
             case "recover":
                 self._recover(account.name)
-                verdict = _done(command, "recovery is starting")
-                await self._journal.commit(Change(at=self._clock.now(), verdicts=(verdict,)))
-                return verdict
+                return await self._told(command, "recovery is starting")
             case "close":
                 keeper = _kept(account, bot)
                 return await self._tell(keeper, Close(by=command.actor), command, "closing")
             case _:
                 raise InvalidValue(f"nobody knows the command {command.kind!r}")
+
+    @property
+    def _everybody(self) -> tuple[Account, ...]:
+        return tuple(self._accounts.values())
+
+    async def _told(self, command: Command, result: str) -> Verdict:
+        """Write down that a command is done whose effects have records of their own."""
+        verdict = _done(command, result)
+        await self._journal.commit(Change(at=self._clock.now(), verdicts=(verdict,)))
+        return verdict
 
     async def _set(
         self, account: Account, bot: BotName, status: Status, command: Command

@@ -76,6 +76,11 @@ class Statuses:
         known = self._known.get(bot)
         return None if known is None else known.status
 
+    def reason(self, bot: BotName) -> str | None:
+        """Return the reason of the last word on a bot."""
+        known = self._known.get(bot)
+        return None if known is None else known.reason
+
     def needs_word(self, bot: BotName) -> bool:
         """Tell whether only an operator can take a bot out of review: no read disproves why."""
         word = self._known.get(bot)

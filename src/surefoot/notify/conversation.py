@@ -37,6 +37,8 @@ _STEP_S: Final = 0.2
 _BACK_OFF_S: Final = 1.0
 _BACK_OFF_MAX_S: Final = 60.0
 _LOG_LINES: Final = 15
+# The target of a command that is about every bot.
+EVERYBODY: Final = "all"
 # Telegram lets a button carry so many bytes.
 _BUTTON_MAX: Final = 64
 
@@ -58,6 +60,8 @@ HELP: Final = """\
 /recovery  what the last recovery found
 /review  what needs you
 /log [BOT]  the newest records
+/stop_all  no entries anywhere, stops stay
+/resume_all  undo that (asks first)
 /pause BOT  no new entries
 /resume BOT  entries again
 /close BOT  sell what it holds (asks first)
@@ -76,6 +80,15 @@ class Asked(Struct, frozen=True, kw_only=True):
     text: str
     at: datetime
     button: str | None = None
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What somebody wants done; what moves money is not done at once, but asked back."""
+
+    kind: str
+    target: str
+    arguments: dict[str, str] = {}
+    at_once: bool = False
 
 
 class Conversation:
@@ -136,21 +149,14 @@ class Conversation:
 
     async def _answer(self, asked: Asked) -> tuple[str, Sequence[tuple[str, str]]]:
         word, *rest = asked.text.split()
-        command = word.lstrip("/").partition("@")[0].lower()
+        command = word.lstrip("/").partition("@")[0].lower().replace("_", "-")
         try:
-            match command, rest:
-                case (("pause" | "resume"), [target]):
-                    return await self._order(asked, command, target, {}), ()
-                case "close", [target]:
-                    return await self._confirmed(asked, "close", target, {})
-                case "resolve", [target, ("adopt" | "flat" | "ignore") as how]:
-                    return await self._confirmed(asked, "resolve", target, {"how": how})
-                case "resolve", [target, "filled", amount]:
-                    quantity, _, price = amount.partition("@")
-                    arguments = {"how": "filled", "quantity": quantity, "price": price or "0"}
-                    return await self._confirmed(asked, "resolve", target, arguments)
-                case _:
-                    return await self._read(command, rest), ()
+            wish = _wish(command, rest)
+            if wish is None:
+                return await self._read(command, rest), ()
+            if wish.at_once or asked.button is not None:
+                return await self._order(asked, wish), ()
+            return await self._ask_back(wish)
         except JournalError as error:
             return f"The journal cannot be read now: {error}", ()
 
@@ -184,28 +190,26 @@ class Conversation:
             span,
         )
 
-    async def _confirmed(
-        self, asked: Asked, kind: str, target: str, arguments: dict[str, str]
-    ) -> tuple[str, Sequence[tuple[str, str]]]:
-        """Ask back first; the button says it again, and is good for a minute."""
-        if asked.button is not None:
-            return await self._order(asked, kind, target, arguments), ()
-        words = " ".join([kind, target, *_words(arguments)])
+    async def _ask_back(self, wish: Wish) -> tuple[str, Sequence[tuple[str, str]]]:
+        """Ask first; the button says it again, and is good for a minute."""
+        words = " ".join([wish.kind, wish.target, *_words(wish.arguments)])
         if len(words.encode()) > _BUTTON_MAX:
             return f"That is too long for a button. On the server: surefoot {words}", ()
         return (
-            f"{words}?\n{await self._stake(target)}\nThe button is good for a minute.",
+            f"{words}?\n{await self._stake(wish.target)}\nThe button is good for a minute.",
             [(f"Yes, {words}", words)],
         )
 
     async def _stake(self, target: str) -> str:
+        if target == EVERYBODY:
+            return "Every bot that /stop_all paused may enter again."
         position = await self._reader.position(target)
         if position is None:
             return f"Nobody knows {target}."
         held = f"{plain(position.quantity)} {position.base}"
         return f"{position.position_id} is {position.state} and holds {held}."
 
-    async def _order(self, asked: Asked, kind: str, target: str, arguments: dict[str, str]) -> str:
+    async def _order(self, asked: Asked, wish: Wish) -> str:
         """Post a command under the update's name, and say what became of it."""
         known = await self._taken(asked.name)
         if known is not None:
@@ -218,12 +222,12 @@ class Conversation:
             )
         command = Command(
             command_id=asked.name,
-            kind=kind,
-            target=target,
+            kind=wish.kind,
+            target=wish.target,
             actor=f"telegram:{asked.user}",
             posted_at=asked.at,
             expires_at=asked.at + VALID_FOR,
-            arguments=arguments,
+            arguments=wish.arguments,
         )
         crashpoint("telegram.before-command")
         await self._reader.post(command)
@@ -272,6 +276,27 @@ def _asked(update: Any) -> Asked | None:
         at=at,
         button=None if pressed is None else pressed.id,
     )
+
+
+def _wish(command: str, rest: Sequence[str]) -> Wish | None:
+    """Understand a command that writes; None if it is none, or not whole."""
+    match command, rest:
+        case (("pause" | "resume"), [target]):
+            return Wish(kind=command, target=target, at_once=True)
+        case "stop-all", []:
+            return Wish(kind=command, target=EVERYBODY, at_once=True)
+        case "resume-all", ([] | ["all"]):
+            return Wish(kind=command, target=EVERYBODY)
+        case "close", [target]:
+            return Wish(kind=command, target=target)
+        case "resolve", [target, ("adopt" | "flat" | "ignore") as how]:
+            return Wish(kind=command, target=target, arguments={"how": how})
+        case "resolve", [target, "filled", amount]:
+            quantity, _, price = amount.partition("@")
+            said = {"how": "filled", "quantity": quantity, "price": price or "0"}
+            return Wish(kind=command, target=target, arguments=said)
+        case _:
+            return None
 
 
 def _words(arguments: dict[str, str]) -> list[str]:

@@ -182,6 +182,16 @@ async def test_resolving_says_the_same_through_its_button(
     assert (command.kind, command.target, command.arguments) == ("resolve", "dip-btc-1", arguments)
 
 
+async def test_stopping_all_is_done_at_once_and_undoing_it_asks_first(phone: Phone) -> None:
+    assert await phone.say("/stop_all") == "Done: all obeyed."
+    assert "may enter again" in await phone.say("/resume_all")
+    assert phone.obeyed == [("stop-all", "all")]
+    ((button,),) = phone.api.said[-1]["reply_markup"]["inline_keyboard"]
+    phone.api.press(button["callback_data"])
+    await phone.talk.step()
+    assert phone.obeyed == [("stop-all", "all"), ("resume-all", "all")]
+
+
 async def test_a_stranger_is_not_answered(phone: Phone) -> None:
     assert await phone.say("/pause dip-btc", user=8) == ""
     phone.api.press("close dip-btc", user=8)

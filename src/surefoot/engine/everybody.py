@@ -1,0 +1,64 @@
+"""The one button of a bad day: every entry off at once, every stop and exit kept.
+
+It is a word on every bot, journaled like any other, so it outlives restarts; what it paused is what
+`resume-all` lets run again, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from surefoot.core.errors import SignalRefused
+from surefoot.core.values import BotName
+from surefoot.engine.account import Account
+from surefoot.engine.statuses import Status
+
+REASON: Final = "stop-all"
+
+
+async def stop_all(accounts: Iterable[Account], by: str) -> str:
+    """Let no bot enter any more, also while nothing is recovered; return what came of it."""
+    stopped: list[BotName] = []
+    kept = 0
+    for account in accounts:
+        statuses = account.roster.statuses
+        await statuses.load()
+        for bot in account.roster.bots:
+            # Only a review that nobody but an operator can lift holds as well as a pause.
+            runs = statuses.of(bot) in {None, Status.RUNNING, Status.REVIEW}
+            if runs and not statuses.needs_word(bot):
+                await statuses.change(bot, Status.PAUSED, by=by, reason=REASON)
+                stopped.append(bot)
+            else:
+                kept += 1
+        account.rounds.want()
+    also = f"; {kept} entered nothing before" if kept else ""
+    return f"nothing is entered any more ({_counted(len(stopped))} paused{also}); stops are kept"
+
+
+async def resume_all(accounts: Iterable[Account], by: str) -> str:
+    """Let what `stop_all` paused run again; return what came of it.
+
+    Raises:
+        SignalRefused: one of them cannot run before its account is recovered.
+    """
+    resumed: list[BotName] = []
+    for account in accounts:
+        statuses = account.roster.statuses
+        found = [
+            bot
+            for bot in account.roster.bots
+            if statuses.of(bot) is Status.PAUSED and statuses.reason(bot) == REASON
+        ]
+        if found and not account.roster.admits:
+            raise SignalRefused(f"{found[0]} cannot run before its account is recovered")
+        for bot in found:
+            await account.roster.revive(bot)
+            await statuses.change(bot, Status.RUNNING, by=by)
+            resumed.append(bot)
+    return f"{_counted(len(resumed))} may enter again"
+
+
+def _counted(number: int) -> str:
+    return "1 bot" if number == 1 else f"{number} bots"
