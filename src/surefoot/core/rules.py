@@ -116,7 +116,9 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     """Let a wish to leave lapse when its order is over and something is still held.
 
     Leaving is then decided anew, from the next price. Not if an operator insists, if the exit sold
-    all that one order may carry, or if it was the stop that ended before the exit had its turn.
+    all that one order may carry, or if it was the stop that ended before the exit had its turn. Nor
+    if the exchange let an exit at the market expire: beyond its price range, or on a thin book, it
+    takes another one in a moment, and whoever wanted out still does.
     """
     wish, live = position.exit_wish, position.unfinished
     if position.state is not State.CLOSING or wish is None:
@@ -127,7 +129,8 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     if latest.role is not Role.EXIT or latest.status is OrderStatus.FILLED:
         return None
     making_way = wish.limit is None and latest.limit is not None
-    if wish.persistent or making_way or is_dust(position, terms):
+    expired = latest.limit is None and latest.status is OrderStatus.EXPIRED
+    if wish.persistent or making_way or expired or is_dust(position, terms):
         return None
     return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
 

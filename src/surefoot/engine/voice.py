@@ -43,7 +43,7 @@ class Log(Protocol):
 def say_record(log: Log, position: Position, record: PositionRecord) -> None:
     """Log one durable record of a position."""
     speak = log.warning if isinstance(record, PositionFrozen) else log.info
-    if _unprotects(position, record):
+    if _fails_to_sell(position, record):
         speak = log.error
     speak(
         kind_of(record),
@@ -54,14 +54,15 @@ def say_record(log: Log, position: Position, record: PositionRecord) -> None:
     )
 
 
-def _unprotects(position: Position, record: PositionRecord) -> bool:
-    """Tell whether a stop ended by the venue's doing: nothing rests until the next one does."""
+def _fails_to_sell(position: Position, record: PositionRecord) -> bool:
+    """Tell whether a stop or an exit ended by the venue's doing: out of range, a thin book."""
     if not isinstance(record, OrderReported):
         return False
     if record.status not in {ReportedStatus.EXPIRED, ReportedStatus.REJECTED}:
         return False
     order = position.find(record.client_order_id)
-    return order is not None and order.role is Role.STOP
+    # One that is followed by the next try has left the position; an entry never is at once.
+    return order is None or order.role is not Role.ENTRY
 
 
 def say_finding(log: Log, finding: Finding) -> None:

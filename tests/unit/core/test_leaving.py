@@ -11,6 +11,7 @@ from tests.builders import PROTECTED, TERMS, D, Life, fill, report
 from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import ExitPlan, Level
 from surefoot.core.facts import REFUSALS_MAX
+from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import ExitLapsed, ExitWished, StateChanged
@@ -146,3 +147,38 @@ def test_a_wish_lapses_by_a_record_and_by_nothing_else() -> None:
         "The wish to leave has lapsed, and leaving is decided anew: "
         f"{out.client_order_id} is CANCELED."
     )
+
+
+def test_an_exit_that_the_exchange_lets_expire_is_tried_again() -> None:
+    """In a crash the price range rule ends exits: the wish was forgotten with the first of them."""
+    life = Life()
+    life.opened()
+    life.tell(ExitSignal(reason="out"))
+    kinds = life.tell(report(life.order, "EXPIRED"))
+    assert "order-intended" in kinds
+    for waits in (2, 4, 8):
+        kinds = life.tell(report(life.order, "EXPIRED"))
+        assert "exit-lapsed" not in kinds
+        assert life.position.unfinished is None, "not at once: each try counts as an order"
+        assert "order-intended" not in life.tell(TimePassed(), after=timedelta(seconds=waits - 0.1))
+        assert "order-intended" in life.tell(TimePassed(), after=timedelta(seconds=0.1))
+    assert (life.order.role, life.order.limit) == (Role.EXIT, None)
+
+
+def test_what_a_thin_book_leaves_of_an_exit_follows_at_once() -> None:
+    life = Life()
+    life.opened()
+    life.tell(ExitSignal())
+    out = life.order
+    life.tell(fill(out, "50000", "0.001", trade="2"), report(out, "EXPIRED", "0.001"))
+    assert (life.order.role, life.order.quantity) == (Role.EXIT, D("0.0006"))
+
+
+def test_a_stop_that_expires_as_it_is_triggered_is_not_sent_again_and_again() -> None:
+    life = Life(PROTECTED)
+    life.opened()
+    for _ in range(2):
+        life.tell(report(life.order, "OPEN"), report(life.order, "EXPIRED"))
+    assert life.position.lane(Lane.PROTECTION) is None
+    life.tell(PriceSeen(price=D(48000)))
+    assert (life.order.role, life.order.limit) == (Role.EXIT, None)

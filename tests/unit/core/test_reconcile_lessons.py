@@ -71,7 +71,7 @@ def test_our_own_exit_is_not_mistaken_for_a_sale_by_hand() -> None:
     life.tell(ExitSignal())
     out = life.order
     life.tell(report(out, "OPEN"))
-    final = {out.client_order_id: report(out, "EXPIRED", "0.001")}
+    final = {out.client_order_id: report(out, "CANCELED", "0.001")}
     held = {Asset("BTC"): D("0.0006")}
     assert look(life, looked_up=final, balances=held) == frozenset()
     mine, other = fill(out, "51000", "0.001", trade="2"), by_hand("77", "51000", "0.5")
