@@ -292,6 +292,48 @@ SABOTAGES = [
         "if True",
         "tests/process/test_web.py -k keys",
     ),
+    Sabotage(
+        "wait for ever in silence",
+        "core/deadlines.py",
+        "    return tuple(\n        stuck\n        for position in positions\n",
+        "    return ()\n    return tuple(\n        stuck\n        for position in positions\n",
+        "tests/unit/core/test_deadlines.py tests/unit/engine/test_vitals.py",
+    ),
+    Sabotage(
+        "be green while nothing answers",
+        "core/health.py",
+        "    if seen.silent is not None:",
+        "    if False:",
+        "tests/unit/core/test_health.py tests/unit/engine/test_vitals.py",
+    ),
+    Sabotage(
+        "believe what is said of a live order",
+        "core/answers.py",
+        "    if not word.denied and not is_in_doubt(draft.position, order):",
+        "    if False:",
+        "tests/unit/core/test_resolving.py tests/unit/engine/test_supervisor.py",
+    ),
+    Sabotage(
+        "answer 0 for what was only stored",
+        "cli/post.py",
+        "    return _Effect(text=text, code=FAILED)",
+        "    return _Effect(text=text, code=FINE)",
+        "tests/unit/cli/test_post.py",
+    ),
+    Sabotage(
+        "leave the entry of a paused bot to fill",
+        "core/wishes.py",
+        "    if entry is not None and entry.cancel_at is None and entry.verdict is None:",
+        "    if False:",
+        "tests/unit/core/test_resolving.py tests/unit/engine/test_supervisor.py",
+    ),
+    Sabotage(
+        "show a stop that nobody watches as watched",
+        "core/protection.py",
+        "    here = Place.HERE if watched else Place.NONE",
+        "    here = Place.HERE",
+        "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
+    ),
 ]
 
 
