@@ -13,7 +13,7 @@ from rich.console import Console
 from surefoot import app, config
 from surefoot.app import Look
 from surefoot.cli.findings import UNWATCHED, show_findings
-from surefoot.cli.logs import Progress, start_log
+from surefoot.cli.logs import Progress, say_forgotten, start_log
 from surefoot.cli.naming import nearest
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
@@ -21,7 +21,9 @@ from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.post import post
 from surefoot.config import ConfigError, Settings
 from surefoot.core.records import PositionFrozen, RecoveryFinished, kind_of
+from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
+from surefoot.engine.voice import Log
 from surefoot.journal import journal_holder
 from surefoot.journal.port import Reader
 from surefoot.journal.review import ReviewFinding
@@ -63,11 +65,18 @@ def recover(
     try:
         log = start_log(settings, progress=progress)
         accounts = {settings.bots[name].account for name in wanted}  # type: ignore[index]
-        reports = asyncio.run(app.recover(settings, strategies, accounts, log))
+        reports = asyncio.run(_recovered(settings, strategies, accounts, log))
     finally:
         if progress is not None:
             progress.stop()
     return _report(options, reports)
+
+
+async def _recovered(
+    settings: Settings, strategies: app.Strategies, accounts: set[AccountName], log: Log
+) -> tuple[RecoveryFinished, ...]:
+    say_forgotten(asyncio.get_running_loop(), log)
+    return await app.recover(settings, strategies, accounts, log)
 
 
 def _bot(name: str, settings: Settings) -> str:

@@ -49,7 +49,10 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
 
 class Circumstances(Struct, frozen=True, kw_only=True):
-    """What is noticed of one account. `silent`: the last thing asked was not answered at all."""
+    """What is noticed of one account. `silent`: the last thing asked was not answered at all.
+
+    `unpriced` are the held symbols of which no price arrives, by stream or by asking.
+    """
 
     recovered: bool = False
     halted: str | None = None
@@ -58,18 +61,18 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     account_stream: Trouble | None = None
     market_stream: Trouble | None = None
     unproven: Mapping[Symbol, datetime] = {}
+    unpriced: Mapping[Symbol, datetime] = {}
 
 
 def diagnose(seen: Circumstances, before: Health | None, now: datetime) -> Health:
     """Return how an account stands; what goes on since before keeps its beginning."""
     state, why, next_try = _state(seen, now)
-    priced = not _lasts(seen.market_stream, now)
     able = state not in {HealthState.BANNED, HealthState.UNREACHABLE}
     same = before is not None and before.state is state
     return Health(
         state=state,
         since=before.since if before is not None and same else now,
-        watched=seen.recovered and priced and able,
+        watched=seen.recovered and able and not _unpriced(seen, now),
         why=why,
         next_try=next_try,
     )
@@ -95,13 +98,20 @@ def _state(seen: Circumstances, now: datetime) -> tuple[HealthState, str | None,
 def _missing(seen: Circumstances, now: datetime) -> list[str]:
     streams = {
         "the account stream is down, so fills are found by asking": seen.account_stream,
-        "the market stream is down, so prices do not arrive by themselves": seen.market_stream,
+        "the market stream is down, so prices are asked for": seen.market_stream,
     }
     missing = [f"{what} ({t.why})" for what, t in streams.items() if t and _lasts(t, now)]
     unproven = sorted(s for s, since in seen.unproven.items() if now - since > UNPROVEN_AFTER)
+    unpriced = _unpriced(seen, now)
+    if unpriced:
+        missing.append(f"no price of {', '.join(unpriced)} arrives")
     if unproven:
         missing.append(f"no read of {', '.join(unproven)} is whole")
     return missing
+
+
+def _unpriced(seen: Circumstances, now: datetime) -> list[Symbol]:
+    return sorted(symbol for symbol, since in seen.unpriced.items() if now - since > BLINK)
 
 
 def _lasts(trouble: Trouble | None, now: datetime) -> bool:

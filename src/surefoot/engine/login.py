@@ -103,6 +103,6 @@ class Login:
             try:
                 offset = await self.exchange.measure_clock()
             except ReadFailed as error:
-                self.log.warning("clock not measured", why=str(error))
+                self.log.debug("clock not measured", why=str(error))
                 continue
             self.log.debug("clock measured", offset_seconds=str(offset))

@@ -6,7 +6,7 @@ beginning of a trouble is kept, and its end forgets it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from surefoot.core.health import Circumstances, Trouble
@@ -36,13 +36,10 @@ class Senses:
         """Return since when everything is known, or None."""
         return self._recovered_at
 
-    @property
-    def unproven(self) -> Mapping[Symbol, datetime]:
-        """Return the symbols whose reads are not whole, and since when."""
-        return self._unproven
-
-    def circumstances(self, banned_until: datetime | None) -> Circumstances:
-        """Return all of it at this moment."""
+    def circumstances(
+        self, banned_until: datetime | None, held: Collection[Symbol]
+    ) -> Circumstances:
+        """Return all of it at this moment; prices matter of what is held."""
         return Circumstances(
             recovered=self._recovered_at is not None,
             halted=self._halted,
@@ -51,6 +48,7 @@ class Senses:
             account_stream=self._streams.get("account"),
             market_stream=self._streams.get("market"),
             unproven=dict(self._unproven),
+            unpriced=self.unpriced(held),
         )
 
     # Recovery ------------------------------------------------------------------------------------

@@ -63,9 +63,10 @@ class Vitals:
         until = login.exchange.banned_until()
         if until is not None:
             await login.note_ban(until)
-        seen = login.senses.circumstances(until)
+        held = {position.symbol for position in self._roster.positions if position.quantity}
+        seen = login.senses.circumstances(until, held)
         health = diagnose(seen, self._health, now)
-        stuck = self._derived(seen, now)
+        stuck = self._derived(seen, health, now)
         records = [*self._health_record(health, now), *self._stuck_record(stuck, now)]
         if records:
             await login.note(*records)
@@ -95,16 +96,21 @@ class Vitals:
 
     # What is stuck -------------------------------------------------------------------------------
 
-    def _derived(self, seen: Circumstances, now: datetime) -> dict[str, Stuck]:
-        """Return all that is stuck now; before everything is known, what stood stands."""
+    def _derived(self, seen: Circumstances, health: Health, now: datetime) -> dict[str, Stuck]:
+        """Return all that is stuck now; before everything is known, what stood stands.
+
+        While nobody answers, that reads and prices are missing is said already, once.
+        """
         since = self._login.senses.recovered_at
         if not seen.recovered or since is None or now - since < SETTLING:
             return self._stuck
-        roster, senses = self._roster, self._login.senses
+        roster = self._roster
         terms = {bot: keeper.terms for bot, keeper in roster.keepers.items()}
+        silent = health.state in {HealthState.UNREACHABLE, HealthState.BANNED}
+        missed = unsensed(roster.positions, seen.unproven, seen.unpriced, now)
         found = (
             *overdue(roster.positions, terms, now),
-            *unsensed(roster.positions, senses.unproven, senses.unpriced(roster.symbols), now),
+            *(each for each in missed if not silent or each.id in self._stuck),
         )
         return {each.id: self._continued(each) for each in found}
 

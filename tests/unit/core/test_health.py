@@ -33,7 +33,8 @@ DOWN = Trouble(since=START, why="reset")
         (replace(WELL, banned_until=START + timedelta(hours=1)), HealthState.BANNED, False),
         (replace(WELL, halted="another account"), HealthState.HALTED, True),
         (replace(WELL, account_stream=DOWN), HealthState.DEGRADED, True),
-        (replace(WELL, market_stream=DOWN), HealthState.DEGRADED, False),
+        (replace(WELL, market_stream=DOWN), HealthState.DEGRADED, True),
+        (replace(WELL, unpriced={BTC: START}), HealthState.DEGRADED, False),
         (replace(WELL, unproven={BTC: START}), HealthState.DEGRADED, True),
     ],
 )
