@@ -82,6 +82,7 @@ WITH RECURSIVE names (bot) AS (
     FROM names WHERE names.bot IS NOT NULL)
 SELECT bot, (SELECT max(number) FROM positions WHERE positions.bot = names.bot)
 FROM names WHERE bot <> ''"""
+_NEWEST_POSITIONS: Final = f"{_POSITIONS} WHERE (bot, number) IN ({_NEWEST_NUMBERS})"
 _IS_LASTING: Final = (
     "(kind = 'position-frozen' OR (kind = 'order-never' AND data ->> 'may_have_left'))"
 )
@@ -322,12 +323,12 @@ def bots(connection: apsw.Connection) -> Iterator[BotRow]:
     marked = "SELECT bot, position_id FROM positions WHERE frozen IS NOT NULL ORDER BY bot, number"
     for bot, position_id in connection.execute(marked):
         frozen.setdefault(bot, []).append(PositionId(position_id))
+    newest = {each.bot: each for each in map(_position, connection.execute(_NEWEST_POSITIONS))}
     for word in [entry_of(row) for row in connection.execute(_WORDS)]:
         record = word.record
         if not isinstance(record, BotStatusChanged):
             raise JournalUnusable(f"journal row {word.sequence} is of another kind than it says")
-        row = connection.execute(_NEWEST_POSITION, (record.bot,)).fetchone()
-        current = None if row is None else _position(row)
+        current = newest.get(record.bot)
         yield BotRow(
             bot=record.bot,
             version=word.version,

@@ -167,7 +167,7 @@ class Asked:
 
 
 async def test_status_asks_as_many_questions_of_many_bots_as_of_few(tmp_path: Path) -> None:
-    """And each is linear: so many statements a bot, none of them over all the others."""
+    """And as many statements: what they return is all that grows."""
     questions, sent = [], []
     for bots in (10, 40):
         journal = open_sqlite(tmp_path / f"{bots}.db", at=START)
@@ -184,7 +184,7 @@ async def test_status_asks_as_many_questions_of_many_bots_as_of_few(tmp_path: Pa
         sent.append(len(found))
         await journal.close()
     assert questions[0] == questions[1]
-    assert sent[1] - sent[0] == 30
+    assert sent[0] == sent[1]
 
 
 async def test_a_bot_is_told_by_its_newest_position_only(tmp_path: Path) -> None:
