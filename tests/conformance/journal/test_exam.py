@@ -8,13 +8,12 @@ from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
-from tests.builders import BTC, PROTECTED, START, Life, fill, report
+from tests.builders import BTC, START, Life, fill, report
 
 from surefoot.core.evidence import Owned
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import BotStatusChanged, FillBooked, StateChanged, WatermarkMoved
-from surefoot.core.reports import TimePassed
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
@@ -301,17 +300,18 @@ async def test_orders_of_the_last_minute_are_found_whatever_became_of_them(
 
 async def test_an_order_that_has_left_is_known_as_it_was(journal: Journal) -> None:
     """A late fact about it is told with it: what it has booked, and how it ended."""
-    life = Life(PROTECTED)
+    life = Life()
     life.opened()
-    stop = life.order
-    partly = fill(stop, "49000", "0.0006", trade="2")
-    life.tell(report(stop, "CANCELED", "0.0006"), partly, TimePassed())
+    life.tell(ExitSignal(limit=D(60000)))
+    out = life.order
+    partly = fill(out, "60000", "0.0006", trade="2")
+    life.tell(report(out, "CANCELED", "0.0006"), partly, ExitSignal())
     await journal.commit(change(append(life)))
-    assert life.position.find(stop.client_order_id) is None
+    assert life.position.find(out.client_order_id) is None
     account = life.position.account
-    (owned,) = await journal.find_orders(account, BTC, names=[stop.client_order_id])
+    (owned,) = await journal.find_orders(account, BTC, names=[out.client_order_id])
     assert (owned.order.status, owned.order.trades) == (OrderStatus.CANCELED, ("2",))
-    assert owned.order == life.orders[stop.client_order_id]
+    assert owned.order == life.orders[out.client_order_id]
     every = await journal.orders_of([life.position.position_id])
     assert every[life.position.position_id] == tuple(life.orders.values())
     assert await journal.verify() == len(life.records)

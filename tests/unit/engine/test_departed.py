@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, D
+from tests.builders import BTC, D
 from tests.unit.engine.desk import DIP, ENTER, Desk
 from tests.unit.engine.fake import Ask
 from tests.unit.engine.test_feed import hearing
 from tests.unit.engine.test_sweep import everything
 
-from surefoot.core.order import Order, ReportedStatus, Role
+from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import State
-from surefoot.core.reports import Fill, Refusal, TimePassed
+from surefoot.core.reports import Fill, Refusal
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import ExchangeOrderId, Side, TradeId
 from surefoot.engine.keeper import Keeper
@@ -61,19 +61,20 @@ async def test_a_fill_of_an_order_that_has_left_is_booked_once(desk: Desk) -> No
 
 
 async def test_what_is_said_again_of_an_order_that_has_left_is_no_news(desk: Desk) -> None:
-    """A stop sold a part and was moved: its trade and its ending arrive once more, by number."""
-    keeper = await desk.keeper(terms=PROTECTED)
+    """An exit sold a part and ended: its trade and its ending arrive once more, by number."""
+    keeper = await desk.keeper()
     await desk.opened(keeper)
+    await keeper.tell(ExitSignal(limit=D(60000)))
     await desk.works.run()
-    stop = keeper.position.orders[-1]
-    assert stop.role is Role.STOP
-    part = replace(bought(stop), side=Side.SELL, quantity=D("0.0006"), client_order_id=None)
-    part = replace(part, exchange_order_id=stop.exchange_order_id)
+    out = keeper.position.orders[-1]
+    part = replace(bought(out), side=Side.SELL, quantity=D("0.0006"), client_order_id=None)
+    part = replace(part, exchange_order_id=out.exchange_order_id)
     over = replace(desk.exchange.orders[-1], status=ReportedStatus.CANCELED, filled=D("0.0006"))
     await keeper.tell(part)
     await keeper.tell(over)
-    await keeper.tell(TimePassed())
-    assert keeper.position.find(stop.client_order_id) is None
+    await keeper.tell(ExitSignal())
+    desk.works.drop()
+    assert keeper.position.find(out.client_order_id) is None
     records = await desk.journal.records()
     async with hearing(desk) as heard:
         await heard.account(part, over, replace(over, client_order_id=None), part)

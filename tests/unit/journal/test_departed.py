@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.builders import PROTECTED, START, Life, fill, report
+from tests.builders import START, D, Life, fill, report
 
 from surefoot.cli.export import _orders
 from surefoot.core.records import BotStatusChanged
-from surefoot.core.reports import TimePassed
+from surefoot.core.signals import ExitSignal
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Journal, position_stream
 from surefoot.journal.sqlite import open_sqlite
@@ -17,13 +17,14 @@ from surefoot.journal.status import read_status
 
 
 def lived() -> Life:
-    """Return a position that had three stops, of which two have left."""
-    life = Life(PROTECTED)
+    """Return a position that had three exits, of which two sold a part and have left."""
+    life = Life()
     life.opened()
     for trade in ("2", "3"):
-        stop = life.order
-        life.tell(report(stop, "CANCELED", "0.0005"))
-        life.tell(fill(stop, "49000", "0.0005", trade=trade), TimePassed())
+        life.tell(ExitSignal(limit=D(60000)))
+        out = life.order
+        life.tell(report(out, "CANCELED", "0.0005"), fill(out, "60000", "0.0005", trade=trade))
+    life.tell(ExitSignal())
     assert len(life.orders) > len(life.position.orders)
     return life
 
