@@ -302,8 +302,8 @@ SABOTAGES = [
     Sabotage(
         "be green while nothing answers",
         "core/health.py",
-        "    if seen.silent is not None:",
-        "    if False:",
+        "    if silent is not None and (not seen.recovered or now - silent.since > SILENCE):",
+        "    if silent is not None and False:",
         "tests/unit/core/test_health.py tests/unit/engine/test_vitals.py",
     ),
     Sabotage(

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from surefoot.core.values import Symbol
 
+# One read that failed beside others that are on their way is no silence.
+SILENCE: Final = timedelta(seconds=5)
 # A stream that is up again by then was no trouble: venues close sockets every day.
 BLINK: Final = timedelta(seconds=15)
 # Reads are repeated within half a minute, so that this is more than one that failed.
@@ -49,7 +51,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
 
 class Circumstances(Struct, frozen=True, kw_only=True):
-    """What is noticed of one account. `silent`: the last thing asked was not answered at all.
+    """What is noticed of one account. `silent`: nothing was answered since something failed.
 
     `unpriced` are the held symbols of which no price arrives, by stream or by asking.
     """
@@ -85,8 +87,9 @@ def _state(seen: Circumstances, now: datetime) -> tuple[HealthState, str | None,
     if until is not None and now < until:
         why = f"the exchange asked us to stay away until {until:%Y-%m-%d %H:%M:%S} UTC"
         return HealthState.BANNED, why, until
-    if seen.silent is not None:
-        return HealthState.UNREACHABLE, seen.silent.why, None
+    silent = seen.silent
+    if silent is not None and (not seen.recovered or now - silent.since > SILENCE):
+        return HealthState.UNREACHABLE, silent.why, None
     if not seen.recovered:
         return HealthState.STARTING, None, None
     missing = _missing(seen, now)

@@ -109,6 +109,8 @@ class Inspection:
         shared = await self._comparing.shared(wanted)
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
+        if shared.balances is not None:
+            self._login.senses.answer()
         unread = frozenset(wanted) if shared.balances is None else frozenset[Symbol]()
         told = [Inspected(failures=shared.failures, unread=unread)]
         pending = deque(wanted)

@@ -21,6 +21,7 @@ class Senses:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._silent: Trouble | None = None
+        self._answered_at: datetime | None = None
         self._halted: str | None = None
         self._recovered_at: datetime | None = None
         self._streams: dict[str, Trouble | None] = {}
@@ -65,7 +66,7 @@ class Senses:
 
     def answer(self) -> None:
         """Note that something was answered."""
-        self._silent = None
+        self._silent, self._answered_at = None, self._now()
         self.attempt, self.next_try = 0, None
 
     def recover(self) -> None:
@@ -90,10 +91,11 @@ class Senses:
         """Note how a round of reading went."""
         evidence = gathered.evidence
         answers = (evidence.open_orders, evidence.looked_up, evidence.windows)
-        if gathered.failures and evidence.balances is None and not any(answers):
-            self.fail(gathered.failures[0])
-        else:
+        if not gathered.failures or evidence.balances is not None or any(answers):
             self.answer()
+        elif self._answered_at is None or self._answered_at < evidence.started_at:
+            # While this was asked in vain, nobody else was answered either.
+            self.fail(gathered.failures[0])
         for symbol in gathered.unread:
             self._unproven.setdefault(symbol, self._now())
         if everything:
@@ -124,7 +126,9 @@ class Senses:
     def price(self, symbol: Symbol, *, told: bool = True) -> None:
         """Note that a symbol has a price: the stream told it, or somebody had to ask."""
         self._priced[symbol] = self._now()
-        if told and self.is_up("market"):
+        if not told:
+            self.answer()
+        elif self.is_up("market"):
             self._alive.add(symbol)
 
     def unpriced(self, symbols: Iterable[Symbol]) -> dict[Symbol, datetime]:

@@ -10,6 +10,7 @@ from tests.builders import BTC, START
 
 from surefoot.core.health import (
     BLINK,
+    SILENCE,
     UNPROVEN_AFTER,
     Circumstances,
     Health,
@@ -51,6 +52,9 @@ def test_what_ends_soon_is_no_trouble() -> None:
     seen = replace(WELL, account_stream=DOWN, market_stream=DOWN)
     assert diagnose(seen, None, START + BLINK).state is HealthState.OK
     assert diagnose(seen, None, START + BLINK + MOMENT).state is HealthState.DEGRADED
+    seen = replace(WELL, silent=DOWN)
+    assert diagnose(seen, None, START + SILENCE).state is HealthState.OK
+    assert diagnose(seen, None, START + SILENCE + MOMENT).state is HealthState.UNREACHABLE
     seen = replace(WELL, unproven={BTC: START})
     assert diagnose(seen, None, START + UNPROVEN_AFTER).state is HealthState.OK
     assert diagnose(seen, None, START + UNPROVEN_AFTER + MOMENT).state is HealthState.DEGRADED

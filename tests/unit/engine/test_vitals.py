@@ -13,6 +13,7 @@ from tests.unit.engine.desk import (
     DIP,
     ENTER,
     MAIN,
+    SWING,
     Floor,
     PoisonableJournal,
     account_spec,
@@ -22,7 +23,7 @@ from tests.unit.engine.desk import (
     records_in,
     tick,
 )
-from tests.unit.engine.fake import FakeExchange
+from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.position import State
 from surefoot.core.records import HealthChanged, StuckChanged
@@ -89,6 +90,23 @@ async def test_an_outage_is_one_record_and_one_line_and_so_is_its_end() -> None:
         assert await states(floor.journal) == ["starting", "ok", "unreachable", "ok"]
         loud = [line for line in floor.log.lines if line[0] in {"warning", "error"}]
         assert [line[1] for line in loud] == ["account health"]
+
+
+async def test_one_symbol_that_cannot_be_read_is_no_outage() -> None:
+    """Its reads hang and fail while the other's are answered: the account is reached."""
+    spec = account_spec(bot_spec(), bot_spec(SWING, ETH))
+    async with opened(spec) as floor:
+        floor.account.attend()
+        await floor.account.recovery.patiently()
+        floor.account.start()
+        await floor.clock.advance(30)
+        for verb in ("open_orders", "fills"):
+            floor.exchange.fail(verb, ReadFailed("502"), about=ETH)
+        await go_round(floor, 4)
+        assert await states(floor.journal) == ["starting", "ok", "degraded"]
+        record = (await records_in(floor.journal, "account/main"))[-1]
+        assert isinstance(record, HealthChanged)
+        assert record.health.why == "no read of ETH/USDT is whole"
 
 
 async def test_a_start_that_cannot_reach_the_exchange_is_not_green() -> None:
