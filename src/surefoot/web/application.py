@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import mimetypes
 from collections.abc import Awaitable, Callable, Collection
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -67,30 +69,39 @@ def shapes() -> dict[str, Any]:
     return found
 
 
-async def dashboard(path: str) -> Response:
+async def dashboard(request: Request, path: str) -> Response:
     """Return a file of the dashboard; any other path is a page of it."""
     if path.startswith("api/"):
         raise Refused(404, "there is no such address")
-    return built(path)
+    return built(path, zipped="gzip" in request.headers.get("accept-encoding", ""))
 
 
-def built(path: str) -> Response:
+def built(path: str, *, zipped: bool = False) -> Response:
     """Return a file that the dashboard's build left here, or its first page."""
     root = (Path(str(files(surefoot))) / "web" / "ui").resolve()
     wanted = (root / path).resolve()
     if path and wanted.is_relative_to(root) and wanted.is_file():
         kept = FOR_EVER if path.startswith("assets/") else "no-cache"
-        return _file(wanted, kept)
+        return _file(wanted, kept, zipped=zipped)
     if "." in path.rpartition("/")[2]:
         raise Refused(404, "there is no such file")
     if not (root / "index.html").is_file():
         raise Refused(404, "the dashboard is not built here; the API is: /api/v1/status")
-    return _file(root / "index.html", "no-cache")
+    return _file(root / "index.html", "no-cache", zipped=zipped)
 
 
-def _file(path: Path, kept: str) -> Response:
+def _file(path: Path, kept: str, *, zipped: bool) -> Response:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return Response(path.read_bytes(), media_type=kind, headers={"cache-control": kept})
+    headers = {"cache-control": kept, "vary": "accept-encoding"}
+    if not zipped or kind.startswith("image/png"):
+        return Response(path.read_bytes(), media_type=kind, headers=headers)
+    content = _zipped(path, path.stat().st_mtime_ns)
+    return Response(content, media_type=kind, headers=headers | {"content-encoding": "gzip"})
+
+
+@lru_cache(maxsize=32)
+def _zipped(path: Path, changed: int) -> bytes:  # noqa: ARG001 (a file that changed is another)
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 def _answer_errors(app: FastAPI) -> None:
