@@ -131,6 +131,7 @@ async def recover(
                 await account.recovery.patiently()
                 while account.login.dispatch.busy:
                     await parts.clock.sleep(0.05)
+                await account.examine()
             for task in running:
                 task.cancel()
             for account in accounts.values():

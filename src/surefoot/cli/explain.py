@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from surefoot.cli.naming import find
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, Failed
 from surefoot.cli.output import say, show_json
@@ -38,10 +39,10 @@ def explain(position: str, *, options: Options | None = None) -> int:
 
 async def _read(reader: Reader, name: str) -> tuple[Position, tuple[Entry, ...]]:
     try:
-        found = await reader.position(name)
+        named = await find(reader, name)
+        found = await reader.position(named.position or named.bot)
         if found is None:
-            known = ", ".join((await reader.position_ids())[-5:]) or "none yet"
-            raise Failed(f"there is no position {name}; there are, among others: {known}")
+            raise Failed(f"{named.bot} has no position yet")
         stream = position_stream(found.position_id)
         return found, tuple([entry async for entry in entries_of(reader, stream)])
     finally:

@@ -50,6 +50,10 @@ class Account:
         self._supervision.keep("prices", self._prices.keep)
         self.rounds.attend()
 
+    async def examine(self) -> None:
+        """Write down how it stands now, when nobody goes on attending to it."""
+        await self._vitals.once()
+
     def start(self) -> None:
         """Ask strategies and compare everything, once, after the first recovery."""
         if self._started:

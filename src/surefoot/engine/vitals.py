@@ -36,6 +36,7 @@ class Vitals:
         self._journal = journal
         self._health: Health | None = None
         self._stuck: dict[str, Stuck] = {}
+        self._settling = SETTLING
         self._pulse = Pulse(account=login.name)
         self._noted_at = float("-inf")
 
@@ -45,6 +46,12 @@ class Vitals:
         while True:
             await self.look()
             await self._login.clock.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """Look once, at what a recovery without a server has come to."""
+        await self._load()
+        self._settling = timedelta(0)
+        await self.look()
 
     async def _load(self) -> None:
         stream = account_stream(self._login.name)
@@ -102,7 +109,7 @@ class Vitals:
         While nobody answers, that reads and prices are missing is said already, once.
         """
         since = self._login.senses.recovered_at
-        if not seen.recovered or since is None or now - since < SETTLING:
+        if not seen.recovered or since is None or now - since < self._settling:
             return self._stuck
         roster = self._roster
         terms = {bot: keeper.terms for bot, keeper in roster.keepers.items()}

@@ -213,7 +213,7 @@ def _banned(record: BanNoted) -> str:
 
 def _recovered(record: RecoveryFinished) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in record.positions.items() if count)
-    review = "".join(f"; {bot} needs a look: {why}" for bot, why in record.bots_in_review.items())
+    review = "".join(f"; {bot} wants somebody: {why}" for bot, why in record.bots_in_review.items())
     return (
         f"Recovery {record.outcome} in {plain(record.seconds)} s: positions {counts or 'none'}; "
         f"{record.fills_booked} fills booked, {record.orders_cancelled} orders cancelled, "

@@ -180,6 +180,23 @@ async def test_a_doubt_that_never_ends_is_said_once_and_survives_a_restart() -> 
         assert len(again.log.said("no longer stuck")) == 2
 
 
+async def test_a_recovery_without_a_server_leaves_no_old_alarm_behind() -> None:
+    """What had been stuck was proven, and `recover` listed it all the same, with exit code 3."""
+    journal = PoisonableJournal()
+    exchange = FakeExchange(HandClock())
+    async with living(exchange, journal) as floor:
+        exchange.complete = False
+        exchange.answer(Unknown("504"), accepted=False)
+        await floor.account.roster.keepers[DIP].tell(ENTER)
+        await go_round(floor, 7)
+        assert await standing(journal) == [StuckKind.ORDER_IN_DOUBT, StuckKind.READ_UNPROVEN]
+    exchange.complete = True
+    async with opened(exchange=exchange, journal=journal) as once:
+        await once.account.recovery.patiently()
+        await once.account.examine()
+        assert await standing(journal) == []
+
+
 async def test_too_many_again_and_again_is_said() -> None:
     """Nothing freezes by it; a stop that never gets there must be said all the same."""
     async with living(native_stop=True) as floor:
