@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError
 import surefoot
 from surefoot.cli.outcome import FAILED, FINE, USAGE, code_of, leaf
 from surefoot.core.errors import SurefootError
+from surefoot.core.values import one_line
 
 __all__ = ["COMMANDS", "HELP", "application", "main", "run"]
 
@@ -94,5 +95,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"surefoot: {message.strip()}\n")
+    lines = [one_line(line) for line in message.strip().split("\n")]
+    sys.stderr.write(f"surefoot: {chr(10).join(lines)}\n")
     return code

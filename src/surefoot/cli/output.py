@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from surefoot.core.values import one_line
+
 _NARROWEST: Final = 40
 _STYLES: Final = {
     "RUNNING": "green",
@@ -42,6 +44,7 @@ def show_json(value: Any) -> None:
 
 def say(text: str, style: str | None = None, *, indent: str = "") -> None:
     """Print one line of text; on a terminal a long one goes on, indented, between two words."""
+    text = one_line(text)
     lines = [f"{indent}{text}"]
     if sys.stdout.isatty():
         lines = wrapped(text, Console().width, indent) or [""]
@@ -63,7 +66,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> None:
     """Print rows: a table on a terminal, aligned columns without lines in a pipe."""
-    cells = [[each or "" for each in row] for row in rows]
+    cells = [[one_line(each or "") for each in row] for row in rows]
     if sys.stdout.isatty():
         table = Table(header_style="bold", box=None, pad_edge=False)
         for column in columns:

@@ -6,6 +6,7 @@ Which answers fit is one table, in `resolving`; what does not fit is refused wit
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
@@ -58,6 +59,10 @@ def take_flatten(word: Flatten, draft: Draft) -> None:
     )
 
 
+# A price that is so many times another one is a slip of the keyboard.
+FAR: Final = 5
+
+
 def take_filled(word: Filled, draft: Draft) -> None:
     """Book what an operator says that an order in doubt filled.
 
@@ -79,6 +84,7 @@ def take_filled(word: Filled, draft: Draft) -> None:
             f"the exchange has told of {plain(order.reported)} filled, {plain(order.filled)} are "
             f"booked: say at least the {plain(order.reported - order.filled)} in between",
         )
+    _refuse_absurd(word, order, draft)
     if word.quantity:
         draft.add(_told_fill(order, word, draft))
     full = order.filled + word.quantity == order.quantity
@@ -89,6 +95,21 @@ def take_filled(word: Filled, draft: Draft) -> None:
         name = order.client_order_id
         draft.add(OrderFinished(at=draft.now, client_order_id=name, status=status))
     draft.add(PositionResolved(at=draft.now, by=word.by, how=Answer.FILLED, written_off=ZERO))
+
+
+def _refuse_absurd(word: Filled, order: Order, draft: Draft) -> None:
+    """Refuse what no exchange could have filled: off the grid, or far from any price we know of."""
+    instrument = draft.terms.instrument
+    if word.quantity % instrument.lot:
+        raise SignalRefused(
+            f"{plain(word.quantity)} is no quantity here: the step is {plain(instrument.lot)}"
+        )
+    known = order.limit or order.trigger or draft.position.entry_price
+    apart = known is not None and not known / FAR <= word.price <= known * FAR
+    if word.quantity and known is not None and apart:
+        raise SignalRefused(
+            f"{plain(word.price)} is too far from the {plain(known)} that is known of this order"
+        )
 
 
 def _refuse_misfit(answer: Answer, draft: Draft) -> None:

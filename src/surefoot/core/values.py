@@ -93,3 +93,8 @@ def plain(amount: Decimal) -> str:
     """Write an amount without an exponent, a negative zero or zeros at its end."""
     text = format(amount or abs(amount), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def one_line(text: str) -> str:
+    """Return text from outside so that it can forge no line and drive no terminal."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
-import msgspec
 
-from surefoot.journal.codec import encode_json, stamp, unstamp
+from surefoot.core.errors import InvalidValue
+from surefoot.journal.commands import COLUMNS, read_row, row_of, validate
 from surefoot.journal.errors import InboxFull, InboxHeld, JournalUnusable
 from surefoot.journal.port import Command
 
@@ -39,7 +38,6 @@ CREATE TABLE IF NOT EXISTS commands (
 ) STRICT, WITHOUT ROWID;
 PRAGMA application_id = {APPLICATION_ID};
 """
-_COLUMNS: Final = "command_id, kind, target, actor, posted_at, expires_at, arguments"
 
 Known = Callable[[Collection[str]], frozenset[str]]
 
@@ -56,7 +54,9 @@ def post(inbox: Path, command: Command, known: Known) -> bool:
         InboxHeld: another client is writing, and did not finish.
         InboxFull: too many commands wait already.
         JournalUnusable: the file is damaged or something else.
+        InvalidValue: it is no command.
     """
+    validate(command)
     with _said(inbox), _transaction(inbox) as connection:
         waiting = [name for (name,) in connection.execute("SELECT command_id FROM commands")]
         for name in known(waiting):
@@ -66,16 +66,8 @@ def post(inbox: Path, command: Command, known: Known) -> bool:
         if connection.execute("SELECT count(*) FROM commands").get >= WAITING_MAX:
             raise InboxFull(f"{WAITING_MAX} commands wait in {inbox.name}, and nobody takes them")
         connection.execute(
-            f"INSERT INTO commands ({_COLUMNS}) VALUES (?,?,?,?,?,?,?)",  # noqa: S608
-            (
-                command.command_id,
-                command.kind,
-                command.target,
-                command.actor,
-                stamp(command.posted_at),
-                stamp(command.expires_at),
-                encode_json(command.arguments),
-            ),
+            f"INSERT INTO commands ({COLUMNS}) VALUES (?,?,?,?,?,?,?)",  # noqa: S608
+            row_of(command),
         )
         return True
 
@@ -158,7 +150,7 @@ class Tray:
             self._connection, self._inode = _connect(self._path, 0), inode
             self._connection.execute("PRAGMA query_only = ON")
         return self._connection.execute(
-            f"SELECT {_COLUMNS} FROM commands LIMIT ?",  # noqa: S608
+            f"SELECT {COLUMNS} FROM commands LIMIT ?",  # noqa: S608
             (WAITING_MAX,),
         ).fetchall()
 
@@ -172,21 +164,6 @@ class Tray:
 def _command(row: tuple[Any, ...]) -> Command | None:
     """Read a row, or None if it is nonsense: the file is no authority."""
     try:
-        return Command(
-            command_id=row[0],
-            kind=row[1],
-            target=row[2],
-            actor=row[3],
-            posted_at=_moment(row[4]),
-            expires_at=_moment(row[5]),
-            arguments=msgspec.json.decode(row[6], type=dict[str, str]),
-        )
-    except (ValueError, msgspec.DecodeError):
+        return read_row(row)
+    except InvalidValue:
         return None
-
-
-def _moment(text: str) -> datetime:
-    moment = unstamp(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment

@@ -35,6 +35,7 @@ from surefoot.core.values import (
     Symbol,
     TradeId,
 )
+from surefoot.journal.commands import validate
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, JournalUnusable, StaleAppend
 from surefoot.journal.port import (
     Append,
@@ -344,6 +345,7 @@ class MemoryJournal:
 
     async def post(self, command: Command) -> bool:
         """Put a command into the inbox once."""
+        validate(command)
         if command.command_id in self._inbox:
             return False
         self._inbox[command.command_id] = command

@@ -323,6 +323,7 @@ class Operators(Protocol):
 
         Raises:
             InboxHeld | InboxFull | JournalUnusable: it was not stored.
+            InvalidValue: it is no command.
         """
         ...
 

@@ -26,6 +26,7 @@ from surefoot.core.records import (
 from surefoot.core.state import evolve
 from surefoot.core.values import ClientOrderId, PositionId
 from surefoot.journal.codec import Tip, amount, encode, encode_json, link, seal, stamp
+from surefoot.journal.commands import row_of
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.port import Append, Change, Command
 
@@ -88,15 +89,7 @@ def apply_change(connection: apsw.Connection, change: Change, tip: Tip) -> Tip:
 def _take(connection: apsw.Connection, command: Command) -> None:
     connection.execute(
         "INSERT INTO commands VALUES (?,?,?,?,?,?,?,'posted',NULL) ON CONFLICT DO NOTHING",
-        (
-            command.command_id,
-            command.kind,
-            command.target,
-            command.actor,
-            stamp(command.posted_at),
-            stamp(command.expires_at),
-            encode_json(command.arguments),
-        ),
+        row_of(command),
     )
 
 

@@ -32,6 +32,7 @@ from surefoot.journal.codec import (
     stamp,
     unstamp,
 )
+from surefoot.journal.commands import SETTLED_COLUMNS, read_settled_row
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.integrity import REBUILD
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
@@ -49,9 +50,6 @@ _ORDERS_NUMBERED: Final = (
     f"{_ORDERS} WHERE exchange_order_id {_AMONG} AND account = ? AND symbol = ?"
 )
 COLUMNS: Final = "sequence, stream, version, at, CAST(data AS BLOB)"
-_COMMAND: Final = (
-    "command_id, kind, target, actor, posted_at, expires_at, arguments, status, result"
-)
 
 
 # Each of these has an index that answers it; a test holds the query plans.
@@ -352,33 +350,19 @@ def commands(connection: apsw.Connection, status: str | None) -> Iterator[Comman
     """Read operator commands, oldest first."""
     where = "" if status is None else "WHERE status = ?"
     rows = connection.execute(
-        f"SELECT {_COMMAND} FROM commands {where} ORDER BY posted_at, command_id",  # noqa: S608
+        f"SELECT {SETTLED_COLUMNS} FROM commands {where} ORDER BY posted_at, command_id",  # noqa: S608
         () if status is None else (status,),
     )
-    return (_command(row) for row in rows)
+    return (read_settled_row(row) for row in rows)
 
 
 def command(connection: apsw.Connection, command_id: str) -> Command | None:
     """Read one command, or None if the journal does not have it."""
     found = connection.execute(
-        f"SELECT {_COMMAND} FROM commands WHERE command_id = ?",  # noqa: S608
+        f"SELECT {SETTLED_COLUMNS} FROM commands WHERE command_id = ?",  # noqa: S608
         (command_id,),
     )
-    return next((_command(row) for row in found), None)
-
-
-def _command(row: tuple[Any, ...]) -> Command:
-    return Command(
-        command_id=row[0],
-        kind=row[1],
-        target=row[2],
-        actor=row[3],
-        posted_at=unstamp(row[4]),
-        expires_at=unstamp(row[5]),
-        arguments=msgspec.json.decode(row[6], type=dict[str, str]),
-        status=row[7],
-        result=row[8],
-    )
+    return next((read_settled_row(row) for row in found), None)
 
 
 def known_commands(connection: apsw.Connection, names: Collection[str]) -> frozenset[str]:

@@ -211,7 +211,7 @@ async def test_commands_are_durable_and_idempotent(journal: Journal) -> None:
         actor="ann",
         posted_at=START,
         expires_at=START,
-        arguments={"why": "enough"},
+        arguments={"reason": "enough"},
     )
     assert await journal.post(command) is True
     assert await journal.post(command) is False

@@ -411,6 +411,21 @@ class TestOperators:
         )
         assert (life.position.state, life.position.quantity) == (State.OPEN, D("0.001"))
 
+    @pytest.mark.parametrize(
+        ("quantity", "price", "why"),
+        [("0.0010001", "50000", "the step is"), ("0.0006", "5", "too far from the 50000")],
+    )
+    def test_what_no_exchange_could_have_filled_is_not_booked(
+        self, quantity: str, price: str, why: str
+    ) -> None:
+        """Catches a slip of the keyboard: it was booked, and the profit with it."""
+        life = Life()
+        life.opened()
+        life.tell(ExitSignal(reason="enough"))
+        name = life.order.client_order_id
+        with pytest.raises(SignalRefused, match=why):
+            life.tell(Filled(by="ann", client_order_id=name, quantity=D(quantity), price=D(price)))
+
     def test_close_insists(self) -> None:
         """An operator's close outlives a failed exit; a strategy's is decided anew."""
         life = Life()

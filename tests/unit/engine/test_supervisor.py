@@ -229,7 +229,6 @@ async def test_recover_is_what_a_given_up_account_needs() -> None:
     [
         ("close", DIP, "there is nothing to close"),
         ("close", "nobody", "there is no bot nobody"),
-        ("dance", DIP, "nobody knows the command 'dance'"),
         ("resolve", "dip-btc-9", "no position dip-btc-9 is kept here"),
         ("resolve", "dip-btc-1", "resolve how?"),
     ],

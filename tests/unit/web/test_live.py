@@ -143,7 +143,8 @@ async def test_another_journal_in_its_place_is_followed(
 ) -> None:
     epoch = journal.epoch
     await journal.close()
-    desk.journal_file.unlink()
+    for file in desk.journal_file.parent.glob(f"{desk.journal_file.name}*"):
+        file.unlink()
     fresh = open_journal(URL, tmp_path, at=START)
     await fresh.commit(Change(at=START, appends=(status("new"),)))
     async with asyncio.timeout(10):

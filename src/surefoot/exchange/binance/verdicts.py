@@ -19,6 +19,7 @@ import aiohttp
 import ccxt
 
 from surefoot.core.reports import Grounds
+from surefoot.core.values import one_line
 from surefoot.exchange.binance.facts import DEFINITIVE
 from surefoot.exchange.errors import (
     Banned,
@@ -77,7 +78,7 @@ class Answered(ExchangeError):
     ) -> None:
         self.status = status
         self.code = code
-        self.text = text[:_MESSAGE_MAX]
+        self.text = one_line(text[:_MESSAGE_MAX])
         self.retry_after = retry_after
         self.halves = halves
         super().__init__(self.text if code is not None else f"HTTP status {status}")
