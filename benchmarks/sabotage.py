@@ -125,7 +125,7 @@ SABOTAGES = [
     Sabotage(
         "forget the protective stop",
         "core/rules.py",
-        "    if not terms.native_stop or stop is None or position.exit_wish is not None:",
+        "    if not terms.native_stop or stop is None or leaving:",
         "    if True:",
         "tests/process/test_protection.py -k nobody_runs",
     ),

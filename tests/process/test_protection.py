@@ -42,8 +42,8 @@ async def test_the_stop_rests_at_the_exchange_and_works_while_nobody_runs(play: 
     play.judge()
 
 
-async def test_a_target_makes_the_stop_way_first(play: Play) -> None:
-    """One lane: the stop is cancelled and counted before the exit is sent."""
+async def test_a_target_takes_the_stops_place(play: Play) -> None:
+    """One request: the stop is cancelled and the exit is sent in its place."""
     await protected(play)
     server = await play.start()
     await stop_rests(play, server)
@@ -115,14 +115,38 @@ async def test_a_stop_that_the_exchange_refuses_is_watched_here(play: Play) -> N
     play.judge()
 
 
-async def test_a_stop_is_honoured_while_a_limit_exit_rests(play: Play) -> None:
-    """The exit took the stop's place at the exchange; then the market fell."""
+async def limit_wished(play: Play, server: Server) -> None:
+    await stop_rests(play, server)
+    await play.until(
+        lambda: play.rows("SELECT 1 FROM records WHERE kind = 'exit-wished'"),
+        server,
+    )
+    (stop,) = play.orders("SELL")
+    assert (stop["type"], stop["status"]) == ("STOP_LOSS", "NEW"), "the limit locks no coins"
+
+
+async def test_a_stop_rests_while_a_limit_exit_waits(play: Play) -> None:
+    """The limit used to take the stop's place at the exchange; then the market fell."""
     await protected(play)
     play.say("sell limit=64000")
     server = await play.start()
-    await play.until(lambda: [o for o in play.orders("SELL") if o["type"] == "LIMIT"], server)
+    await limit_wished(play, server)
     play.control.price("BTCUSDT", "60400")
     await play.state_is("CLOSED", server=server)
-    assert [order["status"] for order in play.orders("SELL")] == ["CANCELED", "CANCELED", "FILLED"]
+    assert [order["type"] for order in play.orders("SELL")] == ["STOP_LOSS"]
+    await server.stop()
+    play.judge()
+
+
+async def test_a_limit_that_is_reached_takes_the_stops_place(play: Play) -> None:
+    await protected(play)
+    play.say("sell limit=64000")
+    server = await play.start()
+    await limit_wished(play, server)
+    play.control.price("BTCUSDT", "64010")
+    await play.state_is("CLOSED", server=server)
+    stop, leave = play.orders("SELL")
+    assert (stop["status"], leave["status"]) == ("CANCELED", "FILLED")
+    assert (leave["type"], leave["timeInForce"]) == ("LIMIT", "IOC")
     await server.stop()
     play.judge()

@@ -152,7 +152,10 @@ class World:
 
     def leave(self, n: int) -> None:
         state = self.life.position.state
-        signal = ExitSignal(time_to_live=timedelta(seconds=20) if n & 1 else None)
+        signal = ExitSignal(
+            time_to_live=timedelta(seconds=20) if n & 1 else None,
+            limit=D(50600) if n & 2 else None,
+        )
         assert not self.wish(signal) or state is State.OPEN
 
     def close(self, n: int) -> None:

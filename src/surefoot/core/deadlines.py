@@ -20,7 +20,7 @@ from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State, Tally
 from surefoot.core.protection import stop_rests
-from surefoot.core.rules import Terms, is_dust
+from surefoot.core.rules import Terms, is_dust, watched_limit
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import BotName, Symbol, plain
 
@@ -124,7 +124,8 @@ def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
     stop = position.levels.stop
     if not terms.native_stop or stop is None or position.state not in {State.OPEN, State.CLOSING}:
         return None
-    leaving = position.exit_wish is not None or position.lane(Lane.EXIT) is not None
+    leaving = position.exit_wish is not None and watched_limit(position, terms) is None
+    leaving = leaving or position.lane(Lane.EXIT) is not None
     if leaving or is_dust(position, terms) or stop_rests(position):
         return None
     tally = position.tallies.get(Role.STOP)

@@ -22,7 +22,7 @@ from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitWished, LevelsSet
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_dust, move_stop, resting, retry_at
+from surefoot.core.rules import is_dust, move_stop, resting, retry_at, sell_at_limit
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import plain
 
@@ -40,22 +40,29 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     position = draft.position
     level = breached(position.levels, seen.price, position.direction)
     wish = position.exit_wish
-    # A resting exit has taken the stop's place at the exchange, so the stop is honoured here.
-    resting = wish is not None and wish.limit is not None and level is not Level.TAKE_PROFIT
-    if level is None:
-        moved = move_stop(position, draft.now, draft.terms)
-        if moved is not None:
-            draft.add(moved)
+    if level is None or (level is Level.TAKE_PROFIT and wish is not None):
+        _sell_or_follow(seen.price, draft)
         return
-    if wish is not None and not resting:
-        return
-    if position.state is State.CLOSING and not resting:
+    # While a limit waits or rests the stop is honoured; nothing else is left twice.
+    if (position.state is State.CLOSING or wish is not None) and not _waits(wish):
         return
     if level is not Level.TAKE_PROFIT and _exchange_has_first_go(position, seen.price):
         return
     reason = f"the price {plain(seen.price)} reached it"
     leave = ExitWish(by=level.value, level=level, reason=reason)
     draft.add(ExitWished(at=draft.now, wish=leave))
+
+
+def _waits(wish: ExitWish | None) -> bool:
+    return wish is not None and wish.limit is not None
+
+
+def _sell_or_follow(price: Decimal, draft: Draft) -> None:
+    """Sell at a limit that is watched here once it is reached; else let the resting stop follow."""
+    position, now, terms = draft.position, draft.now, draft.terms
+    record = sell_at_limit(position, price, now, terms) or move_stop(position, now, terms)
+    if record is not None:
+        draft.add(record)
 
 
 def _follow(price: Decimal, entry: Decimal, draft: Draft) -> None:

@@ -63,10 +63,10 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `signed_at` and `not_after` are exchange time: after `not_after` the exchange refuses the
     request, whoever still holds its bytes. `expires_at` is when an unfilled remainder is to be
     cancelled. `reported` is the largest cumulative filled quantity that the exchange has told,
-    `told_at` when it last said something new.
-    `replaces` names the order whose cancel leaves in one request with this one; that one knows it
-    as `replaced_by`, until it is turned away. `cancel_name` is what an order's cancel is called:
-    the exchange may know the order by that name afterwards.
+    `told_at` when it last said something new. `immediate`: what a limit order cannot fill at
+    once is not to rest. `replaces` names the order whose cancel leaves in one request with this
+    one; that one knows it as `replaced_by`, until it is turned away. `cancel_name` is what an
+    order's cancel is called: the exchange may know the order by that name afterwards.
     `may_have_left` is False once it is proven that no request for it was accepted.
     """
 
@@ -78,6 +78,7 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signed_at: datetime
     not_after: datetime
     limit: Decimal | None = None
+    immediate: bool = False
     trigger: Decimal | None = None
     expires_at: datetime | None = None
     status: OrderStatus = OrderStatus.INTENDED

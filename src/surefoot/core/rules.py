@@ -128,11 +128,34 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     latest = position.orders[-1]
     if latest.role is not Role.EXIT or latest.status is OrderStatus.FILLED:
         return None
+    if latest.immediate and wish.limit is not None:
+        return None  # The limit is watched on; the order was one try at it.
     making_way = wish.limit is None and latest.limit is not None
     expired = latest.limit is None and latest.status is OrderStatus.EXPIRED
     if wish.persistent or making_way or expired or is_dust(position, terms):
         return None
     return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
+
+
+def watched_limit(position: Position, terms: Terms) -> Decimal | None:
+    """Return the limit of an exit that is watched here, because a stop rests or is to rest.
+
+    An order that rests at the limit would lock the coins and leave no room for the stop.
+    """
+    wish, beside = position.exit_wish, terms.native_stop and terms.instrument.replaces
+    if wish is None or wish.limit is None or not beside or position.levels.stop is None:
+        return None
+    return wish.limit
+
+
+def lapse_limit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Let an exit with a limit lapse that was not reached within its time to live."""
+    wish = position.exit_wish
+    if watched_limit(position, terms) is None or wish is None or wish.expires_at is None:
+        return None
+    if position.state is not State.OPEN or now < wish.expires_at:
+        return None
+    return ExitLapsed(at=now, why="its time to live is over")
 
 
 def leave_after_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -220,7 +243,8 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
     if order.filled:
         return None  # It is selling already: let it.
     wish, replaceable = position.exit_wish, terms.instrument.replaces
-    if wish is not None and (not replaceable or _turned_away(position, order, now)):
+    leaving = wish is not None and watched_limit(position, terms) is None
+    if wish is not None and leaving and (not replaceable or _turned_away(position, order, now)):
         return f"making way for the exit: {wish.reason}"
     if replaceable and order.quantity <= position.quantity:
         return None  # It protects until what takes its place is accepted.
@@ -272,9 +296,27 @@ def resting_stop(position: Position, terms: Terms) -> Order | None:
 
 
 def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
-    """Write the exit order down once every lane is free."""
+    """Write the exit order down once every lane is free, or in the place of the stop."""
     wish = position.exit_wish
-    if wish is None or not _free_to_leave(position, now, terms, Role.EXIT):
+    if wish is None or watched_limit(position, terms) is not None:
+        return None
+    return _exit(position, wish, now, terms)
+
+
+def sell_at_limit(
+    position: Position, price: Decimal, now: datetime, terms: Terms
+) -> PositionRecord | None:
+    """Write the exit of a watched limit down once a price has reached it."""
+    wish, limit = position.exit_wish, watched_limit(position, terms)
+    if wish is None or limit is None or (price - limit) * position.direction.sign < 0:
+        return None
+    return _exit(position, wish, now, terms, immediate=True)
+
+
+def _exit(
+    position: Position, wish: ExitWish, now: datetime, terms: Terms, *, immediate: bool = False
+) -> PositionRecord | None:
+    if not _free_to_leave(position, now, terms, Role.EXIT):
         return None
     stop = resting_stop(position, terms)
     quantity = terms.instrument.sellable(position.quantity)
@@ -288,15 +330,17 @@ def intend_exit(position: Position, now: datetime, terms: Terms) -> PositionReco
         now,
         terms,
         limit=wish.limit,
-        expires_at=wish.expires_at,
+        expires_at=None if immediate else wish.expires_at,
     )
+    order = replace(order, immediate=immediate)
     return intended(position, order, f"{wish.by}: {wish.reason}", now, terms, replaces=stop)
 
 
 def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
     """Write a protective stop down that rests at the exchange, so that it outlives us."""
     stop = position.levels.stop
-    if not terms.native_stop or stop is None or position.exit_wish is not None:
+    leaving = position.exit_wish is not None and watched_limit(position, terms) is None
+    if not terms.native_stop or stop is None or leaving:
         return None
     if not _free_to_leave(position, now, terms, Role.STOP):
         return None
@@ -317,7 +361,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
     old, stop = resting_stop(position, terms), position.levels.stop
     if old is None or old.replaced_by is not None or stop is None:
         return None
-    if position.exit_wish is not None:
+    if position.exit_wish is not None and watched_limit(position, terms) is None:
         return None
     if not lags(position, old, terms) or resting(position, now, Role.STOP):
         return None
@@ -347,6 +391,7 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    lapse_limit,
     lapse_exit,  # before the state moves, while it is seen that an exit has failed
     move_state,
     set_levels,

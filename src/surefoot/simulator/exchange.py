@@ -128,6 +128,7 @@ class Exchange:
             created_ms=now,
             updated_ms=now,
             origin=origin,
+            at_once=new.at_once,
             hidden_until_ms=now + twist.hidden_ms if twist.hidden_ms else 0,
             twist=twist,
         )
@@ -157,6 +158,8 @@ class Exchange:
             self._try_limit(order, maker=False)
         else:
             self._take(order)
+        if order.at_once:
+            self._end(order, "EXPIRED", "UNFILLED_IOC_QUANTITY_EXPIRED")
 
     def cancel(self, order: Order, client_id: str) -> None:
         """Cancel an open order; `client_id` names the request to cancel."""

@@ -23,8 +23,7 @@ def new_order(params: Params, rules: Rules, fallback: str) -> NewOrder:
     quantity = amount(params, "quantity")
     price = amount(params, "price") if kind == "LIMIT" else ZERO
     stop = amount(params, "stopPrice") if kind == "STOP_LOSS" else ZERO
-    if kind == "LIMIT":
-        one_of(params, "timeInForce", ("GTC",))
+    lasting = one_of(params, "timeInForce", ("GTC", "IOC")) if kind == "LIMIT" else "GTC"
     return NewOrder(
         symbol=rules.symbol,
         side=side,
@@ -33,6 +32,7 @@ def new_order(params: Params, rules: Rules, fallback: str) -> NewOrder:
         price=price,
         stop_price=stop,
         client_order_id=client_id(params, "newClientOrderId", fallback),
+        at_once=lasting == "IOC",
     )
 
 

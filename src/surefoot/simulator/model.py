@@ -196,6 +196,7 @@ class Order:
     created_ms: int
     updated_ms: int
     origin: Literal["api", "outside"] = "api"
+    at_once: bool = False
     status: str = "NEW"
     executed: Decimal = ZERO
     spent: Decimal = ZERO
@@ -265,6 +266,7 @@ class NewOrder:
     price: Decimal
     stop_price: Decimal
     client_order_id: str
+    at_once: bool = False  # IOC: what does not fill when it arrives, expires
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,10 @@ def amount(value: Decimal) -> str:
     return f"{value:.8f}"
 
 
+def _lasting(order: Order) -> str:
+    return "IOC" if order.at_once else "GTC"
+
+
 def order_row(order: Order) -> dict[str, Any]:
     """Return one order as queries and lists show it."""
     reason = {"expiryReason": order.expiry_reason} if order.expiry_reason else {}
@@ -29,7 +33,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "executedQty": amount(order.executed),
         "cummulativeQuoteQty": amount(order.spent),
         "status": order.status,
-        "timeInForce": "GTC",
+        "timeInForce": _lasting(order),
         "type": order.type,
         "side": order.side,
         "stopPrice": amount(order.stop_price),
@@ -275,7 +279,7 @@ def execution_report(
         "c": order.cancel_client_id if cancelled else order.name,
         "S": order.side,
         "o": order.type,
-        "f": "GTC",
+        "f": _lasting(order),
         "q": amount(order.quantity),
         "p": amount(order.price),
         "P": amount(order.stop_price),

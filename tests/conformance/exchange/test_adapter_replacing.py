@@ -145,3 +145,16 @@ async def test_a_group_that_is_too_late_never_leaves(exchange: Exchange, do: Do)
         await replaced(exchange, old, late)
     (live,) = await exchange.open_orders([BTC])
     assert live.exchange_order_id == old.exchange_order_id
+
+
+@pytest.mark.parametrize(
+    ("limit", "filled", "status"),
+    [("62000", "0.001", ReportedStatus.FILLED), ("60000", "0", ReportedStatus.EXPIRED)],
+)
+async def test_what_an_immediate_order_cannot_fill_does_not_rest(
+    exchange: Exchange, limit: str, filled: str, status: ReportedStatus
+) -> None:
+    sent = order(exchange, limit=Decimal(limit), immediate=True)
+    report = await exchange.send(BTC, sent)
+    assert (report.status, report.filled) == (status, Decimal(filled))
+    assert await exchange.open_orders([BTC]) == ()

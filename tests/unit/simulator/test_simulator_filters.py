@@ -53,7 +53,7 @@ REFUSED: list[tuple[int, dict[str, Any]]] = [
     (-1102, {"type": "STOP_LOSS"}),  # without stopPrice
     (-1111, {"quantity": "0.001000001"}),
     (-1111, {"price": "60000.000000001"}),
-    (-1115, {"timeInForce": "IOC"}),
+    (-1115, {"timeInForce": "FOK"}),
     (-1116, {"type": "STOP_LOSS_LIMIT"}),
     (-1117, {"side": "buy"}),
     (-1121, {"symbol": "BTCUSD"}),

@@ -218,7 +218,8 @@ class Binance:
         if order.role is Role.STOP and order.trigger is not None:
             request |= {"type": "STOP_LOSS", "stopPrice": plain(order.trigger)}
         elif order.limit is not None:
-            request |= {"type": "LIMIT", "timeInForce": "GTC", "price": plain(order.limit)}
+            lasting = "IOC" if order.immediate else "GTC"
+            request |= {"type": "LIMIT", "timeInForce": lasting, "price": plain(order.limit)}
         return request
 
     async def replace(
