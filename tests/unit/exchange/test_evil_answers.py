@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -13,6 +15,7 @@ import pytest_asyncio
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from surefoot.core.order import Order, Role
 from surefoot.core.values import ClientOrderId, ExchangeOrderId, Side, Symbol
@@ -20,7 +23,7 @@ from surefoot.engine.clock import SystemClock
 from surefoot.exchange.address import Address
 from surefoot.exchange.binance import payloads
 from surefoot.exchange.binance.adapter import Binance
-from surefoot.exchange.binance.client import BODY_MAX
+from surefoot.exchange.binance.bodies import BODY_MAX, LARGE
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.binance.streams import _account_event, _Market
 from surefoot.exchange.binance.verdicts import Garbled
@@ -352,6 +355,31 @@ async def test_an_endless_answer_is_not_read(exchange: Binance, evil: Evil, ques
     evil.says = {path: json.dumps(good or rows) + " " * BODY_MAX}
     with pytest.raises(ReadFailed, match="BodyTooLarge"):
         await ask(exchange)
+
+
+class Threads(ThreadPoolExecutor):
+    """Counts what is done beside the loop."""
+
+    given = 0
+
+    @override
+    def submit(self, *work: Any, **more: Any) -> Any:
+        self.given += 1
+        return super().submit(*work, **more)
+
+
+@pytest.mark.parametrize(("rows", "beside"), [(100, 0), (LARGE // 100, 1)])
+async def test_a_large_answer_is_read_beside_the_loop(
+    exchange: Binance, evil: Evil, rows: int, beside: int
+) -> None:
+    threads = Threads()
+    asyncio.get_running_loop().set_default_executor(threads)
+    evil.says = {"myTrades": json.dumps([TRADE] * rows)}
+    assert len(await exchange.fills_of(BTC, ExchangeOrderId("7"))) == rows
+    assert threads.given == beside
+    evil.says = {"myTrades": json.dumps([TRADE] * rows)[:-1]}
+    with pytest.raises(ReadFailed):
+        await exchange.fills_of(BTC, ExchangeOrderId("7"))
 
 
 async def test_an_endless_answer_to_an_order_is_unknown(exchange: Binance, evil: Evil) -> None:

@@ -3,7 +3,7 @@
 expiry       a signed order carries its `not_after`; how long it may travel is worked out at
              the moment of signing, after any queue, and an order that is too late never leaves
 answers      what is no success is raised as `Answered`, with Binance's own code if it gave one;
-             bodies are bounded
+             bodies are bounded, and large ones are read beside the loop
 redirects    a 30x answer is an error: a signature is never carried to another host
 raw streams  every user and market event reaches us as the exchange sent it, before ccxt merges,
              caches or rounds it
@@ -11,6 +11,7 @@ raw streams  every user and market event reaches us as the exchange sent it, bef
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -21,6 +22,7 @@ import ccxt.pro
 from typing_extensions import override
 
 from surefoot.exchange.binance import payloads
+from surefoot.exchange.binance.bodies import Body, BoundedResponse
 from surefoot.exchange.binance.verdicts import Answered
 from surefoot.exchange.errors import Misconfigured, NotSent
 
@@ -30,11 +32,10 @@ _MARGIN_MS: Final = 5
 _STATUS: Final = 0
 _HEADERS: Final = 4
 _RESPONSE: Final = 6
+# Where on_rest_response is given the body.
+_BODY: Final = 5
 _NO_SUCCESS: Final = 300
 _CODE_MAX: Final = 1_000_000
-# The list of all markets is some 15 MB; nothing else comes near a tenth of that.
-BODY_MAX: Final = 8 * 1024 * 1024
-MARKETS_MAX: Final = 64 * 1024 * 1024
 NOT_AFTER: Final = "surefootNotAfter"
 
 # What the answer to the request of this very task carried: ccxt keeps only the headers of whichever
@@ -63,30 +64,6 @@ _FORCED_OPTIONS: Final[dict[str, Any]] = {
 
 class RedirectRefused(aiohttp.ClientError):
     """A redirect was not followed."""
-
-
-class BodyTooLarge(aiohttp.ClientError):
-    """An answer was longer than any real one, and was not read to its end."""
-
-
-class BoundedResponse(aiohttp.ClientResponse):
-    """An answer that is not read past its bound, however it is packed."""
-
-    @override
-    async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
-        """Return the body.
-
-        Raises:
-            BodyTooLarge: it is longer than any real answer.
-        """
-        most = MARKETS_MAX if self.url.path.endswith("/exchangeInfo") else BODY_MAX
-        body = bytearray()
-        async for part in self.content.iter_any():
-            body += part
-            if len(body) > most:
-                self.close()
-                raise BodyTooLarge(f"more than {most} bytes")
-        return body.decode(encoding or "utf-8", errors)
 
 
 class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
@@ -120,7 +97,21 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
         answer = payloads.payload(await self.publicGetExchangeInfo(params or {}))
         self.rate_limits = answer.get("rateLimits")
         rows = payloads.listed(answer.get("symbols"))
+        return await asyncio.to_thread(self._parsed, rows)
+
+    def _parsed(self, rows: list[Mapping[str, Any]]) -> list[Any]:
         return [self.parse_market(row) for row in rows if payloads.is_market(row)]
+
+    @override
+    def on_rest_response(self, *answer: Any) -> Any:
+        """Leave a large body as it is: it has been read, beside the loop."""
+        body = answer[_BODY]
+        return body if isinstance(body, Body) else super().on_rest_response(*answer)
+
+    @override
+    def on_json_response(self, body: str) -> Any:
+        """Return what a body says."""
+        return body.value if isinstance(body, Body) else super().on_json_response(body)
 
     async def load_markets_again(self, _params: dict[str, Any]) -> Any:
         """Load the markets afresh, and return them."""
