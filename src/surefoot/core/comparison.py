@@ -28,6 +28,7 @@ class Comparison:
     ) -> None:
         self.before = position
         self.position = position
+        self.belief = belief
         self.terms = belief.terms[position.bot]
         self.evidence = evidence
         self.now = now

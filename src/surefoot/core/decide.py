@@ -32,6 +32,7 @@ from surefoot.core.reports import (
     PriceSeen,
     Reduction,
     Refusal,
+    Shortage,
     TimePassed,
     Unsent,
 )
@@ -59,6 +60,7 @@ Input: TypeAlias = (
     | Doubt
     | Absence
     | Reduction
+    | Shortage
     | PriceSeen
     | TimePassed
     | EntrySignal
@@ -112,7 +114,7 @@ def freeze_only(position: Position, reason: str, now: datetime) -> Decision:
     return Decision(records=(record,), position=evolve(position, record))
 
 
-def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table)
+def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (one table)
     """Add to the draft what follows from one input; every kind has an arm and mypy proves it."""
     match event:
         case OrderReport():
@@ -131,6 +133,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table
             facts.take_absence(event, draft)
         case Reduction():
             facts.take_reduction(event, draft)
+        case Shortage():
+            facts.take_shortage(event, draft)
         case PriceSeen():
             leaving.take_price(event, draft)
         case TimePassed():
@@ -141,8 +145,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912 (one table
             leaving.take_exit(event, draft)
         case Close():
             leaving.take_close(event, draft)
-        case Freeze(reason=reason):
-            draft.freeze(reason)
+        case Freeze(reason=reason, lacking=lacking):
+            draft.freeze(reason, lacking=lacking)
         case Withhold():
             wishes.take_withhold(event, draft)
         case Adopt() | Ignore():

@@ -11,7 +11,13 @@ from surefoot.core.errors import InvalidValue
 from surefoot.core.invariants import check
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import OrderIntended, OrderRecalled, PositionFrozen, PositionRecord
+from surefoot.core.records import (
+    OrderIntended,
+    OrderRecalled,
+    PositionFrozen,
+    PositionRecord,
+    PositionThawed,
+)
 from surefoot.core.rules import RULES, Terms
 from surefoot.core.state import evolve
 from surefoot.core.values import ClientOrderId, ExchangeOrderId
@@ -69,10 +75,15 @@ class Draft:
         if self.position.find(order.client_order_id) is None:
             self.add(OrderRecalled(at=self.now, order=order))
 
-    def freeze(self, reason: str) -> None:
+    def freeze(self, reason: str, *, lacking: bool = False) -> None:
         """Add no risk from here on, unless that is so already."""
         if self.position.frozen is None:
-            self.add(PositionFrozen(at=self.now, reason=reason))
+            self.add(PositionFrozen(at=self.now, reason=reason, lacking=lacking))
+
+    def thaw(self, evidence: str) -> None:
+        """Go on, if it is only for a lack of this evidence that it is frozen."""
+        if self.position.frozen is not None and self.position.lacking:
+            self.add(PositionThawed(at=self.now, evidence=evidence))
 
     def decided(self) -> Decision:
         """Return what was gathered."""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from surefoot.core.order import Order
 from surefoot.core.position import Position
+from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.rules import Terms
 from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Symbol
@@ -29,6 +30,7 @@ class FindingKind(StrEnum):
     FILLS_MISSED = "fills-missed"
     REDUCED_OUTSIDE = "reduced-outside"
     HOLDING_MISSING = "holding-missing"
+    OTHERS_COINS = "others-coins"
     ORPHAN = "orphan"
     UNKNOWN_OWN_ORDER = "unknown-own-order"
     FOREIGN_ORDER = "foreign-order"
@@ -86,7 +88,8 @@ class Belief(Struct, frozen=True, kw_only=True):
 
     Terms are a bot's own: two bots on one symbol may want different stops. `departed` are orders
     that the evidence speaks of and that have left their positions; a position that is not among
-    these is over.
+    these is over. `others` is what the account held of each asset beyond what the bots hold, when
+    it was last weighed; `beside` is what bots hold of it on symbols that are not looked at now.
     """
 
     positions: tuple[Position, ...]
@@ -94,6 +97,8 @@ class Belief(Struct, frozen=True, kw_only=True):
     is_ours: Callable[[str], bool]
     exclusive: bool
     departed: tuple[Owned, ...] = ()
+    others: Mapping[Asset, Coins] = {}
+    beside: Mapping[Asset, Decimal] = {}
 
     def on(self, symbols: Collection[Symbol]) -> Belief:
         """Return what is believed of some symbols."""

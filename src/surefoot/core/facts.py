@@ -17,6 +17,7 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     ReductionBooked,
+    ShortageSeen,
     StateChanged,
 )
 from surefoot.core.reports import (
@@ -27,6 +28,7 @@ from surefoot.core.reports import (
     OrderReport,
     Reduction,
     Refusal,
+    Shortage,
     Unsent,
 )
 from surefoot.core.rules import Terms, withdrawal
@@ -36,15 +38,15 @@ from surefoot.core.values import ZERO, plain
 REFUSALS_MAX: Final = 3
 
 
-def unproven(  # noqa: PLR0911 (one condition a line)
+def unproven(  # noqa: C901, PLR0911 (one condition a line)
     order: Order, absence: Absence, position: Position, terms: Terms
 ) -> str | None:
     """Return why a search does not prove that an order never existed, or None if it does.
 
     All of these must hold (absence is not evidence): the read started after
     `not_after + V`; the order is not found by its id; no fill since the intent names it, in a
-    window proven complete; the other half of its group, if any, is accounted for; and the position
-    has not changed since the read began.
+    window proven complete; no balance speaks against it; the other half of its group, if any, is
+    accounted for; and the position has not changed since the read began.
     """
     deadline = order.not_after + terms.visibility
     if order.status is not OrderStatus.INTENDED:
@@ -59,6 +61,8 @@ def unproven(  # noqa: PLR0911 (one condition a line)
         return "a fill names it"
     if not absence.group_answered:
         return "what became of the order that it was to replace is not known"
+    if absence.contradicted is not None:
+        return absence.contradicted
     if absence.version != position.version:
         return "the position has changed since the read began"
     return None
@@ -205,7 +209,8 @@ def _give_up_after(refusal: Refusal, order: Order, draft: Draft) -> None:
         return  # The older stop still rests; only its move is refused.
     if refused >= REFUSALS_MAX and order.role is not Role.ENTRY:
         what = f"the exchange refused {REFUSALS_MAX} {order.role}s in a row: {refusal.message}"
-        draft.freeze(what if order.role is Role.EXIT else f"{what}; the stop is watched here only")
+        why = what if order.role is Role.EXIT else f"{what}; the stop is watched here only"
+        draft.freeze(why, lacking=True)
 
 
 def take_unsent(unsent: Unsent, draft: Draft) -> None:
@@ -282,3 +287,11 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
             trades=reduction.trades,
         ),
     )
+    draft.thaw(reduction.evidence)
+
+
+def take_shortage(shortage: Shortage, draft: Draft) -> None:
+    """Learn how much of the holding is not there, so that the rest can be sold."""
+    missing = min(shortage.missing, draft.position.quantity)
+    if missing != draft.position.missing:
+        draft.add(ShortageSeen(at=draft.now, missing=missing, evidence=shortage.evidence))

@@ -1,145 +1,309 @@
-"""What others do with the coins of the account: a balance raises the question, trades answer it."""
+"""What others do with the coins of the account: the policy, and the weighing that leads to it.
+
+A balance raises the question; trades, and what was locked at the time, answer it.
+
+    the bots hold h, the account t; t - h are the coins of others, which were b when last weighed
+
+    t - h = b                        nothing happened
+    t - h > b                        others brought coins: noted, theirs for ever
+    0 <= t - h < b                   others took coins, which were
+        every stop of ours rested      theirs, nothing else was free: noted
+        nothing of ours is held        theirs: noted
+        otherwise                      perhaps ours: frozen, and somebody is asked
+    t - h < 0                        something that was ours is not there
+        one bot, trades explain it     booked as sold, at once if nothing of ours may have sold it,
+                                       else after V; what was frozen for lack of this goes on
+        no trades, and V has passed    frozen, and somebody is asked; what is there can be sold
+
+Others use their own free coins first. What no software can know: whether a sale of as many coins as
+both have was meant for the one or the other; whether coins that come back after a withdrawal are
+the same. Then the holding stays short of what was missing until an operator speaks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias, assert_never
 
+from msgspec import Struct
+
+from surefoot.core.coins import held_of
 from surefoot.core.comparison import Comparison
 from surefoot.core.evidence import Belief, Evidence, FindingKind
 from surefoot.core.order import Role
 from surefoot.core.position import Position, State
+from surefoot.core.protection import stop_rests
 from surefoot.core.reconcile import Reconciliation, decisions_of
-from surefoot.core.reports import Fill, Reduction
+from surefoot.core.records import Coins
+from surefoot.core.reports import Fill, Reduction, Shortage
 from surefoot.core.signals import Freeze
 from surefoot.core.values import ZERO, Asset, Side, plain
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What is seen of one asset while nothing of ours is under way.
+
+    `there` is the balance, `held` what `holders` positions add up to less what is known to be
+    missing, `before` what others had when it was last weighed. `guarded` tells that stops of ours
+    locked all of it while others traded, `out` that one of them may have sold. `sold` is what
+    others sold since, `known` that all those trades are known not to be ours, `waited` that it has
+    been short for longer than V.
+    """
+
+    there: Decimal
+    held: Decimal
+    before: Decimal | None
+    missing: Decimal = ZERO
+    holders: int = 1
+    guarded: bool = False
+    out: bool = False
+    sold: Decimal = ZERO
+    known: bool = True
+    waited: bool = False
+
+
+class Unchanged(Struct, frozen=True):
+    """Nothing happened."""
+
+
+class Theirs(Struct, frozen=True):
+    """Others moved coins of their own; they have so much now."""
+
+    amount: Decimal
+
+
+class Ours(Struct, frozen=True):
+    """So much of what a bot held was sold by others, and their trades prove it."""
+
+    quantity: Decimal
+
+
+class Unclear(Struct, frozen=True):
+    """It cannot be proven whose the coins were: somebody must say it. So much is not there."""
+
+    why: str
+    missing: Decimal = ZERO
+
+
+class Early(Struct, frozen=True):
+    """Less is there than is held, and a fill that is not visible yet may explain it."""
+
+
+Verdict: TypeAlias = Unchanged | Theirs | Ours | Unclear | Early
+
+
+def judge(seen: Seen) -> Verdict:
+    """Say what a balance means: the table of this page."""
+    others = seen.there - seen.held
+    lacks = seen.missing - min(others, ZERO)
+    proven = seen.waited or (seen.known and not seen.out)
+    if lacks and proven and seen.holders == 1 and seen.sold >= lacks:
+        return Ours(lacks)
+    if others < ZERO:
+        why = "and no trades explain it"
+        return Unclear(why, lacks) if seen.waited else Early()
+    if seen.before is None or others > seen.before:
+        return Theirs(others)
+    if others == seen.before:
+        return Unchanged()
+    if seen.guarded or not seen.held:
+        return Theirs(others)
+    return Unclear("while nothing locked what the bots hold: were they theirs?")
+
+
+# Weighing ----------------------------------------------------------------------------------------
 
 
 def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
     """Hold what the positions of some assets add up to against the balances.
 
-    An asset whose positions have moved on since the reads began is left for the next time: balance,
-    fills and belief would be of different moments.
+    An asset whose positions have moved on since the reads began, or have something under way, is
+    left for the next time: balance, fills and belief would be of different moments.
     """
     comparisons = [_OfHoldings(position, belief, evidence, now) for position in belief.positions]
-    busy = {each.position.base for each in comparisons if not each.as_read}
-    short = lacking(evidence.balances, belief.positions)
-    settled = {
-        asset: amount
-        for asset, amount in short.items()
-        if asset not in busy and not _is_rounding(belief, asset, amount)
-    }
-    for each in comparisons:
-        holders = _holders(belief.positions, each.position.base)
-        each.weigh(settled.get(each.position.base, ZERO), holders)
+    short: set[Asset] = set()
+    others: dict[Asset, Coins] = {}
+    for asset in sorted({each.position.base for each in comparisons}):
+        of_asset = [each for each in comparisons if each.position.base == asset]
+        if evidence.balances is None or not all(each.as_read for each in of_asset):
+            continue
+        scale = _Scale(asset, of_asset, belief, evidence)
+        if scale.seen.held > scale.seen.there:
+            short.add(asset)
+        if not any(_under_way(each.position) for each in of_asset):
+            amount = scale.settle()
+            if amount is not None and amount != scale.seen.before:
+                others[asset] = Coins(amount=amount, at=evidence.started_at)
     return Reconciliation(
         findings=tuple(finding for each in comparisons for finding in each.findings),
         decisions=decisions_of(comparisons),
-        short=frozenset(settled),
+        short=frozenset(short),
+        others=others,
     )
 
 
-def lacking(
-    balances: Mapping[Asset, Decimal] | None, positions: Iterable[Position]
-) -> dict[Asset, Decimal]:
-    """Return how much of each base asset the account lacks; sold dust does not count."""
-    if balances is None:
-        return {}
-    expected: dict[Asset, Decimal] = {}
-    for position in positions:
-        if position.state is not State.CLOSED and position.quantity > ZERO:
-            expected[position.base] = expected.get(position.base, ZERO) + position.quantity
-    return {
-        asset: quantity - balances.get(asset, ZERO)
-        for asset, quantity in expected.items()
-        if balances.get(asset, ZERO) < quantity
-    }
-
-
-def _is_rounding(belief: Belief, asset: Asset, short: Decimal) -> bool:
-    """Tell whether what lacks is less than could ever be sold: fees are rounded by the venue.
-
-    It must be less than one lot, and leave enough for every exit that the positions may send.
-    """
-    of_asset = [each for each in belief.positions if each.base == asset and each.quantity > ZERO]
-    instruments = [belief.terms[each.bot].instrument for each in of_asset]
-    spare = sum(
-        (p.quantity - i.sellable(p.quantity) for p, i in zip(of_asset, instruments, strict=True)),
-        ZERO,
+def _under_way(position: Position) -> bool:
+    """Tell whether an order is out, other than a stop that rests: it has the word first."""
+    return any(
+        order.role is not Role.STOP or order.verdict is not None or not order.counted
+        for order in position.orders
+        if not order.finished
     )
-    return short <= spare and all(short < each.lot for each in instruments)
 
 
 class _OfHoldings(Comparison):
     """What one position holds."""
 
-    def weigh(self, short: Decimal, holders: int) -> None:
-        """Hold what fills add up to against what the account has."""
-        with self.isolated():
-            self._weigh(short, holders)
 
-    def _weigh(self, short: Decimal, holders: int) -> None:
-        position = self.position
-        if not short or position.state is not State.OPEN or position.frozen is not None:
-            return
-        # Whatever may still explain it has the word first: an order that is out or uncounted.
-        if any(
-            order.role is not Role.STOP or order.verdict is not None or not order.counted
-            for order in position.orders
-            if not order.finished
-        ):
-            return
-        if position.base not in self.evidence.missing:
-            outcome = "looking again before anything is concluded"
-            self.find(FindingKind.HOLDING_MISSING, None, _lacks(position, short), outcome)
-            return
-        sold = self._sold_by_others()
-        quantity = sum((fill.quantity for fill in sold), ZERO)
-        if holders != 1 or quantity < short:
-            reason = f"{_lacks(position, short)}, and no trades explain it"
-            self.tell(Freeze(reason=reason))
-            outcome = "frozen until somebody resolves it"
-            self.find(FindingKind.HOLDING_MISSING, None, reason, outcome)
-            return
-        worth = sum((fill.price * fill.quantity for fill in sold), ZERO)
-        trades = ", ".join(fill.trade_id for fill in sold[:8])
-        evidence = f"sold outside Surefoot in trades {trades}"
-        self.tell(
-            Reduction(
-                quantity=short,
-                price=worth / quantity,
-                evidence=evidence,
-                trades=tuple(fill.trade_id for fill in sold),
-            ),
-        )
-        self.find(
-            FindingKind.REDUCED_OUTSIDE,
-            None,
-            evidence,
-            f"{plain(short)} {position.base} booked; the position is {self.position.state}",
+class _Scale:
+    """One asset: its positions on one side, its balance on the other."""
+
+    def __init__(
+        self, asset: Asset, sides: Sequence[_OfHoldings], belief: Belief, evidence: Evidence
+    ) -> None:
+        self._asset = asset
+        self._sides = sides
+        self._holders = [each for each in sides if each.position.quantity > ZERO]
+        self._holders = [e for e in self._holders if e.position.state is not State.CLOSED]
+        self._belief = belief
+        before = belief.others.get(asset)
+        sales = self._sales(None if before is None else before.at, evidence)
+        used = {trade for each in sides for trade in each.position.outside}
+        self._sold = [fill for fill in sales if fill.trade_id not in used]
+        there = (evidence.balances or {}).get(asset, ZERO)
+        held = sum((held_of(each.position) for each in sides), ZERO)
+        if held - there > ZERO and self._is_rounding(held - there):
+            there = held
+        self.seen = Seen(
+            there=there,
+            held=held,
+            before=None if before is None else before.amount,
+            missing=sum((each.position.missing for each in self._holders), ZERO),
+            holders=len(self._holders),
+            guarded=all(self._guarded(each) for each in self._holders),
+            out=any(stop_rests(each.position) for each in self._holders),
+            sold=sum((fill.quantity for fill in self._sold), ZERO),
+            known=all(fill.client_order_id is not None for fill in self._sold),
+            waited=asset in evidence.missing,
         )
 
-    def _sold_by_others(self) -> list[Fill]:
-        window = self.evidence.windows.get(self.position.symbol)
-        opened = self.position.opened_at
+    def settle(self) -> Decimal | None:
+        """Let the positions learn what follows; return what is others' now, or None: unknown."""
+        others = self.seen.there - self.seen.held
+        match judge(self.seen):
+            case Unchanged():
+                return others
+            case Theirs(amount=amount):
+                self._note(amount)
+                return amount
+            case Ours(quantity=quantity):
+                self._book(quantity)
+                return max(others, ZERO)
+            case Unclear(why=why, missing=missing):
+                self._ask(why, missing, others)
+                return max(others, ZERO)
+            case Early():
+                outcome = "looking again before anything is concluded"
+                for each in self._holders:
+                    each.find(FindingKind.HOLDING_MISSING, None, self._lacks(-others), outcome)
+                return None
+            case verdict:
+                assert_never(verdict)
+
+    def _note(self, amount: Decimal) -> None:
+        if self.seen.before is not None and self._holders:
+            change = amount - self.seen.before
+            said = f"{plain(abs(change))} {self._asset} {'came' if change > 0 else 'went'}"
+            self._holders[0].find(
+                FindingKind.OTHERS_COINS, None, said, "they are not the bots'; nothing follows"
+            )
+
+    def _book(self, quantity: Decimal) -> None:
+        (holder,) = self._holders
+        worth = sum((fill.price * fill.quantity for fill in self._sold), ZERO)
+        names = ", ".join(fill.trade_id for fill in self._sold[:8])
+        evidence = f"sold outside Surefoot in trades {names}"
+        with holder.isolated():
+            holder.tell(
+                Reduction(
+                    quantity=quantity,
+                    price=worth / self.seen.sold,
+                    evidence=evidence,
+                    trades=tuple(fill.trade_id for fill in self._sold),
+                ),
+            )
+            booked = f"{plain(quantity)} {self._asset} booked"
+            outcome = f"{booked}; the position is {holder.position.state}"
+            holder.find(FindingKind.REDUCED_OUTSIDE, None, evidence, outcome)
+
+    def _ask(self, why: str, missing: Decimal, others: Decimal) -> None:
+        """Freeze and ask; whoever has a stop at work has its coins, the others share the rest."""
+        gone = (self.seen.before or ZERO) - max(others, ZERO)
+        left = self.seen.there
+        what = self._lacks(missing) if missing else f"{plain(gone)} {self._asset} went"
+        reason = f"{what}, {why}"
+        for each in sorted(self._holders, key=lambda e: not stop_rests(e.position)):
+            there = min(each.position.quantity, left)
+            left -= there
+            with each.isolated():
+                each.tell(Freeze(reason=reason, lacking=True))
+                if missing:
+                    lost = each.position.quantity - there
+                    each.tell(Shortage(missing=lost, evidence=reason))
+                outcome = "frozen until somebody resolves it"
+                each.find(FindingKind.HOLDING_MISSING, None, reason, outcome)
+
+    def _lacks(self, short: Decimal) -> str:
+        held = self.seen.held + self.seen.missing
+        return (
+            f"the account holds {plain(short)} {self._asset} less than the "
+            f"{plain(held)} that its fills add up to"
+        )
+
+    def _sales(self, since: datetime | None, evidence: Evidence) -> list[Fill]:
+        """Return what others sold since the asset was last weighed, or since it is held."""
+        opened = [e.position.opened_at for e in self._holders if e.position.opened_at]
+        first = max([*opened[:1], *([] if since is None else [since])], default=None)
+        symbols = {each.position.symbol for each in self._sides}
         return [
             fill
-            for fill in (window.fills if window else ())
+            for symbol in sorted(symbols)
+            for fill in (evidence.windows[symbol].fills if symbol in evidence.windows else ())
             if fill.side is Side.SELL
-            and (opened is None or fill.at >= opened)
-            and self.position.find(fill.client_order_id, fill.exchange_order_id) is None
-            and self.named(fill) is fill
-            and fill.trade_id not in self.position.outside
+            and (first is None or fill.at >= first)
+            and not any(self._is_ours(each, fill) for each in self._sides)
         ]
 
+    def _is_ours(self, side: _OfHoldings, fill: Fill) -> bool:
+        name = fill.client_order_id
+        known = side.position.find(name, fill.exchange_order_id) is not None
+        marked = name is not None and self._belief.is_ours(name)
+        return known or marked or side.named(fill) is not fill
 
-def _lacks(position: Position, short: Decimal) -> str:
-    return (
-        f"the account holds {plain(short)} {position.base} less than the "
-        f"{plain(position.quantity)} that its fills add up to"
-    )
+    def _guarded(self, side: _OfHoldings) -> bool:
+        """Tell whether a stop locked all that a position can sell whenever others sold."""
+        position = side.position
+        stop = position.last(Role.STOP)
+        if stop is None or not stop_rests(position):
+            return False
+        sellable = side.terms.instrument.sellable(position.available)
+        meddled = position.meddled_at is not None
+        at_work = stop.told_at or stop.signed_at
+        later = bool(self._sold) and all(fill.at > at_work for fill in self._sold)
+        return stop.quantity - stop.filled >= sellable and (later or not meddled)
 
+    def _is_rounding(self, short: Decimal) -> bool:
+        """Tell whether what lacks is less than could ever be sold: fees are rounded by the venue.
 
-def _holders(positions: Iterable[Position], base: Asset) -> int:
-    return sum(1 for each in positions if each.base == base and each.quantity)
+        It must be less than one lot, and leave enough for every exit that the positions may send.
+        """
+        spare = sum(
+            (
+                each.position.available - each.terms.instrument.sellable(each.position.available)
+                for each in self._holders
+            ),
+            ZERO,
+        )
+        return short <= spare and all(short < e.terms.instrument.lot for e in self._holders)

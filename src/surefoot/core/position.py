@@ -114,7 +114,9 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
-    is what an operator declared gone. `outside` are trades of others that reduced it.
+    is what an operator declared gone. `outside` are trades of others that reduced it, `missing` is
+    what the account lacks of it. `meddled_at` is when somebody else cancelled what sells it, and
+    `lacking` tells that it is frozen for a lack of evidence.
     """
 
     position_id: PositionId
@@ -143,6 +145,9 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exit_wish: ExitWish | None = None
     wished_at: datetime | None = None
     frozen: str | None = None
+    lacking: bool = False
+    missing: Decimal = ZERO
+    meddled_at: datetime | None = None
     opened_at: datetime | None = None
     closed_at: datetime | None = None
 
@@ -150,6 +155,11 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def quantity(self) -> Decimal:
         """Return the net base quantity held, after fees taken in the base asset."""
         return self.entered - self.exited - self.base_fees - self.written_off
+
+    @property
+    def available(self) -> Decimal:
+        """Return what of it can be sold: what is held, less what the account lacks."""
+        return max(self.quantity - self.missing, ZERO)
 
     @property
     def entry_price(self) -> Decimal | None:

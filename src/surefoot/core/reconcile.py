@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from surefoot.core.coins import contradiction
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
@@ -25,7 +26,7 @@ from surefoot.core.facts import unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.orphans import orphans, strangers
 from surefoot.core.position import Position
-from surefoot.core.records import FillBooked, OrderReported, PositionRecord
+from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, TimePassed
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
@@ -46,6 +47,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     """What follows: a decision per position, orders to cancel, and what to tell the operator.
 
     `halt` is a reason to stop everything on this account and ask; nothing else is then done.
+    `others` is what the account holds of assets beyond what the bots hold, where that has changed.
     `vanished` are live orders that the exchange denies, `short` assets of which it holds too
     little.
     """
@@ -56,6 +58,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     halt: str | None = None
     vanished: frozenset[ClientOrderId] = frozenset()
     short: frozenset[Asset] = frozenset()
+    others: Mapping[Asset, Coins] = {}
 
 
 def reconcile(
@@ -236,6 +239,7 @@ class _OfOrders(Comparison):
             # is only ever concluded from a round that taught nothing.
             version=self.before.version,
             group_answered=self._group_answered(order),
+            contradicted=contradiction(self.belief, self.evidence, self.position, order),
         )
 
     def _group_answered(self, order: Order) -> bool:

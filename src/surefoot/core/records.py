@@ -161,6 +161,13 @@ class ReductionBooked(_Record, frozen=True, kw_only=True):
     trades: tuple[TradeId, ...] = ()
 
 
+class ShortageSeen(_Record, frozen=True, kw_only=True):
+    """So much of the holding is not on the account: only the rest can be sold; 0 ends it."""
+
+    missing: Decimal
+    evidence: str
+
+
 class StateChanged(_Record, frozen=True, kw_only=True):
     """The position moved along one edge of the state table; FLAT and CLOSED end every wish."""
 
@@ -169,9 +176,19 @@ class StateChanged(_Record, frozen=True, kw_only=True):
 
 
 class PositionFrozen(_Record, frozen=True, kw_only=True):
-    """No new risk here until an operator resolves it; protection stays."""
+    """No new risk here until an operator resolves it; protection stays.
+
+    `lacking` tells that it was for a lack of evidence, which evidence may end.
+    """
 
     reason: str
+    lacking: bool = False
+
+
+class PositionThawed(_Record, frozen=True, kw_only=True):
+    """What was frozen for a lack of evidence goes on, because there is evidence now."""
+
+    evidence: str
 
 
 class PositionResolved(_Record, frozen=True, kw_only=True):
@@ -196,8 +213,10 @@ PositionChange: TypeAlias = (
     | ExitLapsed
     | LevelsSet
     | ReductionBooked
+    | ShortageSeen
     | StateChanged
     | PositionFrozen
+    | PositionThawed
     | PositionResolved
 )
 
@@ -243,6 +262,20 @@ class WatermarkMoved(_Record, frozen=True, kw_only=True):
     account: AccountName
     symbol: Symbol
     trade_id: str
+
+
+class Coins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So much of one asset was not the bots', in an answer that was asked for at this time."""
+
+    amount: Decimal
+    at: datetime
+
+
+class OthersSeen(_Record, frozen=True, kw_only=True):
+    """What the account holds of its bots' assets beyond what they hold: the coins of others."""
+
+    account: AccountName
+    coins: dict[Asset, Coins]
 
 
 class OrphanCancelIntended(_Record, frozen=True, kw_only=True):
@@ -297,6 +330,7 @@ class StuckChanged(_Record, frozen=True, kw_only=True):
 AccountRecord: TypeAlias = (
     AccountBound
     | WatermarkMoved
+    | OthersSeen
     | OrphanCancelIntended
     | BanNoted
     | RecoveryFinished

@@ -96,7 +96,8 @@ class Absence(Struct, frozen=True, kw_only=True):
 
     `read_started_at` is exchange time before the first read; `version` is the position's at that
     moment. `fills_complete` says that the window of fills since the intent is proven complete;
-    `group_answered` that the same round was told of what the order was to replace, if anything.
+    `group_answered` that the same round was told of what the order was to replace, if anything;
+    `contradicted` says what the balance shows that only this order explains.
     """
 
     client_order_id: ClientOrderId
@@ -106,6 +107,7 @@ class Absence(Struct, frozen=True, kw_only=True):
     named_by_a_fill: bool
     version: int
     group_answered: bool = True
+    contradicted: str | None = None
 
 
 class Reduction(Struct, frozen=True, kw_only=True):
@@ -115,6 +117,13 @@ class Reduction(Struct, frozen=True, kw_only=True):
     price: Decimal
     evidence: str
     trades: tuple[TradeId, ...] = ()
+
+
+class Shortage(Struct, frozen=True, kw_only=True):
+    """So much of a holding is not on the account, on what evidence; none of it: 0."""
+
+    missing: Decimal
+    evidence: str
 
 
 class PriceSeen(Struct, frozen=True, kw_only=True):

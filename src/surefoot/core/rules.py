@@ -319,7 +319,7 @@ def _exit(
     if not _free_to_leave(position, now, terms, Role.EXIT):
         return None
     stop = resting_stop(position, terms)
-    quantity = terms.instrument.sellable(position.quantity)
+    quantity = terms.instrument.sellable(position.available)
     largest = terms.instrument.market_quantity_max
     if wish.limit is None and largest is not None:
         quantity = terms.instrument.sellable(min(quantity, largest))
@@ -374,7 +374,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
 
 def _stop_quantity(position: Position, terms: Terms) -> Decimal:
     """Return what one stop covers: all that is held, or as much as one market order may carry."""
-    held, largest = position.quantity, terms.instrument.market_quantity_max
+    held, largest = position.available, terms.instrument.market_quantity_max
     return terms.instrument.sellable(held if largest is None else min(held, largest))
 
 
@@ -385,7 +385,7 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
         position.state is State.OPEN
         and role not in terms.held
         and free
-        and not is_dust(position, terms)
+        and not terms.instrument.is_dust(position.available, position.entry_price or ZERO)
         and not resting(position, now, role)
     )
 

@@ -40,9 +40,10 @@ class Close(Struct, frozen=True, kw_only=True):
 
 
 class Freeze(Struct, frozen=True, kw_only=True):
-    """Take no new risk here until an operator resolves it."""
+    """Take no new risk here until an operator resolves it, or evidence that was `lacking` does."""
 
     reason: str
+    lacking: bool = False
 
 
 class Withhold(Struct, frozen=True, kw_only=True):

@@ -34,7 +34,9 @@ from surefoot.core.records import (
     PositionRecord,
     PositionResolved,
     PositionStarted,
+    PositionThawed,
     ReductionBooked,
+    ShortageSeen,
     StateChanged,
 )
 from surefoot.core.reports import Fill
@@ -106,10 +108,14 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return replace(position, levels=levels)
         case ReductionBooked():
             return _reduced(record, position)
+        case ShortageSeen(missing=missing):
+            return replace(position, missing=missing)
         case StateChanged():
             return _moved(record, position)
-        case PositionFrozen(reason=reason):
-            return replace(position, frozen=reason)
+        case PositionFrozen(reason=reason, lacking=lacking):
+            return replace(position, frozen=reason, lacking=lacking)
+        case PositionThawed():
+            return replace(position, frozen=None, lacking=False)
         case PositionResolved():
             return _resolved(record, position)
         case _:
@@ -174,6 +180,9 @@ def _reported(record: OrderReported, position: Position) -> Position:
             f"not {record.exchange_order_id}",
         )
     over = record.status is not ReportedStatus.OPEN
+    ours = order.cancel_at is not None or order.replaced_by is not None
+    if record.status is ReportedStatus.CANCELED and order.role is not Role.ENTRY and not ours:
+        position = replace(position, meddled_at=record.at)
     return _with(
         position,
         replace(
@@ -283,6 +292,7 @@ def _reduced(record: ReductionBooked, position: Position) -> Position:
         exited=position.exited + record.quantity,
         exit_proceeds=position.exit_proceeds + record.quantity * record.price,
         outside=(*position.outside, *record.trades),
+        missing=max(position.missing - record.quantity, ZERO),
     )
 
 
@@ -302,6 +312,8 @@ def _resolved(record: PositionResolved, position: Position) -> Position:
     return replace(
         position,
         frozen=None,
+        lacking=False,
+        missing=ZERO,
         written_off=position.written_off + record.written_off,
     )
 

@@ -13,12 +13,13 @@ from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.identity import Origin, has_our_form, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
+from surefoot.core.records import Coins, OthersSeen
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.rules import Terms
-from surefoot.core.values import AccountName, BotName, PositionId, Symbol
+from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.exchange.port import Exchange, Venue
-from surefoot.journal.port import Reader
+from surefoot.journal.port import Reader, account_stream
 
 
 class Marks:
@@ -82,7 +83,16 @@ async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Bel
         terms=terms,
         is_ours=Marks(exchange.venue).is_ours,
         exclusive=spec.exclusive,
+        others=await others_seen(spec.account, reader),
     )
+
+
+async def others_seen(account: AccountName, reader: Reader) -> dict[Asset, Coins]:
+    """Return which coins of an account were not its bots', as they were last weighed."""
+    entry = await reader.last(account_stream(account), "others-seen")
+    if entry is None or not isinstance(entry.record, OthersSeen):
+        return {}
+    return dict(entry.record.coins)
 
 
 async def with_departed(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.coins import held_of
 from surefoot.core.evidence import Belief, Evidence, Orphan
 from surefoot.core.order import Role
 from surefoot.core.orphans import orphans
@@ -21,14 +23,16 @@ from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import (
     AccountRecord,
     CancelIntended,
+    Coins,
     FillBooked,
     OrderIntended,
     OrphanCancelIntended,
+    OthersSeen,
     WatermarkMoved,
 )
-from surefoot.core.values import Symbol
+from surefoot.core.values import ZERO, Asset, Symbol
 from surefoot.crashpoint import crashpoint
-from surefoot.engine.belief import Marks, over_and_filled, with_departed
+from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_departed
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.capacity import NOTHING_HELD, Wanted
 from surefoot.engine.keeper import Keeper, Staged, commit_points
@@ -66,6 +70,12 @@ class Books:
         self._marks = Marks(login.exchange.venue)
         # Orphans whose cancel is written down: asking for it again needs no second record.
         self._withdrawn: set[tuple[str, str]] = set()
+        self._others: dict[Asset, Coins] | None = None
+
+    async def recall(self) -> None:
+        """Recall, once, which coins were not the bots' when they were last weighed."""
+        if self._others is None:
+            self._others = await others_seen(self._login.name, self._journal)
 
     def belief(
         self, symbols: Collection[Symbol], held: Mapping[Role, str] = NOTHING_HELD
@@ -80,7 +90,28 @@ class Books:
             },
             is_ours=self.is_ours,
             exclusive=self._login.spec.exclusive,
+            others=dict(self._others or {}),
+            beside=self._beside(symbols),
         )
+
+    def _beside(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
+        """Return what is held of these symbols' assets by bots on other symbols."""
+        bases = {keeper.terms.instrument.base for keeper in self._on(symbols)}
+        beside: dict[Asset, Decimal] = {}
+        for base in bases:
+            for symbol in {*self.of_asset(base)} - {*symbols}:
+                for keeper in self._keepers.of(symbol):
+                    held = sum((held_of(each) for each in keeper.positions), ZERO)
+                    beside[base] = beside.get(base, ZERO) + held
+        return beside
+
+    def of_asset(self, base: Asset) -> tuple[Symbol, ...]:
+        """Return the symbols that are traded of one asset."""
+        return tuple(each for each in self._keepers.symbols if self.base(each) == base)
+
+    def base(self, symbol: Symbol) -> Asset:
+        """Return the asset that a symbol trades."""
+        return next(iter(self._keepers.of(symbol))).terms.instrument.base
 
     def _on(self, symbols: Collection[Symbol]) -> list[Keeper]:
         """Return who is on some symbols, always in one order, so that locks never cross."""
@@ -104,7 +135,7 @@ class Books:
                 await locks.enter_async_context(keeper.lock)
             outcome, staged = await self._decided(symbols, gathered, compare)
             appends = [append for _, each in staged for append in each.appends()]
-            moves = self._moves(symbols, gathered)
+            moves = (*self._moves(symbols, gathered), *self._weighed(outcome.others))
             appends += await locks.enter_async_context(self._login.appending(moves))
             if not appends:
                 return outcome, Applied()
@@ -181,6 +212,18 @@ class Books:
             for symbol, trade in gathered.watermarks.items()
             if symbol not in fresh
         )
+
+    def _weighed(self, coins: Mapping[Asset, Coins]) -> tuple[AccountRecord, ...]:
+        """Return the record of coins that are not the bots', if there is news of any."""
+        if not coins:
+            return ()
+        self._others = {**(self._others or {}), **coins}
+        at, account = self._login.now(), self._login.name
+        return (OthersSeen(at=at, account=account, coins=self._others),)
+
+    async def note_others(self, coins: Mapping[Asset, Coins]) -> None:
+        """Write down which coins are not the bots'."""
+        await self._login.note(*self._weighed(coins))
 
     async def withdraw(self, symbol: Symbol, gathered: Gathered) -> tuple[Orphan, ...]:
         """Write down that what is still an orphan will be cancelled; only then may it be."""

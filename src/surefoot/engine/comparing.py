@@ -12,12 +12,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from surefoot.core.coins import coins_of
 from surefoot.core.evidence import Belief
-from surefoot.core.outside import lacking, weigh
-from surefoot.core.position import Position
+from surefoot.core.outside import weigh
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.reports import OrderReport
-from surefoot.core.values import Asset, ClientOrderId, Symbol
+from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.belief import with_departed
 from surefoot.engine.clock import Clock
 from surefoot.engine.specs import AccountSpec
@@ -114,15 +114,16 @@ class Comparing:
                 if order.client_order_id in vanished:
                     self._vanished[order.client_order_id] = position.symbol
 
-    def questions(
-        self, positions: Sequence[Position], balances: Mapping[Asset, Decimal] | None
-    ) -> frozenset[Asset]:
-        """Return the assets of which less is there than the positions add up to."""
+    def changed(
+        self, belief: Belief, balances: Mapping[Asset, Decimal] | None
+    ) -> dict[Asset, Decimal]:
+        """Return what others have of the assets of which they had something else before."""
         if balances is None:
-            return frozenset()
-        short = frozenset(lacking(balances, positions))
-        self._note_short({position.base for position in positions}, short)
-        return short
+            return {}
+        coins = coins_of(belief.positions, balances)
+        self._note_short(coins, [asset for asset, amount in coins.items() if amount < ZERO])
+        known = {asset: before.amount for asset, before in belief.others.items()}
+        return {asset: amount for asset, amount in coins.items() if known.get(asset) != amount}
 
     def weigh(self, belief: Belief, gathered: Gathered) -> Reconciliation:
         """Compare the belief of now with what is there of some assets."""
@@ -131,7 +132,7 @@ class Comparing:
             self._note_short({each.base for each in belief.positions}, outcome.short)
         return outcome
 
-    def _note_short(self, assets: Collection[Asset], short: Collection[Asset]) -> None:
+    def _note_short(self, assets: Iterable[Asset], short: Collection[Asset]) -> None:
         now = self._clock.monotonic()
         for asset in assets:
             if asset in short:
@@ -157,11 +158,11 @@ class Comparing:
             gathered = await self.symbol(on_symbol, symbol, shared, lookback)
             outcomes.append(self.compare(await self._about(on_symbol, gathered), gathered))
             failures += gathered.failures
-        short = self.questions(belief.positions, shared.balances)
-        if short:
-            holders = belief.on({each.symbol for each in belief.positions if each.base in short})
-            gathered = await self.holdings(holders)
-            outcomes.append(self.weigh(await self._about(holders, gathered), gathered))
+        changed = self.changed(belief, shared.balances)
+        if changed:
+            of_assets = {p.symbol for p in belief.positions if p.base in changed}
+            gathered = await self.holdings(belief.on(of_assets))
+            outcomes.append(self.weigh(belief.on(of_assets), gathered))
             failures += gathered.failures
         return together(outcomes), tuple(failures)
 

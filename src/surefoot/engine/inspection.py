@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
@@ -20,7 +20,8 @@ from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
-from surefoot.core.values import Asset, ClientOrderId, Symbol
+from surefoot.core.records import Coins
+from surefoot.core.values import Asset, ClientOrderId, PositionId, Symbol
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
@@ -43,6 +44,15 @@ class Inspected(Struct, frozen=True, kw_only=True):
     applied: Applied = Applied()
     failures: tuple[str, ...] = ()
     unread: frozenset[Symbol] = frozenset()
+
+
+class _Seen(Struct, kw_only=True):
+    """What was answered for the whole account, when, what was believed then, and what follows."""
+
+    shared: Shared
+    versions: Mapping[PositionId, int]
+    at: datetime
+    others: dict[Asset, Coins]
 
 
 class Inspection:
@@ -106,7 +116,11 @@ class Inspection:
         lookback: timedelta | None,
         proven: Callable[[Symbol], None] | None,
     ) -> Inspected:
+        await self._books.recall()
+        versions = {p.position_id: p.version for p in self._books.belief(wanted).positions}
+        at = self._login.now()
         shared = await self._comparing.shared(wanted)
+        seen = _Seen(shared=shared, versions=versions, at=at, others={})
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
         if shared.balances is not None:
@@ -114,7 +128,7 @@ class Inspection:
         unread = frozenset(wanted) if shared.balances is None else frozenset[Symbol]()
         told = [Inspected(failures=shared.failures, unread=unread)]
         pending = deque(wanted)
-        left = Counter(self._base(symbol) for symbol in wanted)
+        left = Counter(self._books.base(symbol) for symbol in wanted)
 
         async def work() -> None:
             while pending:
@@ -124,18 +138,16 @@ class Inspection:
                     self._busy.discard(symbol)
                     if proven is not None and not told[-1].unread:
                         proven(symbol)
-                    left[self._base(symbol)] -= 1
-                    if not left[self._base(symbol)]:
-                        told.append(await self._holding(self._base(symbol), shared))
+                    left[self._books.base(symbol)] -= 1
+                    if not left[self._books.base(symbol)]:
+                        told.append(await self._holding(self._books.base(symbol), seen))
                 except BaseException:
                     pending.clear()
                     raise
 
         await at_once(work() for _ in range(min(AT_ONCE, len(wanted))))
+        await self._books.note_others(seen.others)
         return _summed(told)
-
-    def _base(self, symbol: Symbol) -> Asset:
-        return next(iter(self._keepers.of(symbol))).terms.instrument.base
 
     async def _symbol(
         self, symbol: Symbol, shared: Shared, lookback: timedelta | None
@@ -146,11 +158,19 @@ class Inspection:
             self._login.senses.gather(gathered, everything=True)
             return await self._conclude([symbol], gathered, self._comparing.compare)
 
-    async def _holding(self, base: Asset, shared: Shared) -> Inspected:
-        """Weigh what is held of an asset, if the balance says less than belief."""
-        symbols = [each for each in self._keepers.symbols if self._base(each) == base]
-        positions = self._books.belief(symbols).positions
-        if not self._comparing.questions(positions, shared.balances):
+    async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
+        """Weigh what is held of an asset, if others have not what they had before.
+
+        Where nothing is held there is nothing to ask: what is there is others'.
+        """
+        symbols = self._books.of_asset(base)
+        belief = self._books.belief(symbols)
+        changed = self._comparing.changed(belief, seen.shared.balances)
+        if base not in changed:
+            return Inspected()
+        if not any(each.quantity or each.unfinished for each in belief.positions):
+            if all(seen.versions.get(p.position_id) == p.version for p in belief.positions):
+                seen.others[base] = Coins(amount=changed[base], at=seen.at)
             return Inspected()
         gathered = await self._comparing.holdings(self._books.belief(symbols))
         return await self._conclude(symbols, gathered, self._comparing.weigh)

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from typing import Final
 
 from surefoot.core.order import Order, OrderStatus
-from surefoot.core.values import ClientOrderId
+from surefoot.core.values import ClientOrderId, Symbol
 
 # The stream usually answers sooner than this.
 FIRST_S: Final = 0.3
@@ -19,16 +19,16 @@ class Questions:
     def __init__(self) -> None:
         self._due: dict[ClientOrderId, float] = {}
         self._tries: dict[ClientOrderId, int] = {}
-        self._holdings_doubted = False
+        self._suspects: set[Symbol] = set()
 
-    def doubt_holdings(self) -> None:
-        """Compare everything soon: the exchange refused to protect what we believe is there."""
-        self._holdings_doubted = True
+    def suspect(self, symbol: Symbol) -> None:
+        """Doubt what is held on a symbol: the exchange refused to sell it."""
+        self._suspects.add(symbol)
 
-    def take_doubt(self) -> bool:
-        """Tell, once, whether holdings are in doubt."""
-        doubted, self._holdings_doubted = self._holdings_doubted, False
-        return doubted
+    def suspects(self) -> frozenset[Symbol]:
+        """Return the symbols to compare now, once for each doubt."""
+        suspects, self._suspects = frozenset(self._suspects), set()
+        return suspects
 
     def urge(self, name: ClientOrderId, at: float) -> None:
         """Ask about an order soon, and then ever less often: 0.3, 1, 2, 4, 8, 10 s."""

@@ -120,7 +120,7 @@ class Roster:
             if isinstance(record, FillBooked) and runner is not None:
                 runner.offer(record.fill)
             if isinstance(record, OrderRefused) and record.grounds is Grounds.FUNDS:
-                self._questions.doubt_holdings()
+                self._questions.suspect(position.symbol)
 
     def urge(self, client_order_id: ClientOrderId) -> None:
         """Ask the exchange about an order soon."""

@@ -80,14 +80,15 @@ class Rounds:
         """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
         while True:
             await self._login.clock.sleep(STEP_S)
-            if self._questions.take_doubt():
-                self.want()
             positions = [p for p in self._roster.positions if p.symbol in self._watched]
             orders = [(o, p.symbol) for p in positions for o in p.orders if not o.finished]
             symbols = {order.client_order_id: symbol for order, symbol in orders}
             due = self._questions.due(
                 [order for order, _ in orders], self._login.clock.monotonic(), self._asked
             )
+            suspects = self._questions.suspects()
+            if suspects:
+                self._attend(self._compare(suspects))
             for symbol in {symbols[name] for name in due}:
                 names = frozenset(name for name in due if symbols[name] == symbol)
                 self._attend(self._ask(symbol, names))

@@ -127,6 +127,8 @@ class Sweep:
             if order.status is OrderStatus.INTENDED
             and round_.started > order.not_after + belief.terms[position.bot].visibility
         }
+        if overdue:
+            await round_.balances()
         for symbol in sorted(overdue):
             await round_.window(symbol)
         return round_.result()
@@ -263,19 +265,27 @@ class _Round:
                 f"journal; is this the right account, and has the exchange been reset?"
             )
             return
-        self._merge(symbol, fills, complete=read.complete)
+        # No absence is proven beside a balance that nobody told.
+        proven = read.complete and self._balances is not None
+        self._merge(symbol, fills, complete=proven)
         intended = any(o.status is OrderStatus.INTENDED for o in self._orders_on(symbol))
         if read.complete and read.fills and not intended:
             self._watermarks[symbol] = read.fills[-1].trade_id
 
     async def _attributed(
-        self, symbol: Symbol, fills: Sequence[Fill], departed: Sequence[Order]
+        self,
+        symbol: Symbol,
+        fills: Sequence[Fill],
+        departed: Sequence[Order],
+        *,
+        every: bool = False,
     ) -> tuple[Fill, ...]:
-        """Give each fill its client order id, if an intent's fate may hang on it."""
+        """Give each fill its client order id, if an intent's fate may hang on it, or if told to."""
         intended = [o for o in self._orders_on(symbol) if o.status is OrderStatus.INTENDED]
         # A journal that was restored may lack orders of ours: then every fill is asked about.
         restored = len(self._journal.epochs) > 1
-        if not intended and not restored:
+        every = every or restored
+        if not intended and not every:
             return tuple(fills)
         most = LOOK_UPS_RESTORED if restored else LOOK_UPS_MAX
         since = min((order.signed_at for order in intended), default=self.started) - EARLIER
@@ -285,7 +295,7 @@ class _Round:
             for order in (*departed, *self._orders_on(symbol))
             if order.exchange_order_id is not None
         }
-        later = (fill.exchange_order_id for fill in fills if restored or fill.at >= since)
+        later = (fill.exchange_order_id for fill in fills if every or fill.at >= since)
         unknown = [each for each in dict.fromkeys(later) if each not in names]
         for each in unknown[:most]:
             report = await self._exchange.order_by_exchange_id(symbol, each)
@@ -338,11 +348,14 @@ class _Round:
             return
         try:
             read = await self._exchange.fills(symbol, entry)
+            departed = await self._departed(symbol, read.fills)
+            fresh = _unbooked(read.fills, departed)
+            self._merge(symbol, fresh, complete=False)  # also if nobody tells whose they are
+            fills = await self._attributed(symbol, fresh, departed, every=True)
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
-        departed = await self._departed(symbol, read.fills)
-        self._merge(symbol, _unbooked(read.fills, departed), complete=False)
+        self._merge(symbol, fills, complete=False)
 
     def result(self, missing: frozenset[Asset] = frozenset()) -> Gathered:
         evidence = Evidence(

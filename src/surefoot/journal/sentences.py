@@ -25,12 +25,15 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     OrphanCancelIntended,
+    OthersSeen,
     PositionFrozen,
     PositionResolved,
     PositionStarted,
+    PositionThawed,
     Record,
     RecoveryFinished,
     ReductionBooked,
+    ShortageSeen,
     StateChanged,
     StuckChanged,
     WatermarkMoved,
@@ -69,6 +72,8 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _protected(record)
         case ReductionBooked():
             return _reduced(record)
+        case ShortageSeen() | PositionThawed():
+            return _evident(record)
         case StateChanged():
             return _moved(record)
         case PositionFrozen():
@@ -81,6 +86,8 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _bound(record)
         case WatermarkMoved():
             return _watermark(record)
+        case OthersSeen():
+            return _others(record)
         case OrphanCancelIntended():
             return _orphan(record)
         case BanNoted():
@@ -194,6 +201,19 @@ def _bound(record: AccountBound) -> str:
         f"This journal belongs to {record.exchange} account {record.uid} "
         f"({record.environment}) from now on."
     )
+
+
+def _evident(record: ShortageSeen | PositionThawed) -> str:
+    if isinstance(record, PositionThawed):
+        return f"Not frozen any more: {record.evidence}."
+    if not record.missing:
+        return f"All of the holding can be sold again: {record.evidence}."
+    return f"{plain(record.missing)} of the holding are missing: {record.evidence}."
+
+
+def _others(record: OthersSeen) -> str:
+    coins = ", ".join(f"{plain(each.amount)} {asset}" for asset, each in record.coins.items())
+    return f"Beside what the bots hold, the account has {coins or 'nothing of their assets'}."
 
 
 def _watermark(record: WatermarkMoved) -> str:

@@ -28,12 +28,15 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     OrphanCancelIntended,
+    OthersSeen,
     PositionFrozen,
     PositionResolved,
     PositionStarted,
+    PositionThawed,
     Record,
     RecoveryFinished,
     ReductionBooked,
+    ShortageSeen,
     StateChanged,
     StuckChanged,
     WatermarkMoved,
@@ -124,7 +127,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             )
         case PositionFrozen():
             return _frozen(record, name, position)
-        case PositionResolved():
+        case PositionResolved() | PositionThawed() | ShortageSeen():
             return _Told(
                 kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
             )
@@ -151,6 +154,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | ExitLapsed()
             | AccountBound()
             | WatermarkMoved()
+            | OthersSeen()
         ):
             return None
         case _:

@@ -67,6 +67,7 @@ class FakeExchange:
         self.halted: set[Symbol] = set()
         self.hidden: set[ClientOrderId | None] = set()
         self.complete = True
+        self.hide_trades = False
         self.reset = False
         self.history: list[Candle] = []
         self.sent: list[Order] = []
@@ -310,7 +311,8 @@ class FakeExchange:
     async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
         await self._reading("fills", symbol, f"after {after}")
         since = 0 if after is None else int(after)
-        fills = tuple(t for t in self.trades if t.symbol == symbol and int(t.trade_id) > since)
+        shown = () if self.hide_trades else self.trades
+        fills = tuple(t for t in shown if t.symbol == symbol and int(t.trade_id) > since)
         return FillsRead(fills=fills, complete=self.complete, reset=self.reset)
 
     async def fills_of(

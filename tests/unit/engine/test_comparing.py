@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.builders import BTC
+from tests.builders import BTC, PROTECTED
 from tests.unit.engine.desk import Desk, account_spec
 
 from surefoot.core.evidence import FindingKind
@@ -13,9 +13,10 @@ from surefoot.engine.comparing import Comparing
 
 
 async def test_a_shortfall_is_not_believed_before_v(desk: Desk) -> None:
-    """A fill that is not visible yet looks like a loss; booked at once, it would count twice."""
-    keeper = await desk.keeper()
+    """A fill of the stop that is not visible yet looks like a loss; booked now, it counts twice."""
+    keeper = await desk.keeper(terms=PROTECTED)
     await desk.opened(keeper)
+    await desk.works.run()
     comparing = Comparing(
         account_spec(), exchange=desk.exchange, reader=desk.journal, clock=desk.clock
     )

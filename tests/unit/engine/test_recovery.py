@@ -425,5 +425,9 @@ async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
         "open_orders",
         "fills",
     ]
-    assert await kinds_in(journal, "account/main") == ["account-bound", "recovery-finished"]
+    assert await kinds_in(journal, "account/main") == [
+        "account-bound",
+        "others-seen",
+        "recovery-finished",
+    ]
     assert await kinds_in(journal, "bot/dip-btc") == ["bot-status-changed"]

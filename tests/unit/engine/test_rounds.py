@@ -10,15 +10,24 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, START, D
 from tests.unit.engine.clock import HandClock, turns
-from tests.unit.engine.desk import DIP, ENTER, SWING, Floor, account_spec, bot_spec, opened
+from tests.unit.engine.desk import (
+    DIP,
+    ENTER,
+    SWING,
+    Floor,
+    PoisonableJournal,
+    account_spec,
+    bot_spec,
+    opened,
+)
 from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reports import Fill
+from surefoot.core.reports import Fill, Grounds, OrderReport
 from surefoot.core.values import Asset, BotName, ClientOrderId, Side, Symbol
 from surefoot.engine.keeper import Keeper
-from surefoot.exchange.errors import Unknown
+from surefoot.exchange.errors import Refused, Unknown
 
 BY_HAND = Order(
     client_order_id=ClientOrderId("by_hand"),
@@ -247,3 +256,70 @@ async def test_what_is_in_doubt_or_leaving_is_asked_first() -> None:
         await floor.account.rounds.inspection.everything()
         asked = [ask.about for ask in exchange.asked if ask.verb == "open_orders"]
         assert asked[:3] == ["C5/USDT", "C9/USDT", "C0/USDT"]
+
+
+# The owner's hand --------------------------------------------------------------------------------
+
+
+async def with_a_stop(floor: Floor) -> OrderReport:
+    """Let a bot buy, and its stop rest; return the stop."""
+    await kept(floor).tell(ENTER)
+    await turns()
+    await kept(floor).tell(floor.exchange.trades[-1])
+    await turns()
+    await floor.account.rounds.inspection.everything()
+    return floor.exchange.orders[-1]
+
+
+async def test_closed_by_hand_is_booked_as_soon_as_the_stop_is_refused() -> None:
+    """The owner cancels our stop and sells; the refusal is a reason to look, and trades tell."""
+    async with floor_of(RESTING) as floor:
+        floor.account.attend()
+        floor.account.start()
+        stop = await with_a_stop(floor)
+        position = kept(floor).position
+        floor.exchange.trade(Side.SELL, position.quantity)
+        floor.exchange.answer(Refused("-2010", "insufficient balance", Grounds.FUNDS))
+        await kept(floor).tell(floor.exchange.end(stop.exchange_order_id, "CANCELED"))
+        await floor.clock.advance(1)
+        closed = await floor.journal.position(position.position_id)
+        assert closed is not None
+        assert (closed.state, closed.frozen) == (State.CLOSED, None)
+        floor.exchange.trade(Side.BUY, "5")
+        await floor.clock.advance(60)
+        assert live(floor) == []
+        assert [order.role for order in floor.exchange.sent] == ["entry", "stop", "stop"]
+
+
+async def test_what_others_have_is_written_down_and_known_after_a_restart() -> None:
+    """Catches a sale while nothing ran that nobody asks about: what they had before counts."""
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    exchange.trade(Side.BUY, "2")
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        await kept(floor).tell(ENTER)
+        await turns()
+        await kept(floor).tell(exchange.trades[-1])
+    exchange.clock.elapsed += 5
+    exchange.trade(Side.SELL, "1")
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        assert "1 BTC went, while nothing locked" in str(kept(floor).position.frozen)
+        records = await journal.records()
+        await floor.account.rounds.inspection.everything()
+        assert await journal.records() == records
+
+
+async def test_a_coin_that_nobody_can_explain_keeps_a_doubt() -> None:
+    """Hidden for longer than V, the order was called NEVER, and bought a second time."""
+    async with floor_of() as floor:
+        floor.exchange.answer(Unknown("time-out"), accepted=True)
+        await kept(floor).tell(ENTER)
+        await turns()
+        floor.exchange.hidden.add(kept(floor).position.orders[0].client_order_id)
+        floor.exchange.hide_trades = True
+        floor.clock.elapsed += 70
+        await floor.account.rounds.inspection.everything()
+        await floor.account.rounds.inspection.ask([kept(floor).position.orders[0].client_order_id])
+        assert kept(floor).position.orders[0].status == "INTENDED"

@@ -300,7 +300,8 @@ async def test_the_window_is_read_once_absence_could_be_proven(desk: Desk) -> No
     keeper = await in_doubt(desk)
     order = keeper.position.orders[0]
     wait = TERMS.request_lifetime + TERMS.visibility
-    for late, verbs in ((timedelta(0), ["order"]), (timedelta(seconds=1), ["order", "fills"])):
+    proof = ["order", "balances", "fills"]  # a balance may speak against it
+    for late, verbs in ((timedelta(0), ["order"]), (timedelta(seconds=1), proof)):
         desk.clock.elapsed = (wait + late).total_seconds()
         desk.exchange.asked.clear()
         await desk.sweep.some(desk.books.belief([BTC]), [order.client_order_id])
@@ -320,6 +321,8 @@ async def test_a_short_balance_is_explained_from_the_entry_on(desk: Desk) -> Non
     gathered = await desk.sweep.holdings(desk.books.belief([BTC]), NONE)
     assert [(ask.verb, ask.about) for ask in desk.exchange.asked] == [
         ("fills", "BTC/USDT,after 1"),
+        ("order_by_exchange_id", "BTC/USDT,foreign"),
         ("balances", ""),
     ]
-    assert sale in gathered.evidence.windows[BTC].fills
+    theirs = replace(sale, client_order_id="web_foreign")
+    assert theirs in gathered.evidence.windows[BTC].fills

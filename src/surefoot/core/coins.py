@@ -1,0 +1,47 @@
+"""What of a balance the bots claim, what is others', and what it says of an order in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from surefoot.core.evidence import Belief, Evidence
+from surefoot.core.order import Order
+from surefoot.core.position import Position, State
+from surefoot.core.values import ZERO, Asset, Side, plain
+
+
+def held_of(position: Position) -> Decimal:
+    """Return what a position claims of the balance; sold dust does not count."""
+    return ZERO if position.state is State.CLOSED else max(position.available, ZERO)
+
+
+def coins_of(
+    positions: Iterable[Position], balances: Mapping[Asset, Decimal]
+) -> dict[Asset, Decimal]:
+    """Return what is there of each asset of some positions beyond what they claim."""
+    coins: dict[Asset, Decimal] = {}
+    for position in positions:
+        there = coins.get(position.base, balances.get(position.base, ZERO))
+        coins[position.base] = there - held_of(position)
+    return coins
+
+
+def contradiction(
+    belief: Belief, evidence: Evidence, position: Position, order: Order
+) -> str | None:
+    """Return what the balance shows that speaks against the absence of an order, or None."""
+    asset = position.base
+    before = belief.others.get(asset)
+    if before is None or evidence.balances is None:
+        return None
+    claimed = sum((held_of(p) for p in belief.positions if p.base == asset), ZERO)
+    others = evidence.balances.get(asset, ZERO) - claimed - belief.beside.get(asset, ZERO)
+    change = others - before.amount
+    if abs(change) < belief.terms[position.bot].instrument.lot:
+        return None
+    if order.side is Side.BUY and change > ZERO:
+        return f"the balance shows {plain(change)} {asset} that nothing else explains"
+    if order.side is Side.SELL and change < ZERO:
+        return f"the balance lacks {plain(-change)} {asset}, and nothing else explains it"
+    return None

@@ -1,0 +1,297 @@
+"""What others do with the coins of the account: the policy, case by case."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
+
+from surefoot.core.coins import contradiction
+from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
+from surefoot.core.order import OrderStatus, Role
+from surefoot.core.outside import Early, Ours, Seen, Theirs, Unchanged, Unclear, judge, weigh
+from surefoot.core.position import State
+from surefoot.core.reconcile import Reconciliation, reconcile
+from surefoot.core.records import Coins
+from surefoot.core.reports import Fill, Refusal, TimePassed
+from surefoot.core.rules import Terms
+from surefoot.core.signals import Adopt, ExitSignal
+from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, TradeId
+
+BASE = Asset("BTC")
+SEEN = Seen(there=D(3), held=D(1), before=D(2))
+ASKED = "while nothing locked what the bots hold: were they theirs?"
+UNEXPLAINED = Unclear("and no trades explain it", D("0.6"))
+LOST = {"held": D("0.4"), "missing": D("0.6")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        # nothing, and what others bring
+        ({}, Unchanged()),
+        ({"before": None}, Theirs(D(2))),
+        ({"there": D(4)}, Theirs(D(3))),
+        ({"there": D(1), "before": D(0)}, Unchanged()),
+        # others take coins, and have enough of their own
+        ({"there": D("1.5"), "guarded": True}, Theirs(D("0.5"))),
+        ({"there": D("1.5"), "guarded": True, "sold": D("1.5")}, Theirs(D("0.5"))),
+        ({"there": D("1.5"), "held": D(0), "before": D(3)}, Theirs(D("1.5"))),
+        ({"there": D("1.5")}, Unclear(ASKED)),
+        ({"there": D("1.5"), "sold": D("1.5")}, Unclear(ASKED)),
+        # something that was ours is not there
+        ({"there": D("0.4")}, Early()),
+        ({"there": D("0.4"), "waited": True}, UNEXPLAINED),
+        ({"there": D("0.4"), "sold": D("0.6")}, Ours(D("0.6"))),
+        ({"there": D("0.4"), "sold": D("2.6")}, Ours(D("0.6"))),
+        ({"there": D("0.4"), "sold": D("0.6"), "out": True}, Early()),
+        ({"there": D("0.4"), "sold": D("0.6"), "known": False}, Early()),
+        ({"there": D("0.4"), "sold": D("0.6"), "out": True, "waited": True}, Ours(D("0.6"))),
+        ({"there": D("0.4"), "sold": D("0.5"), "waited": True}, UNEXPLAINED),
+        ({"there": D("0.4"), "sold": D(1), "holders": 2, "waited": True}, UNEXPLAINED),
+        # what was missing before: trades may still show up, coins that come are not the same
+        ({**LOST, "before": D("2.6")}, Unchanged()),
+        ({**LOST, "before": D("2.6"), "sold": D("0.6")}, Ours(D("0.6"))),
+        ({**LOST, "before": D(0), "there": D(1)}, Theirs(D("0.6"))),
+    ],
+)
+def test_the_table(changes: dict[str, object], verdict: object) -> None:
+    assert judge(replace(SEEN, **changes)) == verdict
+
+
+# With positions ----------------------------------------------------------------------------------
+
+
+class Owner:
+    """A position of a bot on an account where somebody else trades as well."""
+
+    def __init__(self, terms: Terms = PROTECTED, *, coins: str = "0") -> None:
+        self.life = Life(terms)
+        self.life.opened()
+        if terms.native_stop:
+            self.life.tell(report(self.life.order, "OPEN", exchange_id="stop-1"))
+        self.held = self.life.position.quantity
+        self.there = self.held + D(coins)
+        self.others: dict[Asset, Coins] = {}
+        self.fills: list[Fill] = []
+        self.missing: frozenset[Asset] = frozenset()
+        self.weigh()
+
+    def weigh(self) -> Reconciliation:
+        """Weigh once and believe what follows."""
+        self.life.now += timedelta(seconds=10)
+        evidence = Evidence(
+            started_at=self.life.now,
+            versions={self.life.position.position_id: self.life.position.version},
+            windows={BTC: Window(fills=tuple(self.fills), complete=True)},
+            balances={BASE: self.there},
+            missing=self.missing,
+        )
+        outcome = weigh(self.belief(), evidence, self.life.now)
+        for decision in outcome.decisions.values():
+            self.life.position = decision.position
+            self.life.records += decision.records
+        self.others |= outcome.others
+        return outcome
+
+    def belief(self) -> Belief:
+        position = self.life.position
+        return Belief(
+            positions=(position,),
+            terms={position.bot: self.life.terms},
+            is_ours=lambda name: name.startswith("sf"),
+            exclusive=False,
+            others=self.others,
+        )
+
+    def sells(self, quantity: str, *, price: str = "51000") -> None:
+        """Let somebody sell by hand."""
+        self.life.now += timedelta(seconds=1)
+        self.there -= D(quantity)
+        fill = Fill(
+            symbol=BTC,
+            trade_id=TradeId(f"by-hand-{len(self.fills)}"),
+            exchange_order_id=ExchangeOrderId("by-hand"),
+            client_order_id=ClientOrderId("web_1"),
+            side=Side.SELL,
+            price=D(price),
+            quantity=D(quantity),
+            at=self.life.now,
+        )
+        self.fills.append(fill)
+
+    def cancels_stop(self) -> None:
+        """Let somebody cancel our stop; it is placed again, and the exchange refuses it."""
+        stop = self.life.order
+        assert stop.role is Role.STOP
+        self.life.tell(report(stop, "CANCELED", exchange_id=stop.exchange_order_id or "x"))
+
+    def refuse(self) -> None:
+        name = self.life.order.client_order_id
+        message = "Account has insufficient balance for requested action."
+        self.life.tell(Refusal(client_order_id=name, code="-2010", message=message))
+
+    @property
+    def state(self) -> tuple[State, Decimal, str | None]:
+        position = self.life.position
+        return (position.state, position.quantity, position.frozen)
+
+
+def test_closed_by_hand_with_the_stop_cancelled_is_booked_at_once() -> None:
+    """The stop was placed and refused three times, and the position never compared again."""
+    owner = Owner()
+    owner.cancels_stop()
+    owner.sells(str(owner.held))
+    owner.refuse()
+    outcome = owner.weigh()
+    assert [finding.kind for finding in outcome.findings] == [FindingKind.REDUCED_OUTSIDE]
+    assert owner.state == (State.CLOSED, D(0), None)
+    assert owner.life.position.exit_proceeds == owner.held * 51000
+
+
+def test_a_frozen_position_goes_on_being_compared_and_evidence_lifts_its_freeze() -> None:
+    """Later the owner bought coins of his own, and our stop sold them."""
+    owner = Owner()
+    owner.cancels_stop()
+    for _ in range(3):
+        owner.refuse()
+        owner.life.tell(TimePassed(), after=timedelta(seconds=70))
+    owner.refuse()
+    assert "refused 3 stops in a row" in str(owner.life.position.frozen)
+    owner.sells(str(owner.held))
+    owner.weigh()
+    assert owner.state == (State.CLOSED, D(0), None)
+    owner.there += D(5)
+    assert owner.weigh().others[BASE].amount == D(5)
+
+
+def test_what_others_sell_while_our_stop_rests_is_theirs() -> None:
+    owner = Owner(coins="2")
+    owner.sells("1.5")
+    outcome = owner.weigh()
+    assert [finding.kind for finding in outcome.findings] == [FindingKind.OTHERS_COINS]
+    assert outcome.others[BASE].amount == D("0.5")
+    assert owner.state == (State.OPEN, owner.held, None)
+
+
+def test_a_sale_after_somebody_cancelled_our_stop_asks_also_if_others_had_coins() -> None:
+    """If it was the bot's, our next stop sells what is the owner's."""
+    owner = Owner(coins="2")
+    owner.cancels_stop()
+    owner.sells(str(owner.held))
+    owner.life.tell(report(owner.life.order, "OPEN", exchange_id="stop-2"))
+    outcome = owner.weigh()
+    assert outcome.findings[0].outcome == "frozen until somebody resolves it"
+    assert "were they theirs?" in str(owner.life.position.frozen)
+    assert owner.weigh().others == {}  # asked once
+    owner.life.tell(Adopt(by="ann"))
+    owner.weigh()
+    assert owner.state == (State.OPEN, owner.held, None)
+
+
+def test_a_sale_long_after_our_stop_was_placed_again_is_theirs() -> None:
+    owner = Owner(coins="2")
+    owner.cancels_stop()
+    owner.life.tell(report(owner.life.order, "OPEN", exchange_id="stop-2"))
+    owner.life.now += timedelta(days=1)
+    owner.sells("1")
+    owner.weigh()
+    assert owner.life.position.frozen is None
+
+
+def test_a_sale_while_the_stop_is_watched_here_asks() -> None:
+    owner = Owner(TERMS, coins="2")
+    owner.sells("1")
+    owner.weigh()
+    assert "1 BTC went, while nothing locked" in str(owner.life.position.frozen)
+
+
+def test_coins_that_others_bring_are_theirs_for_ever() -> None:
+    owner = Owner(TERMS)
+    owner.there += D(1)
+    assert owner.weigh().others[BASE].amount == D(1)
+    owner.sells(str(D(1) + owner.held))
+    owner.weigh()
+    assert owner.state == (State.CLOSED, D(0), None)
+
+
+def withdrawn(quantity: str) -> Owner:
+    """Let coins leave the account without a trade, and be missed for longer than V."""
+    owner = Owner(TERMS)
+    owner.there -= D(quantity)
+    assert owner.weigh().short == {BASE}
+    assert owner.life.position.missing == 0
+    owner.missing = frozenset({BASE})
+    owner.weigh()
+    return owner
+
+
+def test_after_a_withdrawal_what_is_there_is_sold_and_what_is_missing_is_said() -> None:
+    """Every exit asked for the full quantity, and was refused."""
+    owner = withdrawn("0.0006")
+    position = owner.life.position
+    assert (position.missing, position.available) == (D("0.0006"), D("0.0010"))
+    assert "holds 0.0006 BTC less than the 0.0016" in str(position.frozen)
+    owner.life.tell(ExitSignal())
+    assert (owner.life.order.role, owner.life.order.quantity) == (Role.EXIT, D("0.0010"))
+
+
+def test_after_a_withdrawal_the_stop_covers_what_is_there() -> None:
+    owner = withdrawn("0.0006")
+    owner.life.terms = PROTECTED
+    owner.life.tell(TimePassed())
+    assert (owner.life.order.role, owner.life.order.quantity) == (Role.STOP, D("0.0010"))
+
+
+def test_coins_that_come_after_a_withdrawal_are_not_sold() -> None:
+    owner = withdrawn("0.0006")
+    owner.there += D(1)
+    owner.weigh()
+    assert owner.life.position.available == D("0.0010")
+    owner.life.tell(Adopt(by="ann"))
+    assert owner.life.position.available == D("0.0016")
+
+
+def test_trades_that_show_up_late_are_booked_and_lift_the_freeze() -> None:
+    owner = withdrawn("0.0006")
+    owner.sells("0.0006")
+    owner.there += D("0.0006")  # it had gone from the balance before
+    owner.weigh()
+    assert owner.state == (State.OPEN, D("0.0010"), None)
+    assert owner.life.position.missing == 0
+
+
+# Absence -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("surplus", "status"), [("0", "NEVER"), ("0.0016", "INTENDED")])
+def test_absence_is_not_concluded_while_the_balance_shows_the_coins(
+    surplus: str, status: str
+) -> None:
+    """An order that stayed hidden for longer than V was bought twice."""
+    life = Life()
+    order = life.enter()
+    life.now += timedelta(seconds=66)
+    belief = Belief(
+        positions=(life.position,),
+        terms={life.position.bot: life.terms},
+        is_ours=lambda name: name.startswith("sf"),
+        exclusive=False,
+        others={BASE: Coins(amount=D(2), at=START)},
+    )
+    evidence = Evidence(
+        started_at=life.now,
+        versions={life.position.position_id: life.position.version},
+        looked_up={order.client_order_id: None},
+        windows={BTC: Window(fills=(), complete=True)},
+        balances={BASE: D(2) + D(surplus)},
+    )
+    why = contradiction(belief, evidence, life.position, order)
+    assert (why is None) == (status == "NEVER")
+    outcome = reconcile(belief, evidence, life.now)
+    decision = outcome.decisions.get(life.position.position_id)
+    after = life.position if decision is None else decision.position
+    assert after.orders[0].status is OrderStatus(status)
