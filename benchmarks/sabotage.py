@@ -74,6 +74,27 @@ SABOTAGES = [
         "tests/process/test_streams.py -k duplicate",
     ),
     Sabotage(
+        "forget an order that has left",
+        "engine/keeper.py",
+        "                return LateFact(order=owned.order, fact=fact)",
+        "                return fact",
+        "tests/unit/engine/test_departed.py",
+    ),
+    Sabotage(
+        "let an order leave that is still looked for",
+        "core/state.py",
+        "        or order.is_lately_never(now)\n",
+        "",
+        "tests/unit/core/test_cost.py",
+    ),
+    Sabotage(
+        "use a name twice",
+        "core/rules.py",
+        "    attempt = position.attempts + 1",
+        "    attempt = len(position.orders) + 1",
+        "tests/unit/core/test_cost.py",
+    ),
+    Sabotage(
         "believe an ending before its fills are counted",
         "core/rules.py",
         "order.verdict is not None and order.counted:",

@@ -12,7 +12,7 @@ from tests.builders import PLAN, PROTECTED, D, Life, fill, report
 
 from surefoot.core.decide import Input, decide
 from surefoot.core.order import Role
-from surefoot.core.reports import PriceSeen, Refusal, TimePassed
+from surefoot.core.reports import Absence, PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import EntrySignal
 
 SIGNAL = EntrySignal(quantity=D("0.00160"), plan=PLAN)
@@ -96,3 +96,26 @@ def test_names_never_come_again(orders: int) -> None:
     for _ in range(orders + 1):
         entered(life)
     assert len({order.client_order_id for order in life.orders.values()}) == orders + 1
+
+
+def test_what_is_looked_for_stays_until_its_day_is_over() -> None:
+    """An order that was called NEVER from absence is asked about, so it must be at hand."""
+    life = Life()
+    life.enter()
+    life.now += timedelta(minutes=2)
+    life.tell(
+        Absence(
+            client_order_id=life.order.client_order_id,
+            read_started_at=life.now,
+            not_found=True,
+            fills_complete=True,
+            named_by_a_fill=False,
+            version=life.position.version,
+        )
+    )
+    never = life.order.client_order_id
+    for hours, here in ((23, True), (2, False)):
+        life.now += timedelta(hours=hours)
+        for _ in range(2):
+            entered(life)
+        assert (life.position.find(never) is not None) is here
