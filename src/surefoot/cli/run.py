@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ from surefoot.cli.companion import accompanied, program
 from surefoot.cli.logs import say_forgotten, secrets_of, start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
+from surefoot.cli.systemd import ServiceSocket, as_service
+from surefoot.config import Settings
 from surefoot.engine.clock import SystemClock
 from surefoot.engine.voice import Log
 from surefoot.journal import journal_holder
@@ -47,7 +50,7 @@ def run(
         command = program(name, "--take-over", config=(options or Options()).config)
         serving = _beside(name, command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
-        asyncio.run(until_stopped(serving, log))
+        asyncio.run(until_stopped(_as_service(settings, serving), log))
     log.info("stopped")
     return FINE
 
@@ -62,6 +65,17 @@ async def _beside(
     """Serve with a companion beside it: it is there before recovery, and while that fails."""
     clock = SystemClock()
     async with accompanied(name, command, secrets=secrets, clock=clock, log=log):
+        await serving
+
+
+async def _as_service(settings: Settings, serving: Awaitable[None]) -> None:
+    """Serve, and tell systemd, if it wants to know: ready is who holds the journal."""
+
+    def ready() -> bool:
+        holder = journal_holder(settings.journal_url, settings.directory)
+        return holder is not None and holder.pid == os.getpid()
+
+    async with as_service(ServiceSocket(os.environ), ready, SystemClock()):
         await serving
 
 
