@@ -59,14 +59,16 @@ def check_price(limits: Limits, *, symbol: Symbol, price: Decimal, last: Decimal
         )
 
 
-def check_rate(limits: Limits, written: Iterable[datetime], now: datetime) -> None:
-    """Return if another order may be written this minute.
+def check_rate(
+    limits: Limits, written: Iterable[datetime], now: datetime, *, spare: int = 0
+) -> None:
+    """Return if another order that a strategy causes may be written this minute.
 
     Raises:
         SignalRefused: as many as allowed were written in the last 60 s.
     """
     recent = sum(1 for at in written if now - at < MINUTE)
-    if recent >= limits.orders_per_minute:
+    if recent >= limits.orders_per_minute + spare:
         raise SignalRefused(
             f"{recent} orders were written in the last minute; the cap orders_per_minute is "
             f"{limits.orders_per_minute}",

@@ -214,7 +214,11 @@ class Runner:
 
     async def _take(self, signal: Signal) -> None:
         try:
-            wish = self._exit(signal) if isinstance(signal, Exit) else await self._entry(signal)
+            wish: EntrySignal | ExitSignal
+            if isinstance(signal, Exit):
+                wish = await self._exit(signal)
+            else:
+                wish = await self._entry(signal)
             await self.keeper.tell(wish, memory=self._memory())
         except (SignalRefused, InvalidValue) as error:
             self.refused += 1
@@ -246,8 +250,7 @@ class Runner:
         limits = self.spec.limits
         symbol = self.spec.symbol
         check_order(limits, symbol=symbol, quantity=quantity, price=price, last=tick.price)
-        now = self._now()
-        check_rate(limits, await self._journal.written(self.spec.bot, now - MINUTE), now)
+        await self._check_rate()
         return EntrySignal(
             quantity=quantity,
             plan=signal.plan(self.spec.plan),
@@ -257,7 +260,15 @@ class Runner:
             reason=signal.reason,
         )
 
-    def _exit(self, signal: Exit) -> ExitSignal:
+    async def _check_rate(self, *, spare: int = 0) -> None:
+        now = self._now()
+        written = await self._journal.written(self.spec.bot, now - MINUTE)
+        check_rate(self.spec.limits, written, now, spare=spare)
+
+    async def _exit(self, signal: Exit) -> ExitSignal:
+        # An impatient strategy makes as many orders by leaving as by entering. One is to spare, so
+        # that the last entry that was allowed may be left.
+        await self._check_rate(spare=1)
         limit = signal.limit
         if limit is not None:
             limit = self._instrument.price(limit, Side.SELL)

@@ -151,6 +151,22 @@ async def test_orders_of_closed_positions_count_against_the_rate(desk: Desk) -> 
         assert len(desk.exchange.sent) == 3
 
 
+async def test_an_impatient_strategy_is_bounded_when_it_leaves_too(desk: Desk) -> None:
+    """160 exits a minute passed a cap that counted them and only ever refused entries."""
+    spec = bot_spec(limits=replace(LIMITS, orders_per_minute=2))
+    impatient = Exit(limit=50500, time_to_live=0.5)
+    async with served(desk, Enter(), *[impatient] * 6, spec=spec) as ring:
+        await entered(ring)
+        for number in range(6):
+            await ring.show(tick(f"5000{number}"))
+            exits = [order for order in desk.exchange.sent if order.role == "exit"]
+            await ring.keeper.tell(
+                desk.exchange.end(desk.exchange.orders[-1].exchange_order_id, "CANCELED"),
+            )
+        assert len(exits) == 2
+        assert "orders_per_minute" in ring.refusals()[-1]
+
+
 async def test_a_notional_under_the_minimum_is_a_refusal_too(desk: Desk) -> None:
     async with served(desk, Enter(), spec=bot_spec(notional=D(1))) as ring:
         await ring.show(tick())
