@@ -484,6 +484,7 @@ def _account_spec(settings: Settings, name: AccountName, strategies: Strategies)
                 plan=bot.plan,
                 native_stop=bot.stop_at != "local",
                 stop_may_wait_here=bot.stop_at == "either",
+                stop_step=bot.stop_step,
                 limits=bot.limits,
                 timeframe=strategies[bot.name].timeframe if bot.name in strategies else None,
             )

@@ -246,6 +246,11 @@ class BotTable(Table):
         "while Surefoot is down; if it takes no more of them on the symbol, nothing is entered. "
         "`local`: in this process only. `either`: at the exchange while it takes more, else here.",
     )
+    stop_step: Fraction = Field(
+        default=Decimal("0.002"),
+        description="How far a stop that follows the price may move before the one that rests at "
+        "the exchange is moved after it. The server honours the exact level.",
+    )
     params: dict[str, Any] = Field(
         default_factory=dict, description="The strategy's parameters, by their names."
     )

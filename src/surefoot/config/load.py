@@ -187,6 +187,7 @@ def _bot(name: str, table: BotTable, limits: LimitsTable) -> Bot:
             trailing_stop=table.trailing_stop,
         ),
         stop_at=table.stop_at,
+        stop_step=table.stop_step,
         params=table.params,
         limits=Limits(
             order_notional=own.order_notional or limits.order_notional or cap,

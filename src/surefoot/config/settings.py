@@ -44,6 +44,7 @@ class Bot:
     notional: Decimal
     plan: ExitPlan
     stop_at: Literal["exchange", "local", "either"]
+    stop_step: Decimal
     params: Mapping[str, Any]
     limits: Limits
 

@@ -15,7 +15,7 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, OthersSeen
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.rules import Terms
+from surefoot.core.rules import STOP_STEP, Terms
 from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.exchange.port import Exchange, Venue
@@ -48,6 +48,7 @@ def terms_of(
         visibility=spec.visibility or venue.visibility,
         native_stop=venue.native_stop and (bot is None or bot.native_stop),
         stop_may_wait_here=bot is not None and bot.stop_may_wait_here,
+        stop_step=STOP_STEP if bot is None else bot.stop_step,
         name_order=lambda position, role, attempt: venue.encode(
             order_identity(origin, position, role, attempt),
         ),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from surefoot.core.exits import ExitPlan
+from surefoot.core.rules import STOP_STEP
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.limits import Limits
 
@@ -26,6 +27,7 @@ class BotSpec(Struct, frozen=True, kw_only=True):
     plan: ExitPlan
     native_stop: bool
     stop_may_wait_here: bool = False
+    stop_step: Decimal = STOP_STEP
     limits: Limits
     timeframe: str | None = None
 

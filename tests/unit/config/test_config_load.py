@@ -95,7 +95,7 @@ def test_a_bot_has_everything_it_needs(file: Path) -> None:
     bot = the_bot(file, 'stop_loss = "2%"\ntrailing_stop = "off"\nparams = { dip = 0.003 }\n')
     assert bot.notional == D(100)
     assert bot.plan == ExitPlan(stop_loss=D("0.02"))
-    assert bot.stop_at == "exchange"
+    assert (bot.stop_at, bot.stop_step) == ("exchange", D("0.002"))
     assert bot.params == {"dip": D("0.003")}
 
 

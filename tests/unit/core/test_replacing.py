@@ -244,3 +244,13 @@ def test_a_stop_that_took_anothers_place_rules_its_own_successor_out() -> None:
     life.tell(fill(first, "51480", trade="7"), report(first, "FILLED", first.quantity))
     assert now(life, second).status is OrderStatus.NEVER
     assert life.position.state is State.CLOSED
+
+
+def test_how_coarse_the_steps_are_is_the_operators_choice() -> None:
+    life, stop = protected()
+    life.terms = replace(life.terms, stop_step=D("0.1"))
+    life.tell(PriceSeen(price=D(52000)))
+    assert life.position.levels.stop == D("51480"), "watched exactly"
+    assert life.position.unfinished == now(life, stop)
+    life.terms = replace(life.terms, stop_step=D("0.05"))
+    assert moved(life).replaces == stop.client_order_id
