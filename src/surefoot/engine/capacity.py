@@ -19,6 +19,7 @@ from surefoot.core.order import Order, Role
 from surefoot.core.records import OrderIntended, PositionRecord
 from surefoot.core.rules import Terms
 from surefoot.core.values import BotName, Symbol
+from surefoot.engine.voice import Log
 from surefoot.exchange.budget import Urgency
 from surefoot.exchange.port import Orders
 
@@ -33,8 +34,9 @@ class Capacity:
     Volatile: the venue counts its orders itself, and places for stops follow from the positions.
     """
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, log: Log) -> None:
         self._orders = orders
+        self._log = log
         # Bots whose stop or exit is owed and found no room.
         self._waiting: set[BotName] = set()
         # Bots that have a place for a stop, or keep one for the stop of their entry.
@@ -56,8 +58,11 @@ class Capacity:
         if at is None:
             self._waiting -= leaving
             return NOTHING_HELD
+        why = f"the exchange takes no more of them until {at:%H:%M:%S} UTC"
+        for bot in sorted(leaving - self._waiting):
+            self._log.warning("a stop or an exit waits", bot=bot, why=why)
         self._waiting |= leaving
-        return dict.fromkeys(Role, f"the exchange takes no more of them until {at:%H:%M:%S} UTC")
+        return dict.fromkeys(Role, why)
 
     def _against_entry(self, decided: Iterable[Wanted]) -> str | None:
         if self._waiting:

@@ -36,9 +36,9 @@ class Login:
         self.spec = spec
         self.exchange = exchange
         self.dispatch = Dispatch(exchange)
-        self.capacity = Capacity(exchange)
         self.clock = clock
         self.log = log.bind(account=spec.account)
+        self.capacity = Capacity(exchange, self.log)
         self.senses = Senses(self.now)
         self._journal = journal
         self._stream = asyncio.Lock()  # its version is read before it is written

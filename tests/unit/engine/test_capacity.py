@@ -60,6 +60,8 @@ async def test_a_fill_is_booked_while_its_stop_waits(desk: Desk) -> None:
     desk.clock.elapsed += 9
     await keeper.tell(TimePassed())
     assert keeper.position.unfinished is None
+    (said,) = desk.log.said("a stop or an exit waits")
+    assert (said["bot"], "until 00:00:10 UTC" in said["why"]) == (DIP, True)
     protect(desk, 100)
     await keeper.tell(TimePassed())
     stop = keeper.position.unfinished
@@ -196,7 +198,7 @@ class TestPlacesForStops:
         """Catches a restart that lets another bot take the place of a stop that rests."""
         first = await desk.keeper(terms=self.EITHER)
         await desk.opened(first)
-        desk.login.capacity = Capacity(desk.exchange)
+        desk.login.capacity = Capacity(desk.exchange, desk.log)
         desk.keep(DIP, first.positions, self.EITHER)
         with pytest.raises(SignalRefused, match="1 places for stops"):
             await (await desk.keeper(SWING, terms=self.ONE)).tell(ENTER)
