@@ -11,9 +11,16 @@ import pytest
 from tests.builders import BTC, START, Life, fill, report
 
 from surefoot.core.evidence import Owned
+from surefoot.core.health import Health, HealthState
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
-from surefoot.core.records import BotStatusChanged, FillBooked, StateChanged, WatermarkMoved
+from surefoot.core.records import (
+    BotStatusChanged,
+    FillBooked,
+    HealthChanged,
+    StateChanged,
+    WatermarkMoved,
+)
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
@@ -329,3 +336,22 @@ async def test_where_a_watermark_stood(journal: Journal) -> None:
     assert await journal.watermark(account, BTC) == "84"
     assert await journal.watermark(account, BTC, before=START + timedelta(minutes=90)) == "77"
     assert await journal.watermark(account, BTC, before=START - timedelta(days=1)) == "70"
+
+
+async def test_every_account_that_has_a_record_is_named(journal: Journal) -> None:
+    """Also one that was never reached and has no position: it is what wants somebody."""
+    assert await journal.accounts() == ()
+    for name in ("spare", "main"):
+        for number in range(3):
+            health = Health(state=HealthState.STARTING, since=START, watched=False)
+            record = HealthChanged(
+                at=START, account=AccountName(name), environment="live", health=health
+            )
+            added = Append(stream=f"account/{name}", expected=number, records=(record,))
+            await journal.commit(change(added))
+    await whole_life(journal)
+    assert await journal.accounts() == ("main", "spare")
+    last = await journal.last("account/spare", "health-changed")
+    assert last is not None
+    assert isinstance(last.record, HealthChanged)
+    assert (last.record.account, last.record.health) == ("spare", health)

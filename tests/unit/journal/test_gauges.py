@@ -15,6 +15,7 @@ from tests.builders import BTC, START
 from surefoot.core.values import AccountName
 from surefoot.journal import gauges
 from surefoot.journal.gauges import TURN, GaugeFile, read_marks, read_signs
+from surefoot.journal.port import Pulse
 
 MAIN = AccountName("main")
 
@@ -78,3 +79,12 @@ def test_that_the_server_turns_is_noted_now_and_then(tmp_path: Path) -> None:
     file.turn(START + TURN)
     file.close()
     assert read_signs(tmp_path / "gauges").turned == START + TURN
+
+
+def test_a_pulse_is_read_back(tmp_path: Path) -> None:
+    file = GaugeFile(tmp_path / "gauges")
+    pulse = Pulse(account=MAIN, heard_at=START, attempt=3, next_try=START + timedelta(seconds=8))
+    file.beat(Pulse(account=MAIN))
+    file.beat(pulse)
+    file.close()
+    assert read_signs(tmp_path / "gauges").pulses == {MAIN: pulse}
