@@ -28,6 +28,8 @@ from surefoot.web.profit import ProfitBook
 TICK_S: Final = 0.2
 # Without a new record the figures (ages, prices) are read again after this long.
 REFRESH_S: Final = 1.0
+# After figures were read, this many times as long nothing is read.
+REST: Final = 4
 # Newest records that are kept in memory; who is further behind reads the journal.
 KEPT: Final = 2_000
 PAGE: Final = 500
@@ -56,6 +58,8 @@ class Board:
         self._opened: Browser | None = None
         self._moved = asyncio.Event()
         self._looked = 0.0
+        self._cost_s = 0.0
+        self._behind = True
         self._recent: deque[RecordAnswer] = deque(maxlen=KEPT)
         self._bots: dict[str, tuple[int, bytes]] = {}
         self._rest: tuple[int, bytes] = (0, b"null")
@@ -134,15 +138,31 @@ class Board:
         count = await journal.records()
         followed = await self._follow(journal, count)
         counted = await self.profit.follow(journal, count)
-        due = self._clock.monotonic() - self._looked >= REFRESH_S
-        if followed or due or self.problem is not None:
-            self._looked = self._clock.monotonic()
-            self._note_marks(await journal.marks())
-            self.turned_at = (await journal.signs()).turned
-            self._show(await read_status(journal, now=self._clock.now()))
+        self._behind = self._behind or followed or self.problem is not None
+        shown = self._is_due()
+        if shown:
+            await self._read(journal)
             self.problem = None if counted else self.problem
-        if followed or due:
+        if followed or shown:
             self._tell()
+
+    def _is_due(self) -> bool:
+        """Tell whether figures are read now: at once after a record, but in a share of the time.
+
+        Records are told as they come. What a thousand bots add up to takes a while to read, and
+        this process has no more than its share of the machine that the bots run on.
+        """
+        waited = self._clock.monotonic() - self._looked
+        return waited >= max(0.0 if self._behind else REFRESH_S, self._cost_s * REST)
+
+    async def _read(self, journal: Browser) -> None:
+        began = self._clock.monotonic()
+        self._note_marks(await journal.marks())
+        self.turned_at = (await journal.signs()).turned
+        self._show(await read_status(journal, now=self._clock.now()))
+        self._looked = self._clock.monotonic()
+        self._cost_s = self._looked - began
+        self._behind = False
 
     async def _current(self) -> Browser:
         if self._opened is not None and not self._opened.is_current():

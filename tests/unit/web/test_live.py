@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.builders import START
-from tests.unit.web.desk import URL, Desk, closed_life, lived, status
+from tests.unit.web.desk import URL, Desk, HandClock, closed_life, lived, status
 
-from surefoot.journal import open_journal
+from surefoot.journal import open_browser, open_journal
 from surefoot.journal.port import Change, Journal
-from surefoot.web import live
+from surefoot.journal.status import StatusDocument, read_status
+from surefoot.web import board, live
 from surefoot.web.board import KEPT
 
 
@@ -153,3 +156,26 @@ async def test_another_journal_in_its_place_is_followed(
     _, answer = await desk.ask("/api/v1/status")
     assert [bot["bot"] for bot in answer["bots"]] == ["new"]
     await fresh.close()
+
+
+async def test_figures_that_take_long_to_read_are_read_in_a_share_of_the_time(
+    journal: Journal, tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand bots must not cost the machine that they run on; records are told all the same."""
+    reads = 0
+
+    async def slow(*given: Any, **named: Any) -> StatusDocument:
+        nonlocal reads
+        reads += 1
+        clock.ahead += timedelta(seconds=10)
+        return await read_status(*given, **named)
+
+    monkeypatch.setattr(board, "read_status", slow)
+    followed = board.Board(partial(open_browser, URL, tmp_path), clock)
+    await followed._look()
+    for number in range(12):
+        await journal.commit(Change(at=START, appends=(status("dip-btc", expected=1 + number),)))
+        clock.ahead += timedelta(seconds=10)
+        await followed._look()
+        assert followed.cursor == await journal.records()
+    assert 1 < reads <= 1 + 12 * 10 // (board.REST * 10)
