@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -15,7 +16,7 @@ from typing_extensions import override
 
 from surefoot.web.board import Board
 from surefoot.web.live import Readers
-from surefoot.web.routes import Stand, Ticking, Written
+from surefoot.web.routes import Stand, Ticking, Written, refusing
 
 # A price older than this is no market to rely on.
 FRESH_S: Final = 60.0
@@ -56,7 +57,7 @@ async def readyz(board: Stand, clock: Ticking) -> Response:
     return response
 
 
-@router.get("/metrics", responses={200: {"description": "Figures in Prometheus' text format."}})
+@router.get("/metrics", response_class=PlainTextResponse, responses=refusing())
 async def metrics(request: Request) -> Response:
     """Return figures in Prometheus' text format."""
     state = request.app.state

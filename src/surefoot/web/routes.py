@@ -6,7 +6,6 @@ document. Nothing here reaches the engine or an exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -43,12 +42,36 @@ class Written(Response):
         return msgspec.json.encode(content)
 
 
-def answering(kind: Any, example: Mapping[str, Any] | None = None) -> dict[int | str, Any]:
-    """Describe an answer for the OpenAPI document; `openapi` puts the schema of the type in."""
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}
-    if example is not None:
-        content["example"] = example
-    return {200: {"description": kind.__doc__, "content": {"application/json": content}}}
+# What every address may say instead of an answer.
+REFUSALS: Final = {
+    401: "A token is needed.",
+    403: "The token is not for this, or the request comes from another page.",
+    404: "There is no such thing.",
+    409: "The idempotency key was used for another command.",
+    411: "The body has no length.",
+    413: "The body is too large.",
+    421: "The host name is not ours.",
+    422: "The request means nothing.",
+    429: "Too many wrong tokens were tried.",
+    503: "The journal cannot be read now.",
+}
+
+
+def answering(kind: Any) -> dict[int | str, Any]:
+    """Describe an answer for the OpenAPI document, and what may come instead of it."""
+    answer = {200: {"description": kind.__doc__, "content": _content(kind.__name__)}}
+    return answer | refusing()
+
+
+def refusing() -> dict[int | str, Any]:
+    """Describe what may come instead of an answer."""
+    return {
+        code: {"description": why, "content": _content("Problem")} for code, why in REFUSALS.items()
+    }
+
+
+def _content(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
 def board_of(request: Request) -> Board:

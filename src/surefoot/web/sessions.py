@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from surefoot.web import answers
 from surefoot.web.guard import COOKIE, Guard, Refused, cookie_of
 from surefoot.web.keys import SESSION_LASTS, Keys, Session
-from surefoot.web.routes import Ticking, Written, answering
+from surefoot.web.routes import Ticking, Written, answering, refusing
 
 router = APIRouter(prefix="/api/v1")
 
@@ -54,7 +54,7 @@ async def session(request: Request, clock: Ticking) -> Response:
     return Written(_answer(found))
 
 
-@router.delete("/session", status_code=204)
+@router.delete("/session", status_code=204, responses=refusing())
 async def log_out() -> Response:
     """Forget the session in this browser."""
     response = Response(status_code=204)
