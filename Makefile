@@ -19,7 +19,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  simulate simulate-ci bench lock ui screenshots dist clean
+  simulate simulate-ci golden bench lock ui screenshots dist clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -90,6 +90,9 @@ simulate: $(STAMP) ## Worlds in virtual time: make simulate [SEED=1] [SEEDS=10] 
 
 simulate-ci: $(STAMP) ## Two minutes of fresh worlds, from a seed that no run had before
 	@$(PYTHON) -m tests.simulation --seed $$(date +%s)000 --seeds 100000 --seconds 120
+
+golden: $(STAMP) ## Make the golden journal anew (only until its format is frozen)
+	@PYTHONPATH=. $(PYTHON) -m tests.golden.make
 
 bench: $(STAMP) ## Measure what must not grow with history (compare: make bench BASE=REVISION)
 	@$(PYTHON) benchmarks/bench.py $(if $(BASE),--base $(BASE))
