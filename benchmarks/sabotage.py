@@ -51,10 +51,10 @@ SABOTAGES = [
         "send before it is written",
         "engine/keeper.py",
         "            receipt = await self._commit(staged, memory, verdict)\n"
-        "            self.settle(staged, receipt)",
+        "            self.believe(staged, receipt)",
         "            from surefoot.journal.port import Receipt, intents_in\n"
         "            early = Receipt(sequence=0, intents=intents_in(staged.appends()))\n"
-        "            self.settle(staged, early)\n"
+        "            self.believe(staged, early)\n"
         "            import asyncio\n            await asyncio.sleep(0.05)\n"
         "            receipt = await self._commit(staged, memory, verdict)",
         "tests/process/test_kill_points.py -k intent.before-commit",

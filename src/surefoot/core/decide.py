@@ -1,7 +1,7 @@
 """Deciding: `decide(position, input, now, terms) → Decision(records, position)`. Pure, closed.
 
 An input (a report, a signal, a price, an operator's word) becomes records; then `core.rules` run
-until none has anything to add. So what a batch leaves behind is always settled: an order whose
+until none has anything to add. So what a batch leaves behind is complete: an order whose
 fills are counted is finished, a state that can move has moved, and whatever is owed next (an exit,
 a stop, a cancel) is an intent in the same batch. Starting after a crash runs the same rules on the
 same state; there is no other path.
@@ -104,7 +104,7 @@ def decide(position: Position, event: Input, now: datetime, terms: Terms) -> Dec
     departed = event.order if isinstance(event, LateFact) else None
     draft = Draft(position, now, terms, departed)
     _take(event, draft)
-    draft.settle()
+    draft.complete()
     return draft.decided()
 
 

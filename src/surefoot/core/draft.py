@@ -22,7 +22,7 @@ from surefoot.core.rules import RULES, Terms
 from surefoot.core.state import evolve
 from surefoot.core.values import ClientOrderId, ExchangeOrderId
 
-# Every rule adds at most one record a round; a position that is not settled by then never will be.
+# Every rule adds at most one record a round; a position that is not complete by then never will be.
 ROUNDS_MAX: Final = 32
 
 
@@ -90,7 +90,7 @@ class Draft:
         left = tuple(self.left)
         return Decision(records=tuple(self.records), position=self.position, left=left)
 
-    def settle(self) -> None:
+    def complete(self) -> None:
         """Run the rules until none has anything to add."""
         for _ in range(ROUNDS_MAX):
             found = (rule(self.position, self.now, self.terms) for rule in RULES)
@@ -98,4 +98,4 @@ class Draft:
             if record is None:
                 return
             self.add(record)
-        raise InvalidValue(f"{self.position.position_id} does not settle in {ROUNDS_MAX} rounds")
+        raise InvalidValue(f"{self.position.position_id} is not complete after {ROUNDS_MAX} rounds")

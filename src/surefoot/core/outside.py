@@ -133,7 +133,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         if scale.seen.held > scale.seen.there:
             short.add(asset)
         if not any(_under_way(each.position) for each in of_asset):
-            amount = scale.settle()
+            amount = scale.conclude()
             if amount is not None and amount != scale.seen.before:
                 others[asset] = Coins(amount=amount, at=evidence.started_at)
     return Reconciliation(
@@ -189,7 +189,7 @@ class _Scale:
             waited=asset in evidence.missing,
         )
 
-    def settle(self) -> Decimal | None:
+    def conclude(self) -> Decimal | None:
         """Let the positions learn what follows; return what is others' now, or None: unknown."""
         others = self.seen.there - self.seen.held
         match judge(self.seen):

@@ -1,4 +1,4 @@
-"""What follows from a position as it stands: the rules that settle it.
+"""What follows from a position as it stands: the rules that complete it.
 
 Each rule looks at a position and gives one record, or nothing. `decide` runs them after every
 input until none has anything to add; the order in `RULES` is the order of precedence. A rule

@@ -150,7 +150,7 @@ class Books:
             for point in points:
                 crashpoint(f"{point}.after-commit")
             for keeper, each in staged:
-                keeper.settle(each, receipt)
+                keeper.believe(each, receipt)
         return outcome, _count(each for _, each in staged)
 
     async def _decided(

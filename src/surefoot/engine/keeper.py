@@ -178,7 +178,7 @@ class Keeper:
             self._capacity.keep([(self.bot, self.terms, decision.records)])
             staged = self.stage(position, decision)
             receipt = await self._commit(staged, memory, verdict)
-            self.settle(staged, receipt)
+            self.believe(staged, receipt)
             return decision.records
 
     def _decide(self, position: Position, event: Input) -> Decision:
@@ -272,7 +272,7 @@ class Keeper:
             crashpoint(f"{point}.after-commit")
         return receipt
 
-    def settle(self, staged: Staged, receipt: Receipt) -> None:
+    def believe(self, staged: Staged, receipt: Receipt) -> None:
         """Believe what is durable now, tell the listener, and do what is owed."""
         self._positions[staged.after.position_id] = staged.after
         if staged.successor is not None:

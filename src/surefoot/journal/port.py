@@ -209,7 +209,7 @@ class Reader(Protocol):
     ) -> tuple[Position, ...]:
         """Read positions, oldest first; `current_only` leaves out those that are past.
 
-        Past is settled whatever the time is: CLOSED, not frozen, no order ever called NEVER.
+        Past is settled whatever the time is: CLOSED, not frozen, nothing that is looked for.
         Each is held against the newest record of its stream, by the chain; `verify` replays.
         """
         ...
