@@ -1,5 +1,17 @@
-"""`python -m surefoot` is the same as `surefoot`."""
+"""The program: `surefoot`, and `python -m surefoot`."""
 
-from surefoot.cli import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the command line of this process."""
+    # While the program is still being read in, Ctrl-C just ends it: there is nothing to put right.
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from surefoot.cli import main as command_line  # noqa: PLC0415 (that is the reading in)
+
+    signal.signal(signal.SIGINT, interrupted)
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ def test_everything_in_the_source_is_in_the_wheel(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         carried = set(archive.namelist())
         (entry_points,) = [name for name in carried if name.endswith("entry_points.txt")]
-        assert b"surefoot = surefoot.cli:main" in archive.read(entry_points)
+        assert b"surefoot = surefoot.__main__:main" in archive.read(entry_points)
     source = {
         path.relative_to(SOURCE.parent).as_posix()
         for path in SOURCE.rglob("*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,38 @@ notional = 100
     await play.state_is("CLOSED", server=server)
     await server.stop()
     play.judge()
+
+
+async def test_what_init_writes_for_the_simulator_runs(play: Play) -> None:
+    """Three commands from nothing to a bot that runs; pasting an account was a TOML error."""
+    await play.open()
+    stage = play.stage
+    code, _, errors = await stage.run("init", "--sim", "https://api.binance.com")
+    assert (code, "that `surefoot sim` prints" in errors) == (2, True)
+    for name in ("surefoot.toml", "acts.py"):
+        (stage.directory / name).unlink()
+    code, output, _ = await stage.run("init", "--sim", stage.control.url)
+    assert (code, "surefoot check" in output) == (0, True)
+    code, _, errors = await stage.run("check")
+    assert code == 0, errors
+    server = await play.start()
+    await play.recovered(server)
+    _, output, _ = await stage.run("explain", "my-bot")
+    assert "my-bot-1" in output
+    await server.stop()
+
+
+async def test_a_terminal_that_goes_away_is_a_polite_stop_and_said(play: Play) -> None:
+    await play.open()
+    server = await play.start()
+    await play.recovered(server)
+    server.signal(signal.SIGHUP)
+    assert await server.wait() == 0
+    assert '"because": "SIGHUP"' in log_of(server)
+
+
+async def test_csv_of_everything_is_refused_and_nothing_left_out_in_silence(play: Play) -> None:
+    await play.open()
+    code, output, errors = await play.stage.run("export", "--format", "csv")
+    assert (code, output) == (2, "")
+    assert "CSV is one table" in errors

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
+from surefoot.core.errors import InvalidValue
 from surefoot.core.position import Position
 from surefoot.core.records import FillBooked
 from surefoot.core.values import PositionId, plain
@@ -40,8 +41,10 @@ def export(
     options
         Where the configuration is.
     """
+    if what == "all" and form == "csv":
+        raise InvalidValue("CSV is one table: surefoot export positions, orders or fills")
     reader = (options or Options()).reader()
-    asyncio.run(_print(reader, "positions" if what == "all" and form == "csv" else what, form))
+    asyncio.run(_print(reader, what, form))
     return FINE
 
 

@@ -6,26 +6,35 @@ from pathlib import Path
 
 from surefoot.cli.outcome import FINE, Failed
 from surefoot.cli.output import say
-from surefoot.config import STRATEGY_TEMPLATE, TEMPLATE
+from surefoot.cli.simulated import account_at
+from surefoot.config import STRATEGY_TEMPLATE, template
 
 
-def init(directory: Path = Path()) -> int:
+def init(directory: Path = Path(), *, sim: str | None = None) -> int:
     """Write surefoot.toml and my_bots.py; files that exist are left alone.
 
     Parameters
     ----------
     directory
         Where to; it is created if needed.
+    sim
+        The address that `surefoot sim` prints: trade there, without keys.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    files = {"surefoot.toml": TEMPLATE, "my_bots.py": STRATEGY_TEMPLATE}
-    there = [name for name in files if (directory / name).exists()]
-    if there:
-        raise Failed(f"{' and '.join(there)} in {directory.resolve()} exist; nothing was written")
-    for name, text in files.items():
-        (directory / name).write_text(text, encoding="utf-8")
+    text = template() if sim is None else template(f"{account_at(sim.rstrip('/'))}\n")
+    files = {"surefoot.toml": text, "my_bots.py": STRATEGY_TEMPLATE}
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        there = [name for name in files if (directory / name).exists()]
+        if there:
+            where = directory.resolve()
+            raise Failed(f"{' and '.join(there)} in {where} exist; nothing was written")
+        for name, content in files.items():
+            (directory / name).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{directory.absolute()} cannot be written: {error.strerror}") from error
     say(f"Wrote {' and '.join(files)} to {directory.resolve()}. Next:")
-    say("  export BINANCE_API_KEY=… BINANCE_SECRET=…   # or try it without keys: surefoot demo")
+    if sim is None:
+        say("  export BINANCE_API_KEY=… BINANCE_SECRET=…   # without keys: surefoot init --sim")
     say("  surefoot check")
     say("  surefoot run")
     return FINE

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -79,12 +80,17 @@ async def _as_service(settings: Settings, serving: Awaitable[None]) -> None:
         await serving
 
 
+def _stop(task: asyncio.Task[None], number: signal.Signals, log: Log) -> None:
+    log.info("stopping", because=number.name)
+    task.cancel()
+
+
 async def until_stopped(work: object, log: Log) -> None:
-    """Run until the work ends or somebody sends SIGTERM or SIGINT."""
+    """Run until the work ends, somebody sends SIGTERM or SIGINT, or the terminal goes away."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     say_forgotten(loop, log)
     if task is not None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(_stop, task, number, log))
     await work  # type: ignore[misc]

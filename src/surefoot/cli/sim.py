@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 from contextlib import suppress
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 
 from surefoot.cli.outcome import FINE
 from surefoot.cli.output import say, show_json, show_table
+from surefoot.cli.simulated import account_at
 from surefoot.simulator import Settings, Simulator
 from surefoot.simulator.faults import FAULTS
 
@@ -75,22 +75,11 @@ async def _serve(settings: Settings, *, as_json: bool) -> None:
 
 
 def _explain(url: str, settings: Settings) -> None:
-    sockets = url.replace("http", "ws", 1)
     say(f"A simulated exchange listens on {url}; stop it with Ctrl-C.", "bold")
-    say("Put this into surefoot.toml:")
+    say(f"A configuration for it: surefoot init --sim {url}")
+    say("Or put this into a surefoot.toml, in the place of [accounts.main]:")
     say("")
-    say("[accounts.main]")
-    say('exchange = "binance"')
-    say(f"api_key = {json.dumps(settings.key)}")
-    say(f"secret = {json.dumps(settings.secret)}")
-    say("[accounts.main.ccxt]")
-    for key, value in (
-        ("urls.api.public", f"{url}/api/v3"),
-        ("urls.api.private", f"{url}/api/v3"),
-        ("urls.api.ws.spot", f"{sockets}/stream/ws"),
-        ("urls.api.ws.ws-api.spot", f"{sockets}/ws-api/v3"),
-    ):
-        say(f"{key} = {json.dumps(value)}")
+    say(account_at(url, settings))
     say("")
     say(
         f'Faults: surefoot sim --faults, then e.g. curl -d \'{{"name": "lose_response", '

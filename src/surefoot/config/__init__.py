@@ -15,11 +15,10 @@ from surefoot.config.errors import ConfigError
 from surefoot.config.load import load, strategies, strategy
 from surefoot.config.secret import Secret
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
-from surefoot.config.template import STRATEGY_TEMPLATE, TEMPLATE
+from surefoot.config.template import STRATEGY_TEMPLATE, template
 
 __all__ = [
     "STRATEGY_TEMPLATE",
-    "TEMPLATE",
     "Account",
     "Bot",
     "ConfigError",
@@ -30,4 +29,5 @@ __all__ = [
     "load",
     "strategies",
     "strategy",
+    "template",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-TEMPLATE: Final = """\
+_BEFORE: Final = """\
 # Surefoot's configuration. Check it with `surefoot check`, then start with `surefoot run`.
 # Every value can be overridden from the environment: SUREFOOT__BOTS__MY_BOT__NOTIONAL=50
 
 [journal]
 url = "sqlite:///surefoot.db"          # beside this file; everything that happens is in it
 
+"""
+
+_LIVE: Final = """\
 [accounts.main]
 exchange = "binance"
 api_key = "env:BINANCE_API_KEY"        # or "file:PATH"; never the key itself
@@ -19,6 +22,9 @@ ownership = "shared"                   # "exclusive": nothing else trades on thi
 
 [accounts.main.ccxt]                   # anything ccxt's constructor takes
 options.recvWindow = 5000
+"""
+
+_AFTER: Final = """\
 
 [recovery]
 lookback = "24h"                       # how far back fills are read at a start
@@ -70,3 +76,8 @@ class MyStrategy(Strategy):
             return Enter(reason=f"{tick.price} is {self.dip:.1%} under {high}")
         return None
 '''
+
+
+def template(account: str = _LIVE) -> str:
+    """Return a configuration to edit, with the tables of one account in it."""
+    return f"{_BEFORE}{account}{_AFTER}"

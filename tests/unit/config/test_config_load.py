@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from surefoot.config import STRATEGY_TEMPLATE, TEMPLATE, Bot, ConfigError, Settings, load
+from surefoot.config import STRATEGY_TEMPLATE, Bot, ConfigError, Settings, load, template
 from surefoot.config import strategies as make_strategies
 from surefoot.config.load import BYTES_MAX
 from surefoot.core.exits import ExitPlan
@@ -419,7 +419,7 @@ def test_every_strategy_that_cannot_be_made_is_listed(file: Path) -> None:
 def test_the_template_loads_and_so_does_its_strategy(file: Path) -> None:
     """What a newcomer starts from, with nothing changed but the keys."""
     (file.parent / "my_bots.py").write_text(STRATEGY_TEMPLATE)
-    file.write_text(TEMPLATE)
+    file.write_text(template())
     settings = load(file, {"BINANCE_API_KEY": "k", "BINANCE_SECRET": "s"})
     assert settings.accounts[next(iter(settings.accounts))].ccxt == {
         "options": {"recvWindow": 5000}
@@ -431,10 +431,10 @@ def test_the_template_loads_and_so_does_its_strategy(file: Path) -> None:
 
 def test_every_key_that_the_template_hints_at_exists(file: Path) -> None:
     """Its commented lines are meant to be uncommented."""
-    hints = [line for line in TEMPLATE.splitlines() if line.startswith("# ") and " = " in line]
+    hints = [line for line in template().splitlines() if line.startswith("# ") and " = " in line]
     assert len(hints) == 2
     text = "\n".join(
-        line.removeprefix("# ") if line in hints else line for line in TEMPLATE.split("\n")
+        line.removeprefix("# ") if line in hints else line for line in template().split("\n")
     )
     file.write_text(text)
     settings = load(file, {"BINANCE_API_KEY": "k", "BINANCE_SECRET": "s"})
