@@ -42,7 +42,7 @@ from surefoot.engine.rounds import Rounds
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
-from surefoot.engine.vitals import Vitals, announce
+from surefoot.engine.vitals import Vitals
 from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
 from surefoot.exchange.address import Address
@@ -323,9 +323,6 @@ async def _prepared(
     exchanges = _exchanges(settings, clock)
     room = ground.room(log.warning)
     try:
-        if journal is not None:
-            environments = [(name, settings.accounts[name].environment) for name in exchanges]
-            await announce(journal, environments, clock.now())
         await preflight(settings, strategies, exchanges, journal)
         if journal is None:
             journal = opened(at=clock.now())

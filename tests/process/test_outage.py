@@ -141,7 +141,8 @@ async def test_an_outage_while_running_is_said_once_and_never_green(play: Play) 
     server = await play.start()
     await play.state_is("OPEN", server=server)
     await play.until(lambda: play.rows(HEALTH)[-1:] == [("ok",)], server)
-    assert (await play.stage.run("status"))[0] == 0
+    code, output, _ = await play.stage.run("status")
+    assert code == 0, output
     lines = len(events(server))
     play.control.arm("outage")
     await play.until(lambda: play.rows(HEALTH)[-1:] == [("unreachable",)], server)
@@ -151,7 +152,8 @@ async def test_an_outage_while_running_is_said_once_and_never_green(play: Play) 
     assert "NOT WATCHED" in output
     play.control.disarm()
     await play.until(lambda: play.rows(HEALTH)[-1:] == [("ok",)], server)
-    assert (await play.stage.run("status"))[0] == 0
+    code, output, _ = await play.stage.run("status")
+    assert code == 0, output
     loud = [e["event"] for e in events(server)[lines:] if e["level"] in {"warning", "error"}]
     assert loud.count("account health") <= 2  # degraded, and then unreachable
     assert len(loud) <= 4, loud

@@ -311,11 +311,15 @@ class RecoveryFinished(_Record, frozen=True, kw_only=True):
 
 
 class HealthChanged(_Record, frozen=True, kw_only=True):
-    """An account stands differently with its exchange; ages are gauges and no records."""
+    """An account stands differently with its exchange; ages are gauges and no records.
+
+    `server` is since when the one that says so runs: what another one said holds no more.
+    """
 
     account: AccountName
     environment: str
     health: Health
+    server: datetime | None = None
 
 
 class StuckChanged(_Record, frozen=True, kw_only=True):

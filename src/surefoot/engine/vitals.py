@@ -6,7 +6,6 @@ into the gauges, which may be lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,10 +15,9 @@ from surefoot.core.deadlines import overdue, unsensed
 from surefoot.core.health import Circumstances, Health, HealthState, diagnose
 from surefoot.core.records import AccountRecord, HealthChanged, StuckChanged
 from surefoot.core.stuck import Stuck
-from surefoot.core.values import AccountName
 from surefoot.engine.login import Login
 from surefoot.engine.roster import Roster
-from surefoot.journal.port import Append, Change, Journal, Pulse, account_stream
+from surefoot.journal.port import Journal, Pulse, account_stream
 
 EVERY_S: Final = 1.0
 GAUGE_EVERY_S: Final = 5.0
@@ -35,6 +33,9 @@ class Vitals:
         self._roster = roster
         self._journal = journal
         self._health: Health | None = None
+        # Since when this server runs; whose word the last one in the journal is.
+        self._server: datetime | None = None
+        self._said_by: datetime | None = None
         self._stuck: dict[str, Stuck] = {}
         self._settling = SETTLING
         self._pulse = Pulse(account=login.name)
@@ -55,9 +56,11 @@ class Vitals:
 
     async def _load(self) -> None:
         stream = account_stream(self._login.name)
+        holder = self._journal.holder()
+        self._server = None if holder is None else holder.since
         health = await self._journal.last(stream, "health-changed")
         if health is not None and isinstance(health.record, HealthChanged):
-            self._health = health.record.health
+            self._health, self._said_by = health.record.health, health.record.server
         stuck = await self._journal.last(stream, "stuck-changed")
         if stuck is not None and isinstance(stuck.record, StuckChanged):
             self._stuck = {each.id: each for each in stuck.record.standing}
@@ -79,18 +82,23 @@ class Vitals:
             await login.note(*records)
         self._say_health(health)
         self._say_stuck(stuck)
-        self._health, self._stuck = health, stuck
+        self._health, self._stuck, self._said_by = health, stuck, self._server
         self._gauge(now)
 
     # Health --------------------------------------------------------------------------------------
 
     def _health_record(self, health: Health, now: datetime) -> list[AccountRecord]:
-        if health == self._health:
+        """Return what is new; the last server's word is none of ours, even if it is the same."""
+        if health == self._health and self._said_by == self._server:
             return []
         spec = self._login.spec
         return [
             HealthChanged(
-                at=now, account=spec.account, environment=spec.environment, health=health
+                at=now,
+                account=spec.account,
+                environment=spec.environment,
+                health=health,
+                server=self._server,
             ),
         ]
 
@@ -170,19 +178,3 @@ class Vitals:
         if elapsed >= GAUGE_EVERY_S or self._pulse.next_try != before.next_try:
             self._noted_at = self._login.clock.monotonic()
             self._journal.gauges.beat(self._pulse)
-
-
-async def announce(
-    journal: Journal, accounts: Iterable[tuple[AccountName, str]], at: datetime
-) -> None:
-    """Write down that a server is starting, so that the last one's word does not pass for its."""
-    for account, environment in accounts:
-        stream = account_stream(account)
-        last = await journal.last(stream, "health-changed")
-        if last is None:
-            continue  # It has never been said to be well.
-        health = Health(state=HealthState.STARTING, since=at, watched=False)
-        record = HealthChanged(at=at, account=account, environment=environment, health=health)
-        version = await journal.version(stream)
-        append = Append(stream=stream, expected=version, records=(record,))
-        await journal.commit(Change(at=at, appends=(append,)))

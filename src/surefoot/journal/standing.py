@@ -74,9 +74,10 @@ async def _absence(reader: Reader, holder: Holder | None, now: datetime) -> Heal
 
 
 def _health(changed: Entry | None, holder: Holder | None) -> Health:
-    """Return the last word on an account's health; before the first one it is starting."""
-    if changed is not None and isinstance(changed.record, HealthChanged):
-        return changed.record.health
+    """Return this server's last word on an account's health; before it, it is starting."""
+    said = None if changed is None else changed.record
+    if isinstance(said, HealthChanged) and holder is not None and said.server == holder.since:
+        return said.health
     since = datetime.min.replace(tzinfo=UTC) if holder is None else holder.since
     return Health(state=HealthState.STARTING, since=since, watched=False)
 

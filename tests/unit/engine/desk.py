@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ from surefoot.engine.sweep import Gathered, Sweep
 from surefoot.exchange.port import Candle, Tick
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.memory import MemoryJournal
-from surefoot.journal.port import Append, Change, Receipt, position_stream
+from surefoot.journal.port import Append, Change, Holder, Receipt, position_stream
 
 MAIN = AccountName("main")
 DIP = BotName("dip-btc")
@@ -78,6 +78,11 @@ class PoisonableJournal(MemoryJournal):
         super().__init__()
         self.poisoned = False
         self.commits = 0
+        # Since when the server that writes it runs; None: nobody else could tell.
+        self.since: datetime | None = None
+
+    def holder(self) -> Holder | None:  # type: ignore[override]
+        return None if self.since is None else Holder(pid=1, host="here", since=self.since)
 
     async def commit(self, change: Change) -> Receipt:
         await turns(1)

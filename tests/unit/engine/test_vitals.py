@@ -29,7 +29,6 @@ from surefoot.core.position import State
 from surefoot.core.records import HealthChanged, StuckChanged
 from surefoot.core.stuck import StuckKind
 from surefoot.engine.recovery import Outcome
-from surefoot.engine.vitals import announce
 from surefoot.exchange.errors import ReadFailed, TooMany, Unknown
 from surefoot.exchange.port import Connected, Gap
 from surefoot.journal.memory import MemoryJournal
@@ -221,10 +220,17 @@ async def test_a_ban_is_one_record_whoever_met_it_and_outlives_the_process() -> 
 
 
 async def test_a_new_server_does_not_live_on_the_word_of_the_last_one() -> None:
-    async with living() as floor:
-        pass
-    await announce(floor.journal, [(MAIN, "live")], START)
-    assert (await states(floor.journal))[-2:] == ["ok", "starting"]
-    fresh = MemoryJournal()
-    await announce(fresh, [(MAIN, "live")], START)
-    assert await fresh.records() == 0
+    """The same word is written again, as its own: until then it is starting."""
+    journal = PoisonableJournal()
+    for since in (START, START + timedelta(hours=1)):
+        journal.since = since
+        async with living(journal=journal):
+            pass
+    records = await records_in(journal, "account/main")
+    said = [each for each in records if isinstance(each, HealthChanged)]
+    assert [(each.server, each.health.state.value) for each in said] == [
+        (START, "starting"),
+        (START, "ok"),
+        (START + timedelta(hours=1), "starting"),
+        (START + timedelta(hours=1), "ok"),
+    ]

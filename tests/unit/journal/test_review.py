@@ -36,9 +36,10 @@ class Served(MemoryJournal):
     def __init__(self, *, server: bool = True) -> None:
         super().__init__()
         self.server = server
+        self.since = START
 
     def holder(self) -> Holder | None:  # type: ignore[override]
-        return Holder(pid=1, host="here", since=START) if self.server else None
+        return Holder(pid=1, host="here", since=self.since) if self.server else None
 
     async def add(self, stream: str, *records: Record) -> None:
         version = await self.version(stream)
@@ -67,7 +68,9 @@ class Served(MemoryJournal):
 
     async def stand(self, state: HealthState, *, watched: bool, why: str | None = None) -> None:
         health = Health(state=state, since=START, watched=watched, why=why)
-        record = HealthChanged(at=START, account=MAIN, environment="simulated", health=health)
+        record = HealthChanged(
+            at=START, account=MAIN, environment="simulated", health=health, server=START
+        )
         await self.add("account/main", record)
 
     async def read(self) -> dict[str, Any]:
@@ -128,6 +131,15 @@ async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_rests(
         position = (await journal.read())["bots"][0]["position"]
         assert position["stop_loss"] == "49000"
         assert position["protection"] == {"stop": stop, "take_profit": place}
+
+
+async def test_the_word_of_the_last_server_is_not_this_one_s() -> None:
+    """It said "ok"; the new one may still be waiting for its first answer."""
+    journal = await well(held())
+    journal.since = LATER
+    document = await journal.read()
+    assert document["health"][0]["state"] == "starting"
+    assert document["bots"][0]["position"]["protection"]["stop"] == "none"
 
 
 async def test_without_a_server_nothing_is_watched() -> None:
