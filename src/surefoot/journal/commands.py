@@ -27,7 +27,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
 _ORDER: Final = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _TEXT_MAX: Final = 200
-_KINDS: Final = frozenset({"pause", "resume", "close", "recover", "resolve"})
+_KINDS: Final = frozenset(
+    {"pause", "resume", "close", "recover", "resolve", "stop-all", "resume-all"}
+)
 _ARGUMENTS: Final[Mapping[str, re.Pattern[str] | None]] = {
     "how": re.compile(r"adopt|flat|filled|ignore"),
     "quantity": _AMOUNT,
