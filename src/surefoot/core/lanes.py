@@ -48,7 +48,11 @@ def unfinished(orders: Iterable[Order], lane: Lane) -> tuple[Order, ...]:
 
 def crossing(orders: Iterable[Order]) -> str | None:
     """Say which orders must not be open together, or None if every lane is in order."""
-    intents = [order for order in orders if order.replaced_by is None]
+    intents = [each for each in orders if each.replaced_by is None and not each.finished]
+    if len(intents) <= 1:
+        return (
+            None  # One alone meets nobody; so it is nearly always, and this runs at every record.
+        )
     entry, leave, stop = (unfinished(intents, lane) for lane in Lane)
     for lane, found in zip(Lane, (entry, leave, stop), strict=True):
         if len(found) > 1:
