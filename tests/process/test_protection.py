@@ -150,3 +150,54 @@ async def test_a_limit_that_is_reached_takes_the_stops_place(play: Play) -> None
     assert (leave["type"], leave["timeInForce"]) == ("LIMIT", "IOC")
     await server.stop()
     play.judge()
+
+
+async def moved_through(play: Play, fault: str, **given: object) -> None:
+    """Let the price rise so that the resting stop moves, with one fault on the way."""
+    await protected(play, 'trailing_stop = "1%"')
+    server = await play.start()
+    await stop_rests(play, server)
+    play.control.arm(fault, on="order.replace", **given)
+    play.control.price("BTCUSDT", "63000")
+    await play.until(
+        lambda: [o for o in play.orders("SELL") if D(o["stopPrice"]) > D(62000)], server
+    )
+
+    def one_rests() -> bool:
+        live = [order for order in play.orders("SELL") if order["status"] == "NEW"]
+        believed = play.rows("SELECT 1 FROM orders WHERE role = 'stop' AND status = 'WORKING'")
+        return len(live) == len(believed) == 1
+
+    await play.until(one_rests, server)
+    await server.stop()
+    play.judge()
+
+
+async def test_a_stop_that_was_cancelled_and_not_replaced_is_placed_again(play: Play) -> None:
+    """409: the old one is gone, the new one refused."""
+    await moved_through(play, "half_replace", code=-1013, message="Filter failure: MAX_NUM_ORDERS")
+
+
+async def test_a_move_whose_answer_is_lost_is_settled_by_asking(play: Play) -> None:
+    """Both halves were done, and the old stop is known by another name since."""
+    await moved_through(play, "lose_response")
+
+
+async def test_a_move_that_was_not_done_leaves_the_old_stop(play: Play) -> None:
+    """Refused before anything was cancelled: the old one protects until the next price."""
+    await protected(play, 'trailing_stop = "1%"')
+    server = await play.start()
+    await stop_rests(play, server)
+    play.control.arm("reject", on="order.replace", code=-1013, message="no")
+    play.control.price("BTCUSDT", "63000")
+    await play.until(
+        lambda: play.rows("SELECT 1 FROM records WHERE kind = 'order-refused'"), server
+    )
+    (stop,) = play.orders("SELL")
+    assert (stop["status"], D(stop["stopPrice"])) == ("NEW", D("60452.28"))
+    await play.stage.clock.sleep(1.2)
+    play.control.price("BTCUSDT", "63010")
+    await play.until(lambda: len(play.orders("SELL")) == 2, server)
+    assert [order["status"] for order in play.orders("SELL")] == ["CANCELED", "NEW"]
+    await server.stop()
+    play.judge()
