@@ -124,3 +124,37 @@ async def test_killed_at_any_commit(play: Play, point: str, number: int) -> None
 
 
 UNSURE = "SELECT 1 FROM orders WHERE status IN ('INTENDED', 'WORKING')"
+
+
+MOVING = ("intent.after-commit", "order.before-send", "order.after-response")
+
+
+@pytest.mark.parametrize("point", MOVING)
+async def test_killed_while_moving_the_stop(play: Play, point: str) -> None:
+    """The third intent is the stop's move: whenever it dies there, a stop rests.
+
+    Cancel, ask, place left nothing at the exchange between the first and the last.
+    """
+    await play.open(bot='stop_loss = "2%"\ntrailing_stop = "1%"')
+    file = play.stage.directory / "surefoot.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('stop_at = "local"', 'stop_at = "exchange"'), encoding="utf-8")
+    play.say("enter")
+    server = await play.start(crash_at=f"{point}:3")
+    await play.until(
+        lambda: play.rows("SELECT 1 FROM orders WHERE role = 'stop' AND status = 'WORKING'"),
+        server,
+    )
+    play.control.price("BTCUSDT", "63000")
+    await play.die(server)
+    live = [order for order in play.orders("SELL") if order["status"] == "NEW"]
+    assert len(live) == 1, "nothing runs, and the position is protected"
+    server = await play.start()
+    await play.recovered(server)
+    await play.until(
+        lambda: not play.rows("SELECT 1 FROM orders WHERE status = 'INTENDED'"), server
+    )
+    live = [order for order in play.orders("SELL") if order["status"] == "NEW"]
+    assert len(live) == 1
+    await server.stop()
+    play.judge()
