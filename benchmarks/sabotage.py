@@ -316,8 +316,8 @@ SABOTAGES = [
     Sabotage(
         "let others read the token",
         "web/keys.py",
-        "os.O_CLOEXEC, 0o600)",
-        "os.O_CLOEXEC, 0o644)",
+        "os.O_TRUNC | os.O_CLOEXEC, 0o600)",
+        "os.O_TRUNC | os.O_CLOEXEC, 0o644)",
         "tests/unit/web/test_guard.py -k drawn_once",
     ),
     Sabotage(

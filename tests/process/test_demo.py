@@ -21,3 +21,11 @@ async def test_the_demo_ends_with_all_zero(play: Play, seed: int) -> None:
     assert {verdict[name] for name in ("duplicates", "orphans", "unbooked")} == {0}
     assert verdict["unexplained"] == {}
     assert len(document["kills"]) == 4
+
+
+async def test_the_demo_is_told_from_the_first_line_on(play: Play) -> None:
+    """Where to watch it, then every death; nothing in it is an escape that was meant as a line."""
+    code, output, errors = await play.stage.run("demo", "--kills", "1")
+    assert code == 0, output + errors
+    assert output.startswith("Watch it: http://127.0.0.1:")
+    assert "\\x" not in output

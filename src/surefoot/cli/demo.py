@@ -60,8 +60,10 @@ async def _run(
     try:
         await show.open()
         if not quiet:
+            say(f"Watch it: {await stage.open_dashboard()}", "bold")
             say("A simulated exchange plays a recorded tape; four bots trade on it.", "bold")
-            say(f"Their server is killed {kills} times with SIGKILL and started again.\n")
+            say(f"Their server is killed {kills} times with SIGKILL and started again.")
+            say("")
         async for kill in show.kills():
             deaths.append(kill)
             if not quiet:
@@ -75,7 +77,8 @@ def _tell(kill: Kill) -> None:
     say(f"{kill.number:>3}  killed {kill.moment}", "bold red")
     say(f"     believed  {kill.believed}")
     say(f"     true      {kill.true}")
-    say(f"     done      {kill.done}\n", "green")
+    say(f"     done      {kill.done}", "green")
+    say("")
 
 
 def _sentence(verdict: Verdict) -> None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from inspect import isawaitable
 from pathlib import Path
+from socket import socket
 from typing import Any, Final
 
 from surefoot.core.errors import SurefootError
@@ -145,6 +146,17 @@ class Stage:
             bots,
         ]
         (self.directory / "surefoot.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    async def open_dashboard(self) -> str:
+        """Serve the dashboard beside all servers that come and go; return the way in."""
+        with socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+        with (self.directory / "surefoot.toml").open("a", encoding="utf-8") as file:
+            file.write(f'[web]\nlisten = "127.0.0.1:{port}"\n')
+        await self.start("web")
+        _, link, _ = await self.run("token", "--link")
+        return link.strip()
 
     async def start(
         self,

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -64,20 +65,29 @@ class Keys:
         Raises:
             TokenUnusable: the file cannot be written, or others may read it.
         """
-        try:
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            self._secret()
-        except OSError as error:
-            raise TokenUnusable(f"{self._path} cannot be written: {error.strerror}") from error
-        else:
-            with os.fdopen(file, "w") as output:
-                output.write(f"{secrets.token_urlsafe(_BYTES)}\n")
+        if not self._path.exists():
+            try:
+                self._draw()
+            except OSError as error:
+                raise TokenUnusable(f"{self._path} cannot be written: {error.strerror}") from error
+        self._secret()
 
     def renew(self) -> None:
         """Draw another secret: every token and session so far is void."""
         self._path.unlink(missing_ok=True)
         self.ensure()
+
+    def _draw(self) -> None:
+        """Put a whole file in its place, or leave the one that somebody else just put there."""
+        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(file, "w") as output:
+                output.write(f"{secrets.token_urlsafe(_BYTES)}\n")
+            with suppress(FileExistsError):
+                os.link(new, self._path)
+        finally:
+            new.unlink()
 
     def token(self, scope: Scope) -> str:
         """Return the token for a scope."""

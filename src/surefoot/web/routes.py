@@ -44,6 +44,7 @@ class Written(Response):
 
 # What every address may say instead of an answer.
 REFUSALS: Final = {
+    400: "The body cannot be read.",
     401: "A token is needed.",
     403: "The token is not for this, or the request comes from another page.",
     404: "There is no such thing.",
