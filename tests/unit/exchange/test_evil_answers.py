@@ -200,19 +200,18 @@ class Markets:
         self.markets = {"BTC/USDT": {"id": "BTCUSDT"}}
         self.markets_by_id = {"BTCUSDT": [{"symbol": "BTC/USDT"}]}
 
-    def nonce(self) -> int:
-        return MS
-
 
 @given(message=mutated(EXECUTION).filter(lambda value: isinstance(value, dict)))
 @settings(max_examples=150, deadline=None)
 def test_a_spoilt_event_is_a_gap_or_skipped(message: dict[str, Any]) -> None:
     client: Any = Markets()
     _account_event(client, message)
-    market = _Market(client)
+    market = _Market(client, lambda: NOW)
     for kind in ("trade", "book", "kline"):
         market.take(kind, message)
-    assert isinstance(_Market(client).take("kline", {"s": "BTCUSDT", "k": DIGITS}), Gap)
+    assert isinstance(
+        _Market(client, lambda: NOW).take("kline", {"s": "BTCUSDT", "k": DIGITS}), Gap
+    )
 
 
 # Over the wire -----------------------------------------------------------------------------------

@@ -100,19 +100,15 @@ class Binance:
         """Measure the exchange's clock: the sample with the shortest round trip counts."""
         best: tuple[float, timedelta] | None = None
         for _ in range(_CLOCK_SAMPLES):
-            before, started = self._time.now(), self._time.monotonic()
+            before, started = self._carrier.local(), self._time.monotonic()
             there = await self._carrier.ask("time", self._ccxt.publicGetTime, {}, _server_time)
             trip = self._time.monotonic() - started
             offset = before + timedelta(seconds=trip / 2) - there
             if best is None or trip < best[0]:
                 best = (trip, offset)
         if best is not None:
-            self._set_offset(best[1])
+            self._carrier.offset = best[1]
         return Decimal(_to_ms(self._carrier.offset)) / 1000
-
-    def _set_offset(self, offset: timedelta) -> None:
-        self._carrier.offset = offset
-        self._ccxt.options["timeDifference"] = _to_ms(offset)
 
     def now(self) -> datetime:
         """Return exchange time: the local clock corrected by the measured offset."""
@@ -411,13 +407,12 @@ class Binance:
         self, symbols: Sequence[Symbol], timeframes: Sequence[tuple[Symbol, str]]
     ) -> AsyncIterator[MarketEvent]:
         """Yield ticks of these symbols and closed candles of these pairs, with gaps marked."""
-        return market_events(self._stream_client, self._time, symbols, timeframes)
+        return market_events(self._stream_client, self._time, self.now, symbols, timeframes)
 
     def _stream_client(self) -> FencedBinance:
         """Return a fresh client for one life of one stream, knowing the markets already."""
         client = self._client(None)
         client.set_markets(list((self._ccxt.markets or {}).values()))
-        client.options["timeDifference"] = self._ccxt.options.get("timeDifference", 0)
         return client
 
     # Carrying ------------------------------------------------------------------------------------
@@ -428,7 +423,7 @@ class Binance:
             settings["session"] = session_
         client = FencedBinance(settings)
         client.lifetime_max_ms = _to_ms(self.venue.request_lifetime_max)
-        client.options.setdefault("timeDifference", 0)
+        client.now = self._carrier.now
         return client
 
     @property

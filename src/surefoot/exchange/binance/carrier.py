@@ -42,6 +42,7 @@ class Carrier:
 
     def __init__(self, time: Time, address: Address) -> None:
         self._time = time
+        self._began = (time.now(), time.monotonic())
         self._address = address
         self._orders = Ledger(BINANCE.orders, ORDER_SHARES)
         self._reserved: dict[ClientOrderId, Ticket] = {}
@@ -49,9 +50,14 @@ class Carrier:
         self._weight = 0
         self.offset = timedelta(0)
 
+    def local(self) -> datetime:
+        """Return the wall clock of the beginning, and what has passed since: steps do not count."""
+        wall, monotonic = self._began
+        return wall + timedelta(seconds=self._time.monotonic() - monotonic)
+
     def now(self) -> datetime:
         """Return exchange time: the local clock corrected by the measured offset."""
-        return self._time.now() - self.offset
+        return self.local() - self.offset
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""

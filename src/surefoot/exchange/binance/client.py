@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Final
 
 import aiohttp
@@ -71,6 +72,14 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
 
     lifetime_max_ms: int = 60_000
     on_raw: RawEvent | None = None
+    # Exchange time, which no step of the wall clock moves.
+    now: Callable[[], datetime] | None = None
+
+    @override
+    def nonce(self) -> int:
+        """Return the time that a request is signed with."""
+        return int(super().nonce() if self.now is None else self.now().timestamp() * 1000)
+
     rate_limits: object = None
 
     @override

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -62,6 +63,7 @@ async def account_events(
 async def market_events(
     new_client: Callable[[], FencedBinance],
     time: Time,
+    now: Callable[[], datetime],
     symbols: Sequence[Symbol],
     timeframes: Sequence[tuple[Symbol, str]],
 ) -> AsyncIterator[MarketEvent]:
@@ -70,7 +72,7 @@ async def market_events(
     while True:
         client = new_client()
         life = _Life(client)
-        market = _Market(client)
+        market = _Market(client, now)
         watches = _watches(client, symbols, timeframes)
         try:
             async for kind, message in life.events_of(watches, SILENCE_MAX_S):
@@ -181,11 +183,11 @@ class _Life:
 class _Market:
     """The last price and book of each symbol; a tick when either is new."""
 
-    def __init__(self, client: FencedBinance) -> None:
+    def __init__(self, client: FencedBinance, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._names = {market["id"]: Symbol(name) for name, market in client.markets.items()}
         self._last: dict[Symbol, Decimal] = {}
         self._book: dict[Symbol, tuple[Decimal, Decimal]] = {}
-        self._client = client
 
     def take(self, kind: str, message: dict[str, Any]) -> MarketEvent | None:
         """Return the event of a raw message, or None while it does not make one."""
@@ -208,7 +210,8 @@ class _Market:
         if symbol not in self._last or symbol not in self._book:
             return None
         bid, ask = self._book[symbol]
-        at = payloads.to_moment(message.get("E") or int(self._client.nonce()), "E")
+        # The book says no time. A client's own clock would be the one of its birth: corrected once.
+        at = payloads.moment(message, "E") if message.get("E") else self._now()
         return Tick(symbol=symbol, price=self._last[symbol], bid=bid, ask=ask, at=at)
 
 
