@@ -88,6 +88,10 @@ simulate: $(STAMP) ## Worlds in virtual time: make simulate [SEED=1] [SEEDS=10] 
 	@$(PYTHON) -m tests.simulation --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1) \
 	  $(if $(SECONDS),--seconds $(SECONDS))
 
+.PHONY: simulation-page
+simulation-page: $(STAMP) ## Write docs/simulation.md from what was recorded
+	@$(PYTHON) -m tests.simulation --page
+
 simulate-ci: $(STAMP) ## Two minutes of fresh worlds, from a seed that no run had before
 	@$(PYTHON) -m tests.simulation --seed $$(date +%s)000 --seeds 100000 --seconds 120
 

@@ -130,6 +130,13 @@ SABOTAGES = [
         "tests/property tests/unit/core",
     ),
     Sabotage(
+        "leave the row of what is replaced as it was",
+        "journal/projection.py",
+        "order.replaces if both else None",
+        "None",
+        "tests/unit/journal/test_replaced_orders.py",
+    ),
+    Sabotage(
         "take an entry while one is out",
         "core/wishes.py",
         "    if position.state is not State.FLAT or position.unfinished is not None:",

@@ -5,52 +5,77 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 
-from tests.simulation.ledger import Ledger
-from tests.simulation.machine import simulate, story_of
+from tests.simulation.ledger import PAGE, Ledger
+from tests.simulation.machine import Verdict, simulate, story_of
 from tests.simulation.plan import Plan, draw
 
 
 def main() -> int:
     """Run the seeds that are asked for; return 1 if one of them fails."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the first one")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, one after the other")
-    parser.add_argument("--seconds", type=float, default=None, help="stop after this many")
-    parser.add_argument("--without", nargs="*", default=(), help="kinds of trouble to leave out")
-    parser.add_argument(
-        "--record", action="store_true", help="add to the ledger, and go on from it"
-    )
-    parser.add_argument("--trace", action="store_true", help="print the whole story")
-    parser.add_argument("--shrink", action="store_true", help="leave out what is not needed")
-    given = parser.parse_args()
+    given = _arguments()
+    if given.page:
+        PAGE.write_text(Ledger().page(), "utf-8")
+        return 0
     began, failed = time.monotonic(), 0
     ledger = Ledger() if given.record else None
-    first = given.seed if ledger is None else ledger.sums["next_seed"]
-    for seed in range(first, first + given.seeds):
+    for seed in _seeds(given, ledger):
         if given.seconds is not None and time.monotonic() - began > given.seconds:
             break
         plan = draw(seed).without(*given.without)
         verdict = simulate(plan, print if given.trace else None)
         if ledger is not None:
             ledger.add(plan, verdict)
-        what = ", ".join(f"{kind}" for kind in plan.kinds)
-        print(
-            f"seed {seed}: {verdict.virtual_s / 60:.0f} virtual minutes, {verdict.starts} starts, "
-            f"{verdict.deaths} kills, {verdict.trades} trades, {len(plan.bots)} bots; {what}; "
-            f"{verdict.digest[:8]}",
-            flush=True,
-        )
+        print(_line(plan, verdict), flush=True)
         if verdict.harms:
             failed += 1
-            if given.shrink:
-                plan = shrunk(plan, verdict.harms[0].kind)
-                verdict = simulate(plan)
-            print(story_of(verdict))
-            gone = sorted(set(draw(seed).kinds) - set(plan.kinds))
-            without = f" --without {' '.join(gone)}" if gone else ""
-            print(f"again: python -m tests.simulation --seed {seed}{without} --trace", flush=True)
+            _tell(plan, verdict, shrink=given.shrink)
+            if given.until_harm:
+                break
     return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    add = parser.add_argument
+    add("--seed", type=int, default=1, help="the first one")
+    add("--seeds", type=int, default=1, help="how many, one after the other")
+    add("--among", type=int, nargs="*", default=None, help="these seeds only")
+    add("--seconds", type=float, default=None, help="begin none after this many")
+    add("--without", nargs="*", default=(), help="kinds of trouble to leave out")
+    add("--trace", action="store_true", help="print the whole story")
+    add("--shrink", action="store_true", help="leave out what the harm does not need")
+    add("--until-harm", action="store_true", help="stop at the first harm")
+    add("--record", action="store_true", help="add to the ledger, and go on where it ends")
+    add("--page", action="store_true", help="write docs/simulation.md from the ledger, and end")
+    return parser.parse_args()
+
+
+def _seeds(given: argparse.Namespace, ledger: Ledger | None) -> Iterable[int]:
+    if given.among is not None:
+        return list(given.among)
+    first = given.seed if ledger is None else int(ledger.sums["next_seed"])
+    return range(first, first + given.seeds)
+
+
+def _line(plan: Plan, verdict: Verdict) -> str:
+    return (
+        f"seed {plan.seed}: {verdict.virtual_s / 60:.0f} virtual minutes, {verdict.starts} starts, "
+        f"{verdict.deaths} kills, {verdict.trades} trades, {len(plan.bots)} bots; "
+        f"{', '.join(plan.kinds)}; {verdict.digest[:8]}"
+    )
+
+
+def _tell(plan: Plan, verdict: Verdict, *, shrink: bool) -> None:
+    """Print how a world ended in harm, and how to see it again."""
+    if shrink:
+        plan = shrunk(plan, verdict.harms[0].kind)
+        verdict = simulate(plan)
+    print(story_of(verdict))
+    gone = sorted(set(draw(plan.seed).kinds) - set(plan.kinds))
+    without = f" --without {' '.join(gone)}" if gone else ""
+    print(f"again: python -m tests.simulation --seed {plan.seed}{without} --trace", flush=True)
 
 
 def shrunk(plan: Plan, harm: str) -> Plan:

@@ -77,6 +77,8 @@ class Judge:
         self.taken_at: dict[str, float] = {}
         # Files that were put back may lack what is on its way.
         self.files_are_whole = True
+        # What is not ours is nobody's business here (`ownership = "shared"`).
+        self.hands_off = True
         self.trades = 0
         exchange.listen(self.on_execution)
 
@@ -113,6 +115,10 @@ class Judge:
             self._on_order(order)
         elif execution == "TRADE":
             self._on_trade(order, trade)
+        elif execution == "CANCELED" and order.origin != "api":
+            by_hand = order.cancel_client_id == "outside_cancel"
+            if self.hands_off and not by_hand:
+                self.blame("the owner's order was cancelled", order.client_order_id)
 
     def _on_order(self, order: Any) -> None:
         name = order.client_order_id

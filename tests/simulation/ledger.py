@@ -63,6 +63,11 @@ class Ledger:
         self.sums.setdefault("convictions", {})[sabotage] = {"worlds": worlds, "harm": harm}
         self.save()
 
+    def sound(self) -> list[int]:
+        """Return the seeds that ended well."""
+        harmed = {seed for seeds in self.sums["harms"].values() for seed in seeds}
+        return [seed for seed in range(1, self.sums["next_seed"]) if seed not in harmed]
+
     def save(self) -> None:
         """Write the sums down."""
         self._path.write_text(json.dumps(self.sums, indent=1, sort_keys=True) + "\n", "utf-8")

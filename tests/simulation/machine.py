@@ -64,6 +64,7 @@ class Machine:
         self.luck = Random(f"{plan.seed} machine")
         journal = world.directory / "surefoot.db"
         self.judge = Judge(journal, world.simulator.exchange, lambda: world.now)
+        self.judge.hands_off = plan.ownership == "shared"
         self.trouble = Trouble(world, plan, self.judge)
         self._healing = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import hashlib
 import json
@@ -11,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -245,9 +246,8 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
                 self.story.say("world", "the program ended", why=repr(error)[:300])
             raise
         finally:
-            if not life.ended and self.program is life:
-                self.steps += life.steps
-                self.program = None
+            if not life.ended:
+                self._gone(life)
 
     async def _think(self) -> None:
         await self.sleep(self.luck.expovariate(1 / 0.002))
@@ -266,10 +266,19 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
 
     def _died(self, life: Life) -> None:
         self.deaths += 1
-        self.steps += life.steps
         self.story.say("world", "kill", life=life.name, step=life.steps)
+        self._gone(life)
+
+    def _gone(self, life: Life) -> None:
+        """Take from a life what the system takes from a process that has ended: its locks."""
+        self.steps += life.steps
         if self.program is life:
             self.program = None
+        journal = str(self.directory / "surefoot.db")
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                if str(link.readlink()).startswith(journal):
+                    fcntl.flock(int(link.name), fcntl.LOCK_UN)
 
     # The market ----------------------------------------------------------------------------------
 

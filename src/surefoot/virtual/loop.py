@@ -230,12 +230,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         life.tasks.clear()
 
     def _left_of(self, life: Life) -> list[Any]:
-        """Return what is ready of a life, or else its next timer."""
+        """Return what is ready of a life, or else, while a task of it waits, its next timer."""
         ready: list[Any] = [each for each in self._ready if _is_of(each, life)]
-        if ready:
+        if ready or not life.tasks:
             return ready
-        timers = (each for each in self._scheduled if _is_of(each, life))
-        return sorted(timers)[:1]
+        timers = [each for each in self._scheduled if _is_of(each, life)]
+        return [min(timers)] if timers else []
 
     # Executors -----------------------------------------------------------------------------------
 

@@ -214,5 +214,5 @@ async def test_who_stops_listening_leaves_nothing_behind(
     events = exchange.account() if which == "account" else exchange.market([BTC], [])
     async with following(events) as seen:
         await until(lambda: Connected() in seen)
-    await until(lambda: simulator._streams.counts() == {"user": 0, "market": 0})
+    await until(lambda: simulator.streams.counts() == {"user": 0, "market": 0})
     await until(lambda: asyncio.all_tasks() <= before)

@@ -34,7 +34,7 @@ async def watching(watch: Callable[[], Awaitable[Any]]) -> AsyncIterator[list[An
 
 async def listening(simulator: Simulator, kind: str) -> None:
     """Wait until somebody listens."""
-    while not simulator._streams.counts()[kind]:
+    while not simulator.streams.counts()[kind]:
         await turn()
 
 
