@@ -261,7 +261,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
     """Put one account together: every part is made once, and knows only those before it."""
     login = Login(spec, exchange=exchange, journal=journal, clock=clock, log=log)
     supervision = Supervision(spawn, clock, login.log)
-    questions = Questions()
+    questions = Questions.within(exchange)
     roster = Roster(
         login,
         journal=journal,

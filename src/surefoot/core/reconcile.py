@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
 
-from surefoot.core.coins import contradiction
+from surefoot.core.coins import coins_of, contradiction
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
@@ -265,6 +266,43 @@ class _OfOrders(Comparison):
 def _taught(news: Sequence[PositionRecord], kind: type[Struct]) -> bool:
     """Tell whether a report was news; what else fell due in that moment is not its doing."""
     return any(isinstance(record, kind) for record in news)
+
+
+def unmoved(
+    belief: Belief,
+    listed: Iterable[OrderReport],
+    balances: Mapping[Asset, Decimal] | None,
+    now: datetime,
+) -> bool:
+    """Tell whether the list and the balance show just what is believed, order by order.
+
+    Then no order of ours can have traded: a fill would show in the one or in the other.
+    """
+    shown = {report.client_order_id: report for report in listed}
+    open_ = {order.client_order_id: order for _, order in wanted(belief.positions, now)}
+    strange = (name for name in shown if name is not None and belief.is_ours(name))
+    return (
+        balances is not None
+        and all(_is_shown(order, shown.get(name)) for name, order in open_.items())
+        and all(name in open_ for name in strange)
+        and all(
+            asset in belief.others
+            and amount - belief.beside.get(asset, ZERO) == belief.others[asset].amount
+            for asset, amount in coins_of(belief.positions, balances).items()
+        )
+    )
+
+
+def _is_shown(order: Order, report: OrderReport | None) -> bool:
+    return (
+        report is not None
+        and order.status is OrderStatus.WORKING
+        and order.verdict is None
+        and order.cancel_at is None
+        and order.replaced_by is None
+        and order.counted
+        and (report.status, report.filled) == (ReportedStatus.OPEN, order.filled)
+    )
 
 
 def wanted(positions: Iterable[Position], now: datetime) -> tuple[tuple[Position, Order], ...]:

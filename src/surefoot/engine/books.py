@@ -7,6 +7,7 @@ projection and the watermark move together or not at all.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -71,6 +72,8 @@ class Books:
         # Orphans whose cancel is written down: asking for it again needs no second record.
         self._withdrawn: set[tuple[str, str]] = set()
         self._others: dict[Asset, Coins] | None = None
+        self._assets: defaultdict[Asset, list[Symbol]] = defaultdict(list)
+        self._assets_at = -1
 
     async def recall(self) -> None:
         """Recall, once, which coins were not the bots' when they were last weighed."""
@@ -107,7 +110,12 @@ class Books:
 
     def of_asset(self, base: Asset) -> tuple[Symbol, ...]:
         """Return the symbols that are traded of one asset."""
-        return tuple(each for each in self._keepers.symbols if self.base(each) == base)
+        if self._assets_at != self._keepers.count_of_changes:
+            self._assets_at = self._keepers.count_of_changes
+            self._assets = defaultdict(list)
+            for symbol in self._keepers.symbols:
+                self._assets[self.base(symbol)].append(symbol)
+        return tuple(self._assets.get(base, ()))
 
     def base(self, symbol: Symbol) -> Asset:
         """Return the asset that a symbol trades."""

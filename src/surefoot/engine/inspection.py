@@ -68,6 +68,8 @@ class Inspection:
         # Two comparisons of one symbol at once would only ask the same twice.
         self._locks: defaultdict[Symbol, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._busy: set[Symbol] = set()
+        # What the last comparison of everything cost, in weight.
+        self.cost = 0
         self._said: dict[tuple[str | None, ...], float] = {}
 
     @property
@@ -105,10 +107,12 @@ class Inspection:
         """
         wanted = self._in_order(self._keepers.symbols if symbols is None else symbols)
         self._busy |= {*wanted}
+        before = self._login.exchange.spending().weight
         try:
             return await self._everything(wanted, lookback, proven)
         finally:
             self._busy -= {*wanted}
+            self.cost = self._login.exchange.spending().weight - before
 
     async def _everything(
         self,
@@ -138,9 +142,10 @@ class Inspection:
                     self._busy.discard(symbol)
                     if proven is not None and not told[-1].unread:
                         proven(symbol)
-                    left[self._books.base(symbol)] -= 1
-                    if not left[self._books.base(symbol)]:
-                        told.append(await self._holding(self._books.base(symbol), seen))
+                    base = self._books.base(symbol)
+                    left[base] += len(wanted) if told[-1].unread else -1
+                    if not left[base]:
+                        told.append(await self._holding(base, seen))
                 except BaseException:
                     pending.clear()
                     raise

@@ -7,19 +7,30 @@ from typing import Final
 
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.values import ClientOrderId, Symbol
+from surefoot.exchange.port import Exchange, Question
 
 # The stream usually answers sooner than this.
 FIRST_S: Final = 0.3
 LONGEST_S: Final = 10.0
+# Orders that rest may cost this share of the venue's weight; every list shows them as well.
+RESTING_SHARE: Final = 0.1
 
 
 class Questions:
     """Which orders are due to be asked about. Volatile: after a restart all are due at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, spacing_s: float = 0.0) -> None:
+        # Orders that rest are asked about at this distance from each other, on the average.
+        self._spacing_s = spacing_s
         self._due: dict[ClientOrderId, float] = {}
         self._tries: dict[ClientOrderId, int] = {}
         self._suspects: set[Symbol] = set()
+
+    @classmethod
+    def within(cls, exchange: Exchange) -> Questions:
+        """Return questions whose resting orders use no more than their share of the weight."""
+        a_second = exchange.venue.weight.limit * RESTING_SHARE / 60
+        return cls(spacing_s=exchange.price(Question.ORDER) / a_second)
 
     def suspect(self, symbol: Symbol) -> None:
         """Doubt what is held on a symbol: the exchange refused to sell it."""
@@ -47,24 +58,29 @@ class Questions:
         for name in self._due.keys() - live:
             del self._due[name]
             self._tries.pop(name, None)
-        found = []
+        found, fresh = [], 0
+        rest_s = max(LONGEST_S, self._spacing_s * sum(not _is_unsure(each) for each in orders))
         for order in orders:
             name = order.client_order_id
             if name in asked:
                 continue
-            if self._due.setdefault(name, at + FIRST_S) <= at:
+            if name not in self._due:
+                fresh += not _is_unsure(order)
+                self._due[name] = at + FIRST_S + self._spacing_s * max(fresh - 1, 0)
+            if self._due[name] <= at:
                 found.append(name)
-                self._due[name] = at + self._wait(order)
+                self._due[name] = at + (self._wait(order) if _is_unsure(order) else rest_s)
         return tuple(found)
 
     def _wait(self, order: Order) -> float:
-        unsure = (
-            order.status is OrderStatus.INTENDED
-            or order.verdict is not None
-            or order.cancel_at is not None
-        )
-        if not unsure:
-            return LONGEST_S
         tries = self._tries.get(order.client_order_id, 0)
         self._tries[order.client_order_id] = tries + 1
         return float(min(2 ** min(tries, 4), LONGEST_S))
+
+
+def _is_unsure(order: Order) -> bool:
+    return (
+        order.status is OrderStatus.INTENDED
+        or order.verdict is not None
+        or order.cancel_at is not None
+    )

@@ -23,7 +23,7 @@ from typing import Final
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import Position
-from surefoot.core.records import Cause, RecoveryFinished, WatermarkMoved
+from surefoot.core.records import Cause, RecoveryFinished
 from surefoot.core.values import BotName, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.binding import bind
@@ -175,7 +175,6 @@ class Recovery:
         await self._start_streams()
         self._step("streams connected")
         self._supervision.attend(self._prices.ask())
-        await self._first_watermarks(course)
         total = await self._compare(course)
         self._step("compared with the exchange", records=total.records)
         crashpoint("recovery.before-report")
@@ -200,36 +199,6 @@ class Recovery:
             self._login.log.warning(
                 "account stream not up yet", outcome="going on with reads alone"
             )
-
-    async def _first_watermarks(self, course: _Course) -> None:
-        """Start reading fills at the newest one there is, before anything of ours can follow."""
-        moves: list[WatermarkMoved] = []
-        unread: dict[Symbol, str] = {}
-        for symbol in self._roster.symbols:
-            try:
-                moves += await self._first_watermark(symbol)
-            except Banned:
-                raise
-            except ReadFailed as error:
-                unread[symbol] = str(error)
-        if unread:
-            course.go_on_without(frozenset(unread), next(iter(unread.values())))
-        if moves:
-            await self._login.note(*moves)
-
-    async def _first_watermark(self, symbol: Symbol) -> list[WatermarkMoved]:
-        name = self._login.name
-        if await self._journal.watermark(name, symbol) is not None:
-            return []
-        if any(p.orders for p in self._roster.positions if p.symbol == symbol):
-            return []
-        if len(self._journal.epochs) > 1:
-            return []  # It was restored: what it does not know may be among the older fills.
-        newest = await self._login.exchange.newest_trade(symbol)
-        if newest is None:
-            return []
-        at = self._login.now()
-        return [WatermarkMoved(at=at, account=name, symbol=symbol, trade_id=newest)]
 
     async def _compare(self, course: _Course) -> Applied:
         """Compare until nothing more follows."""

@@ -130,9 +130,8 @@ class Rounds:
         soon = self.inspection.again_in_s
         if soon is not None:
             return soon
-        cost = self._login.exchange.cost(self._roster.symbols)
         affordable = self._login.exchange.venue.weight.limit * WEIGHT_SHARE / 60
-        return max(POSITIONS_EVERY_S, cost / affordable)
+        return max(POSITIONS_EVERY_S, self.inspection.cost / affordable)
 
     async def _guard(self, work: Awaitable[object]) -> None:
         """Let a comparison fail without stopping the next one; a contradiction stops the bots."""

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
-from surefoot.core.reconcile import wanted
+from surefoot.core.reconcile import unmoved, wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
     AccountName,
@@ -100,14 +100,20 @@ class Sweep:
     ) -> Gathered:
         """Read all that bears on one symbol: recovery, reconnects and the slow timer.
 
+        Trades are read only where they can have been: if the list and the balance are as believed,
+        there was none of ours. A bot that never ordered starts reading at the newest one there is.
         With `lookback`, fills are read again from where the watermark stood so long ago: whatever
         became visible late is found.
         """
         round_ = _Round(self, belief)
         await round_.take(symbol, shared)
         crashpoint("recovery.after-orders")
-        await round_.by_id(tuple(order for _, order in wanted(belief.positions, round_.started)))
-        await round_.window(symbol, lookback)
+        restored = len(self._journal.epochs) > 1  # what it does not know may be anywhere
+        if restored or not round_.is_as_believed(symbol):
+            orders = wanted(belief.positions, round_.started)
+            await round_.by_id(tuple(order for _, order in orders))
+            if restored or not await round_.begin(symbol):
+                await round_.window(symbol, lookback)
         crashpoint("recovery.after-fills")
         return round_.result()
 
@@ -247,6 +253,29 @@ class _Round:
             self._failed(f"fills of {report.exchange_order_id}", error, symbol)
             return
         self._merge(symbol, fills, complete=False)
+
+    def is_as_believed(self, symbol: Symbol) -> bool:
+        """Tell whether list and balance leave no room for a fill of ours that is not read."""
+        if not unmoved(self._belief, self._open, self._balances, self.started):
+            return False
+        self._windows[symbol] = Window(fills=(), complete=True)
+        return True
+
+    async def begin(self, symbol: Symbol) -> bool:
+        """Start reading at the newest trade, if nothing of ours can be among those before."""
+        if any(each.attempts or each.number > 1 for each in self._belief.positions):
+            return False
+        if await self._journal.watermark(self._account, symbol) is not None:
+            return False
+        try:
+            newest = await self._exchange.newest_trade(symbol)
+        except (ReadFailed, Misconfigured) as error:
+            self._failed(f"fills of {symbol}", error, symbol)
+            return True
+        self._windows[symbol] = Window(fills=(), complete=True)
+        if newest is not None:
+            self._watermarks[symbol] = newest
+        return True
 
     async def window(self, symbol: Symbol, lookback: timedelta | None = None) -> None:
         """Read the fills since the watermark, and learn whose the unknown ones are."""

@@ -366,10 +366,6 @@ class Exchange(Orders, Reads, Streams, Protocol):
         """
         ...
 
-    def cost(self, symbols: Sequence[Symbol]) -> int:
-        """Return what one full round of questions about these symbols costs, in weight."""
-        ...
-
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
         """Return the oldest of these trades; None if none of them is a trade of this venue."""
         ...

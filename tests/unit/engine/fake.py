@@ -396,9 +396,6 @@ class FakeExchange:
     def room(self, urgency: Urgency) -> Room:  # noqa: ARG002 (there is always room)
         return Room(left=6000, until=self.now())
 
-    def cost(self, symbols: Sequence[Symbol]) -> int:
-        return 26 * len(symbols) + 20
-
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
         return min((trade for trade in trade_ids if trade.isdigit()), key=int, default=None)
 

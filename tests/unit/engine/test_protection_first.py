@@ -56,7 +56,7 @@ async def holding(*, native_stop: bool = False) -> AsyncIterator[Floor]:
 @asynccontextmanager
 async def recovering(floor: Floor, *, without: str) -> AsyncIterator[None]:
     """Recover while one symbol's answers do not come."""
-    answered = floor.exchange.hold("fills", about=without)
+    answered = floor.exchange.hold("open_orders", about=without)
     async with asyncio.TaskGroup() as tasks:
         recovery = tasks.create_task(floor.account.recovery.patiently())
         await turns()

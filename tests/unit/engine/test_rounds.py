@@ -211,16 +211,16 @@ async def test_the_next_round_leaves_out_what_is_still_being_read_and_comes_back
     async with floor_of(BOTH) as floor:
         floor.account.attend()
         floor.account.start()
-        answered = floor.exchange.hold("fills", about=ETH)
+        answered = floor.exchange.hold("open_orders", about=ETH)
         for _ in range(3):
             floor.account.rounds.want()
             await turns()
-        asked = [ask.about[:3] for ask in floor.exchange.asked if ask.verb == "fills"]
+        asked = [ask.about[:3] for ask in floor.exchange.asked if ask.verb == "open_orders"]
         assert asked[-4:] == ["BTC", "ETH", "BTC", "BTC"]
-        before = floor.exchange.count("fills")
+        before = floor.exchange.count("open_orders")
         answered.set()
         await turns()
-        assert floor.exchange.count("fills") == before + 1
+        assert floor.exchange.count("open_orders") == before + 1
         assert floor.exchange.asked[-1].about[:3] == "ETH"
 
 

@@ -62,10 +62,10 @@ async def test_a_comparison_that_raises_is_tried_again_while_prices_are_watched(
         house.account.rounds.want()
         await turns()
         assert [line["why"] for line in house.log.said("work failed")] == ["RuntimeError: odd"]
-        asked = house.exchange.count("fills")
+        asked = house.exchange.count("balances")
         house.account.rounds.want()
         await turns()
-        assert house.exchange.count("fills") > asked
+        assert house.exchange.count("balances") > asked
         assert len(house.log.said("work failed")) == 1
         await house.enter()
 

@@ -322,7 +322,7 @@ async def test_close_is_obeyed_while_in_review() -> None:
 async def test_close_waits_for_proof_of_what_is_held() -> None:
     """What was believed before a crash may have been sold since: selling it again is worse."""
     house = House()
-    house.exchange.fail("fills", ReadFailed("down"))
+    house.exchange.fail("open_orders", ReadFailed("down"))
     async with serving(house):
         await house.clock.advance(700)
         status, why = await house.done("close")

@@ -81,7 +81,7 @@ async def test_a_ban_ends_the_round(desk: Desk, verb: str) -> None:
 
 
 async def test_a_failure_on_one_symbol_leaves_the_others_their_evidence(desk: Desk) -> None:
-    await desk.keeper()
+    await desk.opened(await desk.keeper())
     await desk.ether()
     desk.exchange.fail("fills", ReadFailed("no answer"), about=BTC)
     gathered = await everything(desk, BTC, ETH)
@@ -138,8 +138,7 @@ async def test_the_watermark_moves_to_the_last_fill_of_a_complete_window(desk: D
 
 async def test_the_watermark_stays_behind_an_incomplete_window(desk: Desk) -> None:
     """Catches a watermark that jumps a page that was never read."""
-    await desk.keeper()
-    desk.exchange.trade(Side.BUY, "1")
+    await desk.opened(await desk.keeper())
     desk.exchange.complete = False
     gathered = await everything(desk)
     assert gathered.watermarks == {}
@@ -176,8 +175,7 @@ async def test_reading_starts_at_the_watermark_or_where_it_stood_a_day_ago(desk:
 
 
 async def test_an_exchange_that_started_over_is_said_and_teaches_nothing(desk: Desk) -> None:
-    await desk.keeper()
-    desk.exchange.trade(Side.BUY, "1")
+    await desk.opened(await desk.keeper())
     desk.exchange.reset = True
     gathered = await everything(desk)
     assert gathered.reset is not None

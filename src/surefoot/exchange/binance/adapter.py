@@ -32,7 +32,7 @@ from surefoot.exchange.binance.client import (
     constructor_settings,
     session,
 )
-from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, PRICES, WEIGHTS
+from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, PRICES
 from surefoot.exchange.binance.streams import account_events, market_events
 from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
 from surefoot.exchange.budget import Room, Urgency
@@ -140,11 +140,6 @@ class Binance:
     def room(self, urgency: Urgency) -> Room:
         """Return how much weight may be spent now on something of this urgency."""
         return self._carrier.room(urgency)
-
-    def cost(self, symbols: Sequence[Symbol]) -> int:
-        """Return what one full round of questions about these symbols costs, in weight."""
-        lists = min(len(symbols) * WEIGHTS["openOrders"], WEIGHTS["openOrders.all"])
-        return lists + len(symbols) * WEIGHTS["myTrades"] + WEIGHTS["account"]
 
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
         """Return the oldest of these trades, which Binance numbers upwards."""

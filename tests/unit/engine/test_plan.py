@@ -1,0 +1,192 @@
+"""What a round asks: as little as proves it, and what it costs follows from what has changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.builders import BTC, TERMS, Life, report
+from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.desk import (
+    DIP,
+    ENTER,
+    SWING,
+    Desk,
+    Floor,
+    PoisonableJournal,
+    account_spec,
+    bot_spec,
+    opened,
+)
+from tests.unit.engine.fake import ETH, FakeExchange
+from typing_extensions import override
+
+from surefoot.core.values import Asset, BotName, Side, Symbol
+from surefoot.engine.inspection import Inspection
+from surefoot.engine.questions import RESTING_SHARE, Questions
+
+TWO = account_spec(bot_spec(native_stop=True), bot_spec(SWING, ETH))
+
+
+class RestoredJournal(PoisonableJournal):
+    """A journal of which an older copy was put back, once the test says so."""
+
+    restored = False
+
+    @property
+    @override
+    def epochs(self) -> tuple[str, ...]:
+        return (*super().epochs, "former") if self.restored else super().epochs
+
+
+async def first_life(exchange: FakeExchange, journal: PoisonableJournal) -> None:
+    """Let one bot buy and its stop rest, and everything be compared."""
+    async with opened(TWO, exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        keeper = floor.account.roster.keepers[DIP]
+        await keeper.tell(ENTER)
+        await turns()
+        await keeper.tell(exchange.trades[-1])
+        await turns()
+        await floor.account.rounds.inspection.everything()
+
+
+async def asked_at_a_start(exchange: FakeExchange, journal: PoisonableJournal) -> list[str]:
+    exchange.asked.clear()
+    async with opened(TWO, exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        await turns()
+        assert floor.account.roster.refusal(DIP) is None
+    return [f"{e.verb} {e.about}".strip() for e in exchange.asked if e.verb not in EVERY_START]
+
+
+EVERY_START = {"connect", "identify", "market", "ticks"}
+LISTS = ["balances", "open_orders BTC/USDT", "open_orders ETH/USDT"]
+
+
+@pytest.fixture
+def exchange() -> FakeExchange:
+    made = FakeExchange(HandClock())
+    made.clock.hurried = True
+    return made
+
+
+async def test_a_start_reads_no_trades_where_nothing_has_changed(exchange: FakeExchange) -> None:
+    """Two reads of trades for each symbol, one after the other: 128 s for a thousand bots."""
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    assert await asked_at_a_start(exchange, journal) == LISTS
+
+
+async def test_a_start_reads_the_trades_of_what_has_changed(exchange: FakeExchange) -> None:
+    """The balance of one, the orders of the other."""
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    exchange.trade(Side.BUY, "1", symbol=ETH)
+    asked = await asked_at_a_start(exchange, journal)
+    assert [each for each in asked if "fills" in each or "newest" in each] == [
+        "newest_trade ETH/USDT"
+    ]
+    stop = exchange.orders[-1]
+    exchange.execute(stop.exchange_order_id, stop.quantity)
+    asked = await asked_at_a_start(exchange, journal)
+    assert [each for each in asked if each.startswith("fills BTC")]
+    assert not [each for each in asked if "ETH" in each and "fills" in each]
+
+
+async def test_a_restored_journal_reads_everything(exchange: FakeExchange) -> None:
+    """What it does not know may be anywhere, and the balance that it has is not that of now."""
+    journal = RestoredJournal()
+    await first_life(exchange, journal)
+    journal.restored = True
+    asked = await asked_at_a_start(exchange, journal)
+    assert sum("fills" in each for each in asked) >= 2
+
+
+async def test_fresh_bots_cost_one_read_of_trades_each_and_no_second(
+    exchange: FakeExchange,
+) -> None:
+    async with crowd(exchange, 40) as floor:
+        reads = [e.verb for e in exchange.asked if e.verb in {"fills", "newest_trade"}]
+        assert reads == ["newest_trade"] * 40
+        exchange.asked.clear()
+        await floor.account.rounds.inspection.everything()
+        assert [e.verb for e in exchange.asked] == ["open_orders", "balances"]
+
+
+def test_a_thousand_resting_stops_are_asked_about_within_their_share(desk: Desk) -> None:
+    """24 of weight a minute for each: 250 of them used up the address."""
+    questions = Questions.within(desk.exchange)
+    life = Life(replace(TERMS, native_stop=True))
+    life.opened()
+    life.tell(report(life.order, "OPEN"))
+    orders = [replace(life.order, client_order_id=f"stop-{n}") for n in range(1_000)]
+    asked = 0
+    for step in range(60 * 10):
+        asked += len(questions.due(orders, 100.0 + step))
+    limit = desk.exchange.venue.weight.limit
+    assert 4 * asked / 10 <= RESTING_SHARE * limit * 1.02
+    assert asked >= 1_000  # and each of them is asked about
+
+
+# Many --------------------------------------------------------------------------------------------
+
+
+def crowd(exchange: FakeExchange, count: int, *, symbols: int = 0) -> Any:
+    """Start so many bots, each on a symbol of its own or on so many together."""
+    names = [Symbol(f"C{number}/USDT") for number in range(symbols or count)]
+    for name in names:
+        exchange.instruments[name] = replace(
+            exchange.instruments[BTC], symbol=name, base=Asset(name[:-5])
+        )
+    bots = [bot_spec(BotName(f"bot-{n}"), names[n % len(names)]) for n in range(count)]
+    return _Crowd(exchange, account_spec(*bots))
+
+
+class _Crowd:
+    def __init__(self, exchange: FakeExchange, spec: Any) -> None:
+        self._opened = opened(spec, exchange=exchange)
+
+    async def __aenter__(self) -> Floor:
+        floor = await self._opened.__aenter__()
+        await floor.account.recovery.patiently()
+        await turns()
+        return floor
+
+    async def __aexit__(self, *why: object) -> None:
+        await self._opened.__aexit__(*why)
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """Count the calls of functions: what the work is, whatever the machine."""
+    calls = [0]
+
+    def look(_frame: FrameType, event: str, _argument: object) -> None:
+        calls[0] += event == "call"
+
+    sys.setprofile(look)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize(("most", "symbols"), [(3_000, 60), (600, 0)])
+async def test_comparing_grows_with_bots_and_not_with_their_square(most: int, symbols: int) -> None:
+    """651 ms at 3,000: every position was held against every order of every other."""
+    each: list[float] = []
+    for count in (most // 6, most):
+        exchange = FakeExchange(HandClock())
+        exchange.clock.hurried = True
+        async with crowd(exchange, count, symbols=symbols) as floor:
+            inspection: Inspection = floor.account.rounds.inspection
+            with counted() as calls:
+                await inspection.everything()
+            each.append(calls[0] / count)
+    assert each[1] < each[0] * 1.5
