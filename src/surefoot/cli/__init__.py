@@ -72,6 +72,9 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a mistake becomes a sentence on stderr."""
+    strange = next((each for each in arguments if not _is_text(each)), None)
+    if strange is not None:
+        return _complain(f"{strange!r} is no text in this terminal's encoding", USAGE)
     try:
         result = application()(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
@@ -92,6 +95,11 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return FAILED
     return result if isinstance(result, int) else FINE
+
+
+def _is_text(argument: str) -> bool:
+    # Bytes that are no text arrive as halves of characters, which nothing can print or store.
+    return not any("\ud800" <= each <= "\udfff" for each in argument)
 
 
 def _complain(message: str, code: int) -> int:

@@ -14,6 +14,7 @@ from surefoot.config.secret import Secret
 from surefoot.core.exits import ExitPlan
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.limits import Limits
+from surefoot.journal import journal_file
 from surefoot.notify.settings import NotifySettings
 from surefoot.web.settings import WebSettings
 
@@ -81,8 +82,7 @@ class Settings:
     @property
     def journal_path(self) -> Path | None:
         """Return the journal's file, or None if the journal is a server."""
-        path = self.journal_url.removeprefix("sqlite:///")
-        return None if path == self.journal_url else self.directory / path
+        return journal_file(self.journal_url, self.directory)
 
     @property
     def journal_shown(self) -> str:

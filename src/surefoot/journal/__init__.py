@@ -18,6 +18,7 @@ from surefoot.journal.store import SqliteStore
 
 __all__ = [
     "journal_exists",
+    "journal_file",
     "journal_holder",
     "open_browser",
     "open_journal",
@@ -31,6 +32,12 @@ _STORES: Final[Mapping[str, Callable[[str, Path], SqliteStore]]] = {"sqlite": Sq
 def journal_exists(url: str, directory: Path) -> bool:
     """Tell whether the journal that a URL names is there."""
     return _store(url, directory).exists()
+
+
+def journal_file(url: str, directory: Path) -> Path | None:
+    """Return the file that a URL names, or None if such a journal is no file."""
+    kind = _STORES.get(url.partition("://")[0])
+    return None if kind is None else kind(url, directory).file
 
 
 def journal_holder(url: str, directory: Path) -> Holder | None:

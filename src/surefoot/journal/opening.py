@@ -27,17 +27,29 @@ _MAGIC: Final = b"SQLite format 3\0"
 
 
 def copy(source: apsw.Connection, destination: Path) -> None:
-    """Copy a database while it is in use; whoever runs on the copy is told that it is one."""
+    """Copy a database while it is in use; whoever runs on the copy is told that it is one.
+
+    Raises:
+        JournalUnusable: it exists, or cannot be written; nothing is left of it then.
+    """
     if destination.exists():
         raise JournalUnusable(f"{destination} exists; a backup never overwrites")
-    os.close(os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    target = apsw.Connection(str(destination))
-    with target.backup("main", source, "main") as copy:
-        while not copy.done:
-            copy.step(1000)
-    target.execute("PRAGMA journal_mode = DELETE")
-    target.execute("UPDATE meta SET value = 'restored' WHERE key = 'file'")
-    target.close()
+    if not destination.parent.is_dir():
+        raise JournalUnusable(f"the folder {destination.parent} does not exist; create it first")
+    with unusable(destination):
+        os.close(os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        target = apsw.Connection(str(destination))
+        try:
+            with target.backup("main", source, "main") as copying:
+                while not copying.done:
+                    copying.step(1000)
+            target.execute("PRAGMA journal_mode = DELETE")
+            target.execute("UPDATE meta SET value = 'restored' WHERE key = 'file'")
+        except BaseException:
+            destination.unlink(missing_ok=True)
+            raise
+        finally:
+            target.close()
 
 
 class Cursor(apsw.Cursor):

@@ -20,6 +20,11 @@ class SqliteStore:
         # What lies beside the journal lies beside the file, however it is reached.
         self._path = (directory / _file(url)).resolve()
 
+    @property
+    def file(self) -> Path:
+        """Return the file."""
+        return self._path
+
     def exists(self) -> bool:
         """Tell whether the file is there."""
         return self._path.exists()
