@@ -29,6 +29,7 @@ from surefoot.core.orphans import orphans, strangers
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, TimePassed
+from surefoot.core.resolving import vanishing
 from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.values import (
@@ -258,7 +259,7 @@ class _OfOrders(Comparison):
         overdue = self.evidence.started_at > order.not_after + self.terms.visibility
         evidence = f"it was live as {order.exchange_order_id}; now the exchange knows no such order"
         if overdue:
-            self.tell(Freeze(reason=f"{order.client_order_id}: {evidence}"))
+            self.tell(Freeze(reason=vanishing(order, evidence)))
         outcome = "frozen until somebody resolves it" if overdue else "asking again"
         self.find(FindingKind.ORDER_VANISHED, order, evidence, outcome)
 

@@ -25,12 +25,22 @@ class Answer(StrEnum):
 def is_in_doubt(position: Position, order: Order) -> bool:
     """Tell whether nobody knows what became of an order, as far as the journal goes.
 
-    It was never confirmed, its fills do not add up, or the position was frozen because of it.
+    It was never confirmed, its fills do not add up, or it vanished and froze the position.
     """
     if order.finished:
         return False
-    named = position.frozen is not None and order.client_order_id in position.frozen
-    return order.status is OrderStatus.INTENDED or not order.counted or named
+    vanished = is_vanished(position, order)
+    return order.status is OrderStatus.INTENDED or not order.counted or vanished
+
+
+def vanishing(order: Order, evidence: str) -> str:
+    """Return the reason to freeze a position because a live order of it is denied."""
+    return f"{order.client_order_id}: {evidence}"
+
+
+def is_vanished(position: Position, order: Order) -> bool:
+    """Tell whether a position was frozen because the exchange denied an order that was live."""
+    return position.frozen is not None and position.frozen.startswith(vanishing(order, ""))
 
 
 def doubtful(position: Position) -> tuple[Order, ...]:
@@ -86,10 +96,10 @@ def _not_flat(position: Position) -> str | None:
 def _not_settled(position: Position) -> str | None:
     if position.frozen is None:
         return f"{position.position_id} is not frozen: nothing is to resolve"
-    named = [o for o in position.orders if not o.finished and o.client_order_id in position.frozen]
-    if named:
+    vanished = [o for o in position.orders if not o.finished and is_vanished(position, o)]
+    if vanished:
         return (
-            f"{position.position_id} is frozen because of {named[0].client_order_id}: say what it "
-            f"filled with --filled QUANTITY@PRICE, or --filled 0"
+            f"{vanished[0].client_order_id} is denied by the exchange: say what it filled with "
+            f"--filled QUANTITY@PRICE, or --filled 0"
         )
     return None

@@ -6,7 +6,7 @@ import pytest
 from tests.builders import PROTECTED, D, Life, fill, report
 
 from surefoot.core.errors import SignalRefused
-from surefoot.core.reports import Doubt
+from surefoot.core.reports import Doubt, Unsent
 from surefoot.core.resolving import Answer, misfit, offered
 from surefoot.core.signals import Adopt, Close, Filled, Flatten, Freeze, Ignore, Withhold
 
@@ -30,6 +30,15 @@ def vanished() -> Life:
     life.opened()
     life.tell(report(life.order, "OPEN"))
     life.tell(Freeze(reason=f"{life.order.client_order_id}: the exchange knows no such order"))
+    return life
+
+
+def late_entry() -> Life:
+    """Freeze a position because an order that was proven absent is live."""
+    life = Life()
+    life.tell(Unsent(client_order_id=life.enter().client_order_id, reason="no route"))
+    life.tell(report(life.position.orders[0], "OPEN"))
+    assert "yet the exchange has it" in str(life.position.frozen)
     return life
 
 
@@ -59,6 +68,7 @@ def late() -> Life:
         (doubtful(), (Answer.FILLED,)),
         (frozen(), (Answer.ADOPT, Answer.FLAT)),
         (vanished(), (Answer.FLAT, Answer.FILLED)),
+        (late_entry(), (Answer.ADOPT,)),
         (empty(), (Answer.IGNORE,)),
         (late(), (Answer.IGNORE,)),
     ],
@@ -69,7 +79,7 @@ def test_a_finding_offers_what_fits(life: Life, answers: tuple[Answer, ...]) -> 
 
 def test_what_is_offered_is_taken_and_the_rest_is_refused_with_a_reason() -> None:
     """One table for both: catches an offer that is refused, or a refusal of what was offered."""
-    for make in (doubtful, frozen, vanished, empty, late):
+    for make in (doubtful, frozen, vanished, late_entry, empty, late):
         for answer in Answer:
             life = make()
             name = life.position.orders[-1].client_order_id if life.position.orders else None
