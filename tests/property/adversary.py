@@ -439,7 +439,8 @@ class World:
                 assert ticket.may_sell_or_buy(self.now) <= held, "no order can sell too much"
         for life in self.lives:
             frozen = life.position.frozen
-            assert frozen is None or "exits in a row" in frozen, "honesty freezes nothing"
+            refused = frozen is not None and " in a row: " in frozen  # exits, or stops
+            assert frozen is None or refused, "honesty freezes nothing"
             for order in life.orders.values():
                 fate = self.tickets[order.client_order_id].fate
                 assert order.status is not OrderStatus.NEVER or fate != "accepted", "S4"
