@@ -187,8 +187,9 @@ class Books:
         account = self._login.name
         belief = await with_departed(self.belief(symbols), evidence, account, self._journal)
         for position_id, bot in over_and_filled(belief, evidence).items():
-            if bot in self._keepers:
-                await self._keepers[bot].recall(position_id)
+            keeper = self._keepers.get(bot)
+            if keeper is None or await keeper.recall(position_id) is None:
+                self._login.log.error("fill of a position that nobody keeps", position=position_id)
         return replace(belief, positions=self.belief(symbols).positions)
 
     def _stage(

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from surefoot.core.evidence import Owned
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Symbol
 from surefoot.engine.by_symbol import BySymbol
@@ -108,9 +109,11 @@ class Feed:
                     return
         for owned in await find_orders(self._journal, self._account, event):
             its_keeper = self._keepers.get(owned.bot)
-            if its_keeper is not None:
+            if its_keeper is not None and its_keeper.symbol == event.symbol:
                 await its_keeper.tell(event, position_id=owned.position_id)
-                return
+            else:
+                self._say_unkept(event, owned)
+            return
         if event.client_order_id is not None and self._is_ours(event.client_order_id):
             return  # Of a bot that is not kept, or of a journal that was restored: comparing tells.
         self._log.info(
@@ -119,6 +122,17 @@ class Feed:
             symbol=event.symbol,
             order=event.client_order_id,
         )
+
+    def _say_unkept(self, event: OrderReport | Fill, owned: Owned) -> None:
+        """Say what cannot be booked: its bot is configured no more, or for another symbol."""
+        if isinstance(event, Fill) and event.trade_id not in owned.order.trades:
+            self._log.error(
+                "fill of a position that nobody keeps",
+                account=self._account,
+                position=owned.position_id,
+                order=owned.order.client_order_id,
+                trade=event.trade_id,
+            )
 
     async def market(
         self, symbols: Iterable[Symbol], timeframes: Iterable[tuple[Symbol, str]]

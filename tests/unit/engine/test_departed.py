@@ -10,12 +10,14 @@ from tests.unit.engine.fake import Ask
 from tests.unit.engine.test_feed import hearing
 from tests.unit.engine.test_sweep import everything
 
+from surefoot.core.evidence import Evidence, Window
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import State
 from surefoot.core.reports import Fill, Refusal
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import ExchangeOrderId, Side, TradeId
+from surefoot.core.values import BotName, ExchangeOrderId, Side, TradeId
 from surefoot.engine.keeper import Keeper
+from surefoot.engine.sweep import Gathered
 
 
 async def refused(desk: Desk, keeper: Keeper, times: int = 2) -> Order:
@@ -176,3 +178,20 @@ async def test_an_order_of_ours_that_left_and_is_live_is_an_orphan(desk: Desk) -
     outcome, _ = await desk.books.conclude([BTC], gathered, desk.comparing.compare)
     assert [orphan.reason for orphan in outcome.orphans] == ["dip-btc-1 has it as CANCELED"]
     assert Ask("order", f"{BTC},{order.client_order_id}") in desk.exchange.asked
+
+
+async def test_a_late_fill_of_a_bot_that_is_gone_is_said(desk: Desk) -> None:
+    """Its bot is configured no more: nobody can book it, so a person has to hear of it."""
+    _, order = await settled(desk)
+    del desk.keepers[DIP]
+    await desk.keeper(BotName("other"))
+    late = desk.exchange.trade(Side.BUY, order.quantity, "1")
+    async with hearing(desk) as heard:
+        await heard.account(late)
+    window = Window(fills=(late,), complete=True)
+    read = Evidence(started_at=desk.exchange.now(), versions={}, windows={BTC: window})
+    gathered = Gathered(evidence=read, watermarks={}, failures=())
+    await desk.books.conclude([BTC], gathered, desk.comparing.compare)
+    said = desk.log.said("fill of a position that nobody keeps")
+    assert [line["position"] for line in said] == ["dip-btc-1", "dip-btc-1"]
+    assert desk.log.said("foreign event") == []
