@@ -82,7 +82,7 @@ sweep: $(STAMP) ## The long sweeps that `make test` leaves out
 	@$(PYTHON) -m pytest -q -m slow -o faulthandler_timeout=3600
 
 sabotage: $(STAMP) ## Break the product on purpose, and see that the tests notice
-	@$(PYTHON) benchmarks/sabotage.py
+	@$(PYTHON) -m benchmarks.sabotage
 
 simulate: $(STAMP) ## Worlds in virtual time: make simulate [SEED=1] [SEEDS=10] [SECONDS=60]
 	@$(PYTHON) -m tests.simulation --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1) \

@@ -1,6 +1,6 @@
 """Prove that the checks can fail: break the product on purpose, one way at a time, and see red.
 
-    python benchmarks/sabotage.py [NAME...]
+    python -m benchmarks.sabotage [NAME...]
 
 Each sabotage is a mistake that real bots make. It is made in a copy of `src/`; the tests named with
 it are run against that copy, and at least one has to fail. A sabotage that stays green means that
@@ -16,6 +16,8 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.journal_mistakes import JOURNAL_MISTAKES
 
 ROOT = Path(__file__).parent.parent
 
@@ -390,6 +392,7 @@ SABOTAGES = [
         "    here = Place.HERE",
         "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
     ),
+    *(Sabotage(*each) for each in JOURNAL_MISTAKES),
 ]
 
 

@@ -1,0 +1,111 @@
+"""Mistakes to plant in the journal, for `sabotage`: name, file, old text, new text, tests."""
+
+from __future__ import annotations
+
+JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
+    (
+        "put a row in the place of another",
+        "journal/schema.py",
+        "UNION ALL SELECT 1 FROM records WHERE stream = NEW.stream AND version = NEW.version)",
+        "AND 0)",
+        "tests/unit/journal/test_integrity.py -k place_of_another",
+    ),
+    (
+        "leave a column out of the chain",
+        "journal/codec.py",
+        '(f"{sequence}\\n{version}".encode(), *texts)',
+        '(f"{sequence}\\n{version}".encode(), texts[0], *texts[3:])',
+        "tests/unit/journal/test_integrity.py -k 'acts_upon or checking'",
+    ),
+    (
+        "believe a table that hides a position",
+        "journal/rows.py",
+        '                raise JournalUnusable(f"the table of positions lacks {name}; {REBUILD}")',
+        "                continue",
+        "tests/unit/journal/test_integrity.py -k acts_upon",
+    ),
+    (
+        "take whatever schema is there",
+        "journal/integrity.py",
+        "    if names:\n",
+        "    if False:\n",
+        "tests/unit/journal/test_integrity.py -k guards",
+    ),
+    (
+        "repair without a copy",
+        "journal/repair.py",
+        "    copy(connection, kept)\n",
+        "",
+        "tests/unit/journal/test_repair.py -k anew",
+    ),
+    (
+        "forget that a journal had more records",
+        "journal/outside.py",
+        "        if rows < self.sequence:\n",
+        "        if False:\n",
+        "tests/unit/journal/test_back_in_time.py -k 'put_back or young'",
+    ),
+    (
+        "acknowledge into a file that was moved away",
+        "journal/outside.py",
+        "        if not _grown(self._database, database):\n",
+        "        if False:\n",
+        "tests/unit/journal/test_back_in_time.py -k lost_file",
+    ),
+    (
+        "lock a name instead of a file",
+        "journal/lease.py",
+        '        if sys.platform != "linux":\n',
+        "        if sys.platform:\n",
+        "tests/unit/journal/test_back_in_time.py -k lease",
+    ),
+    (
+        "begin a journal where one was",
+        "journal/sqlite.py",
+        "            refuse_traces(path)\n",
+        "",
+        "tests/unit/journal/test_back_in_time.py -k begun",
+    ),
+    (
+        "give every life the same names",
+        "core/identity.py",
+        "{origin.epoch}\\n{origin.generation}\\n",
+        "{origin.epoch}\\n",
+        "tests/unit/core/test_instrument.py -k never_the_same",
+    ),
+    (
+        "call an order of a lost journal a stranger's",
+        "engine/belief.py",
+        "return identity is not None and has_our_form(identity)",
+        "return False",
+        "tests/unit/engine/test_books.py -k surefoot_made",
+    ),
+    (
+        "let a bot enter on a journal that went back in time",
+        "engine/statuses.py",
+        "            if last is None or last.sequence <= setback.sequence:\n",
+        "            if False:\n",
+        "tests/unit/engine/test_recovery.py -k setback",
+    ),
+    (
+        "carry a command out again after a restore",
+        "journal/sqlite.py",
+        "if self._restored and each.posted_at <= self._restored",
+        "if False",
+        "tests/unit/journal/test_back_in_time.py -k takes_no_command",
+    ),
+    (
+        "store a command without looking at it",
+        "journal/inbox.py",
+        "    validate(command)\n",
+        "",
+        "tests/unit/journal/test_commands.py -k every_door",
+    ),
+    (
+        "give one login two names",
+        "engine/binding.py",
+        "        if other != name and await _bound(other, reader) == identity:",
+        "        if False:",
+        "tests/unit/engine/test_recovery.py -k two_names",
+    ),
+]
