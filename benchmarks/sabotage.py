@@ -393,6 +393,62 @@ SABOTAGES = [
         "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
     ),
     *(Sabotage(*each) for each in JOURNAL_MISTAKES),
+    Sabotage(
+        "conclude absence of what has moved on",
+        "core/reconcile.py",
+        "            if self.as_read:\n                self._absences()",
+        "            self._absences()",
+        "tests/unit/engine/test_rounds.py -k absence",
+    ),
+    Sabotage(
+        "cancel an orphan at first sight",
+        "engine/inspection.py",
+        "if not await self._books.withdraw(listed.symbol, again):",
+        "if False:",
+        "tests/unit/engine/test_rounds.py -k orphan",
+    ),
+    Sabotage(
+        "let one symbol keep the others waiting",
+        "engine/inspection.py",
+        "AT_ONCE: Final = 8",
+        "AT_ONCE: Final = 1",
+        "tests/unit/engine/test_rounds.py -k waiting",
+    ),
+    Sabotage(
+        "watch nothing before everything is proven",
+        "engine/inspection.py",
+        "                        proven(symbol)",
+        "                        pass",
+        "tests/unit/engine/test_protection_first.py",
+    ),
+    Sabotage(
+        "leave a quiet market without a price",
+        "engine/recovery.py",
+        "        self._supervision.attend(self._prices.ask())",
+        "        pass",
+        "tests/unit/engine/test_protection_first.py -k levels",
+    ),
+    Sabotage(
+        "take every sale by hand for the owner's",
+        "core/outside.py",
+        "    if seen.guarded or not seen.held:",
+        "    if True:",
+        "tests/unit/core/test_outside.py",
+    ),
+    Sabotage(
+        "call absent what the balance shows",
+        "core/facts.py",
+        "    if absence.contradicted is not None:",
+        "    if False:",
+        "tests/unit/core/test_outside.py -k absence",
+    ),
+    Sabotage(
+        "read no trades although the balance differs",
+        "core/reconcile.py",
+        "            and amount - belief.beside.get(asset, ZERO) == belief.others[asset].amount",
+        "            and amount is not None",
+        "tests/unit/engine/test_plan.py -k changed",
+    ),
 ]
 
 

@@ -169,7 +169,7 @@ async def test_an_orphan_is_looked_at_once_more_before_it_is_cancelled() -> None
     """Catches a list that shows what ended long ago, and a cancel that is sent on its word."""
     async with floor_of(account_spec(exclusive=True)) as floor:
         report = floor.exchange.place(BY_HAND)
-        floor.exchange.during["balances"] = lambda: floor.exchange.end(
+        floor.exchange.during["order_by_exchange_id"] = lambda: floor.exchange.end(
             report.exchange_order_id, "CANCELED"
         )
         await floor.account.rounds.inspection.everything()
