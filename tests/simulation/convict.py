@@ -68,7 +68,7 @@ def convicted(sabotage: Sabotage, seeds: list[int]) -> tuple[int, str | None]:
     lines = result.stdout.splitlines()
     worlds = sum(1 for line in lines if line.startswith("seed "))
     harms = [line.removeprefix(_HARM).partition(" at ")[0] for line in lines if _HARM in line]
-    if not harms and result.returncode not in {0, 1}:
+    if not harms and result.returncode != 0:
         return worlds + 1, f"the machine itself ended: {result.stderr[-200:]}"
     return worlds, harms[0] if harms else None
 

@@ -122,6 +122,10 @@ def _page(sums: dict[str, Any]) -> Iterable[str]:  # noqa: PLR0915 (one page, to
     yield ""
     yield "## Harm that was found"
     yield ""
+    yield "A seed draws another world once the program takes one step more or less, so a seed"
+    yield "is a story of one revision. What was mended by a seed is listed in"
+    yield "`tests/simulation/test_seeds.py`, and lived through again by the ordinary tests."
+    yield ""
     yield "| harm | seeds, as the code was then |\n|---|---|"
     for kind, seeds in sorted(sums["harms"].items()):
         yield f"| {kind} | {', '.join(str(seed) for seed in sorted(set(seeds))[:20])} |"

@@ -13,6 +13,7 @@ from tests.simulation.judge import Judge
 from tests.simulation.plan import Plan
 from tests.simulation.world import World
 
+from surefoot.core.errors import SurefootError
 from surefoot.journal import open_reader
 from surefoot.journal.port import Command
 from surefoot.simulator.model import ApiError, NewOrder, Twist
@@ -276,6 +277,8 @@ class Trouble:
         reader = open_reader("sqlite:///surefoot.db", self.world.directory)
         try:
             await reader.post(command)
+        except SurefootError as error:
+            self.world.story.say("operator", "refused", why=str(error))
         finally:
             await reader.close()
 
