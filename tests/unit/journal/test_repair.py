@@ -31,6 +31,7 @@ async def test_tables_are_made_anew_from_records(tmp_path: Path, what: str) -> N
     await start(path)
     # What was there before is kept as it was.
     assert done.copy is not None
+    assert done.copy.exists()
     with pytest.raises(JournalUnusable):
         await check(done.copy)
 
