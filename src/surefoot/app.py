@@ -230,11 +230,13 @@ class _Parts:
     clock: Clock
     log: Log
     room: Room
+    # Who has answered a moment ago, and whose account it is.
+    known: Mapping[AccountName, Identity]
 
     def accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
         """Put every account together."""
         made = dict(self.strategies)
-        return {
+        accounts = {
             name: assemble(
                 _account_spec(self.settings, name, self.strategies),
                 exchange=exchange,
@@ -246,6 +248,9 @@ class _Parts:
             )
             for name, exchange in self.exchanges.items()
         }
+        for name, identity in self.known.items():
+            accounts[name].login.introduce(identity)
+        return accounts
 
 
 def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
@@ -323,7 +328,7 @@ async def _prepared(
     exchanges = _exchanges(settings, clock)
     room = ground.room(log.warning)
     try:
-        await preflight(settings, strategies, exchanges, journal)
+        known = await preflight(settings, strategies, exchanges, journal)
         if journal is None:
             journal = opened(at=clock.now())
         yield _Parts(
@@ -334,6 +339,7 @@ async def _prepared(
             clock=clock,
             log=log,
             room=room,
+            known=known,
         )
     finally:
         room.close()
@@ -348,8 +354,8 @@ async def preflight(
     strategies: Strategies,
     exchanges: Mapping[AccountName, Exchange],
     journal: Reader | None,
-) -> None:
-    """Refuse settings that cannot work, if the exchange can be asked.
+) -> Mapping[AccountName, Identity]:
+    """Refuse settings that cannot work, if the exchange can be asked; return whom it knows.
 
     Raises:
         ConfigError: keys, account, symbols or amounts are wrong; all that is found is listed.
@@ -378,6 +384,7 @@ async def preflight(
             problems.append(f"accounts.{name}: {error}")
     if problems:
         raise ConfigError("the configuration", problems)
+    return {name: identity for identity, name in logins.items()}
 
 
 async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:

@@ -22,7 +22,7 @@ async def bind(login: Login, reader: Reader) -> None:
     Raises:
         WrongAccount: they do not.
     """
-    identity = await login.exchange.identify()
+    identity = await login.arrive()
     await _refuse_shared(login.name, identity, reader)
     if await refuse_other(login.name, identity, reader):
         return

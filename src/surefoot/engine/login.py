@@ -21,10 +21,12 @@ from surefoot.engine.senses import Senses
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.voice import Log
 from surefoot.exchange.errors import Banned, ReadFailed
-from surefoot.exchange.port import Exchange
+from surefoot.exchange.port import Exchange, Identity
 from surefoot.journal.port import Append, Change, Journal, account_stream
 
 CLOCK_EVERY_S: Final = 60.0
+# For so long what an exchange said of markets, clock and keys need not be asked again.
+SERVES_S: Final = 30.0
 
 
 class Login:
@@ -41,6 +43,7 @@ class Login:
         self.capacity = Capacity(exchange, self.log)
         self.senses = Senses(self.now)
         self._journal = journal
+        self._introduced: tuple[Identity, float] | None = None
         self._stream = asyncio.Lock()  # its version is read before it is written
 
     @property
@@ -56,6 +59,21 @@ class Login:
     def now(self) -> datetime:
         """Return exchange time."""
         return self.exchange.now()
+
+    def introduce(self, identity: Identity) -> None:
+        """Note that the exchange is connected, and has just said whose the keys are."""
+        self._introduced = (identity, self.clock.monotonic())
+
+    async def arrive(self) -> Identity:
+        """Connect, and ask whose the keys are; what was asked a moment ago serves once.
+
+        A start looks at its settings first and recovers then: that would pay for both twice.
+        """
+        introduced, self._introduced = self._introduced, None
+        if introduced is not None and self.clock.monotonic() - introduced[1] < SERVES_S:
+            return introduced[0]
+        await self.exchange.connect()
+        return await self.exchange.identify()
 
     async def note(self, *records: AccountRecord) -> None:
         """Write records of the account itself."""

@@ -164,7 +164,6 @@ class Recovery:
         course.begin()
         login.senses.begin()
         await login.heed_ban()
-        await login.exchange.connect()
         await bind(login, self._journal)
         self._step("bound to the account")
         crashpoint("recovery.after-bind")
