@@ -43,7 +43,7 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "journal/outside.py",
         "        if rows < self.sequence:\n",
         "        if False:\n",
-        "tests/unit/journal/test_back_in_time.py -k young",
+        "tests/unit/journal/test_back_in_time.py -k within_one_life",
     ),
     (
         "acknowledge into a file that was moved away",
