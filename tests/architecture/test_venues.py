@@ -113,7 +113,7 @@ def test_a_second_venue_is_a_folder_and_a_row(tmp_path: Path) -> None:
     assert opened.stdout == "Second\n", opened.stderr
 
 
-@pytest.mark.parametrize("without", ["send", "cost", "oldest", "account", "note_ban"])
+@pytest.mark.parametrize("without", ["send", "replace", "oldest", "account", "note_ban"])
 def test_a_venue_that_lacks_a_method_is_refused(tmp_path: Path, without: str) -> None:
     tree = copy_of_the_tree(tmp_path)
     plant(tree, "src/surefoot/exchange/second/__init__.py", second_venue(without))

@@ -131,7 +131,7 @@ async def test_a_truncated_journal(play: Play) -> None:
 async def test_an_empty_journal(play: Play) -> None:
     await run_once(play)
     os.truncate(play.stage.journal, 0)
-    assert "is empty, so whatever was in it is lost" in await refused(play, "run")
+    assert "is no journal, so whatever was in it is lost" in await refused(play, "run")
 
 
 async def test_a_newer_journal(play: Play) -> None:
@@ -144,7 +144,7 @@ async def test_a_newer_journal(play: Play) -> None:
 async def test_a_file_that_is_no_journal(play: Play) -> None:
     await play.open()
     play.stage.journal.write_bytes(b"this is no database, it only has its name" * 100)
-    assert "is damaged or no journal" in await refused(play, "run")
+    assert "is no journal, so whatever was in it is lost" in await refused(play, "run")
 
 
 @pytest.mark.parametrize(

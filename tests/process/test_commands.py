@@ -107,7 +107,10 @@ async def test_an_old_command_is_void(play: Play) -> None:
     await play.state_is("OPEN", server=server)
     await server.stop()
     await play.stage.run("close", "bot")
-    play.write_inbox("UPDATE commands SET expires_at = '2026-01-01T00:00:00.000000Z'")
+    play.write_inbox(
+        "UPDATE commands SET posted_at = '2025-12-31T23:59:00.000000Z', "
+        "expires_at = '2026-01-01T00:00:00.000000Z'"
+    )
     server = await play.start()
     await play.until(lambda: '"event": "command"' in log_of(server), server)
     assert "it was void after 2026-01-01" in log_of(server)

@@ -65,7 +65,8 @@ async def test_a_cancel_is_answered_with_both_names(trader: Trader) -> None:
     answer = (await trader.ask("DELETE", "order", **given)).body
     assert (answer["origClientOrderId"], answer["status"]) == ("mine", "CANCELED")
     assert answer["clientOrderId"] != "mine"
-    assert (await trader.query("mine")).body["status"] == "CANCELED"
+    assert (await trader.query("mine")).body["code"] == -2013
+    assert (await trader.query(answer["clientOrderId"])).body["status"] == "CANCELED"
     assert (await trader.ask("DELETE", "order", **given)).code == -2011
 
 
