@@ -83,7 +83,7 @@ def agrees(world: World, life: Life) -> None:
     for order in life.orders.values():
         ticket = world.tickets[order.client_order_id]
         if ticket.fate == "accepted" and ticket.status is not ReportedStatus.OPEN:
-            # Nothing ever fills of what was refused: hearing so late does not change the word NEVER.
+            # Nothing ever fills of what was refused: hearing so late changes no word.
             never = order.status is OrderStatus.NEVER and not ticket.filled
             refused = ticket.status is ReportedStatus.REJECTED
             assert (never and refused) or order.status == ticket.status.value
