@@ -101,11 +101,14 @@ golden: $(STAMP) ## Make the golden journal anew (only until its format is froze
 bench: $(STAMP) ## Measure what must not grow with history (compare: make bench BASE=REVISION)
 	@$(PYTHON) benchmarks/bench.py $(if $(BASE),--base $(BASE))
 
-lock: $(STAMP) ## Renew requirements/dev.txt (newest allowed versions: make lock UPGRADE=--upgrade)
+COMPILE := $(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --custom-compile-command "make lock"
+
+lock: $(STAMP) ## Renew requirements/ (newest allowed versions: make lock UPGRADE=--upgrade)
 	@test -x $(VENV)/uv/bin/uv || $(PIP) --target $(VENV)/uv uv==$(UV_VERSION)
-	@$(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE) \
-	  --group dev pyproject.toml --output-file requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) --group dev pyproject.toml --output-file requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) --extra telegram --extra apprise pyproject.toml \
+	  --output-file requirements/run.txt
 
 clean: ## Remove what was built
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

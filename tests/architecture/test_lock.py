@@ -1,4 +1,4 @@
-"""The lock pins every package by version and by hash, from no address in particular."""
+"""The locks pin every package by version and by hash, from no address in particular."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import re
 import tomllib
 from typing import Final
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tests.architecture.tree import ROOT
 
-LOCK: Final = (ROOT / "requirements" / "dev.txt").read_text("utf-8")
+LOCKS: Final = {
+    name: (ROOT / "requirements" / f"{name}.txt").read_text("utf-8") for name in ("dev", "run")
+}
 ENTRY: Final = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)(?: ; [^\\]+)? \\$")
 HASH: Final = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
 
 
-def pinned() -> dict[str, tuple[str, int]]:
+def pinned(lock: str) -> dict[str, tuple[str, int]]:
     """Return each package's version and number of hashes; refuse a line that is anything else."""
     found: dict[str, tuple[str, int]] = {}
     name = ""
-    for line in LOCK.splitlines():
+    for line in LOCKS[lock].splitlines():
         if entry := ENTRY.match(line):
             name = entry["name"]
             found[name] = (entry["version"], 0)
@@ -30,36 +33,44 @@ def pinned() -> dict[str, tuple[str, int]]:
     return found
 
 
-def wanted() -> list[Requirement]:
+def wanted(lock: str) -> list[Requirement]:
+    """Return what must be in a lock: for developing, or for running with every extra."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    lines = [
-        *settings["build-system"]["requires"],
-        *settings["project"]["dependencies"],
-        *settings["dependency-groups"]["dev"],
-    ]
-    return [Requirement(line) for line in lines]
+    extras = settings["project"]["optional-dependencies"]
+    lines = {
+        "dev": [*settings["build-system"]["requires"], *settings["dependency-groups"]["dev"]],
+        "run": [line for extra in extras.values() for line in extra],
+    }
+    every = [*settings["project"]["dependencies"], *lines[lock]]
+    return [Requirement(line) for line in every]
 
 
-def test_every_entry_has_a_hash() -> None:
-    found = pinned()
+EACH: Final = pytest.mark.parametrize("lock", list(LOCKS))
+
+
+@EACH
+def test_every_entry_has_a_hash(lock: str) -> None:
+    found = pinned(lock)
     assert [name for name, (_, hashes) in found.items() if hashes == 0] == []
-    assert len(found) > len(wanted())
+    assert len(found) > len(wanted(lock))
 
 
-def test_no_entry_names_an_address_or_a_path() -> None:
-    for line in LOCK.splitlines():
+@EACH
+def test_no_entry_names_an_address_or_a_path(lock: str) -> None:
+    for line in LOCKS[lock].splitlines():
         assert not re.search(r"https?:|file:|index|find-links|git\+|/", line.split(" ; ")[0]), line
 
 
-def test_everything_that_is_asked_for_is_locked_within_its_range() -> None:
+@EACH
+def test_everything_that_is_asked_for_is_locked_within_its_range(lock: str) -> None:
     """Runtime, tools and the build backend: an editable install then needs no network."""
-    found = pinned()
-    for requirement in wanted():
+    found = pinned(lock)
+    for requirement in wanted(lock):
         version, _ = found[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), requirement
 
 
 def test_the_linter_is_pinned_to_one_version() -> None:
     """Every rule is selected, so another version is another set of rules."""
-    (ruff,) = [str(requirement.specifier) for requirement in wanted() if requirement.name == "ruff"]
-    assert ruff == f"=={pinned()['ruff'][0]}"
+    (ruff,) = [str(each.specifier) for each in wanted("dev") if each.name == "ruff"]
+    assert ruff == f"=={pinned('dev')['ruff'][0]}"
