@@ -100,8 +100,11 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def is_named(
         self, client_order_id: ClientOrderId | None, exchange_order_id: ExchangeOrderId | None
     ) -> bool:
-        """Tell whether either id is its own."""
-        if client_order_id is not None and self.client_order_id == client_order_id:
+        """Tell whether either id is its own, or its cancel's: a venue may show that one instead."""
+        if client_order_id is not None and client_order_id in {
+            self.client_order_id,
+            self.cancel_name,
+        }:
             return True
         return exchange_order_id is not None and self.exchange_order_id == exchange_order_id
 

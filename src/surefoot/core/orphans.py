@@ -71,8 +71,9 @@ def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, str]:
 
     It may be live, or have filled already: what a restored backup does not know.
     """
-    known = {order.client_order_id for position in belief.positions for order in position.orders}
-    known |= {owned.order.client_order_id for owned in belief.departed}
+    orders = [order for position in belief.positions for order in position.orders]
+    orders += [owned.order for owned in belief.departed]
+    known = {name for order in orders for name in (order.client_order_id, order.cancel_name)}
 
     def is_strange(name: ClientOrderId | None) -> bool:
         return name is not None and name not in known and belief.is_ours(name)

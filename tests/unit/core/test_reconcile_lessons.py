@@ -10,12 +10,13 @@ from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
 
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Owned, Window
 from surefoot.core.order import OrderStatus, Role
+from surefoot.core.orphans import strangers
 from surefoot.core.outside import weigh
 from surefoot.core.position import State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.reports import Fill
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import Asset, ExchangeOrderId, Side, TradeId
+from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, TradeId
 
 SHORT = frozenset({Asset("BTC")})
 
@@ -216,3 +217,24 @@ def test_a_live_order_that_is_over_here_is_withdrawn_whatever_its_role(role: str
     outcome = reconcile(replace(belief(life), departed=(owned,)), evidence, life.now)
     assert [each.report for each in outcome.orphans] == [live]
     assert FindingKind.ORPHAN in {finding.kind for finding in outcome.findings}
+
+
+def test_an_order_that_goes_by_the_name_of_its_cancel_is_no_stranger() -> None:
+    """Whose id was never told is asked about by trade; the answer may carry the cancel's name.
+
+    It was called an order that the journal does not have, and froze every bot of the symbol.
+    """
+    life = Life()
+    entry = life.enter()
+    order = replace(entry, cancel_name=ClientOrderId("sf-its-cancel"))
+    life.position = replace(life.position, orders=(order,))
+    traded = replace(fill(entry, "50000", trade="1"), client_order_id=order.cancel_name)
+    seen = Evidence(
+        started_at=life.now,
+        versions=versions(life),
+        windows=window(replace(traded, exchange_order_id=ExchangeOrderId("never-told"))),
+    )
+    assert strangers(belief(life), seen) == {}
+    other = replace(traded, client_order_id=ClientOrderId("sfof-another-journal"))
+    seen = replace(seen, windows=window(other))
+    assert set(strangers(belief(life), seen)) == {BTC}
