@@ -290,6 +290,16 @@ class Judge:
                 ),
                 ZERO,
             )
+            # An entry that still works has no stop at the exchange beside it (SAFETY.md says so):
+            # it is watched by the server, which runs.
+            entering = any(
+                order.side == "BUY"
+                and (known := self.orders.get(order.client_order_id)) is not None
+                and known.position == holding.name
+                for order in self._live()
+            )
+            if entering:
+                continue
             bare = holding.held - covered
             if bare * self._price(holding.symbol) > DUST_WORTH and holding.name not in alarmed:
                 self.blame("unprotected at rest", f"{holding.name}: {bare} of {holding.held}")
