@@ -23,12 +23,9 @@ async def stop_all(accounts: Iterable[Account], by: str) -> str:
     kept = 0
     for account in accounts:
         statuses = account.roster.statuses
-        await statuses.load()
+        await statuses.load(account.roster.bots)
         for bot in account.roster.bots:
-            # Only a review that nobody but an operator can lift holds as well as a pause.
-            runs = statuses.of(bot) in {None, Status.RUNNING, Status.REVIEW}
-            if runs and not statuses.needs_word(bot):
-                await statuses.change(bot, Status.PAUSED, by=by, reason=REASON)
+            if await statuses.pause(bot, by=by, reason=REASON):
                 stopped.append(bot)
             else:
                 kept += 1

@@ -231,8 +231,7 @@ class Recovery:
             except InvalidValue as error:
                 await roster.review(spec.bot, str(error), Cause.STRATEGY)
                 continue
-            course.restarted += 1
-            await roster.statuses.change(spec.bot, Status.RUNNING, by="surefoot")
+            course.restarted += await roster.statuses.release(spec.bot)
 
     def _standing(self, spec: BotSpec, course: _Course) -> tuple[str, Cause] | None:
         """Return why a bot may not run, or None: every cause that can be looked at is gone."""

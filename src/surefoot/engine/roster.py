@@ -211,13 +211,9 @@ class Roster:
         """Load the positions of every bot, once; one that cannot be loaded is put into review."""
         if self.keepers:
             return
-        await self.statuses.load()
         found = await self._found()
         specs = self.login.spec.bots
-        if (setback := self._journal.setback) is not None:
-            await self.statuses.heed(
-                setback, dict.fromkeys([*(each.bot for each in specs), *found])
-            )
+        await self.statuses.load(dict.fromkeys([*(each.bot for each in specs), *found]))
         for number, spec in enumerate(specs, start=1):
             if number % PROGRESS_EVERY == 0:
                 self.login.log.info(

@@ -24,7 +24,6 @@ from surefoot.journal.port import (
     Append,
     Change,
     Journal,
-    Setback,
     Verdict,
     bot_stream,
     position_stream,
@@ -58,13 +57,22 @@ class Statuses:
         self._lock = asyncio.Lock()
         self._known: dict[BotName, _Word] = {}
 
-    async def load(self) -> None:
-        """Read what the journal has, once."""
-        for row in await self._journal.bots():
-            if row.bot not in self._known:
-                status = Status(row.status)
-                cause = await self._cause(row.bot) if status is Status.REVIEW else None
-                self._known[row.bot] = _Word(status, row.reason, cause)
+    async def load(self, bots: Iterable[BotName] = ()) -> None:
+        """Read what the journal has; if it went back in time, none of these bots may enter on it.
+
+        What it does not know any more may be held; an operator's word after the setback stands.
+        """
+        async with self._lock:
+            for row in await self._journal.bots():
+                if row.bot not in self._known:
+                    status = Status(row.status)
+                    cause = await self._cause(row.bot) if status is Status.REVIEW else None
+                    self._known[row.bot] = _Word(status, row.reason, cause)
+            setback = self._journal.setback
+            for bot in bots if setback is not None else ():
+                last = await self._journal.last(bot_stream(bot), "bot-status-changed")
+                if setback is not None and (last is None or last.sequence <= setback.sequence):
+                    await self._review(bot, setback.why, Cause.SETBACK)
 
     async def _cause(self, bot: BotName) -> Cause | None:
         entry = await self._journal.last(bot_stream(bot), "bot-status-changed")
@@ -118,33 +126,39 @@ class Statuses:
         What an operator stopped stays stopped, and a review that only an operator can lift does
         not become one that lifts itself.
         """
+        async with self._lock:
+            await self._review(bot, reason, cause)
+
+    async def _review(self, bot: BotName, reason: str, cause: Cause) -> None:
         if self.needs_word(bot) and cause is not Cause.STRATEGY:
             return
-        status = self.of(bot)
-        kept = status if status in {Status.PAUSED, Status.STOPPED} else Status.REVIEW
-        await self.change(bot, kept, by="surefoot", reason=reason, cause=cause)
+        kept = self.of(bot) if self._is_held(bot) else Status.REVIEW
+        await self._change(bot, _Word(kept or Status.REVIEW, reason, cause), by="surefoot")
 
-    async def heed(self, setback: Setback, bots: Iterable[BotName]) -> None:
-        """Let no bot enter on what a journal that went back in time does not know any more.
+    def _is_held(self, bot: BotName) -> bool:
+        return self.of(bot) in {Status.PAUSED, Status.STOPPED}
 
-        An operator's word after the setback stands.
-        """
-        for bot in bots:
-            last = await self._journal.last(bot_stream(bot), "bot-status-changed")
-            if last is None or last.sequence <= setback.sequence:
-                await self.review(bot, setback.why, Cause.SETBACK)
+    async def release(self, bot: BotName) -> bool:
+        """Let a bot run, unless an operator's word holds it, also one that came just now."""
+        async with self._lock:
+            if self._is_held(bot) or self.needs_word(bot):
+                return False
+            await self._change(bot, _Word(Status.RUNNING), by="surefoot")
+            return True
+
+    async def pause(self, bot: BotName, *, by: str, reason: str) -> bool:
+        """Pause a bot; False if it is held by a word that only an operator takes back."""
+        async with self._lock:
+            if self._is_held(bot) or self.needs_word(bot):
+                return False
+            await self._change(bot, _Word(Status.PAUSED, reason), by=by)
+            return True
 
     async def begin(self, bot: BotName, start: PositionStarted) -> None:
         """Give a bot a first position under the word that stands; a new bot runs."""
-        word = self._known.get(bot) or _Word(Status.RUNNING)
-        await self.change(
-            bot,
-            word.status,
-            by="surefoot",
-            reason=word.reason,
-            cause=word.cause,
-            start=start,
-        )
+        async with self._lock:
+            word = self._known.get(bot) or _Word(Status.RUNNING)
+            await self._change(bot, word, by="surefoot", start=start)
 
     async def change(  # noqa: PLR0913 (the words of one record)
         self,
@@ -158,18 +172,30 @@ class Statuses:
         verdict: Verdict | None = None,
     ) -> None:
         """Make a status durable; a repeated one changes nothing (but a verdict is still given)."""
-        word = _Word(status, reason, cause)
-        async with self._lock:  # the version is read before it is written
-            same = self._known.get(bot) == word and start is None
-            if same and verdict is None:
-                return
-            appends = () if same else await self._appends(bot, word, by, start)
-            verdicts = () if verdict is None else (verdict,)
-            await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
-            self._known[bot] = word
+        async with self._lock:
+            word = _Word(status, reason, cause)
+            await self._change(bot, word, by=by, start=start, verdict=verdict)
+
+    async def _change(
+        self,
+        bot: BotName,
+        word: _Word,
+        *,
+        by: str,
+        start: PositionStarted | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """Write a word down under the lock: what it was decided on, and its version, still hold."""
+        same = self._known.get(bot) == word and start is None
+        if same and verdict is None:
+            return
+        appends = () if same else await self._appends(bot, word, by, start)
+        verdicts = () if verdict is None else (verdict,)
+        await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
+        self._known[bot] = word
         if not same:
-            speak = self._log.warning if status is Status.REVIEW else self._log.info
-            speak("bot status", bot=bot, status=status.value, by=by, reason=reason)
+            speak = self._log.warning if word.status is Status.REVIEW else self._log.info
+            speak("bot status", bot=bot, status=word.status.value, by=by, reason=word.reason)
 
     async def _appends(
         self, bot: BotName, word: _Word, by: str, start: PositionStarted | None

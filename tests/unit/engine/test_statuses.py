@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.builders import START, started
+from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, Desk, records_in
+from typing_extensions import override
 
-from surefoot.core.records import BotStatusChanged
+from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.journal.errors import JournalPoisoned
-from surefoot.journal.port import Command, Verdict
+from surefoot.journal.memory import MemoryJournal
+from surefoot.journal.port import Change, Command, Receipt, Setback, Verdict
 
 
 @pytest.fixture
@@ -103,3 +108,55 @@ async def test_the_review_list_says_why(desk: Desk, statuses: Statuses) -> None:
     assert [line["reason"] for line in desk.log.said("bot status")] == ["its strategy failed"]
     await statuses.change(DIP, Status.REVIEW, by="surefoot")
     assert statuses.in_review() == {DIP: "no reason was given"}
+
+
+class Slow(MemoryJournal):
+    """A disk that takes its time: a commit waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.going = asyncio.Event()
+
+    async def commit(self, change: Change) -> Receipt:
+        await self.going.wait()
+        return await super().commit(change)
+
+
+class PutBack(MemoryJournal):
+    """A journal that had seven records once."""
+
+    @property
+    @override
+    def setback(self) -> Setback:
+        return Setback(at=START, sequence=7, why="it went back in time")
+
+
+async def test_recovery_does_not_release_a_bot_over_a_pause_that_is_being_written(
+    desk: Desk,
+) -> None:
+    """Stop-all answered "done", and the recovery beside it let the bot enter again.
+
+    Red when the status was looked at before the lock was taken.
+    """
+    journal = Slow()
+    statuses = Statuses(journal, desk.exchange.now, desk.log)
+    async with asyncio.TaskGroup() as tasks:
+        paused = tasks.create_task(statuses.pause(DIP, by="ann", reason="stop-all"))
+        released = tasks.create_task(statuses.release(DIP))
+        reviewed = tasks.create_task(statuses.review(DIP, "no answer", Cause.UNREACHABLE))
+        await turns()
+        journal.going.set()
+    assert (paused.result(), released.result(), reviewed.result()) == (True, False, None)
+    assert statuses.of(DIP) is Status.PAUSED
+
+
+async def test_a_pause_does_not_make_a_setback_good(desk: Desk) -> None:
+    """Pressed before the bots are loaded, stop-all counted as the operator's word on it.
+
+    `resume-all` then let the bot enter on a journal that had lost records.
+    """
+    statuses = Statuses(PutBack(), desk.exchange.now, desk.log)
+    await statuses.load([DIP])
+    assert not await statuses.pause(DIP, by="ann", reason="stop-all")
+    assert statuses.of(DIP) is Status.REVIEW
+    assert not await statuses.release(DIP)
