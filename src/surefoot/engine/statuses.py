@@ -24,6 +24,7 @@ from surefoot.journal.port import (
     Append,
     Change,
     Journal,
+    Setback,
     Verdict,
     bot_stream,
     position_stream,
@@ -68,11 +69,14 @@ class Statuses:
                     status = Status(row.status)
                     cause = await self._cause(row.bot) if status is Status.REVIEW else None
                     self._known[row.bot] = _Word(status, row.reason, cause)
-            setback = self._journal.setback
-            for bot in bots if setback is not None else ():
-                last = await self._journal.last(bot_stream(bot), "bot-status-changed")
-                if setback is not None and (last is None or last.sequence <= setback.sequence):
-                    await self._review(bot, setback.why, Cause.SETBACK)
+            if (setback := self._journal.setback) is not None:
+                await self._heed(setback, bots)
+
+    async def _heed(self, setback: Setback, bots: Iterable[BotName]) -> None:
+        for bot in bots:
+            last = await self._journal.last(bot_stream(bot), "bot-status-changed")
+            if last is None or last.sequence <= setback.sequence:
+                await self._review(bot, setback.why, Cause.SETBACK)
 
     async def _cause(self, bot: BotName) -> Cause | None:
         entry = await self._journal.last(bot_stream(bot), "bot-status-changed")
