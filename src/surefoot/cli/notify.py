@@ -13,7 +13,7 @@ from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json
-from surefoot.cli.run import until_stopped
+from surefoot.cli.stopping import until_stopped
 from surefoot.config import ConfigError, Settings
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_browser

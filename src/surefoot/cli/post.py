@@ -26,14 +26,13 @@ from surefoot.core.position import State
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, BotName, plain
 from surefoot.engine.clock import SystemClock
+from surefoot.journal.commands import EVERYBODY
 from surefoot.journal.port import Client, Command, Entry, Reader, account_stream
 from surefoot.journal.sentences import sentence
 from surefoot.journal.status import read_status
 
 # A command that nobody has carried out by then is void: markets have moved on.
 VALID_FOR: Final = timedelta(minutes=10)
-# The target of a command that is about every bot.
-EVERYBODY: Final = "all"
 _WAIT_S: Final = 15.0
 # A recovery reads a lot, and is patient with an exchange that does not answer at once.
 _RECOVERY_S: Final = 60.0

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -15,9 +13,10 @@ from cyclopts import Parameter
 from surefoot import app, config
 from surefoot.cli import open_files
 from surefoot.cli.companion import accompanied, program
-from surefoot.cli.logs import say_forgotten, secrets_of, start_log
+from surefoot.cli.logs import secrets_of, start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
+from surefoot.cli.stopping import until_stopped
 from surefoot.cli.systemd import ServiceSocket, as_service
 from surefoot.config import Settings
 from surefoot.engine.clock import SystemClock
@@ -78,19 +77,3 @@ async def _as_service(settings: Settings, serving: Awaitable[None]) -> None:
 
     async with as_service(ServiceSocket(os.environ), ready, SystemClock()):
         await serving
-
-
-def _stop(task: asyncio.Task[None], number: signal.Signals, log: Log) -> None:
-    log.info("stopping", because=number.name)
-    task.cancel()
-
-
-async def until_stopped(work: object, log: Log) -> None:
-    """Run until the work ends, somebody sends SIGTERM or SIGINT, or the terminal goes away."""
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    say_forgotten(loop, log)
-    if task is not None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, partial(_stop, task, number, log))
-    await work  # type: ignore[misc]

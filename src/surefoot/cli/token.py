@@ -26,7 +26,8 @@ def token(
     Parameters
     ----------
     scope
-        read: look. operate: also pause, resume and recover. admin: also close and resolve.
+        read: look. operate: also pause, resume, recover, and stop all entries. admin: also close
+        and resolve.
     new
         Draw another secret: all tokens and sessions so far are void.
     link

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import signal
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -15,6 +14,7 @@ import surefoot
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
+from surefoot.cli.stopping import until_stopped
 from surefoot.config import Bot, ConfigError, Settings
 from surefoot.core.values import plain
 from surefoot.engine.clock import SystemClock
@@ -55,16 +55,8 @@ def web(
         take_over=take_over,
     )
     with suppress(asyncio.CancelledError):
-        asyncio.run(_until_stopped(work))
+        asyncio.run(until_stopped(work, log))
     return FINE
-
-
-async def _until_stopped(work: Any) -> None:
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if task is not None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
-    await work
 
 
 def shown(settings: Settings) -> SettingsAnswer:

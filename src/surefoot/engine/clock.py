@@ -9,28 +9,11 @@ import asyncio
 import random
 import time
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
+from surefoot.journal.clock import Clock
 
-class Clock(Protocol):
-    """Time as the engine sees it."""
-
-    def now(self) -> datetime:
-        """Return the wall clock, aware, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back, for durations."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-    def jitter(self) -> float:
-        """Return a number in [0, 1) that spreads retries apart."""
-        ...
-
+__all__ = ["Clock", "SystemClock"]
 
 # CLOCK_MONOTONIC stands still while the machine sleeps: a price from before would pass as fresh.
 _BOOTTIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)

@@ -27,9 +27,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
 _ORDER: Final = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _TEXT_MAX: Final = 200
-_KINDS: Final = frozenset(
-    {"pause", "resume", "close", "recover", "resolve", "stop-all", "resume-all"}
-)
+# The target of a command that is about every bot, and the commands that are.
+EVERYBODY: Final = "all"
+_OF_EVERYBODY: Final = frozenset({"stop-all", "resume-all"})
+_KINDS: Final = frozenset({"pause", "resume", "close", "recover", "resolve"}) | _OF_EVERYBODY
 _ARGUMENTS: Final[Mapping[str, re.Pattern[str] | None]] = {
     "how": re.compile(r"adopt|flat|filled|ignore"),
     "quantity": _AMOUNT,
@@ -50,6 +51,8 @@ def validate(command: Command) -> None:
         raise InvalidValue(f"{command.kind!r} is no command: say one of {known}")
     if not _NAME.fullmatch(command.target):
         raise InvalidValue(f"{command.target!r} can be no bot and no position")
+    if command.kind in _OF_EVERYBODY and command.target != EVERYBODY:
+        raise InvalidValue(f"{command.kind} is about every bot: its target is {EVERYBODY}")
     if not timedelta(0) <= command.expires_at - command.posted_at <= VALIDITY_MAX:
         raise InvalidValue("a command is void after it was posted, and a day later at the latest")
     _check_text("id", command.command_id)

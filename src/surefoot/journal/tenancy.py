@@ -11,28 +11,17 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from surefoot.core.errors import SurefootError
+from surefoot.journal.clock import Clock
 
 # How long a predecessor may take to say goodbye; then it is ended.
 GOODBYE_S: Final = 4.0
 _KILLED_S: Final = 2.0
 _STEP_S: Final = 0.05
-
-
-class Clock(Protocol):
-    """Durations and waiting, as a tenant is handed them."""
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back, for durations."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
 
 
 class Occupied(SurefootError):

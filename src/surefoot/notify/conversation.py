@@ -19,26 +19,24 @@ from msgspec import Struct
 from surefoot.core.values import BotName, plain
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.browse import Browser
+from surefoot.journal.clock import Clock
+from surefoot.journal.commands import EVERYBODY
 from surefoot.journal.errors import JournalError
 from surefoot.journal.port import Command
 from surefoot.journal.sentences import sentence
 from surefoot.journal.status import StatusDocument, read_status
 from surefoot.notify import answers
-from surefoot.notify.clock import Clock
+from surefoot.notify.back_off import BackOff
 from surefoot.notify.courier import Log
 from surefoot.notify.digest import text_chunks
-from surefoot.notify.errors import Later, NotDelivered, Parked
+from surefoot.notify.errors import NotDelivered, Parked
 from surefoot.notify.telegram import TEXT_MAX, Wire
 
 # Markets have moved on by then.
 VALID_FOR: Final = timedelta(seconds=60)
 _WAIT_S: Final = 8.0
 _STEP_S: Final = 0.2
-_BACK_OFF_S: Final = 1.0
-_BACK_OFF_MAX_S: Final = 60.0
 _LOG_LINES: Final = 15
-# The target of a command that is about every bot.
-EVERYBODY: Final = "all"
 # Telegram lets a button carry so many bytes.
 _BUTTON_MAX: Final = 64
 
@@ -103,7 +101,7 @@ class Conversation:
         self._clock = clock
         self._log = log
         self._after: int | None = None
-        self._failures = 0
+        self._back_off = BackOff(clock)
         self._strangers: set[int] = set()
 
     async def run(self) -> None:
@@ -112,9 +110,11 @@ class Conversation:
             try:
                 await self.step()
             except NotDelivered as error:
-                await self._wait(error)
+                if self._back_off.fails():
+                    self._log.warning("telegram is not heard", why=str(error))
+                await self._back_off.wait(error)
             else:
-                self._failures = 0
+                self._back_off.succeeds()
 
     async def step(self) -> None:
         """Deal with the updates that wait; the last one dealt with is not asked for again.
@@ -244,15 +244,6 @@ class Conversation:
 
     async def _taken(self, name: str) -> Command | None:
         return await self._reader.command(name)
-
-    async def _wait(self, error: NotDelivered) -> None:
-        self._failures += 1
-        if self._failures == 1:
-            self._log.warning("telegram is not heard", why=str(error))
-        pause = min(_BACK_OFF_S * 2 ** min(self._failures - 1, 10), _BACK_OFF_MAX_S)
-        if isinstance(error, Later) and error.after_s is not None:
-            pause = error.after_s
-        await self._clock.sleep(pause * (1 + self._clock.jitter() / 10))
 
 
 def _asked(update: Any) -> Asked | None:

@@ -15,8 +15,9 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from surefoot.crashpoint import crashpoint
+from surefoot.journal.clock import Clock
 from surefoot.journal.port import Reader
-from surefoot.notify.clock import Clock
+from surefoot.notify.back_off import BackOff
 from surefoot.notify.cursors import PARKED_MAX, Aside, Cursor, Cursors
 from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import Event, EventKind, Weight
@@ -27,8 +28,6 @@ from surefoot.notify.telling import events
 STEP: Final = 500
 # How often the journal is asked for more.
 PAUSE_S: Final = 0.5
-_BACK_OFF_S: Final = 1.0
-_BACK_OFF_MAX_S: Final = 60.0
 
 
 class Log(Protocol):
@@ -82,7 +81,7 @@ class Courier:
         self._cursors = cursors
         self._clock = clock
         self._log = log
-        self._failures = 0
+        self._back_off = BackOff(clock)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -90,9 +89,12 @@ class Courier:
             try:
                 idle = not await self.step()
             except Later as error:
-                await self._wait(error)
+                if self._back_off.fails():
+                    self._log.warning("messages wait", destination=self._to.name, why=str(error))
+                await self._back_off.wait(error)
             else:
-                self._came_through()
+                if self._back_off.succeeds():
+                    self._log.info("messages go out again", destination=self._to.name)
                 if idle:
                     await self._clock.sleep(PAUSE_S)
 
@@ -167,16 +169,3 @@ class Courier:
 
     def _wants(self, event: Event) -> bool:
         return event.kind in self._to.kinds and event.weight.at_least(self._to.least)
-
-    async def _wait(self, error: Later) -> None:
-        self._failures += 1
-        if self._failures == 1:
-            self._log.warning("messages wait", destination=self._to.name, why=str(error))
-        backed_off = min(_BACK_OFF_S * 2 ** min(self._failures - 1, 10), _BACK_OFF_MAX_S)
-        pause = backed_off if error.after_s is None else error.after_s
-        await self._clock.sleep(pause * (1 + self._clock.jitter() / 10))
-
-    def _came_through(self) -> None:
-        if self._failures:
-            self._log.info("messages go out again", destination=self._to.name)
-        self._failures = 0

@@ -11,9 +11,9 @@ from typing import Final
 
 import aiohttp
 
+from surefoot.journal.clock import Clock
 from surefoot.journal.port import Reader
 from surefoot.notify import http
-from surefoot.notify.clock import Clock
 from surefoot.notify.courier import Log
 from surefoot.notify.errors import NotDelivered
 from surefoot.notify.settings import HeartbeatSettings

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from surefoot.journal.clock import Clock
 from surefoot.notify import http
 from surefoot.notify.apprise_service import AppriseService
-from surefoot.notify.clock import Clock
 from surefoot.notify.courier import Destination
 from surefoot.notify.settings import NotifySettings
 from surefoot.notify.telegram import Chat, Wire

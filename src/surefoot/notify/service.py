@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from typing import Final, TypeAlias
 
 from surefoot.journal.browse import Browser
+from surefoot.journal.clock import Clock
 from surefoot.journal.errors import JournalError
 from surefoot.journal.tenancy import Tenancy
-from surefoot.notify.clock import Clock
 from surefoot.notify.conversation import Conversation
 from surefoot.notify.courier import Courier, Log
 from surefoot.notify.cursors import Cursors

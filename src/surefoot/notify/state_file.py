@@ -16,9 +16,9 @@ import msgspec
 from surefoot.core.position import Position
 from surefoot.core.protection import protection
 from surefoot.core.values import plain
+from surefoot.journal.clock import Clock
 from surefoot.journal.port import Reader
 from surefoot.journal.standing import read_standings
-from surefoot.notify.clock import Clock
 from surefoot.notify.courier import Log
 
 VERSION: Final = 1

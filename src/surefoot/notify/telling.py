@@ -61,9 +61,10 @@ class _Told(Struct, frozen=True, kw_only=True):
 async def events(entries: Iterable[Entry], reader: Reader) -> list[Event]:
     """Return what these records tell people, in their order, each once."""
     told: list[Event] = []
+    known: dict[str, Position | None] = {}  # as they stand now: one reading each will do
     for entry in entries:
         name = entry.stream.partition("/")[2]
-        position = await _position(entry, reader)
+        position = await _position(entry, reader, known)
         part = _told(entry.record, name, position)
         if part is None:
             continue
@@ -83,9 +84,15 @@ async def events(entries: Iterable[Entry], reader: Reader) -> list[Event]:
     return _coalesced(told)
 
 
-async def _position(entry: Entry, reader: Reader) -> Position | None:
+async def _position(
+    entry: Entry, reader: Reader, known: dict[str, Position | None]
+) -> Position | None:
     kind, _, name = entry.stream.partition("/")
-    return await reader.position(name) if kind == "position" else None
+    if kind != "position":
+        return None
+    if name not in known:
+        known[name] = await reader.position(name)
+    return known[name]
 
 
 def _bot(entry: Entry, position: Position | None) -> BotName | None:

@@ -14,8 +14,8 @@ from collections.abc import Collection, Sequence
 import aiohttp
 import msgspec
 
+from surefoot.journal.clock import Clock
 from surefoot.notify import http
-from surefoot.notify.clock import Clock
 from surefoot.notify.event import Event, EventKind, Weight
 from surefoot.notify.settings import WebhookSettings
 

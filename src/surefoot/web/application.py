@@ -17,12 +17,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 import surefoot
+from surefoot.core.errors import InvalidValue
+from surefoot.journal.clock import Clock
 from surefoot.journal.errors import JournalError
 from surefoot.journal.status import BotStatus, StatusDocument
 from surefoot.web import answers, health, live, routes, sessions, wishes
 from surefoot.web.answers import Problem, SettingsAnswer
 from surefoot.web.board import Board, Unreadable
-from surefoot.web.clock import Clock
 from surefoot.web.guard import Guard, Refused
 from surefoot.web.keys import Keys, TokenUnusable
 from surefoot.web.live import Readers
@@ -110,6 +111,7 @@ def _answer_errors(app: FastAPI) -> None:
         Refused: lambda error: (error.status, str(error)),
         Unreadable: lambda error: (503, str(error)),
         TokenUnusable: lambda error: (503, str(error)),
+        InvalidValue: lambda error: (422, str(error)),
         JournalError: lambda error: (503, str(error)),
         HTTPException: lambda error: (error.status_code, str(error.detail)),
         RequestValidationError: lambda error: (422, _invalid(error)),

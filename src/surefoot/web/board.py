@@ -18,11 +18,11 @@ import msgspec
 from surefoot.core.errors import SurefootError
 from surefoot.core.records import FillBooked
 from surefoot.journal.browse import Browser
+from surefoot.journal.clock import Clock
 from surefoot.journal.port import Entry, Marks
 from surefoot.journal.status import StatusDocument, read_status
 from surefoot.web.answers import RecordAnswer, record_answer
 from surefoot.web.candles import Candles
-from surefoot.web.clock import Clock
 from surefoot.web.profit import ProfitBook
 
 TICK_S: Final = 0.2

@@ -17,7 +17,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
-from surefoot.web.clock import Clock
+from surefoot.journal.clock import Clock
 from surefoot.web.keys import Keys, Scope, TokenUnusable
 from surefoot.web.throttle import Throttle
 

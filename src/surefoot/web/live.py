@@ -16,8 +16,8 @@ from typing import Any, Final
 import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from surefoot.journal.clock import Clock
 from surefoot.web.board import Board
-from surefoot.web.clock import Clock
 
 # Without news a sign of life is sent, so that a page knows when to call itself disconnected.
 BEAT_S: Final = 2.0

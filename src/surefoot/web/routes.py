@@ -17,11 +17,11 @@ from typing_extensions import override
 from surefoot.core.records import FillBooked
 from surefoot.core.values import BotName, PositionId
 from surefoot.journal.browse import Filter
+from surefoot.journal.clock import Clock
 from surefoot.journal.port import entries_of, position_stream
 from surefoot.journal.status import BotStatus, StatusDocument, position_status
 from surefoot.web import answers
 from surefoot.web.board import Board
-from surefoot.web.clock import Clock
 from surefoot.web.guard import Pass, Refused
 
 PAGE_MAX: Final = 200

@@ -12,11 +12,11 @@ import uvicorn
 
 from surefoot.core.errors import SurefootError
 from surefoot.journal.browse import Browser
+from surefoot.journal.clock import Clock
 from surefoot.journal.tenancy import Tenancy
 from surefoot.web.answers import SettingsAnswer
 from surefoot.web.application import application
 from surefoot.web.board import Board
-from surefoot.web.clock import Clock
 from surefoot.web.keys import Keys
 from surefoot.web.settings import WebSettings
 

@@ -14,10 +14,10 @@ from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from surefoot.journal.browse import Browser
+from surefoot.journal.clock import Clock
 from surefoot.journal.errors import InboxFull, InboxHeld
 from surefoot.journal.port import Command
 from surefoot.web import answers
-from surefoot.web.clock import Clock
 from surefoot.web.guard import Pass, Refused
 from surefoot.web.keys import Scope
 from surefoot.web.routes import Shown, Stand, Ticking, Written, answering
@@ -32,6 +32,8 @@ NEEDED: Final = {
     "pause": Scope.OPERATE,
     "resume": Scope.OPERATE,
     "recover": Scope.OPERATE,
+    "stop-all": Scope.OPERATE,
+    "resume-all": Scope.OPERATE,
     "close": Scope.ADMIN,
     "resolve": Scope.ADMIN,
 }
@@ -61,12 +63,13 @@ class Wish(BaseModel):
         json_schema_extra={
             "examples": [
                 {"kind": "pause", "target": "dip-btc"},
+                {"kind": "stop-all", "target": "all"},
                 {"kind": "close", "target": "dip-btc", "confirm": "dip-btc"},
             ]
         },
     )
 
-    kind: Literal["pause", "resume", "recover", "close", "resolve"]
+    kind: Literal["pause", "resume", "recover", "stop-all", "resume-all", "close", "resolve"]
     target: str = Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")
     arguments: Arguments = Field(default_factory=Arguments)
     confirm: str | None = Field(default=None, max_length=80)

@@ -36,6 +36,7 @@ WRONG = {
     "other digits": {"arguments": {"how": "filled", "quantity": "\uff11", "price": "1"}},
     "another answer": {"arguments": {"how": "guess"}},
     "an order that is none": {"arguments": {"how": "filled", "order": "x y"}},
+    "everybody, and only one": {"kind": "stop-all", "target": "dip-btc"},
     "a reason of two lines": {"arguments": {"reason": "one\ntwo"}},
 }
 

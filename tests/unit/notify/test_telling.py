@@ -9,6 +9,7 @@ from tests.builders import BTC, START, D, Life, fill, report
 from tests.unit.notify.scene import Journal
 
 from surefoot.core.health import Health, HealthState
+from surefoot.core.position import Position
 from surefoot.core.records import HealthChanged, RecoveryFinished, StuckChanged
 from surefoot.core.reports import PriceSeen
 from surefoot.core.signals import ExitSignal, Freeze
@@ -45,6 +46,24 @@ async def test_an_entry_says_what_is_held_and_what_guards_it(journal: Journal) -
     assert opened.weight is Weight.NOTICE
     assert opened.position == "dip-btc-1"
     assert opened.bot == "dip-btc"
+
+
+async def test_a_position_is_read_once_however_many_records_of_it_are_told() -> None:
+    """Forty thousand records of an outage asked the journal forty thousand times."""
+
+    class Counted(Journal):
+        asked = 0
+
+        async def position(self, name: str) -> Position | None:
+            self.asked += 1
+            return await super().position(name)
+
+    journal = Counted()
+    life = Life()
+    life.opened(price="50000")
+    await journal.keep(life)
+    assert len(await told(journal)) > 1
+    assert journal.asked == 1
 
 
 async def test_an_exit_says_what_it_brought(journal: Journal) -> None:

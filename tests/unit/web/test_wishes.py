@@ -10,7 +10,7 @@ from tests.builders import START
 from tests.unit.web.desk import Desk
 
 from surefoot.journal.port import Change, Journal, Verdict
-from surefoot.web import wishes
+from surefoot.web import Scope, wishes
 
 PAUSE = {"kind": "pause", "target": "dip-btc", "arguments": {"reason": "lunch"}}
 
@@ -48,6 +48,29 @@ async def test_the_same_key_is_the_same_command(desk: Desk, journal: Journal) ->
     assert (await desk.ask("/api/v1/commands/web-same-key"))[1]["status"] == "done"
     other = {**PAUSE, "kind": "resume"}
     assert (await wish(desk, "same-key", other))[0] == 409
+
+
+async def test_the_button_of_a_bad_day_is_for_whoever_operates(
+    desk: Desk, journal: Journal
+) -> None:
+    """It needs no typing, only the scope; and it is about every bot or it is nothing."""
+    everybody = {"kind": "stop-all", "target": "all"}
+    head = {"Idempotency-Key": "bad-day-1"}
+    post = ("/api/v1/commands", "POST")
+    assert (await desk.ask(*post, json=everybody, headers=head, scope=Scope.READ))[0] == 403
+    assert (await desk.ask(*post, json=everybody, headers=head, scope=Scope.OPERATE))[0] == 200
+    for target in ("dip-btc", "ALL"):
+        code, answer = await wish(desk, f"bad-day-{target}", {**everybody, "target": target})
+        assert (code, "every bot" in answer["error"]) == (422, True)
+    await journal.take_commands(at=START)
+    assert [(each.kind, each.target) for each in await journal.commands()] == [("stop-all", "all")]
+
+
+async def test_a_reason_that_forges_a_line_is_refused_with_a_sentence(desk: Desk) -> None:
+    """It was a broken answer (500)."""
+    forged = {**PAUSE, "arguments": {"reason": "lunch\nFROZEN"}}
+    code, answer = await wish(desk, "two-lines", forged)
+    assert (code, "one line" in answer["error"]) == (422, True)
 
 
 async def test_a_refusal_says_why(

@@ -7,6 +7,10 @@ export const resume = (bot: string) =>
   desk.ask({ title: `Resume ${bot}?`, text: 'It may enter again.', wish: { kind: 'resume', target: bot }, word: 'Resume' });
 export const close = (bot: string) =>
   desk.ask({ title: `Close the position of ${bot}?`, text: 'It is sold at the market, now. What is written: your wish to leave, then the exit order, then its fills.', wish: { kind: 'close', target: bot }, word: 'Close the position', danger: true });
+export const stopAll = () =>
+  desk.ask({ title: 'Stop all entries?', text: 'No bot enters anything any more, on any account, at once. Every stop, target and exit works on; nothing is sold.', wish: { kind: 'stop-all', target: 'all' }, word: 'Stop all entries', danger: true });
+export const resumeAll = () =>
+  desk.ask({ title: 'Let them enter again?', text: 'The bots that “Stop all entries” paused may enter again, and no others.', wish: { kind: 'resume-all', target: 'all' }, word: 'Resume them' });
 export const recover = (bot: string) =>
   desk.ask({ title: `Recover the account of ${bot}?`, text: 'Journal and exchange are compared again, at once. Nothing is entered meanwhile.', wish: { kind: 'recover', target: bot }, word: 'Recover' });
 

@@ -1,4 +1,4 @@
-"""Time as the dashboard's server is handed it; this room reads no clock of its own."""
+"""Time as whoever reads or writes a journal is handed it; only `engine/clock.py` has a real one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The wall, durations, and waiting."""
+    """The wall, durations, waiting, and a number that spreads retries apart."""
 
     def now(self) -> datetime:
         """Return the wall clock, aware, in UTC."""
@@ -19,4 +19,8 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
+        ...
+
+    def jitter(self) -> float:
+        """Return a number in [0, 1) that spreads retries apart."""
         ...
