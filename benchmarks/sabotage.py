@@ -129,7 +129,7 @@ SABOTAGES = [
         "core/rules.py",
         "order.verdict is not None and order.counted:",
         "order.verdict is not None:",
-        "tests/property tests/unit/core",
+        "tests/unit/core/test_decide.py tests/process/test_streams.py",
     ),
     Sabotage(
         "leave the row of what is replaced as it was",
