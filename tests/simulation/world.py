@@ -11,8 +11,8 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -155,7 +155,7 @@ class World:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
             stack.enter_context(patch.object(sys, "unraisablehook", _nothing))
-            stack.callback(gc.collect)  # what lives that were killed left behind, here and now
+            stack.enter_context(_tidied())
             stack.callback(self.loop.close)
             logging.getLogger("ccxt").setLevel(logging.CRITICAL)
             stack.enter_context(ambient(lambda: self.clock.now().timestamp(), self.luck))
@@ -268,6 +268,7 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
         self.deaths += 1
         self.story.say("world", "kill", life=life.name, step=life.steps)
         self._gone(life)
+        gc.collect()
 
     def _gone(self, life: Life) -> None:
         """Take from a life what the system takes from a process that has ended: its locks."""
@@ -288,6 +289,20 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
         tick = exchange.rules[symbol].tick
         to = (exchange.quotes[symbol].last * Decimal(repr(factor))).quantize(tick)
         self.simulator.market.move(symbol, max(to, tick * 100), tick)
+
+
+@contextmanager
+def _tidied() -> Iterator[None]:
+    """Collect garbage at moments of this world only: finalizers take steps of their own."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        gc.collect()
 
 
 def _nothing(_unraisable: object) -> None:

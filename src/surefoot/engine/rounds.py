@@ -89,7 +89,7 @@ class Rounds:
             suspects = self._questions.suspects()
             if suspects:
                 self._attend(self._compare(suspects))
-            for symbol in {symbols[name] for name in due}:
+            for symbol in dict.fromkeys(symbols[name] for name in due):
                 names = frozenset(name for name in due if symbols[name] == symbol)
                 self._attend(self._ask(symbol, names))
 

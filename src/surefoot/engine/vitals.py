@@ -150,7 +150,7 @@ class Vitals:
         ]
 
     def _say_stuck(self, stuck: dict[str, Stuck]) -> None:
-        for each in (stuck[name] for name in stuck.keys() - self._stuck.keys()):
+        for each in (each for name, each in stuck.items() if name not in self._stuck):
             self._login.log.error(
                 "stuck",
                 id=each.id,
@@ -160,7 +160,7 @@ class Vitals:
                 believed=each.believed,
                 true=each.true,
             )
-        for name in self._stuck.keys() - stuck.keys():
+        for name in sorted(self._stuck.keys() - stuck.keys()):
             self._login.log.info("no longer stuck", id=name)
 
     # Gauges --------------------------------------------------------------------------------------

@@ -53,7 +53,8 @@ class Streams:
         self._armory = armory
         self._clock = clock
         self._settings = settings
-        self._connections: set[Connection] = set()
+        # In the order in which they came: what is told to one, is told first.
+        self._connections: dict[Connection, None] = {}
         self._history: dict[str, deque[_Event]] = {
             kind: deque(maxlen=_HISTORY) for kind in ("user", "market")
         }
@@ -184,7 +185,7 @@ class Streams:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         connection = Connection(socket)
-        self._connections.add(connection)
+        self._connections[connection] = None
         pump = asyncio.get_running_loop().create_task(connection.pump())
         try:
             async for message in socket:
@@ -195,7 +196,7 @@ class Streams:
                     if isinstance(asked, dict):
                         connection.send(answer(connection, asked))
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
             pump.cancel()
         return socket
 

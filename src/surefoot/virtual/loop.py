@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
+from itertools import count
 from random import Random  # noqa: TID251 (seeded by whoever makes the loop)
 from typing import Any, Final, TypeVar
 
@@ -133,6 +134,30 @@ class _Selector(selectors.BaseSelector):
         return {}
 
 
+class _Future(asyncio.Future[Any]):
+    """A future that sets order by its number: by its address no world could be told twice."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._number = next(loop.numbers)
+        super().__init__(loop=loop)
+
+    @override
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Task(asyncio.Task[Any]):
+    """A task that sets order by its number."""
+
+    def __init__(self, loop: VirtualLoop, work: Any, context: Context | None) -> None:
+        self._number = next(loop.numbers)  # first: asyncio keeps a set of all tasks
+        super().__init__(work, loop=loop, context=context)
+
+    @override
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """The loop; `luck` draws every delay in it."""
 
@@ -142,6 +167,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, luck: Random) -> None:
         self._now = 0.0
+        self.numbers = count()
         selector = _Selector()
         super().__init__(selector)
         selector.wait = self._wait
@@ -168,6 +194,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._now = max(self._now, min(self._scheduled[0].when(), self._now + timeout))
 
     # Steps ---------------------------------------------------------------------------------------
+
+    @override
+    def create_future(self) -> asyncio.Future[Any]:
+        """Make a future."""
+        return _Future(self)
 
     def _call_soon(
         self, callback: Callable[..., object], args: Any, context: Context | None
@@ -299,7 +330,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def _task(loop: Any, work: Any, context: Context | None = None) -> asyncio.Task[Any]:
     life = _LIFE.get() if context is None else context.get(_LIFE)
-    task = asyncio.Task(work, loop=loop, context=context)
+    task = _Task(loop, work, context)
     if life is not None:
         life.tasks[task] = None
         task.add_done_callback(partial(life.tasks.pop), context=Context())
