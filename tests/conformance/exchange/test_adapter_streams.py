@@ -14,10 +14,10 @@ from tests.conformance.exchange.orders import BTC, ETH, NAME, order, resting
 
 from surefoot.core.order import ReportedStatus
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import ClientOrderId
+from surefoot.core.values import ClientOrderId, Symbol
 from surefoot.exchange.port import Candle, Connected, Exchange, Gap, Tick
 from surefoot.simulator import Settings, Simulator
-from surefoot.simulator.model import default_rules
+from surefoot.simulator.model import Rules, default_rules
 
 PATIENCE_S = 20
 
@@ -165,6 +165,17 @@ async def test_a_refused_subscription_is_a_gap(exchange: Exchange, do: Do) -> No
         await until(lambda: seen[-1] == Connected())
 
 
+async def test_an_end_that_the_exchange_announces_is_a_gap(
+    exchange: Exchange, simulator: Simulator
+) -> None:
+    """The socket stays open and says nothing any more: ccxt would wait for ever."""
+    async with account(exchange) as seen:
+        ended = {"subscriptionId": 0, "event": {"e": "eventStreamTerminated", "E": 1}}
+        simulator.streams._emit("user", "BTCUSDT", ended)
+        await until(lambda: seen[-1] == Connected() and len(seen) > 2)
+    assert isinstance(seen[1], Gap)
+
+
 # The market --------------------------------------------------------------------------------------
 
 
@@ -177,6 +188,27 @@ async def test_ticks_have_the_last_price_and_the_book(exchange: Exchange, do: Do
     tick = next(each for each in of(Tick, seen) if each.price == D(61000))
     assert (tick.symbol, tick.bid, tick.ask) == (BTC, D(60998), D(61002))
     assert of(Gap, seen) == []
+
+
+class TestManySymbols:
+    """More than ccxt watches over one socket."""
+
+    SYMBOLS = tuple(f"C{number}" for number in range(201))
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        rules = (
+            Rules(symbol=f"{base}USDT", base=base, quote="USDT", price=D(100))
+            for base in self.SYMBOLS
+        )
+        return Settings(rules=tuple(rules))
+
+    async def test_every_one_of_them_is_told(self, exchange: Exchange) -> None:
+        """With 201 symbols the market stream once came up never, for any of them."""
+        wanted = [Symbol(f"{base}/USDT") for base in self.SYMBOLS]
+        async with following(exchange.market(wanted, [])) as seen:
+            await until(lambda: {tick.symbol for tick in of(Tick, seen)} == set(wanted))
+        assert of(Gap, seen) == []
 
 
 async def test_candles_are_told_when_they_close(exchange: Exchange, do: Do) -> None:

@@ -5,15 +5,14 @@ expiry       a signed order carries its `not_after`; how long it may travel is w
 answers      what is no success is raised as `Answered`, with Binance's own code if it gave one;
              bodies are bounded, and large ones are read beside the loop
 redirects    a 30x answer is an error: a signature is never carried to another host
-raw streams  every user and market event reaches us as the exchange sent it, before ccxt merges,
-             caches or rounds it
+raw streams  every user and market event reaches us as the exchange sent it; ccxt, which would
+             merge, keep and round it, never sees one
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Final
@@ -38,6 +37,16 @@ _BODY: Final = 5
 _NO_SUCCESS: Final = 300
 _CODE_MAX: Final = 1_000_000
 NOT_AFTER: Final = "surefootNotAfter"
+
+# The events that are passed on, and what they are called from there on.
+_KINDS: Final = {
+    "executionReport": "execution",
+    "trade": "trade",
+    "kline": "kline",
+    None: "book",
+}
+_BOOK: Final = frozenset({"u", "s", "b", "a"})
+_TERMINATED: Final = "eventStreamTerminated"
 
 # What the answer to the request of this very task carried: ccxt keeps only the headers of whichever
 # answer came last. Whoever wants to hear them puts a fresh dictionary here.
@@ -146,36 +155,29 @@ class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
             )
 
     @override
-    def handle_order_update(self, client: Any, message: Any) -> None:
-        """Pass the user event on, raw, before ccxt handles it."""
-        self._pass_on("execution", message)
-        with suppress(Exception):  # what it makes of it is not used
-            super().handle_order_update(client, message)
+    def handle_message(self, client: Any, message: Any) -> None:
+        """Pass an event on, raw; ccxt sees only answers to what it asked.
 
-    @override
-    def handle_trade(self, client: Any, message: Any) -> None:
-        """Pass the trade on, raw, before ccxt handles it."""
-        self._pass_on("trade", message)
-        with suppress(Exception):  # what it makes of it is not used
-            super().handle_trade(client, message)
+        What it would make of events is not used: it would parse each, and keep the last thousand
+        of every symbol.
+        """
+        event = _event_of(message)
+        if event is None:
+            super().handle_message(client, message)
+        elif event.get("e") == _TERMINATED:
+            client.reset(ConnectionError("the exchange has ended the account's stream"))
+        elif self.on_raw is not None and (kind := _KINDS.get(event.get("e"))) is not None:
+            self.on_raw(kind, event)
 
-    @override
-    def handle_bids_asks(self, client: Any, message: Any) -> None:
-        """Pass the best bid and ask on, raw, before ccxt handles them."""
-        self._pass_on("book", message)
-        with suppress(Exception):  # what it makes of it is not used
-            super().handle_bids_asks(client, message)
 
-    @override
-    def handle_ohlcv(self, client: Any, message: Any) -> None:
-        """Pass the candle on, raw, before ccxt handles it."""
-        self._pass_on("kline", message)
-        with suppress(Exception):  # what it makes of it is not used
-            super().handle_ohlcv(client, message)
-
-    def _pass_on(self, kind: str, message: Any) -> None:
-        if self.on_raw is not None and isinstance(message, dict):
-            self.on_raw(kind, message)
+def _event_of(message: Any) -> dict[str, Any] | None:
+    """Return the event in a message; those of the book carry no name."""
+    if not isinstance(message, dict):
+        return None
+    event = message.get("event", message)
+    if not isinstance(event, dict):
+        return None
+    return event if "e" in event or event.keys() >= _BOOK else None
 
 
 def constructor_settings(key: str, secret: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,20 @@
 """Streams that admit their gaps.
 
 ccxt's watch calls are not queues: what arrives while nobody waits is merged or lost. So the raw
-events are taken where they arrive (see `client`) into a bounded queue of ours, and the watch
-calls only keep the socket alive and tell us when it dies. Every break, overflow or silence is a
-`Gap`; after one, a fresh client is made, and whatever was missed has to be read by other means.
+events are taken where they arrive (see `client`) into a bounded queue of ours, and a watch call
+only opens a socket and ends when that dies. Every break, overflow or silence is a `Gap`; after one,
+a fresh client is made, and whatever was missed has to be read by other means.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.values import Symbol
@@ -30,9 +31,12 @@ from surefoot.exchange.port import (
 )
 
 QUEUE_MAX: Final = 10_000
+# More than these ccxt refuses to watch over one socket.
+WATCHED_MAX: Final = 200
 # A market stream that says nothing for this long is taken for dead, whatever its socket says.
 SILENCE_MAX_S: Final = 30.0
 BACK_OFF_MAX_S: Final = 60.0
+T = TypeVar("T")
 _RawQueue = asyncio.Queue[tuple[str, dict[str, Any]]]
 
 
@@ -96,15 +100,19 @@ def _watches(
     symbols: Sequence[Symbol],
     timeframes: Sequence[tuple[Symbol, str]],
 ) -> list[Callable[[], Any]]:
-    names = list(symbols)
-    watches: list[Callable[[], Any]] = [
-        lambda: client.watch_trades_for_symbols(names),
-        lambda: client.watch_bids_asks(names),
+    names = list(_parts(list(symbols)))
+    pairs = _parts([[symbol, timeframe] for symbol, timeframe in timeframes])
+    return [
+        *(partial(client.watch_trades_for_symbols, each) for each in names),
+        *(partial(client.watch_bids_asks, each) for each in names),
+        *(partial(client.watch_ohlcv_for_symbols, each) for each in pairs),
     ]
-    pairs = [[symbol, timeframe] for symbol, timeframe in timeframes]
-    if pairs:
-        watches.append(lambda: client.watch_ohlcv_for_symbols(pairs))
-    return watches
+
+
+def _parts(whole: list[T]) -> Iterator[list[T]]:
+    """Yield what one socket takes at a time."""
+    for start in range(0, len(whole), WATCHED_MAX):
+        yield whole[start : start + WATCHED_MAX]
 
 
 class _Life:
@@ -120,7 +128,7 @@ class _Life:
 
     def _take(self, kind: str, message: dict[str, Any]) -> None:
         try:
-            self._queue.put_nowait((kind, dict(message)))
+            self._queue.put_nowait((kind, message))
         except asyncio.QueueFull:
             self._overflow = True
 
@@ -135,7 +143,7 @@ class _Life:
     ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield raw events until a watch fails, the queue overflows or silence falls."""
         loop = asyncio.get_running_loop()
-        self._watching = [loop.create_task(self._keep(watch)) for watch in watches]
+        self._watching = [loop.create_task(watch()) for watch in watches]
         while not self._overflow:
             getting = loop.create_task(self._queue.get())
             try:
@@ -160,16 +168,6 @@ class _Life:
                 self.ending = verdicts.describe(_error_of(broken))
             return
         self.ending = f"more than {QUEUE_MAX} events waited; the rest were not kept"
-
-    async def _keep(self, watch: Callable[[], Any]) -> None:
-        """Await the watch call again and again; it fails when the socket does."""
-        sockets = None
-        while True:
-            await watch()
-            known = {url: id(client) for url, client in self._client.clients.items()}
-            if sockets is not None and not sockets.items() <= known.items():
-                raise ConnectionError("the socket was replaced behind our back")
-            sockets = known
 
     async def close(self) -> None:
         for task in self._watching:
