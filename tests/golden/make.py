@@ -36,6 +36,7 @@ from surefoot.core.records import (
     PositionRecord,
     PositionThawed,
     Record,
+    Recovered,
     RecoveryFinished,
     ShortageSeen,
     StuckChanged,
@@ -45,7 +46,14 @@ from surefoot.core.reports import Doubt, Reduction, Refusal, Unsent
 from surefoot.core.signals import Adopt, Close, ExitSignal, Freeze
 from surefoot.core.state import evolve
 from surefoot.core.stuck import Stuck, StuckKind
-from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, ExchangeOrderId
+from surefoot.core.values import (
+    AccountName,
+    Asset,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+)
 from surefoot.journal.port import Append, Change, Reader
 from surefoot.journal.sqlite import open_sqlite
 
@@ -144,7 +152,11 @@ def account() -> tuple[Record, ...]:
         RecoveryFinished(
             at=START, account=MAIN, outcome="complete", positions={"opened": 1}, orders_cancelled=1,
             fills_booked=2, bots_restarted=3, bots_in_review={"low": "frozen"}, requests=9,
-            weight=120, seconds=D("0.8"),
+            weight=120, seconds=D("0.8"), unwatched_since=START,
+            told=(Recovered(
+                position_id=PositionId("low-1"), outcome="opened", believed="OPENING; no order",
+                evidence=("1 fill, 0.002 BTC",), followed=("booked",), now="OPEN, 0.002 BTC",
+            ),),
         ),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, REVIEW
 from surefoot.cli.output import say, show_json
 from surefoot.core.protection import Place
-from surefoot.core.values import BotName
+from surefoot.core.values import BotName, counted
 from surefoot.engine.clock import SystemClock
 from surefoot.journal.port import Reader
 from surefoot.journal.status import (
@@ -98,7 +98,7 @@ def _show_health(health: HealthStatus) -> None:
     if health.why:
         parts.append(health.why)
     if health.attempt:
-        parts.append(f"tried {_counted(health.attempt, 'time')}")
+        parts.append(f"tried {counted(health.attempt, 'time')}")
     if health.next_try:
         parts.append(f"the next try is at {health.next_try:%T}")
     well = health.state == "ok"
@@ -109,8 +109,8 @@ def _recovery(recovery: RecoveryStatus) -> str:
     counts = ", ".join(f"{n} {what}" for what, n in recovery.positions.items() if n)
     return (
         f"Last recovery {recovery.at:%F %T} UTC: {recovery.outcome} in {recovery.seconds:g} s; "
-        f"positions: {counts or 'none'}; {_counted(recovery.fills_booked, 'fill')} booked, "
-        f"{_counted(recovery.orders_cancelled, 'order')} cancelled."
+        f"positions: {counts or 'none'}; {counted(recovery.fills_booked, 'fill')} booked, "
+        f"{counted(recovery.orders_cancelled, 'order')} cancelled."
     )
 
 
@@ -121,7 +121,7 @@ def _groups(bots: Sequence[BotStatus]) -> Iterable[tuple[str, list[BotStatus]]]:
         groups.setdefault((bot.status, bot.reason), []).append(bot)
     for (word, reason), group in sorted(groups.items(), key=lambda each: each[0][0] == "RUNNING"):
         why = f": {reason}" if reason else ""
-        yield f"{word}, {_counted(len(group), 'bot')}{why}", group
+        yield f"{word}, {counted(len(group), 'bot')}{why}", group
 
 
 def _show_bot(bot: BotStatus, *, orders: bool) -> None:
@@ -182,7 +182,3 @@ def _money(amount: str) -> str:
     """Cut a result to cents; the document has every digit."""
     whole, point, digits = amount.partition(".")
     return f"{whole}{point}{digits[:2]}" if digits else whole
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

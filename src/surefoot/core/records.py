@@ -295,8 +295,26 @@ class BanNoted(_Record, frozen=True, kw_only=True):
     until: datetime
 
 
+class Recovered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One position in a recovery: believed, what speaks for or against it, and what followed.
+
+    Without a position it is something that no bot's explains.
+    """
+
+    position_id: PositionId | None
+    outcome: str
+    believed: str
+    evidence: tuple[str, ...]
+    followed: tuple[str, ...]
+    now: str
+
+
 class RecoveryFinished(_Record, frozen=True, kw_only=True):
-    """What recovery found and did, also when that was nothing, and when it failed."""
+    """What recovery found and did, also when that was nothing, and when it failed.
+
+    `told` is the account position by position, bounded: `positions` counts them all.
+    `unwatched_since` is the last sign of life of the server before; None if this one watched.
+    """
 
     account: AccountName
     outcome: str
@@ -308,6 +326,8 @@ class RecoveryFinished(_Record, frozen=True, kw_only=True):
     requests: int
     weight: int
     seconds: Decimal
+    told: tuple[Recovered, ...] = ()
+    unwatched_since: datetime | None = None
 
 
 class HealthChanged(_Record, frozen=True, kw_only=True):

@@ -95,6 +95,11 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: 1 bot, 2 bots."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def one_line(text: str) -> str:
     """Return text from outside so that it can forge no line and drive no terminal."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)

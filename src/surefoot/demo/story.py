@@ -17,6 +17,7 @@ from surefoot.core.records import (
     Record,
 )
 from surefoot.core.values import plain
+from surefoot.engine import report
 from surefoot.journal.port import Reader, position_stream
 
 _VERBS: Final = {Role.ENTRY: "entry", Role.EXIT: "exit", Role.STOP: "stop"}
@@ -50,18 +51,7 @@ def believed(position: Position | None) -> str:
     """Say what the journal says of a position."""
     if position is None:
         return "nothing yet"
-    held = f", holding {plain(position.quantity)} {position.base}" if position.quantity else ""
-    open_orders = [order for order in position.orders if not order.finished]
-    said = "; ".join(_believed_order(order) for order in open_orders) or "no order is out"
-    return f"{position.position_id} {position.state}{held}; {said}"
-
-
-def _believed_order(order: Order) -> str:
-    name = f"{_VERBS[order.role]} {order.side} {plain(order.quantity)}"
-    if order.status is OrderStatus.INTENDED:
-        return f"{name} is written down, its fate unknown"
-    cancel = ", to be cancelled" if order.cancel_at else ""
-    return f"{name} is live, {plain(order.filled)} filled{cancel}"
+    return f"{position.position_id} {report.believed(position)}"
 
 
 def true(position: Position | None, ledger: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from surefoot.core.errors import SignalRefused
-from surefoot.core.values import BotName
+from surefoot.core.values import BotName, counted
 from surefoot.engine.account import Account
 from surefoot.engine.statuses import Status
 
@@ -31,7 +31,9 @@ async def stop_all(accounts: Iterable[Account], by: str) -> str:
                 kept += 1
         account.rounds.want()
     also = f"; {kept} entered nothing before" if kept else ""
-    return f"nothing is entered any more ({_counted(len(stopped))} paused{also}); stops are kept"
+    return (
+        f"nothing is entered any more ({counted(len(stopped), 'bot')} paused{also}); stops are kept"
+    )
 
 
 async def resume_all(accounts: Iterable[Account], by: str) -> str:
@@ -54,8 +56,4 @@ async def resume_all(accounts: Iterable[Account], by: str) -> str:
             await account.roster.revive(bot)
             await statuses.change(bot, Status.RUNNING, by=by)
             resumed.append(bot)
-    return f"{_counted(len(resumed))} may enter again"
-
-
-def _counted(number: int) -> str:
-    return "1 bot" if number == 1 else f"{number} bots"
+    return f"{counted(len(resumed), 'bot')} may enter again"

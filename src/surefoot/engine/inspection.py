@@ -39,9 +39,10 @@ REPEAT_AFTER_S: Final = 60.0
 
 
 class Inspected(Struct, frozen=True, kw_only=True):
-    """What a comparison came to: what it wrote down, and what could not be read."""
+    """What a comparison came to: what it found and wrote down, and what could not be read."""
 
     applied: Applied = Applied()
+    findings: tuple[Finding, ...] = ()
     failures: tuple[str, ...] = ()
     unread: frozenset[Symbol] = frozenset()
 
@@ -230,6 +231,7 @@ class Inspection:
         cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]
         return Inspected(
             applied=applied + Applied(cancels=sum(cancelled)),
+            findings=outcome.findings,
             failures=gathered.failures,
             unread=gathered.unread,
         )
@@ -290,9 +292,16 @@ async def at_once(works: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _summed(told: Iterable[Inspected]) -> Inspected:
-    applied, failures, unread = Applied(), list[str](), set[Symbol]()
+    applied, findings, failures = Applied(), list[Finding](), list[str]()
+    unread = set[Symbol]()
     for each in told:
         applied += each.applied
+        findings += each.findings
         failures += each.failures
         unread |= each.unread
-    return Inspected(applied=applied, failures=tuple(failures), unread=frozenset(unread))
+    return Inspected(
+        applied=applied,
+        findings=tuple(findings),
+        failures=tuple(failures),
+        unread=frozenset(unread),
+    )

@@ -14,17 +14,18 @@ bots are put into review, the process lives on, and it is tried again every minu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 from typing import Final
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.evidence import Finding
 from surefoot.core.position import Position
 from surefoot.core.records import Cause, RecoveryFinished
-from surefoot.core.values import BotName, Symbol
+from surefoot.core.values import BotName, PositionId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.binding import bind
 from surefoot.engine.books import Applied
@@ -33,6 +34,7 @@ from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.login import Login
 from surefoot.engine.prices import Prices
+from surefoot.engine.report import counted, told
 from surefoot.engine.roster import Roster
 from surefoot.engine.specs import BotSpec
 from surefoot.engine.statuses import Status
@@ -81,6 +83,11 @@ class Recovery:
         self._streaming = False
         self._going_on = True
         self._retries = 0
+        self._unwatched_since: datetime | None = None
+
+    def follow(self, last_sign: datetime | None) -> None:
+        """Note when the server before gave its last sign: since then nobody has watched."""
+        self._unwatched_since = last_sign
 
     @property
     def going_on(self) -> bool:
@@ -181,7 +188,8 @@ class Recovery:
         roster.admit()
         login.senses.recover()
         outcome = "complete" if not roster.statuses.in_review() else "partial"
-        await self._report(course.report(outcome, total))
+        await self._report(course.report(outcome, total, self._unwatched_since))
+        self._unwatched_since = None
         crashpoint("recovery.after-report")
 
     def _step(self, done: str, **facts: int) -> None:
@@ -207,6 +215,7 @@ class Recovery:
             inspected = await self._inspection.everything(lookback=lookback, proven=self._watch)
             crashpoint("recovery.before-orphans")
             applied = inspected.applied
+            course.findings += inspected.findings
             if inspected.failures and not applied.records:
                 course.go_on_without(inspected.unread, inspected.failures[0])
             total += applied
@@ -257,7 +266,7 @@ class Recovery:
             self._login.senses.fail(reason)
         self._login.log.error("recovery failed", why=reason)
         await self._roster.review_all(reason, cause)
-        await self._report(course.report("failed", Applied()))
+        await self._report(course.report("failed", Applied(), self._unwatched_since))
         return outcome
 
     async def _report(self, report: RecoveryFinished) -> None:
@@ -281,9 +290,10 @@ class _Course:
         self._roster = roster
         self._began = self._tried = login.clock.monotonic()
         self._spent = login.exchange.spending()
-        self._before: dict[str, Position] = {}
+        self._before: dict[PositionId, Position] = {}
         self._tries = 0
         self.restarted = 0
+        self.findings: list[Finding] = []
         self.unreadable: dict[BotName, str] = {}
 
     @property
@@ -294,6 +304,7 @@ class _Course:
     def begin(self) -> None:
         """Note that a try begins: its report counts from here."""
         self._tried = self._login.clock.monotonic()
+        self.findings.clear()
         self._spent = self._login.exchange.spending()
 
     def loaded(self) -> None:
@@ -313,7 +324,9 @@ class _Course:
             if keeper.position.symbol in unread:
                 self.unreadable[keeper.bot] = why
 
-    def report(self, outcome: str, total: Applied) -> RecoveryFinished:
+    def report(
+        self, outcome: str, total: Applied, unwatched_since: datetime | None
+    ) -> RecoveryFinished:
         """Say what came of it; of one that failed, how long patience was."""
         failed = outcome == "failed"
         spent = self._login.exchange.spending()
@@ -323,7 +336,7 @@ class _Course:
             at=self._login.now(),
             account=self._login.name,
             outcome=outcome,
-            positions=outcomes(self._before, self._roster.positions),
+            positions=counted(self._before, self._roster.positions),
             orders_cancelled=total.cancels,
             fills_booked=total.fills,
             bots_restarted=self.restarted,
@@ -331,22 +344,6 @@ class _Course:
             requests=0 if failed else spent.requests - self._spent.requests,
             weight=0 if failed else spent.weight - self._spent.weight,
             seconds=Decimal(round(seconds * 1000)) / 1000,
+            told=told(self._before, self._roster.positions, self.findings),
+            unwatched_since=unwatched_since,
         )
-
-
-def outcomes(before: Mapping[str, Position], after: Sequence[Position]) -> dict[str, int]:
-    """Count what recovery came to, position by position."""
-    counts = {"opened": 0, "flat": 0, "closed": 0, "working": 0, "unchanged": 0}
-    for position in after:
-        was = before.get(position.position_id)
-        if was is None:
-            continue
-        counts[_outcome(was, position)] += 1
-    return counts
-
-
-def _outcome(was: Position, position: Position) -> str:
-    state = position.state.value
-    if was.state is not position.state:
-        return {"OPEN": "opened", "FLAT": "flat", "CLOSED": "closed"}.get(state, "working")
-    return "working" if state in {"OPENING", "CLOSING"} else "unchanged"

@@ -17,6 +17,7 @@ from surefoot.engine.recovery import BACK_OFF_MAX_S, Outcome
 from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.voice import Log
 from surefoot.journal.port import Journal
+from surefoot.journal.standing import last_sign
 
 # How soon a wish to recover is noticed while waiting for the next try.
 ASKED_EVERY_S: Final = 0.25
@@ -45,6 +46,7 @@ class Supervisor:
         Raises:
             JournalPoisoned: this process must not go on.
         """
+        former = await last_sign(self._journal)
         async with asyncio.TaskGroup() as tasks:
 
             def spawn(work: object) -> None:
@@ -62,6 +64,7 @@ class Supervisor:
             try:
                 for name, account in accounts.items():
                     self._asked[name] = asyncio.Event()
+                    account.recovery.follow(former)
                     account.attend()
                     supervision.keep(f"account {name}", partial(self._serve, account, commands))
                 supervision.keep("commands", commands.obey)

@@ -18,7 +18,7 @@ from surefoot.core.protection import Place, protection
 from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
-from surefoot.core.values import AccountName, BotName, PositionId, plain
+from surefoot.core.values import AccountName, BotName, PositionId, counted, plain
 from surefoot.journal.port import BotRow, Reader, bot_stream, position_stream
 from surefoot.journal.standing import NO_SERVER, Standing
 
@@ -115,11 +115,11 @@ def _stakes(health: Health, positions: list[Position]) -> str:
     if not held:
         parts.append("Nothing is held on this account: no money is at risk.")
     elif len(held) > len(bare):
-        parts.append(f"{_counted(len(held) - len(bare), 'position')} with a stop that works.")
+        parts.append(f"{counted(len(held) - len(bare), 'position')} with a stop that works.")
     if bare:
         names = ", ".join(each.position_id for each in bare)
         parts.append(
-            f"{_counted(len(bare), 'position')} WITHOUT a working stop ({names}): a falling price "
+            f"{counted(len(bare), 'position')} WITHOUT a working stop ({names}): a falling price "
             f"is not acted upon."
         )
     return " ".join(parts)
@@ -127,10 +127,6 @@ def _stakes(health: Health, positions: list[Position]) -> str:
 
 def _unguarded(position: Position, *, watched: bool) -> bool:
     return bool(position.quantity) and protection(position, watched=watched).stop is Place.NONE
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _account_actions(standing: Standing, positions: list[Position]) -> list[str]:

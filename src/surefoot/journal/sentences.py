@@ -38,7 +38,7 @@ from surefoot.core.records import (
     StuckChanged,
     WatermarkMoved,
 )
-from surefoot.core.values import plain
+from surefoot.core.values import counted, plain
 
 
 def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
@@ -236,8 +236,9 @@ def _recovered(record: RecoveryFinished) -> str:
     review = "".join(f"; {bot} wants somebody: {why}" for bot, why in record.bots_in_review.items())
     return (
         f"Recovery {record.outcome} in {plain(record.seconds)} s: positions {counts or 'none'}; "
-        f"{record.fills_booked} fills booked, {record.orders_cancelled} orders cancelled, "
-        f"{record.bots_restarted} bots restarted{review}."
+        f"{counted(record.fills_booked, 'fill')} booked, "
+        f"{counted(record.orders_cancelled, 'order')} cancelled, "
+        f"{counted(record.bots_restarted, 'bot')} restarted{review}."
     )
 
 

@@ -62,8 +62,7 @@ async def _standing(
 async def _absence(reader: Reader, holder: Holder | None, now: datetime) -> Health | None:
     """Return how every account stands while no server serves them; None while one does."""
     if holder is None:
-        (newest,) = await reader.newest(1) or (None,)
-        since = now if newest is None else newest.at
+        since = await last_sign(reader) or now
         return Health(state=HealthState.HALTED, since=since, watched=False, why=NO_SERVER)
     turned = (await reader.signs()).turned
     alive = now if turned is None else max(turned, holder.since)  # a gauge may be lost
@@ -71,6 +70,14 @@ async def _absence(reader: Reader, holder: Holder | None, now: datetime) -> Heal
         return None
     why = f"the server (process {holder.pid}) hangs: end it, and start it again"
     return Health(state=HealthState.HALTED, since=alive, watched=False, why=why)
+
+
+async def last_sign(reader: Reader) -> datetime | None:
+    """Return when a server last gave a sign of life here; None if none ever has."""
+    newest = await reader.newest(1)
+    turned = (await reader.signs()).turned  # a gauge: it may be lost, and then it is less exact
+    signs = [each.at for each in newest] + ([] if turned is None else [turned])
+    return max(signs, default=None)
 
 
 def _health(changed: Entry | None, holder: Holder | None) -> Health:
