@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from msgspec.structs import replace
 
 from surefoot import config
 from surefoot.config import ConfigError, Settings
+from surefoot.config.specs import account_spec
 from surefoot.core.errors import InvalidValue
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted, RecoveryFinished
@@ -44,11 +44,11 @@ from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
 from surefoot.engine.vitals import Vitals
 from surefoot.engine.voice import Log
+from surefoot.engine.windows import Windows
 from surefoot.exchange import open_exchange
 from surefoot.exchange.address import Address
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange, Identity
-from surefoot.exchange.venues import venue
 from surefoot.journal import journal_exists, open_journal, open_reader
 from surefoot.journal.port import Journal, Reader, account_stream
 from surefoot.strategy import Strategy
@@ -160,7 +160,7 @@ async def look(settings: Settings) -> tuple[Look, ...]:
     try:
         looks = []
         for name, exchange in exchanges.items():
-            spec = _account_spec(settings, name, {})
+            spec = account_spec(settings, name, {})
             comparing = Comparing(spec, exchange=exchange, reader=reader, clock=clock)
             await exchange.connect()
             await refuse_other(name, await exchange.identify(), reader)
@@ -238,7 +238,7 @@ class _Parts:
         made = dict(self.strategies)
         accounts = {
             name: assemble(
-                _account_spec(self.settings, name, self.strategies),
+                account_spec(self.settings, name, self.strategies),
                 exchange=exchange,
                 journal=self.journal,
                 clock=self.clock,
@@ -284,11 +284,13 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         questions=questions,
         supervision=supervision,
     )
+    windows = Windows(login, roster.runners)
     feed = Feed(
         login,
         keepers=roster.keepers,
         journal=journal,
         runners=roster.runners,
+        windows=windows,
         gap=rounds.want,
         is_ours=books.is_ours,
     )
@@ -310,6 +312,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         recovery=recovery,
         vitals=Vitals(login, roster, journal),
         prices=prices,
+        windows=windows,
         supervision=supervision,
     )
 
@@ -321,7 +324,7 @@ async def _prepared(
     """Open everything, in the order that leaves nothing behind when something is wrong."""
     clock = ground.clock
     for name in settings.accounts:
-        _account_spec(settings, name, strategies)
+        account_spec(settings, name, strategies)
     existing = journal_exists(settings.journal_url, settings.directory)
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None
@@ -370,7 +373,7 @@ async def preflight(
             await recognise(name, await exchange.identify(), logins, journal)
             fresh = [
                 spec
-                for spec in _account_spec(settings, name, strategies).bots
+                for spec in account_spec(settings, name, strategies).bots
                 if spec.bot not in known
             ]
             problems += [problem for spec in fresh async for problem in _doubts(exchange, spec)]
@@ -452,47 +455,3 @@ async def _advisor(
         except StrategyNotLoaded as error:
             raise InvalidValue(str(error)) from error
     return Advisor(strategy, name=bot, journaled=memory, room=room)
-
-
-def _request_lifetime(account: config.Account) -> timedelta | None:
-    """Return how long a request of this account may travel, if its settings say so."""
-    window = account.ccxt.get("options", {}).get("recvWindow")
-    if window is None:
-        return None
-    longest = venue(account.exchange).request_lifetime_max
-    lifetime = timedelta(milliseconds=float(window))
-    if not timedelta(0) < lifetime <= longest:
-        key = f"accounts.{account.name}.ccxt.options.recvWindow"
-        most = f"{longest / timedelta(milliseconds=1):.0f}"
-        problem = f"{key}: expected milliseconds, more than 0 and at most {most}"
-        raise ConfigError("the configuration", [problem])
-    return lifetime
-
-
-def _account_spec(settings: Settings, name: AccountName, strategies: Strategies) -> AccountSpec:
-    account = settings.accounts[name]
-    return AccountSpec(
-        account=name,
-        exclusive=account.ownership == "exclusive",
-        lookback=settings.recovery.lookback,
-        give_up_after=settings.recovery.give_up_after,
-        visibility=account.visibility,
-        request_lifetime=_request_lifetime(account),
-        environment=account.environment,
-        bots=tuple(
-            BotSpec(
-                bot=bot.name,
-                account=bot.account,
-                symbol=bot.symbol,
-                notional=bot.notional,
-                plan=bot.plan,
-                native_stop=bot.stop_at != "local",
-                stop_may_wait_here=bot.stop_at == "either",
-                stop_step=bot.stop_step,
-                limits=bot.limits,
-                timeframe=strategies[bot.name].timeframe if bot.name in strategies else None,
-            )
-            for bot in settings.bots.values()
-            if bot.account == name
-        ),
-    )

@@ -18,6 +18,7 @@ from surefoot.engine.keeper import Keeper, find_orders
 from surefoot.engine.login import Login
 from surefoot.engine.quotes import Lag, Quotes
 from surefoot.engine.runner import Runner
+from surefoot.engine.windows import Windows
 from surefoot.exchange.port import AccountEvent, Candle, Connected, Gap, MarketEvent, Streams, Tick
 from surefoot.journal.port import Reader
 
@@ -28,13 +29,14 @@ CONNECT_WAIT_S: Final = 10.0
 class Feed:
     """The streams of one account."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in app)
         self,
         login: Login,
         *,
         keepers: BySymbol[Keeper],
         journal: Reader,
         runners: BySymbol[Runner],
+        windows: Windows,
         gap: Callable[[], None],
         is_ours: Callable[[str], bool],
     ) -> None:
@@ -46,6 +48,7 @@ class Feed:
         self._keepers = keepers
         self._journal = journal
         self._runners = runners
+        self._windows = windows
         self._gap = gap
         self._is_ours = is_ours
         self._quotes = Quotes()
@@ -155,6 +158,7 @@ class Feed:
         match event:
             case Connected():
                 self._senses.regain("market")
+                self._windows.rejoin()
                 self._log.info("market stream up", account=self._account)
             case Gap(reason=reason):
                 self._say_broken("market", reason)
@@ -162,11 +166,9 @@ class Feed:
             case Tick():
                 self._senses.price(event.symbol)
                 self._take_price(event)
-            case Candle(symbol=symbol):
+            case Candle():
                 self._show()
-                for runner in self._runners.of(symbol):
-                    if event.timeframe == runner.spec.timeframe:
-                        runner.offer(event)
+                self._windows.hear(event)
 
     def hear(self, tick: Tick) -> None:
         """Take a price in that was asked for: the stream is not alive for that."""

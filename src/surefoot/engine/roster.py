@@ -31,8 +31,8 @@ from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
 from surefoot.engine.questions import Questions
-from surefoot.engine.runner import Runner, length_of
-from surefoot.engine.specs import BotSpec
+from surefoot.engine.runner import Runner
+from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision, Work
 from surefoot.engine.voice import say_record
@@ -97,10 +97,9 @@ class Roster:
         return self.keepers.symbols
 
     @property
-    def timeframes(self) -> tuple[tuple[Symbol, str], ...]:
+    def timeframes(self) -> tuple[Pair, ...]:
         """Return which candles the bots asked for."""
-        specs = (runner.spec for runner in self.runners.values())
-        return tuple(sorted({(s.symbol, s.timeframe) for s in specs if s.timeframe is not None}))
+        return tuple(sorted({p for runner in self.runners.values() for p in runner.spec.pairs}))
 
     def find(self, position: str) -> tuple[Keeper, Position] | None:
         """Return the keeper of a position, and the position."""
@@ -173,7 +172,7 @@ class Roster:
             return
         self._driving = True
         for bot, runner in self.runners.items():
-            self._keep(f"bot {bot}", runner, partial(runner.advise, self.login.exchange))
+            self._keep(f"bot {bot}", runner, runner.advise)
 
     def _keep(self, name: str, runner: Runner, work: Work) -> None:
         self._supervision.keep(name, work, failed=partial(self._loop_failed, runner))
@@ -239,9 +238,11 @@ class Roster:
         exchange = self.login.exchange
         instrument = exchange.instrument(spec.symbol)
         frames = exchange.venue.timeframes
-        if spec.timeframe is not None and spec.timeframe not in frames:
-            known = ", ".join(sorted(frames, key=length_of))
-            raise Misconfigured(f"there are no candles of {spec.timeframe} here; there are {known}")
+        for symbol, timeframe in spec.pairs:
+            exchange.instrument(symbol)
+            if timeframe not in frames:
+                known = ", ".join(sorted(frames, key=length_of))
+                raise Misconfigured(f"there are no candles of {timeframe} here; there are {known}")
         current = positions[-1] if positions else None
         if current is not None and current.symbol != spec.symbol:
             if current.state is not State.FLAT or current.quantity:

@@ -14,22 +14,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
 from surefoot.core.reports import Fill, PriceSeen
 from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.core.values import Side
-from surefoot.engine.advisor import Advisor
+from surefoot.engine.advisor import Advisor, Glance
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import MINUTE, check_order, check_price, check_rate
 from surefoot.engine.quotes import Quote
-from surefoot.engine.specs import BotSpec
+from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.voice import Log
-from surefoot.exchange.errors import ReadFailed
-from surefoot.exchange.port import Candle, Reads, Tick
+from surefoot.exchange.port import Tick
 from surefoot.journal.port import Change, Journal, Memory
-from surefoot.strategy import Enter, Exit, Signal
+from surefoot.strategy import Candle, Candles, Enter, Exit, Signal
 from surefoot.strategy.call import Hook
 from surefoot.strategy.errors import StrategyFailed
 
@@ -43,10 +44,19 @@ MEMORY_EVERY_S: Final = 1.0
 MARK_EVERY: Final = timedelta(seconds=5)
 # The same refusal is said again only after this long.
 REPEAT_AFTER_S: Final = 60.0
-# Candles that are read after a time of not listening; older ones are not shown any more.
-CATCH_UP_MAX: Final = 500
 
-News: TypeAlias = Candle | Fill
+# Shows candles of a symbol and time frame as they are now: so many, closed until then.
+Look: TypeAlias = Callable[[Pair, int, datetime | None], tuple[Candles, Candle | None]]
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """A candle that closed, and the window that ends with it."""
+
+    candle: Candle
+    window: Candles
+
+
+News: TypeAlias = Heard | Fill
 
 
 class Runner:
@@ -81,7 +91,12 @@ class Runner:
         self._news: list[News] = []
         self._priced = asyncio.Event()
         self._news_or_tick = asyncio.Event()
-        self._candle_at = None if advisor is None else advisor.candle_at
+        # The newest candle that the strategy was shown, and the window that ended with it.
+        self.candle_at = None if advisor is None else advisor.candle_at
+        self._candles = Candles()
+        self._look: Look | None = None
+        self._begun = asyncio.Event()
+        self._started: Advisor | None = None
         self._refusal: tuple[tuple[str, str], float] = (("", ""), 0.0)
         self._marked_at: datetime | None = None
         self._remembered = self._memory()
@@ -98,8 +113,10 @@ class Runner:
 
     def offer(self, news: News) -> None:
         """Take in what the strategy wants to hear; all of it waits, up to a bound."""
-        hook: Hook = "on_candle" if isinstance(news, Candle) else "on_fill"
+        hook: Hook = "on_candle" if isinstance(news, Heard) else "on_fill"
         if self._advisor is None or not self._advisor.listens(hook):
+            if isinstance(news, Heard):
+                self.remember(news.window)
             return
         if len(self._news) >= INBOX_MAX:
             self._log.warning("news dropped", bot=self.spec.bot, waiting=len(self._news))
@@ -125,20 +142,18 @@ class Runner:
     def hear(self, advisor: Advisor | None) -> None:
         """Ask this strategy from now on."""
         self._advisor = advisor
+        self._news_or_tick.set()
 
-    async def catch_up(self, reads: Reads) -> None:
-        """Read the candles that closed while nobody listened; the stream brings the rest."""
-        timeframe = self.spec.timeframe
-        if timeframe is None or self._candle_at is None:
-            return
-        since = self._candle_at + length_of(timeframe)
-        try:
-            candles = await reads.candles(self.spec.symbol, timeframe, since, CATCH_UP_MAX)
-        except ReadFailed as error:
-            self._log.warning("candles not read", bot=self.spec.bot, why=str(error))
-            return
-        for candle in candles:
-            self.offer(candle)
+    def remember(self, window: Candles) -> None:
+        """Take in what closed before anything is to be shown: the strategy may look back on it."""
+        self._candles = window
+
+    def begin(self, look: Look) -> None:
+        """Ask the strategy from now on: what it looks back on is there."""
+        if self._look is None:
+            self._look = look
+            self._begun.set()
+            self._news_or_tick.set()
 
     async def protect(self) -> None:
         """Show the positions how far prices went, for ever; never waits for the strategy."""
@@ -165,13 +180,14 @@ class Runner:
             if position.quantity or position.unfinished is not None:
                 await self.keeper.tell(seen, position_id=position.position_id)
 
-    async def advise(self, reads: Reads) -> None:
+    async def advise(self) -> None:
         """Ask the strategy, for ever, from the candles on that nobody has heard."""
-        await self.catch_up(reads)
+        await self._begun.wait()
         told: Tick | None = None
         while True:
             await self._news_or_tick.wait()
             self._news_or_tick.clear()
+            await self._start()
             while self._news:
                 await self._hear(self._news.pop(0))
             tick = self._tick
@@ -179,26 +195,48 @@ class Runner:
                 continue
             if self._advisor.listens("on_tick"):
                 told = tick
-                await self._ask(self._advisor.on_tick(tick, self.keeper.position, self._now()))
+                await self._ask(self._advisor.on_tick(tick, self._glance()))
 
     async def _hear(self, news: News) -> None:
         if self._advisor is None:
             return
-        position = self.keeper.position
-        price = None if self._tick is None else self._tick.price
-        if isinstance(news, Candle):
-            if self._candle_at is not None and news.at <= self._candle_at:
-                return
-            self._candle_at = news.at
-            answer = self._advisor.on_candle(news, position, self._now(), price)
-            await self._ask(answer, late=self._is_late(news))
-        else:
-            await self._ask(self._advisor.on_fill(news, position, self._now(), price))
-
-    def _is_late(self, candle: Candle) -> bool:
-        """Tell whether a candle closed so long ago that no opinion on it should be acted upon."""
+        if isinstance(news, Fill):
+            await self._ask(self._advisor.on_fill(news, self._glance()))
+            return
+        candle = news.candle
+        if self.candle_at is not None and candle.at <= self.candle_at:
+            return
+        self.candle_at, self._candles = candle.at, news.window
         closed = candle.at + length_of(candle.timeframe)
-        return self._now() - closed > STALE_AFTER
+        # It closed so long ago that no opinion on it should be acted upon.
+        late = self._now() - closed > STALE_AFTER
+        await self._ask(self._advisor.on_candle(candle, self._glance(closed)), late=late)
+
+    def _glance(self, until: datetime | None = None) -> Glance:
+        """Return what the strategy is shown beside the event: of a candle, as it was at its end."""
+        others: dict[tuple[str, str], Candles] = {}
+        open_candle = None
+        if self._look is not None:
+            most = self.spec.history
+            others = {pair: self._look(pair, most, until)[0] for pair in self.spec.others}
+            if self.spec.timeframe is not None and until is None:
+                _, open_candle = self._look((self.spec.symbol, self.spec.timeframe), 0, None)
+        return Glance(
+            position=self.keeper.position,
+            now=self._now(),
+            price=None if self._tick is None else self._tick.price,
+            candles=self._candles,
+            open_candle=open_candle,
+            others=others,
+        )
+
+    async def _start(self) -> None:
+        """Let a strategy that is new prepare itself, before anything else is asked of it."""
+        if self._advisor is None or self._advisor is self._started:
+            return
+        self._started = self._advisor
+        if self._advisor.listens("on_start"):
+            await self._ask(self._advisor.on_start(self._glance()))
 
     async def _ask(self, answer: Awaitable[Signal | None], *, late: bool = False) -> None:
         try:
@@ -296,7 +334,7 @@ class Runner:
         """Return what must survive: the strategy's memory, and the last candle it was shown."""
         if self._advisor is None:
             return None
-        return Memory(bot=self.spec.bot, data=self._advisor.to_memory(self._candle_at))
+        return Memory(bot=self.spec.bot, data=self._advisor.to_memory(self.candle_at))
 
     async def _remember(self) -> None:
         """Write memory down that changed without a signal, at most once a second."""
@@ -311,9 +349,3 @@ class Runner:
         if memory is not None and memory != self._remembered:
             self._remembered = memory
             await self._journal.commit(Change(at=self._now(), memories=(memory,)))
-
-
-def length_of(timeframe: str) -> timedelta:
-    """Return how long a candle lasts: "1m", "4h", "1d", "1w"."""
-    unit = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}[timeframe[-1]]
-    return timedelta(seconds=int(timeframe[:-1]) * unit)

@@ -112,7 +112,10 @@ class Tick(Struct, frozen=True, kw_only=True):
 
 
 class Candle(Struct, frozen=True, kw_only=True):
-    """One closed candle; `at` is its opening time, `volume` in base units."""
+    """One candle; `at` is its opening time, `volume` in base units.
+
+    One that is not `closed` is told by streams only, as far as it has come.
+    """
 
     symbol: Symbol
     timeframe: str
@@ -122,6 +125,7 @@ class Candle(Struct, frozen=True, kw_only=True):
     low: Decimal
     close: Decimal
     volume: Decimal
+    closed: bool = True
 
 
 class Gap(Struct, frozen=True, kw_only=True):
@@ -316,7 +320,7 @@ class Streams(Protocol):
     def market(
         self, symbols: Sequence[Symbol], timeframes: Sequence[tuple[Symbol, str]]
     ) -> AsyncIterator[MarketEvent]:
-        """Yield ticks of these symbols and closed candles of these pairs, with gaps marked."""
+        """Yield ticks of these symbols and candles of these pairs, with gaps marked."""
         ...
 
 

@@ -6,13 +6,15 @@ order, and cannot stop another bot, whatever it does.
 
 from __future__ import annotations
 
+from surefoot.strategy.candles import Candle, Candles
 from surefoot.strategy.contract import Strategy
-from surefoot.strategy.facts import Candle, Fill, PositionView, Tick, View
+from surefoot.strategy.facts import Fill, PositionView, Tick, View
 from surefoot.strategy.signals import UNSET, Enter, Exit, Signal
 
 __all__ = [
     "UNSET",
     "Candle",
+    "Candles",
     "Enter",
     "Exit",
     "Fill",

@@ -23,17 +23,19 @@ from inspect import CORO_CREATED
 from typing import Any, Final, Literal, TypeAlias
 
 from surefoot.core.errors import InvalidValue, SurefootError
+from surefoot.strategy.candles import Candle
 from surefoot.strategy.contract import Strategy
 from surefoot.strategy.errors import StrategyFailed, StrategyNotLoaded
-from surefoot.strategy.facts import Candle, Fill, Tick, View
+from surefoot.strategy.facts import Fill, Tick, View
 from surefoot.strategy.inline import Inline, InlineLoop
 from surefoot.strategy.memory import durable
 from surefoot.strategy.shared_loop import Displaced, Owner, SharedLoop
 from surefoot.strategy.signals import Enter, Exit, Signal
 from surefoot.strategy.workers import Abandoned, Crowded, Late, Say, Workers
 
-Hook: TypeAlias = Literal["on_tick", "on_candle", "on_fill"]
-Event: TypeAlias = Tick | Candle | Fill
+Hook: TypeAlias = Literal["on_start", "on_tick", "on_candle", "on_fill"]
+# What a hook is asked about; nothing but the view when it starts.
+Event: TypeAlias = Tick | Candle | Fill | None
 Loop: TypeAlias = SharedLoop | InlineLoop
 
 REASON_MAX: Final = 300
@@ -45,10 +47,14 @@ DISPLACED_MAX: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """What a strategy wants, and its memory after the call: to be journaled together."""
+    """What a strategy wants, and its memory after the call: to be journaled together.
+
+    `note` is what it said of itself, if it did.
+    """
 
     signal: Signal | None
     memory: dict[str, Any]
+    note: str | None = None
 
 
 class Room:
@@ -174,8 +180,10 @@ class _Call:
     def begin(self) -> Advice | _Unfinished | StrategyFailed:
         """Call the hook, with a memory of its own."""
         try:
-            self._view = replace(self._given, memory=durable(self._given.memory))
-            result = getattr(self._strategy, self._hook)(self._event, self._view)
+            self._view = replace(self._given, memory=durable(self._given.memory), noted=[])
+            hook = getattr(self._strategy, self._hook)
+            event = () if self._hook == "on_start" else (self._event,)
+            result = hook(*event, self._view)
             return _Unfinished(result) if inspect.isawaitable(result) else self._advice(result)
         except Abandoned:
             raise
@@ -192,7 +200,13 @@ class _Call:
             return self._failure(error)
 
     def _advice(self, result: object) -> Advice:
-        return Advice(signal=_signal(result), memory=durable(self._view.memory))
+        if self._hook == "on_start" and result is not None:
+            raise InvalidValue("on_start prepares and answers nothing; enter in another hook")
+        return Advice(
+            signal=_signal(result),
+            memory=durable(self._view.memory),
+            note=self._view.noted[-1] if self._view.noted else None,
+        )
 
     def _failure(self, error: BaseException) -> StrategyFailed:
         return StrategyFailed(

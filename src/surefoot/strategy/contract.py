@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from surefoot.strategy.facts import Candle, Fill, Tick, View
+from surefoot.strategy.candles import Candle
+from surefoot.strategy.facts import Fill, Tick, View
 from surefoot.strategy.parameters import read
 from surefoot.strategy.signals import Signal
 
@@ -21,13 +22,21 @@ class Strategy:
     answers nonsense or does not come back stops this bot's entries; its stops stay.
 
     `timeframe` ("1m", "1h") asks for closed candles; without it `on_candle` is never called.
+    `history` is how many of them are in `view.candles` before any hook is called. `timeframes` and
+    `symbols` ask for the same many of others, to be read with `view.candles_of`.
     """
 
     timeframe: str | None = None
+    history: int = 0
+    timeframes: ClassVar[tuple[str, ...]] = ()
+    symbols: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, /, **params: object) -> None:
         for name, value in read(type(self), params).items():
             setattr(self, name, value)
+
+    def on_start(self, view: View) -> None:
+        """Prepare what is kept on `self`; called once, before any other hook."""
 
     def on_tick(self, tick: Tick, view: View) -> Answer:
         """Answer a trade."""

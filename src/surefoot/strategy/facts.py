@@ -7,15 +7,20 @@ never sees keys, the exchange or another bot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from surefoot.core import reports
+from surefoot.core.errors import InvalidValue
 from surefoot.core.exits import Phase
 from surefoot.core.position import Position, State
 from surefoot.core.values import Direction, Side
+from surefoot.strategy.candles import Candle, Candles
+
+NOTE_MAX: Final = 200
 
 
 class ExactTick(Protocol):
@@ -31,27 +36,6 @@ class ExactTick(Protocol):
     def ask(self) -> Decimal: ...  # noqa: D102
     @property
     def at(self) -> datetime: ...  # noqa: D102
-
-
-class ExactCandle(Protocol):
-    """A candle as the exchange gave it."""
-
-    @property
-    def symbol(self) -> str: ...  # noqa: D102 (as in Candle)
-    @property
-    def timeframe(self) -> str: ...  # noqa: D102
-    @property
-    def at(self) -> datetime: ...  # noqa: D102
-    @property
-    def open(self) -> Decimal: ...  # noqa: D102
-    @property
-    def high(self) -> Decimal: ...  # noqa: D102
-    @property
-    def low(self) -> Decimal: ...  # noqa: D102
-    @property
-    def close(self) -> Decimal: ...  # noqa: D102
-    @property
-    def volume(self) -> Decimal: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,34 +57,6 @@ class Tick:
             bid=float(tick.bid),
             ask=float(tick.ask),
             at=tick.at,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candle:
-    """One closed candle; `at` is its opening time (UTC), `volume` in base units."""
-
-    symbol: str
-    timeframe: str
-    at: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-    @classmethod
-    def of(cls, candle: ExactCandle) -> Candle:
-        """Show an exchange's candle."""
-        return cls(
-            symbol=candle.symbol,
-            timeframe=candle.timeframe,
-            at=candle.at,
-            open=float(candle.open),
-            high=float(candle.high),
-            low=float(candle.low),
-            close=float(candle.close),
-            volume=float(candle.volume),
         )
 
 
@@ -176,13 +132,37 @@ class View:
     """What a hook may know besides its event.
 
     `position` is None while FLAT. `memory` survives restarts: it is journaled with the decision,
-    so it holds what JSON can hold, and what a call that fails did to it is undone.
+    so it holds what JSON can hold, and what a call that fails did to it is undone. `candles` are
+    the closed ones of the strategy's `timeframe`, as many as its `history`; `open_candle` is the
+    one that is not closed yet, as far as it was told.
     """
 
     symbol: str
     now: datetime
     memory: dict[str, Any]
     position: PositionView | None = None
+    candles: Candles = field(default_factory=Candles)
+    open_candle: Candle | None = None
+    windows: Mapping[tuple[str, str], Candles] = field(default_factory=dict)
+    noted: list[str] = field(default_factory=list)
+
+    def candles_of(self, timeframe: str, symbol: str | None = None) -> Candles:
+        """Return the closed candles of another time frame or symbol that the strategy asked for.
+
+        Raises:
+            InvalidValue: it did not: name them in `timeframes` and `symbols`.
+        """
+        pair = (symbol or self.symbol, timeframe)
+        if pair not in self.windows:
+            known = ", ".join(" ".join(each) for each in sorted(self.windows)) or "none"
+            raise InvalidValue(
+                f"the strategy did not ask for candles of {' '.join(pair)}; it asked for {known}",
+            )
+        return self.windows[pair]
+
+    def note(self, text: str) -> None:
+        """Say in one line what the strategy waits for; `run` and `status` show the last one."""
+        self.noted[:] = [" ".join(str(text).split())[:NOTE_MAX]]
 
 
 def _float(amount: Decimal | None) -> float | None:

@@ -14,7 +14,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.machinery import SourceFileLoader
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,8 @@ from surefoot.strategy.spelling import suggest
 from surefoot.strategy.workers import Abandoned
 
 _MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+# What an indicator may need; each is read in pages of some hundred at every start.
+HISTORY_MAX: Final = 5_000
 _TIMEFRAME: Final = re.compile(r"[1-9][0-9]{0,3}[smhdwM]")
 
 
@@ -66,11 +68,27 @@ def make_strategy(kind: type[Strategy], params: Mapping[str, object]) -> Strateg
         raise
     except BaseException as error:
         raise StrategyNotLoaded(f"{kind.__name__} cannot be made: {_told(error)}") from error
-    frame = strategy.timeframe
-    if frame is not None and not _TIMEFRAME.fullmatch(str(frame)):
-        problem = f'timeframe: expected a time frame such as "1m" or "1h", got {frame!r}'
-        raise InvalidParameters(kind.__name__, [problem])
+    problems = list(_problems(strategy))
+    if problems:
+        raise InvalidParameters(kind.__name__, problems)
     return strategy
+
+
+def _problems(strategy: Strategy) -> Iterator[str]:
+    """Yield what is wrong with the candles that a strategy asks for."""
+    frames = [] if strategy.timeframe is None else [("timeframe", strategy.timeframe)]
+    for name in ("timeframes", "symbols"):
+        if not isinstance(getattr(strategy, name), tuple | list):
+            yield f'{name}: expected several, such as ("1h", "4h")'
+            return
+    frames += [("timeframes", frame) for frame in strategy.timeframes]
+    for name, frame in frames:
+        if not _TIMEFRAME.fullmatch(str(frame)):
+            yield f'{name}: expected a time frame such as "1m" or "1h", got {frame!r}'
+    if not 0 <= strategy.history <= HISTORY_MAX:
+        yield f"history: expected 0 to {HISTORY_MAX} candles, got {strategy.history}"
+    if not frames and (strategy.history or strategy.symbols):
+        yield 'history and symbols are of candles: say of which, such as timeframe = "1h"'
 
 
 class _AsWritten(SourceFileLoader):

@@ -2,18 +2,21 @@
 
 `durable` is applied to memory before and after every call. So a strategy sees after each tick
 exactly what it would see after a crash, and a bug of the kind "works until restarted" shows at
-once. Tuples become lists, as in JSON; what JSON cannot hold is refused by its name.
+once. Tuples become lists, as in JSON, and NumPy's numbers and arrays the numbers that they are;
+what JSON cannot hold is refused by its name.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from surefoot.core.errors import InvalidValue
-from surefoot.strategy.parse import shown
+from surefoot.strategy.parse import plain_number, shown
 
 DEPTH_MAX: Final = 16
 BYTES_MAX: Final = 65_536  # every change of it is journaled
@@ -41,29 +44,38 @@ def durable(memory: object) -> dict[str, Any]:
 
 
 def _value(value: object, path: str, depth: int) -> Any:
-    if depth > DEPTH_MAX:
-        raise InvalidValue(f"{path} is nested more than {DEPTH_MAX} deep, or contains itself")
-    match value:
-        case None | bool():
-            return value
-        case str():
-            return str.__str__(value)
-        case int() if -_INTEGER_MAX <= value <= _INTEGER_MAX:
-            return int(value)
-        case float() if math.isfinite(value):
-            return float(value)
-        case list() | tuple():
-            return [_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
-        case dict():
-            return _table(value, path, depth)
-        case _:
+    match plain_number(value):
+        case None | bool() as plain:
+            return plain
+        case str() as text:
+            return str.__str__(text)
+        case int() as whole if -_INTEGER_MAX <= whole <= _INTEGER_MAX:
+            return int(whole)
+        case float() as real if math.isfinite(real):
+            return float(real)
+        case list() | tuple() as items:
+            return _list(items, path, depth)
+        case dict() as table:
+            return _table(table, path, depth)
+        case Decimal() as exact:
+            advice = "keep str() of it and read it with Decimal(), or keep float() of it"
             raise InvalidValue(
-                f"{path} is {shown(value)}, which JSON cannot hold; "
-                f"keep text, finite numbers, true/false, lists and tables",
+                f"{path} is the Decimal {str(exact)[:40]}, which JSON cannot hold; {advice}"
             )
+        case other:
+            advice = "keep text, finite numbers, true/false, lists and tables"
+            raise InvalidValue(f"{path} is {shown(other)}, which JSON cannot hold; {advice}")
+
+
+def _list(items: Sequence[Any], path: str, depth: int) -> list[Any]:
+    if depth >= DEPTH_MAX:
+        raise InvalidValue(f"{path} is nested more than {DEPTH_MAX} deep, or contains itself")
+    return [_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items)]
 
 
 def _table(table: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
+    if depth >= DEPTH_MAX:
+        raise InvalidValue(f"{path} is nested more than {DEPTH_MAX} deep, or contains itself")
     for key in table:
         if not isinstance(key, str):
             raise InvalidValue(f"{path} has the key {key!r}; keys must be text, as in JSON")

@@ -7,6 +7,7 @@ The one place where a float becomes a `Decimal`: through its shortest decimal no
 from __future__ import annotations
 
 import re
+import sys
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -32,6 +33,7 @@ def number(value: object) -> Decimal:
     Raises:
         InvalidValue: it is none.
     """
+    value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise InvalidValue(f"expected a number, got {shown(value)}")
     try:
@@ -42,6 +44,14 @@ def number(value: object) -> Decimal:
     if not exact.is_finite():
         raise InvalidValue(f"expected a finite number, got {shown(value)}")
     return exact
+
+
+def plain_number(value: object) -> object:
+    """Return NumPy's scalars and arrays as Python's own numbers and lists; all else as it is."""
+    numpy = sys.modules.get("numpy")  # if nobody has imported it, nobody has one
+    if numpy is not None and isinstance(value, numpy.generic | numpy.ndarray):
+        return value.tolist()
+    return value
 
 
 def amount(value: object) -> Decimal:

@@ -131,10 +131,11 @@ def _time_to_live(value: timedelta | float | str | None, name: str) -> timedelta
     if value is None:
         return None
     try:
-        if isinstance(value, int | float):
-            seconds = min(parse.number(value), Decimal(_FOREVER_S))
+        plain = parse.plain_number(value)
+        if isinstance(plain, int | float):
+            seconds = min(parse.number(plain), Decimal(_FOREVER_S))
             return parse.duration(timedelta(seconds=float(seconds)))
-        return parse.duration(value)
+        return parse.duration(plain)
     except InvalidValue as error:
         raise InvalidValue(f"{name}: {error}") from None
 

@@ -216,8 +216,8 @@ async def test_candles_are_told_when_they_close(exchange: Exchange, do: Do) -> N
         await until(lambda: bool(of(Tick, seen)))
         await do("price", symbol="BTCUSDT", price="61000")
         await do("clock", advance=3600)
-        await until(lambda: bool(of(Candle, seen)))
-    candle = of(Candle, seen)[0]
+        await until(lambda: any(each.closed for each in of(Candle, seen)))
+    candle = next(each for each in of(Candle, seen) if each.closed)
     assert (candle.symbol, candle.timeframe, candle.close) == (BTC, "1h", D(61000))
     await exchange.measure_clock()
     read = await exchange.candles(BTC, "1h", candle.at, 1)

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import Desk, bot_spec
 
-from surefoot.core.position import Position
+from surefoot import strategy
+from surefoot.engine.advisor import Glance
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.quotes import Quote
-from surefoot.engine.runner import Runner
+from surefoot.engine.runner import Heard, Runner
 from surefoot.engine.specs import BotSpec
-from surefoot.exchange.port import Tick
-from surefoot.strategy import Signal
+from surefoot.exchange.port import Candle, Tick
+from surefoot.strategy import Candles, Signal
 
 
 class Counsel:
@@ -34,31 +35,32 @@ class Counsel:
         self.candle_at = candle_at
         self.closed = False
         self.hears = {"on_tick", "on_candle", "on_fill"}
+        self.glances: list[Glance] = []
         self.held: asyncio.Event | None = None
 
     def to_memory(self, candle_at: datetime | None) -> dict[str, Any]:
         at = None if candle_at is None else candle_at.isoformat()
         return {"strategy": {"asked": len(self.shown)}, "candle_at": at}
 
-    async def on_tick(self, event: Any, _position: Position, now: datetime) -> Signal | None:
-        return await self._answer("tick", event, now)
+    async def on_start(self, glance: Glance) -> Signal | None:
+        self.glances.append(glance)
+
+    async def on_tick(self, event: Any, glance: Glance) -> Signal | None:
+        return await self._answer("tick", event, glance)
 
     def listens(self, hook: str) -> bool:
         return hook in self.hears
 
-    async def on_candle(
-        self, event: Any, _position: Position, now: datetime, _price: object
-    ) -> Signal | None:
-        return await self._answer("candle", event, now)
+    async def on_candle(self, event: Any, glance: Glance) -> Signal | None:
+        return await self._answer("candle", event, glance)
 
-    async def on_fill(
-        self, event: Any, _position: Position, now: datetime, _price: object
-    ) -> Signal | None:
-        return await self._answer("fill", event, now)
+    async def on_fill(self, event: Any, glance: Glance) -> Signal | None:
+        return await self._answer("fill", event, glance)
 
-    async def _answer(self, hook: str, event: Any, now: datetime) -> Signal | None:
+    async def _answer(self, hook: str, event: Any, glance: Glance) -> Signal | None:
         self.shown.append((hook, event))
-        self.asked_at.append(now)
+        self.glances.append(glance)
+        self.asked_at.append(glance.now)
         if self.held is not None:
             await self.held.wait()
         answer = self.answers.popleft() if self.answers else None
@@ -107,7 +109,13 @@ class Ring:
     async def show(self, *events: Any) -> None:
         """Offer events one by one, each with what follows from it."""
         for event in events:
-            self.see(event) if isinstance(event, Tick) else self.runner.offer(event)
+            if isinstance(event, Tick):
+                self.see(event)
+            elif isinstance(event, Candle):
+                shown = strategy.Candle.of(event)
+                self.runner.offer(Heard(candle=shown, window=Candles([shown])))
+            else:
+                self.runner.offer(event)
             await turns()
             await self.desk.works.run()
 
@@ -128,8 +136,9 @@ async def served(
     async with asyncio.TaskGroup() as tasks:
         loops = [
             tasks.create_task(ring.runner.protect()),
-            tasks.create_task(ring.runner.advise(desk.exchange)),
+            tasks.create_task(ring.runner.advise()),
         ]
+        ring.runner.begin(lambda _pair, _most, _until: (Candles(), None))
         await turns()
         yield ring
         for each in loops:

@@ -50,6 +50,8 @@ class Hearing:
 
     def __init__(self, desk: Desk) -> None:
         self.gaps = 0
+        self.candles: list[Any] = []
+        self.rejoined = 0
         self.desk = desk
         self.ears: Any = BySymbol(lambda ear: ear.spec.symbol)
         self.ears.update({DIP: Ear(BTC, "1m"), SWING: Ear(ETH)})
@@ -58,9 +60,16 @@ class Hearing:
             keepers=desk.keepers,
             journal=desk.journal,
             runners=self.ears,
+            windows=self,  # type: ignore[arg-type]
             gap=self._gap,
             is_ours=desk.books.is_ours,
         )
+
+    def hear(self, candle: Any) -> None:
+        self.candles.append(candle)
+
+    def rejoin(self) -> None:
+        self.rejoined += 1
 
     def _gap(self) -> None:
         self.gaps += 1
@@ -189,8 +198,15 @@ async def test_ticks_and_candles_go_to_the_bots_that_want_them(desk: Desk) -> No
     minute, hour = candle(0), replace(candle(0), timeframe="1h")
     async with hearing(desk) as heard:
         await heard.market(bitcoin, ether, minute, hour, replace(minute, symbol=ETH))
-    assert heard.ears[DIP].heard == [Quote.of(bitcoin), minute]
+    assert heard.ears[DIP].heard == [Quote.of(bitcoin)]
     assert heard.ears[SWING].heard == [Quote.of(ether)]
+    assert heard.candles == [minute, hour, replace(minute, symbol=ETH)]
+
+
+async def test_candles_are_joined_again_whenever_the_market_stream_comes_up(desk: Desk) -> None:
+    async with hearing(desk) as heard:
+        await heard.market(Connected(), Gap(reason="silent"), Connected())
+    assert heard.rejoined == 3  # and when it came up first
 
 
 async def test_ticks_that_wait_together_are_shown_as_one(desk: Desk) -> None:

@@ -6,11 +6,10 @@ from datetime import timedelta
 
 import pytest
 from tests.builders import START
-from tests.unit.engine.counsel import Counsel, Ring, served
+from tests.unit.engine.counsel import served
 from tests.unit.engine.desk import Desk, bot_spec, candle, tick
 
-from surefoot.engine.runner import length_of
-from surefoot.exchange.errors import ReadFailed
+from surefoot.engine.specs import length_of
 from surefoot.strategy import Enter
 
 MINUTES = bot_spec(timeframe="1m")
@@ -39,31 +38,6 @@ async def test_a_candle_is_shown_once_and_in_order(desk: Desk) -> None:
         await ring.show(candle(1), candle(1), candle(0), candle(2))
         assert ring.counsel is not None
         assert [event.at.minute for _, event in ring.counsel.shown] == [1, 2]
-
-
-async def test_after_a_restart_the_missing_candles_are_read(desk: Desk) -> None:
-    """From the one after the last that was shown: none twice, none left out."""
-    desk.exchange.history = [candle(minute) for minute in range(5)]
-    ring = Ring(desk, await desk.keeper(), Counsel(candle_at=candle(2).at), MINUTES)
-    await ring.runner.catch_up(desk.exchange)
-    assert [news.at for news in ring.runner._news] == [candle(3).at, candle(4).at]
-
-
-async def test_a_bot_that_has_seen_no_candle_yet_reads_none(desk: Desk) -> None:
-    desk.exchange.history = [candle(minute) for minute in range(5)]
-    for spec, seen in ((MINUTES, None), (bot_spec(), candle(2).at)):
-        ring = Ring(desk, await Desk().keeper(), Counsel(candle_at=seen), spec)
-        await ring.runner.catch_up(desk.exchange)
-        assert ring.runner._news == []
-    assert desk.exchange.count("candles") == 0
-
-
-async def test_candles_that_cannot_be_read_stop_nobody(desk: Desk) -> None:
-    desk.exchange.fail("candles", ReadFailed("no answer"))
-    ring = Ring(desk, await desk.keeper(), Counsel(candle_at=candle(2).at), MINUTES)
-    await ring.runner.catch_up(desk.exchange)
-    assert ring.runner._news == []
-    assert desk.log.said("candles not read")[0]["why"] == "no answer"
 
 
 async def test_a_strategy_that_fails_on_a_candle_is_not_shown_it_again_by_this_loop(

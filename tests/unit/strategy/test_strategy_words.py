@@ -140,7 +140,7 @@ def test_memory_is_what_a_restart_would_bring() -> None:
     ("memory", "told"),
     [
         ({"at": AT}, r'memory\["at"\] is a datetime'),
-        ({"price": D(1)}, r'memory\["price"\] is the number 1, which JSON cannot hold'),
+        ({"price": D(1)}, r'memory\["price"\] is the Decimal 1, which JSON cannot hold'),
         ({"ratio": float("nan")}, r'memory\["ratio"\] is the number nan'),
         ({"n": 10**30}, r'memory\["n"\] is the number 10'),
         ({"by": {1: 2}}, r'memory\["by"\] has the key 1; keys must be text'),

@@ -82,7 +82,8 @@ URGENCIES: Final = {
     "openOrders.all": Urgency.COMPARING,
     "myTrades": Urgency.COMPARING,
     "myTrades.order": Urgency.PROOF,
-    "klines": Urgency.COMPARING,
+    # What strategies look back on comes after everything that is owed.
+    "klines": Urgency.ENTRY,
     "ticker.price": Urgency.PROOF,
     "ticker.book": Urgency.PROOF,
 }

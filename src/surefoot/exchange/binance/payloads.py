@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from msgspec.structs import replace
+
 from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import ReportedStatus
@@ -209,11 +211,10 @@ def candle(row: object, symbol: Symbol, timeframe: str) -> Candle:
     return _candle(raw, symbol, timeframe, to_moment(row[0], "open time"))
 
 
-def stream_candle(raw: Payload, symbol: Symbol) -> Candle | None:
-    """Read one kline event; None while the candle is not closed."""
-    if raw.get("x") is not True:
-        return None
-    return _candle(raw, symbol, text(raw, "i"), moment(raw, "t"))
+def stream_candle(raw: Payload, symbol: Symbol) -> Candle:
+    """Read one kline event."""
+    candle = _candle(raw, symbol, text(raw, "i"), moment(raw, "t"))
+    return candle if raw.get("x") is True else replace(candle, closed=False)
 
 
 def _candle(raw: Payload, symbol: Symbol, timeframe: str, at: datetime) -> Candle:
