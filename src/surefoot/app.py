@@ -44,7 +44,6 @@ from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
 from surefoot.engine.vitals import Vitals
 from surefoot.engine.voice import Log
-from surefoot.engine.windows import Windows
 from surefoot.exchange import open_exchange
 from surefoot.exchange.address import Address
 from surefoot.exchange.errors import Misconfigured, ReadFailed
@@ -284,13 +283,12 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         questions=questions,
         supervision=supervision,
     )
-    windows = Windows(login, roster.runners)
     feed = Feed(
         login,
         keepers=roster.keepers,
         journal=journal,
         runners=roster.runners,
-        windows=windows,
+        windows=roster.windows,
         gap=rounds.want,
         is_ours=books.is_ours,
     )
@@ -312,7 +310,6 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
         recovery=recovery,
         vitals=Vitals(login, roster, journal),
         prices=prices,
-        windows=windows,
         supervision=supervision,
     )
 

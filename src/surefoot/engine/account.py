@@ -14,7 +14,6 @@ from surefoot.engine.roster import Roster
 from surefoot.engine.rounds import Rounds
 from surefoot.engine.supervision import Supervision
 from surefoot.engine.vitals import Vitals
-from surefoot.engine.windows import Windows
 
 
 class Account:
@@ -29,7 +28,6 @@ class Account:
         recovery: Recovery,
         vitals: Vitals,
         prices: Prices,
-        windows: Windows,
         supervision: Supervision,
     ) -> None:
         self.login = login
@@ -38,7 +36,6 @@ class Account:
         self.recovery = recovery
         self._vitals = vitals
         self._prices = prices
-        self._windows = windows
         self._supervision = supervision
         self._started = False
 
@@ -62,8 +59,6 @@ class Account:
         if self._started:
             return
         self._started = True
-        self._supervision.keep("candles", self._windows.keep)
-        self._supervision.keep("overdue candles", self._windows.look)
         self.roster.drive()
         self.rounds.start()
         self._supervision.keep("follow the clock", self.login.follow_clock)

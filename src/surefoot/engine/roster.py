@@ -36,6 +36,7 @@ from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision, Work
 from surefoot.engine.voice import say_record
+from surefoot.engine.windows import Windows
 from surefoot.exchange.errors import Misconfigured
 from surefoot.journal.errors import JournalError
 from surefoot.journal.port import Journal
@@ -69,6 +70,7 @@ class Roster:
         self.login = login
         self.keepers: BySymbol[Keeper] = BySymbol(lambda keeper: keeper.symbol)
         self.runners: BySymbol[Runner] = BySymbol(lambda runner: runner.spec.symbol)
+        self.windows = Windows(login, self.runners)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
         self.statuses = Statuses(journal, login.now, login.log)
@@ -171,6 +173,8 @@ class Roster:
         if self._driving:
             return
         self._driving = True
+        self._supervision.keep("candles", self.windows.keep)
+        self._supervision.keep("overdue candles", self.windows.look)
         for bot, runner in self.runners.items():
             self._keep(f"bot {bot}", runner, runner.advise)
 
