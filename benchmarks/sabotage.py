@@ -178,7 +178,7 @@ SABOTAGES = [
         "core/exits.py",
         "return max(stop, other) if direction is Direction.LONG else min(stop, other)",
         "return other",
-        "tests/unit/core tests/property",
+        "tests/unit/core/test_exits.py",
     ),
     Sabotage(
         "forget the protective stop",
@@ -188,11 +188,11 @@ SABOTAGES = [
         "tests/process/test_protection.py -k nobody_runs",
     ),
     Sabotage(
-        "move the watermark past what was not read",
+        "call a read of trades whole after its first page",
         "exchange/binance/adapter.py",
-        '"fromId": start, "limit": PAGE_SIZE}',
-        '"limit": PAGE_SIZE}',
-        "tests/process/test_offline.py -k three_days",
+        "            if len(rows) < PAGE_SIZE:\n",
+        "            if True:\n",
+        "tests/conformance/exchange/test_adapter_reads.py",
     ),
     Sabotage(
         "let a strategy take as long as it likes",

@@ -78,6 +78,14 @@ def test_a_stop_is_called_after_its_phase(phase: Phase, level: Level, words: str
     assert level == words
 
 
+def test_a_stop_above_the_entry_does_not_go_back_to_break_even() -> None:
+    """An average entry that fell, when a late fill was cheap, took the stop down with it."""
+    plan = ExitPlan(stop_loss=D("0.02"), break_even=D("0.01"))
+    before = Levels(stop=D("100.5"), phase=Phase.MONITORING)
+    after = moved(plan, before, "101.5")
+    assert (after.phase, after.stop) == (Phase.BREAK_EVEN, D("100.5"))
+
+
 def test_a_noisy_market_does_not_move_a_trailing_stop_every_tick() -> None:
     """Report I05: 175 cancels in 14 minutes. The stop follows in steps of 0.05 %."""
     plan = ExitPlan(trailing_stop=D("0.01"))
