@@ -63,8 +63,12 @@ class Replay:
         Raises:
             JournalUnusable: it contradicts those before it.
         """
+        if not isinstance(record, PositionRecord):
+            raise JournalUnusable(
+                f"journal row {tip.sequence} is no record of {self.stream}; restore a backup"
+            )
         try:
-            position = evolve(self._position, _position_record(record))
+            position = evolve(self._position, record)
         except (InvalidValue, IllegalTransition) as error:
             raise JournalUnusable(
                 f"journal row {tip.sequence} contradicts the rows of {self.stream} before it "
@@ -150,7 +154,3 @@ def _compare(
 
 def _key(row: Row, columns: int) -> str:
     return " ".join(str(each) for each in row[:columns])
-
-
-def _position_record(record: Record) -> PositionRecord:
-    return record  # type: ignore[return-value]  # evolve refuses what is none

@@ -10,9 +10,12 @@ from tests.builders import START
 from tests.unit.journal.tampering import raw, tamper
 from tests.unit.journal.test_integrity import check, start, written
 
+from surefoot.core.records import BotStatusChanged
 from surefoot.core.values import BotName
+from surefoot.journal.codec import Tip
 from surefoot.journal.errors import JournalError, JournalUnusable
 from surefoot.journal.repair import repair_sqlite
+from surefoot.journal.replay import Replay
 from surefoot.journal.sqlite import open_sqlite_reader
 
 
@@ -63,6 +66,13 @@ async def test_a_damaged_record_is_named(tmp_path: Path) -> None:
         tamper(torn, f"UPDATE records SET {nonsense}")  # noqa: S608
         (sentence, *_) = await said(torn)
         assert sentence.startswith(f"journal row {sequence} ")
+
+
+def test_a_record_in_a_stream_of_another_kind_is_named() -> None:
+    """A torn index lists a bot's word among a position's records; that was no sentence."""
+    word = BotStatusChanged(at=START, bot=BotName("dip"), status="PAUSED", by="ann")
+    with pytest.raises(JournalUnusable, match="row 7 is no record of position/dip-1"):
+        Replay("position/dip-1").add(word, Tip(7))
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[1]"])
