@@ -20,8 +20,8 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "believe a table that hides a position",
         "journal/rows.py",
-        '                raise JournalUnusable(f"the table of positions lacks {name}; {REBUILD}")',
-        "                continue",
+        "    if lacking:\n",
+        "    if False:\n",
         "tests/unit/journal/test_integrity.py -k acts_upon",
     ),
     (
@@ -83,8 +83,8 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "let a bot enter on a journal that went back in time",
         "engine/statuses.py",
-        "            if last is None or last.sequence <= setback.sequence:\n",
-        "            if False:\n",
+        "                    if bot not in words or words[bot].sequence <= setback.sequence:\n",
+        "                    if False:\n",
         "tests/unit/engine/test_recovery.py -k setback",
     ),
     (

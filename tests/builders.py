@@ -16,9 +16,9 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord, PositionStarted, kind_of
-from surefoot.core.reports import Fill, LateFact, OrderReport
+from surefoot.core.reports import Absence, Fill, LateFact, OrderReport
 from surefoot.core.rules import Terms
-from surefoot.core.signals import EntrySignal
+from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.core.state import evolve
 from surefoot.core.values import (
     AccountName,
@@ -174,6 +174,28 @@ def fill(
         fee_asset=Asset(asset),
         at=at,
     )
+
+
+def closed_beside_a_never(bot: str = "dip-btc") -> Life:
+    """Return a position that is closed; its first exit was called NEVER a minute before."""
+    life = Life(bot=bot)
+    life.opened()
+    life.tell(ExitSignal())
+    life.now += timedelta(minutes=5)
+    absence = Absence(
+        client_order_id=life.order.client_order_id,
+        read_started_at=life.now,
+        not_found=True,
+        fills_complete=True,
+        named_by_a_fill=False,
+        version=life.position.version,
+    )
+    life.tell(absence)
+    life.tell(ExitSignal(), after=timedelta(minutes=1))
+    life.tell(
+        report(life.order, "FILLED", life.order.quantity), fill(life.order, "50000", trade="2")
+    )
+    return life
 
 
 def replay(records: Iterable[PositionRecord]) -> Position:

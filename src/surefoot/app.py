@@ -360,7 +360,7 @@ async def preflight(
     Raises:
         ConfigError: keys, account, symbols or amounts are wrong; all that is found is listed.
     """
-    known = set() if journal is None else {row.bot for row in await journal.bots()}
+    known = frozenset() if journal is None else await journal.bot_names()
     problems: list[str] = []
     logins: dict[Identity, AccountName] = {}
     for name, exchange in exchanges.items():

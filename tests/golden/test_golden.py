@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -54,5 +55,5 @@ async def test_every_record_is_written_again_as_it_stands(golden: Path) -> None:
 async def test_a_server_opens_it_and_nothing_is_to_repair(golden: Path) -> None:
     assert repair_sqlite(golden, at=START).mended == ()
     journal = open_sqlite(golden, at=START)
-    assert len(await journal.positions(current_only=True)) == 3
+    assert len(await journal.unsettled(START + timedelta(days=1))) == 3
     await journal.close()

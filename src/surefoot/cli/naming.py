@@ -25,7 +25,7 @@ async def find(reader: Reader, name: str, configured: Iterable[str] = ()) -> Nam
     Raises:
         InvalidValue: nothing is called so; the message names the nearest.
     """
-    bots = {*(row.bot for row in await reader.bots()), *configured}
+    bots = {*await reader.bot_names(), *configured}
     if name in bots:
         return Named(bot=BotName(name))
     position = await reader.position(name)

@@ -129,17 +129,19 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         untouched = not self.reported and self.cancel_at is None
         return self.status is OrderStatus.WORKING and self.verdict is None and untouched
 
-    def is_lately_never(self, now: datetime) -> bool:
-        """Tell whether it was called NEVER so recently that it is still looked for.
+    @property
+    def sought_until(self) -> datetime | None:
+        """Return until when it is looked for although it was called NEVER; None: it is not.
 
-        One that no request was accepted for cannot turn up, and asking costs weight: it is not.
+        One that no request was accepted for cannot turn up, and asking costs weight.
         """
-        return (
-            self.status is OrderStatus.NEVER
-            and self.may_have_left
-            and self.finished_at is not None
-            and now - self.finished_at < LATE_SWEEP
-        )
+        if self.status is not OrderStatus.NEVER or not self.may_have_left:
+            return None
+        return None if self.finished_at is None else self.finished_at + LATE_SWEEP
+
+    def is_lately_never(self, now: datetime) -> bool:
+        """Tell whether it was called NEVER so recently that it is still looked for."""
+        return self.sought_until is not None and now < self.sought_until
 
     @property
     def average_price(self) -> Decimal | None:

@@ -215,18 +215,20 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if order.replaces == name and order.status is OrderStatus.INTENDED
         )
 
-    def is_settled(self, now: datetime) -> bool:
-        """Tell whether it needs no more looking after: CLOSED, not frozen, no NEVER to look for."""
-        over = self.state is State.CLOSED and self.frozen is None
-        return over and not any(order.is_lately_never(now) for order in self.orders)
-
     @property
-    def past(self) -> bool:
-        """Tell whether it is settled whatever the time is: no NEVER in it was ever looked for."""
-        over = self.state is State.CLOSED and self.frozen is None
-        return over and not any(
-            order.status is OrderStatus.NEVER and order.may_have_left for order in self.orders
-        )
+    def settled_at(self) -> datetime | None:
+        """Return from when on it needs no more looking after; None while that is not known.
+
+        It is CLOSED and not frozen, and no NEVER in it is looked for any more.
+        """
+        if self.state is not State.CLOSED or self.frozen is not None:
+            return None
+        ends = [self.closed_at, *(order.sought_until for order in self.orders)]
+        return max((end for end in ends if end is not None), default=None)
+
+    def is_settled(self, now: datetime) -> bool:
+        """Tell whether it needs no more looking after."""
+        return self.settled_at is not None and self.settled_at <= now
 
     def last(self, role: Role) -> Order | None:
         """Return the newest order of a role, or None."""

@@ -213,7 +213,7 @@ class Show:
         if self._server is None:
             await self._revive(None)
         async with self._stage.reading() as reader:
-            names = [row.bot for row in await reader.bots()]
+            names = sorted(await reader.bot_names())
         for name in names:
             await self._stage.run("pause", name)
         # A stop that fills while nobody looks is no mistake of anybody; so nothing moves any more.
@@ -223,7 +223,7 @@ class Show:
 
     async def _quiet(self) -> bool:
         async with self._stage.reading() as reader:
-            positions = await reader.positions(current_only=True)
+            positions = await reader.unsettled(self._stage.clock.now())
         return not any(
             story.is_open_question(order) or order.role != "stop"
             for position in positions

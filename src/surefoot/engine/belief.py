@@ -58,7 +58,7 @@ def terms_of(
 async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Belief:
     """Return what a journal says of one account; nothing is started and nothing is written."""
     found: dict[BotName, list[Position]] = {}
-    for position in await reader.positions(current_only=True):
+    for position in await reader.unsettled(exchange.now()):
         if position.account == spec.account:
             found.setdefault(position.bot, []).append(position)
     bots = {bot.bot: bot for bot in spec.bots}

@@ -232,9 +232,8 @@ class Roster:
 
     async def _found(self) -> dict[BotName, list[Position]]:
         found: dict[BotName, list[Position]] = {}
-        now = self.login.now()
-        for position in await self._journal.positions(current_only=True):
-            if position.account == self.login.name and not position.is_settled(now):
+        for position in await self._journal.unsettled(self.login.now()):
+            if position.account == self.login.name:
                 found.setdefault(position.bot, []).append(position)
         return found
 

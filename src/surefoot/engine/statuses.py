@@ -24,7 +24,6 @@ from surefoot.journal.port import (
     Append,
     Change,
     Journal,
-    Setback,
     Verdict,
     bot_stream,
     position_stream,
@@ -64,24 +63,15 @@ class Statuses:
         What it does not know any more may be held; an operator's word after the setback stands.
         """
         async with self._lock:
-            for row in await self._journal.bots():
-                if row.bot not in self._known:
-                    status = Status(row.status)
-                    cause = await self._cause(row.bot) if status is Status.REVIEW else None
-                    self._known[row.bot] = _Word(status, row.reason, cause)
+            words = await self._journal.words()
+            for bot, entry in words.items():
+                word = entry.record
+                if bot not in self._known and isinstance(word, BotStatusChanged):
+                    self._known[bot] = _Word(Status(word.status), word.reason, word.cause)
             if (setback := self._journal.setback) is not None:
-                await self._heed(setback, bots)
-
-    async def _heed(self, setback: Setback, bots: Iterable[BotName]) -> None:
-        for bot in bots:
-            last = await self._journal.last(bot_stream(bot), "bot-status-changed")
-            if last is None or last.sequence <= setback.sequence:
-                await self._review(bot, setback.why, Cause.SETBACK)
-
-    async def _cause(self, bot: BotName) -> Cause | None:
-        entry = await self._journal.last(bot_stream(bot), "bot-status-changed")
-        record = None if entry is None else entry.record
-        return record.cause if isinstance(record, BotStatusChanged) else None
+                for bot in bots:
+                    if bot not in words or words[bot].sequence <= setback.sequence:
+                        await self._review(bot, setback.why, Cause.SETBACK)
 
     def of(self, bot: BotName) -> Status | None:
         """Return a bot's status, or None if the journal has never heard of it."""

@@ -230,16 +230,23 @@ class MemoryJournal:
                 return entry
         return None
 
-    async def positions(
-        self, *, bot: BotName | None = None, current_only: bool = False
-    ) -> tuple[Position, ...]:
+    async def positions(self, *, bot: BotName | None = None) -> tuple[Position, ...]:
         """Read positions, oldest first."""
         found = sorted(self._positions.values(), key=lambda each: (each.bot, each.number))
-        return tuple(
-            position
-            for position in found
-            if bot in {None, position.bot} and not (current_only and position.past)
-        )
+        return tuple(position for position in found if bot in {None, position.bot})
+
+    async def unsettled(self, now: datetime) -> tuple[Position, ...]:
+        """Read the positions that are not settled at this time."""
+        return tuple(each for each in await self.positions() if not each.is_settled(now))
+
+    async def bot_names(self) -> frozenset[BotName]:
+        """Return the name of every bot."""
+        return frozenset(self._bots)
+
+    async def words(self) -> Mapping[BotName, Entry]:
+        """Return the newest word on the status of every bot."""
+        said = [each for each in self._entries if isinstance(each.record, BotStatusChanged)]
+        return {BotName(each.stream.removeprefix("bot/")): each for each in said}
 
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot."""

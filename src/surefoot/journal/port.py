@@ -204,14 +204,15 @@ class Reader(Protocol):
         """Read the newest row of one kind in one stream."""
         ...
 
-    async def positions(
-        self, *, bot: BotName | None = None, current_only: bool = False
-    ) -> tuple[Position, ...]:
-        """Read positions, oldest first; `current_only` leaves out those that are past.
+    async def positions(self, *, bot: BotName | None = None) -> tuple[Position, ...]:
+        """Read positions, by bot and oldest first.
 
-        Past is settled whatever the time is: CLOSED, not frozen, nothing that is looked for.
         Each is held against the newest record of its stream, by the chain; `verify` replays.
         """
+        ...
+
+    async def unsettled(self, now: datetime) -> tuple[Position, ...]:
+        """Read the positions that are not settled at this time, by bot and oldest first."""
         ...
 
     async def position(self, name: str) -> Position | None:
@@ -241,6 +242,14 @@ class Reader(Protocol):
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
+        ...
+
+    async def bot_names(self) -> frozenset[BotName]:
+        """Return the name of every bot that the journal has heard of."""
+        ...
+
+    async def words(self) -> Mapping[BotName, Entry]:
+        """Return the newest word on the status of every bot."""
         ...
 
     async def bots(self) -> tuple[BotRow, ...]:

@@ -32,7 +32,7 @@ from surefoot.journal.port import Append, Change, Command
 
 POSITION_COLUMNS: Final = (
     "position_id, bot, account, symbol, number, version, state, phase, frozen, quantity, "
-    "entry_price, realized_pnl, stop, take_profit, past, data"
+    "entry_price, realized_pnl, stop, take_profit, settled_at, data"
 )
 ORDER_COLUMNS: Final = (
     "client_order_id, position_id, role, attempt, side, quantity, limit_price, trigger_price, "
@@ -50,7 +50,7 @@ _INSERT_RECORD: Final = """
 INSERT INTO records (sequence, version, stream, at, kind, data, chain) VALUES (?,?,?,?,?,?,?)"""
 _UPDATE_POSITION: Final = """
 UPDATE positions SET version = ?, phase = ?, frozen = ?, quantity = ?, entry_price = ?,
-    realized_pnl = ?, stop = ?, take_profit = ?, past = ?, data = ?, seal = ?
+    realized_pnl = ?, stop = ?, take_profit = ?, settled_at = ?, data = ?, seal = ?
 WHERE position_id = ?"""
 _UPSERT_ORDER: Final = f"""{INSERT_ORDER}
 ON CONFLICT (client_order_id) DO UPDATE SET status = excluded.status,
@@ -176,8 +176,9 @@ def orders_in(
 # Rows, as they follow from records --------------------------------------------------------------
 
 
-def position_row(position: Position) -> Row:
-    """Return the row of a position, without its seal."""
+def position_columns(position: Position) -> Row:
+    """Return what can be asked of a position's row: all but the position itself and its seal."""
+    settled_at = position.settled_at
     return (
         position.position_id,
         position.bot,
@@ -193,19 +194,18 @@ def position_row(position: Position) -> Row:
         amount(position.realized_pnl),
         amount(position.levels.stop),
         amount(position.levels.take_profit),
-        int(position.past),
-        encode(position),
+        None if settled_at is None else stamp(settled_at),
     )
 
 
 def sealed_position(position: Position, tip: Tip) -> Row:
     """Return the whole row of a position that the newest record of its stream made so."""
-    row = position_row(position)
-    return (*row, seal(tip.chain, str(row[0]), str(row[-1])))
+    data = encode(position)
+    return (*position_columns(position), data, seal(tip.chain, position.position_id, data))
 
 
-def order_row(position_id: PositionId, order: Order) -> Row:
-    """Return the row of an order, without the record it follows from, and its seal."""
+def order_columns(position_id: PositionId, order: Order) -> Row:
+    """Return what can be asked of an order's row: all but the order itself and its seal."""
     return (
         order.client_order_id,
         position_id,
@@ -219,8 +219,12 @@ def order_row(position_id: PositionId, order: Order) -> Row:
         order.exchange_order_id,
         amount(order.filled),
         stamp(order.not_after),
-        encode(order),
     )
+
+
+def order_row(position_id: PositionId, order: Order) -> Row:
+    """Return the row of an order, without the record it follows from, and its seal."""
+    return (*order_columns(position_id, order), encode(order))
 
 
 def sealed_order(row: Row, tip: Tip) -> Row:

@@ -10,7 +10,7 @@ import apsw
 import msgspec
 
 from surefoot.core.evidence import Owned
-from surefoot.core.order import Order
+from surefoot.core.order import LATE_SWEEP, Order
 from surefoot.core.position import Position
 from surefoot.core.records import BotStatusChanged
 from surefoot.core.values import (
@@ -36,7 +36,7 @@ from surefoot.journal.commands import SETTLED_COLUMNS, read_settled_row
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.integrity import REBUILD
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
-from surefoot.journal.projection import ORDER_OF, POSITION_OF, order_row, position_row
+from surefoot.journal.projection import ORDER_OF, POSITION_OF, order_columns, position_columns
 
 _ORDERS: Final = f"""
 SELECT {ORDER_OF}, orders.seal, chain, bot FROM orders
@@ -59,6 +59,7 @@ SELECT {POSITION_OF}, seal, records.version, chain FROM positions
 LEFT JOIN records ON sequence = (SELECT sequence FROM records AS newest
     WHERE newest.stream = 'position/' || position_id ORDER BY newest.version DESC LIMIT 1)"""  # noqa: S608
 _POSITION: Final = f"{_POSITIONS} WHERE position_id = ?"
+_POSITIONS_NAMED: Final = f"{_POSITIONS} WHERE position_id {_AMONG}"
 _NEWEST_POSITION: Final = f"{_POSITIONS} WHERE bot = ? ORDER BY number DESC LIMIT 1"
 # Names are few and rows are many: an index is asked for the next name, again and again.
 _BOTS: Final = """
@@ -81,17 +82,22 @@ WITH RECURSIVE names (bot) AS (
 SELECT bot, (SELECT max(number) FROM positions WHERE positions.bot = names.bot)
 FROM names WHERE bot <> ''"""
 _NEWEST_POSITIONS: Final = f"{_POSITIONS} WHERE (bot, number) IN ({_NEWEST_NUMBERS})"
-_IS_LASTING: Final = (
-    "(kind = 'position-frozen' OR (kind = 'order-never' AND data ->> 'may_have_left'))"
-)
-_LASTING: Final = f"""
+_UNSETTLED: Final = f"""{_POSITIONS}
+WHERE settled_at IS NULL OR settled_at > ? ORDER BY bot, number"""
+_FROZEN: Final = """
 WITH RECURSIVE names (stream) AS (
-    SELECT min(stream) FROM records INDEXED BY lasting WHERE {_IS_LASTING}
+    SELECT min(stream) FROM records INDEXED BY freezes WHERE kind = 'position-frozen'
     UNION ALL
-    SELECT (SELECT min(stream) FROM records INDEXED BY lasting
-        WHERE {_IS_LASTING} AND stream > names.stream)
+    SELECT (SELECT min(stream) FROM records INDEXED BY freezes
+        WHERE kind = 'position-frozen' AND stream > names.stream)
     FROM names WHERE names.stream IS NOT NULL)
-SELECT substr(stream, 10) FROM names WHERE stream <> ''"""  # noqa: S608
+SELECT substr(stream, 10) FROM names WHERE stream <> ''"""
+_SOUGHT: Final = """
+SELECT DISTINCT substr(stream, 10) FROM records INDEXED BY nevers_by_time
+WHERE kind = 'order-never' AND data ->> 'may_have_left' AND at > ?"""
+_THERE: Final = (
+    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM records WHERE stream = value)"
+)
 _WRITTEN: Final = """
 SELECT at FROM records INDEXED BY intents_by_time WHERE kind = 'order-intended' AND at >= ?
     AND data ->> '$.order.role' <> 'stop'
@@ -216,28 +222,27 @@ def positions(connection: apsw.Connection, bot: BotName | None) -> Iterator[Posi
     return (_position(row) for row in rows.fetchall())
 
 
-def current_positions(connection: apsw.Connection) -> tuple[Position, ...]:
-    """Read every position that is not past, with all that the tables say of it.
+def unsettled(connection: apsw.Connection, now: datetime) -> tuple[Position, ...]:
+    """Read every position that is not settled, with all that the tables say of it.
 
-    A table may also hide one. What is not past is a bot's newest position, or has a lasting record
-    (an order of it was looked for, it was frozen): those are asked for by name.
+    A table may also hide one. What is not settled is a bot's newest position, or was frozen, or an
+    order of it is looked for: those are asked for by name.
     """
-    rows = connection.execute(f"{_POSITIONS} WHERE past = 0 ORDER BY bot, number")
+    rows = connection.execute(_UNSETTLED, (stamp(now),))
     found = {position.position_id: position for position in map(_position, rows)}
-    numbers = {str(bot): 0 for (bot,) in connection.execute(_BOT_NAMES)}
+    numbers = {str(bot): 0 for bot in bot_names(connection)}
     numbers |= {str(bot): int(str(number)) for bot, number in connection.execute(_NEWEST_NUMBERS)}
-    names = [f"{bot}-{number}" for bot, number in numbers.items() if number]
-    names += [str(name) for (name,) in connection.execute(_LASTING)]
-    for name in names:
-        if name not in found:
-            row = connection.execute(_POSITION, (name,)).fetchone()
-            if row is None:
-                raise JournalUnusable(f"the table of positions lacks {name}; {REBUILD}")
-            _position(row)
-    for bot, number in numbers.items():
-        following = position_stream(PositionId(f"{bot}-{number + 1}"))
-        if connection.execute("SELECT 1 FROM records WHERE stream = ?", (following,)).get:
-            raise JournalUnusable(f"the table of positions lacks {bot}-{number + 1}; {REBUILD}")
+    names = {f"{bot}-{number}" for bot, number in numbers.items() if number}
+    names |= {str(name) for (name,) in connection.execute(_FROZEN)}
+    names |= {str(name) for (name,) in connection.execute(_SOUGHT, (stamp(now - LATE_SWEEP),))}
+    hidden = names.difference(found)
+    rows = connection.execute(_POSITIONS_NAMED, (encode_json(list(hidden)),))
+    lacking = hidden.difference(_position(row).position_id for row in rows)
+    following = [position_stream(PositionId(f"{bot}-{n + 1}")) for bot, n in numbers.items()]
+    there = connection.execute(_THERE, (encode_json(following),))
+    lacking |= {str(stream).removeprefix("position/") for (stream,) in there}
+    if lacking:
+        raise JournalUnusable(f"the table of positions lacks {min(lacking)}; {REBUILD}")
     _check_held(connection, found.values())
     return tuple(found.values())
 
@@ -256,6 +261,11 @@ def _check_held(connection: apsw.Connection, held: Iterable[Position]) -> None:
         raise JournalUnusable(f"the tables are wrong about {wrong[0]}; {REBUILD}")
 
 
+def bot_names(connection: apsw.Connection) -> frozenset[BotName]:
+    """Read the name of every bot: an index has them beside each other."""
+    return frozenset(BotName(str(name)) for (name,) in connection.execute(_BOT_NAMES))
+
+
 def position(connection: apsw.Connection, name: str) -> Position | None:
     """Read the position of this id, or else the newest one of the bot of this name."""
     row = connection.execute(_POSITION, (name,)).fetchone()
@@ -265,14 +275,14 @@ def position(connection: apsw.Connection, name: str) -> Position | None:
 
 
 def _position(row: tuple[Any, ...]) -> Position:
-    *columns, sealed, newest, chain = row
-    name, data = columns[0], columns[-1]
+    *columns, data, sealed, newest, chain = row
+    name = columns[0]
     if chain is None or seal(chain, name, data) != sealed:
         raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
     stored = decode_position(data, name)
-    if stored.version != newest or position_row(stored) != tuple(columns):
+    if stored.version != newest or position_columns(stored) != tuple(columns):
         raise JournalUnusable(
-            f"{name} does not follow from its records: the row is {tuple(columns[:-1])}; {REBUILD}"
+            f"{name} does not follow from its records: the row is {tuple(columns)}; {REBUILD}"
         )
     return stored
 
@@ -289,10 +299,10 @@ def orders_of(
 
 
 def _owned(row: tuple[Any, ...]) -> Owned:
-    *columns, sealed, chain, bot = row
-    name, position_id, data = columns[0], columns[1], columns[-1]
+    *columns, data, sealed, chain, bot = row
+    name, position_id, *_ = columns
     order = decode_order(data, name)
-    if seal(chain, name, data) != sealed or order_row(position_id, order) != tuple(columns):
+    if seal(chain, name, data) != sealed or order_columns(position_id, order) != tuple(columns):
         raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
     return Owned(position_id=position_id, bot=bot, order=order)
 
@@ -322,10 +332,7 @@ def bots(connection: apsw.Connection) -> Iterator[BotRow]:
     for bot, position_id in connection.execute(marked):
         frozen.setdefault(bot, []).append(PositionId(position_id))
     newest = {each.bot: each for each in map(_position, connection.execute(_NEWEST_POSITIONS))}
-    for word in [entry_of(row) for row in connection.execute(_WORDS)]:
-        record = word.record
-        if not isinstance(record, BotStatusChanged):
-            raise JournalUnusable(f"journal row {word.sequence} is of another kind than it says")
+    for word, record in _words(connection):
         current = newest.get(record.bot)
         yield BotRow(
             bot=record.bot,
@@ -339,6 +346,18 @@ def bots(connection: apsw.Connection) -> Iterator[BotRow]:
                 if current is None or each != current.position_id
             ),
         )
+
+
+def words(connection: apsw.Connection) -> dict[BotName, Entry]:
+    """Read the newest word on the status of every bot."""
+    return {record.bot: word for word, record in _words(connection)}
+
+
+def _words(connection: apsw.Connection) -> Iterator[tuple[Entry, BotStatusChanged]]:
+    for word in map(entry_of, connection.execute(_WORDS)):
+        if not isinstance(word.record, BotStatusChanged):
+            raise JournalUnusable(f"journal row {word.sequence} is of another kind than it says")
+        yield word, word.record
 
 
 def accounts(connection: apsw.Connection) -> tuple[AccountName, ...]:

@@ -49,8 +49,9 @@ CREATE INDEX newest_watermarks ON records (stream, data ->> 'symbol', sequence)
     WHERE kind = 'watermark-moved';
 CREATE INDEX intents_by_time ON records (at) WHERE kind = 'order-intended';
 CREATE INDEX recoveries ON records (sequence) WHERE kind = 'recovery-finished';
-CREATE INDEX lasting ON records (stream)
-    WHERE kind = 'position-frozen' OR (kind = 'order-never' AND data ->> 'may_have_left');
+CREATE INDEX freezes ON records (stream) WHERE kind = 'position-frozen';
+CREATE INDEX nevers_by_time ON records (at)
+    WHERE kind = 'order-never' AND data ->> 'may_have_left';
 CREATE TRIGGER records_are_final BEFORE UPDATE ON records
 BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
 CREATE TRIGGER records_are_kept BEFORE DELETE ON records
@@ -82,12 +83,12 @@ CREATE TABLE positions (
     realized_pnl TEXT NOT NULL,
     stop         TEXT,
     take_profit  TEXT,
-    past         INTEGER NOT NULL,
+    settled_at   TEXT,
     data         TEXT NOT NULL,
     seal         BLOB NOT NULL,
     UNIQUE (bot, number)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX positions_not_past ON positions (bot, number) WHERE past = 0;
+) STRICT;
+CREATE INDEX positions_by_end ON positions (settled_at);
 CREATE INDEX positions_frozen ON positions (bot, number) WHERE frozen IS NOT NULL;
 CREATE TRIGGER positions_start_flat BEFORE INSERT ON positions WHEN NEW.state <> 'FLAT'
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a position starts FLAT'); END;
@@ -98,7 +99,7 @@ BEGIN SELECT RAISE(ABORT, 'illegal transition: the state table has no such edge'
 CREATE TRIGGER positions_are_kept BEFORE DELETE ON positions
 BEGIN SELECT RAISE(ABORT, 'positions are never removed'); END;
 CREATE TRIGGER positions_are_not_replaced BEFORE INSERT ON positions WHEN EXISTS (
-    SELECT 1 FROM positions WHERE position_id = NEW.position_id
+    SELECT 1 FROM positions WHERE position_id = NEW.position_id OR rowid = NEW.rowid
     UNION ALL SELECT 1 FROM positions WHERE bot = NEW.bot AND number = NEW.number)
 BEGIN SELECT RAISE(ABORT, 'positions are never replaced'); END;
 
@@ -118,7 +119,7 @@ CREATE TABLE orders (
     data              TEXT NOT NULL,
     sequence          INTEGER NOT NULL REFERENCES records,
     seal              BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX orders_by_position ON orders (position_id, attempt);
 CREATE INDEX orders_by_number ON orders (exchange_order_id) WHERE exchange_order_id IS NOT NULL;
 CREATE TRIGGER orders_are_kept BEFORE DELETE ON orders

@@ -123,15 +123,15 @@ class SqliteReader:
         newest: int | None = self._read.execute("SELECT max(sequence) FROM records").get
         return newest or 0
 
-    async def positions(
-        self, *, bot: BotName | None = None, current_only: bool = False
-    ) -> tuple[Position, ...]:
+    async def positions(self, *, bot: BotName | None = None) -> tuple[Position, ...]:
         """Read positions, each held against the newest record that it must follow from."""
         with self._snapshot():
-            if not current_only:
-                return tuple(rows.positions(self._read, bot))
-            current = rows.current_positions(self._read)
-            return tuple(each for each in current if bot in {None, each.bot})
+            return tuple(rows.positions(self._read, bot))
+
+    async def unsettled(self, now: datetime) -> tuple[Position, ...]:
+        """Read the positions that are not settled at this time, also those that a table hides."""
+        with self._snapshot():
+            return rows.unsettled(self._read, now)
 
     async def position(self, name: str) -> Position | None:
         """Read the position of this id, or else the newest one of the bot of this name."""
@@ -163,6 +163,14 @@ class SqliteReader:
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
         return rows.written(self._read, bot, since)
+
+    async def bot_names(self) -> frozenset[BotName]:
+        """Return the name of every bot that the journal has heard of."""
+        return rows.bot_names(self._read)
+
+    async def words(self) -> Mapping[BotName, Entry]:
+        """Return the newest word on the status of every bot."""
+        return rows.words(self._read)
 
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot that the journal has heard of."""

@@ -8,11 +8,11 @@ from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
-from tests.builders import BTC, START, Life, fill, report
+from tests.builders import BTC, START, Life, closed_beside_a_never, fill, report
 
 from surefoot.core.evidence import Owned
 from surefoot.core.health import Health, HealthState
-from surefoot.core.order import OrderStatus
+from surefoot.core.order import LATE_SWEEP, OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import (
     BotStatusChanged,
@@ -27,6 +27,8 @@ from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
 from surefoot.journal.sqlite import open_sqlite
+
+MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -180,11 +182,21 @@ async def test_an_order_is_found_by_either_of_its_names(journal: Journal) -> Non
     assert dict(await journal.orders_of([position])) == {position: (entry, out)}
 
 
-async def test_past_positions_are_left_out_of_the_current_ones(journal: Journal) -> None:
+async def test_what_is_settled_needs_no_looking_after(journal: Journal) -> None:
     life = await whole_life(journal)
     assert all(order.status is OrderStatus.FILLED for order in life.position.orders)
-    assert await journal.positions(current_only=True) == ()
+    assert await journal.unsettled(life.now) == ()
     assert await journal.positions(bot=BotName("nobody")) == ()
+
+
+async def test_what_was_called_never_is_looked_after_for_a_day(journal: Journal) -> None:
+    """Catches a closed position with one in it, which was loaded at every start for ever."""
+    life = closed_beside_a_never()
+    assert life.position.state is State.CLOSED
+    ended = life.now - timedelta(minutes=1)
+    await journal.commit(change(append(life)))
+    assert await journal.unsettled(ended + LATE_SWEEP - MOMENT) == (life.position,)
+    assert await journal.unsettled(ended + LATE_SWEEP) == ()
 
 
 async def test_bots_memories_and_watermarks(journal: Journal) -> None:
@@ -199,6 +211,8 @@ async def test_bots_memories_and_watermarks(journal: Journal) -> None:
             memories=(Memory(bot=bot, data={"high": 1.5}),),
         ),
     )
+    assert await journal.bot_names() == {bot}
+    assert (await journal.words())[bot].record == status
     (row,) = await journal.bots()
     assert (row.status, row.reason, row.version) == ("PAUSED", "lunch", 1)
     assert row.position == Life().position

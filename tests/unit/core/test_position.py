@@ -75,10 +75,10 @@ def test_settled_is_closed_sure_and_not_frozen() -> None:
     assert unsure.is_settled(START + LATE_SWEEP) is True
 
 
-def test_past_is_settled_at_any_time() -> None:
+def test_it_is_known_beforehand_when_a_position_is_settled() -> None:
     """The database keeps it as a column, so it must not need the clock."""
     over = closed()
-    assert over.past is over.is_settled(START) is True
-    assert replace(over, frozen="a late fill").past is False
-    assert with_a_never_order(over).past is False
-    assert Life().position.past is False
+    assert over.settled_at == over.closed_at
+    assert replace(over, frozen="a late fill").settled_at is None
+    assert with_a_never_order(over).settled_at == START + LATE_SWEEP
+    assert Life().position.settled_at is None

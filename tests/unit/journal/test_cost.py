@@ -73,8 +73,10 @@ QUESTIONS: dict[str, Ask] = {
     "stream": lambda reader: reader.entries(stream="position/bot-7-1", after=1),
     "newest of a bot": lambda reader: reader.newest(5, bot=BOT),
     "position": lambda reader: reader.position("bot-7"),
-    "current": lambda reader: reader.positions(current_only=True),
+    "current": lambda reader: reader.unsettled(START),
     "bots": lambda reader: reader.bots(),
+    "bot names": lambda reader: reader.bot_names(),
+    "words": lambda reader: reader.words(),
     "accounts": lambda reader: reader.accounts(),
     "orders": lambda reader: reader.orders_of([PositionId("bot-7-1")]),
     "named orders": lambda reader: reader.find_orders(MAIN, BTC, names=[ClientOrderId("x")]),
@@ -240,8 +242,8 @@ async def test_a_position_is_read_without_its_records(tmp_path: Path, orders: in
     stream = f"position/{life.position.position_id}"
     append = Append(stream=stream, expected=0, records=tuple(life.records), position=life.position)
     await journal.commit(Change(at=START, appends=(append,)))
-    assert await counted(journal, journal.positions(current_only=True)) < 400
-    assert await journal.positions(current_only=True) == (life.position,)
+    assert await counted(journal, journal.unsettled(START)) < 400
+    assert await journal.unsettled(START) == (life.position,)
     await journal.close()
 
 

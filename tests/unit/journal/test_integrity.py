@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from msgspec.inspect import StructType, type_info
-from tests.builders import BTC, START, Life, fill, report
+from tests.builders import BTC, START, Life, closed_beside_a_never, fill, report
 from tests.unit.journal.tampering import raw, tamper
 
 from surefoot.core.position import Position
@@ -95,19 +95,20 @@ async def start(path: Path) -> None:
     journal = open_sqlite(path, at=START)
     try:
         await journal.bots()
-        await journal.positions(current_only=True)
+        await journal.unsettled(START)
         await journal.watermark(MAIN, BTC)
     finally:
         await journal.close()
 
 
+CALL_SETTLED = "UPDATE positions SET settled_at = '2026-01-01T00:00:00.000000Z'"
 # What a start acts upon.
 ACTED_UPON = {
     "a deleted open position": "DELETE FROM positions WHERE position_id = 'dip-3'",
     "every position deleted": "DELETE FROM positions",
     "a deleted frozen position": "DELETE FROM positions WHERE position_id = 'dip-2'",
-    "an open position called past": "UPDATE positions SET past = 1 WHERE position_id = 'dip-3'",
-    "a frozen position called past": "UPDATE positions SET past = 1 WHERE position_id = 'dip-2'",
+    "an open position called settled": f"{CALL_SETTLED} WHERE position_id = 'dip-3'",
+    "a frozen position called settled": f"{CALL_SETTLED} WHERE position_id = 'dip-2'",
     "a position of another account": "UPDATE positions SET account = 'other' WHERE number = 3",
     "a position of another symbol": "UPDATE positions SET symbol = 'ETH/USDT' WHERE number = 3",
     "another quantity": "UPDATE positions SET quantity = '9' WHERE position_id = 'dip-3'",
@@ -126,7 +127,7 @@ ACTED_UPON = {
     "another kind of row": "UPDATE records SET kind = 'x' WHERE kind = 'position-frozen'",
     "another watermark": "UPDATE records SET data = replace(data, '\"2\"', '\"9\"')",
     "another state table": "INSERT INTO transitions VALUES ('OPEN', 'FLAT')",
-    "a dropped index": "DROP INDEX lasting",
+    "a dropped index": "DROP INDEX freezes",
     "a table too many": "CREATE TABLE more (x)",
 }
 # What only the whole journal shows.
@@ -160,6 +161,30 @@ async def test_a_start_verifies_what_it_acts_upon(tmp_path: Path, what: str) -> 
         await start(path)
 
 
+async def test_an_order_that_is_looked_for_is_not_hidden(tmp_path: Path) -> None:
+    """Its position is closed, and not its bot's newest one: only the NEVER tells of it."""
+    path = tmp_path / "j.db"
+    life = closed_beside_a_never()
+    journal = open_sqlite(path, at=START)
+    appends = [
+        Append(
+            stream=f"position/{each.position.position_id}",
+            expected=0,
+            records=tuple(each.records),
+            position=each.position,
+            left=tuple(each.orders.values()),
+        )
+        for each in (life, Life(number=2))
+    ]
+    await journal.commit(Change(at=START, appends=tuple(appends)))
+    await journal.close()
+    tamper(path, f"{CALL_SETTLED} WHERE position_id = 'dip-btc-1'")
+    reader = open_sqlite_reader(path)
+    with pytest.raises(JournalUnusable, match="dip-btc-1 does not follow"):
+        await reader.unsettled(life.now)
+    await reader.close()
+
+
 async def test_dropped_guards_are_found(tmp_path: Path) -> None:
     """Also by a command line, before it believes a row."""
     await written(tmp_path / "j.db")
@@ -170,7 +195,10 @@ async def test_dropped_guards_are_found(tmp_path: Path) -> None:
 
 
 COLUMNS = "stream, version, at, kind, '{}', chain FROM records"
-POSITION = f"{POSITION_COLUMNS}, seal".replace("state", "'FLAT'")
+WHOLE = f"{POSITION_COLUMNS}, seal"
+POSITION = WHOLE.replace("state", "'FLAT'")
+# Of another bot, in the very place of a row.
+OTHER = POSITION.replace("position_id, bot", "'x-1', 'x'")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +212,8 @@ POSITION = f"{POSITION_COLUMNS}, seal".replace("state", "'FLAT'")
         "DELETE FROM fills",
         "DELETE FROM orders",
         "DELETE FROM positions",
-        f"INSERT OR REPLACE INTO positions SELECT {POSITION} FROM positions",  # noqa: S608
+        f"INSERT OR REPLACE INTO positions ({WHOLE}) SELECT {POSITION} FROM positions",  # noqa: S608
+        f"INSERT OR REPLACE INTO positions (rowid, {WHOLE}) SELECT rowid, {OTHER} FROM positions",  # noqa: S608
     ],
 )
 async def test_no_row_is_put_in_the_place_of_another(tmp_path: Path, statement: str) -> None:

@@ -38,7 +38,7 @@ async def test_a_start_accepts_a_stop_that_is_being_replaced(
     await commit(journal, life, written)
     await journal.close()
     again = open_sqlite(path, at=START)
-    (found,) = await again.positions(current_only=True)
+    (found,) = await again.unsettled(START)
     assert found == life.position
     assert await again.verify() > 0
     await again.close()

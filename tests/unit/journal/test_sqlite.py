@@ -93,8 +93,8 @@ async def test_raw_sql_cannot_move_a_position_illegally(
         "INSERT INTO fills SELECT * FROM fills",
         (
             "INSERT INTO positions (position_id, bot, account, symbol, number, version, state, "
-            "phase, quantity, realized_pnl, past) "
-            "VALUES ('x', 'b', 'a', 's', 9, 1, 'OPEN', 'MONITORING', 0, 0, 0)"
+            "phase, quantity, realized_pnl, data, seal) "
+            "VALUES ('x', 'b', 'a', 's', 9, 1, 'OPEN', 'MONITORING', 0, 0, '', x'')"
         ),
     ],
 )
