@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -15,16 +16,21 @@ from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.simulated import account_at
 from surefoot.simulator import Settings, Simulator
 from surefoot.simulator.faults import FAULTS
+from surefoot.simulator.model import MarketMode, Origin
 
 
 def sim(
     *,
     port: int = 0,
-    market: Literal["tape", "random", "manual"] = "tape",
+    market: Literal["tape", "random", "manual", "mirror"] = "tape",
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    symbols: str = "BTCUSDT",
     speed: float = 1.0,
     seed: int = 1,
     fees: Literal["received", "quote", "bnb", "mixed"] = "received",
     slices: int = 1,
+    fills: Literal["touch", "through"] | None = None,
+    state: Path | None = None,
     faults: Annotated[bool, Parameter(negative="")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -35,7 +41,11 @@ def sim(
     port
         Where to listen, on loopback; 0 takes a free port.
     market
-        Prices from the bundled tape, a seeded walk, or only by hand.
+        Prices from the bundled tape, a seeded walk, only by hand, or from another exchange.
+    from_
+        Of a mirror: the address of another simulator; without one, Binance's public prices.
+    symbols
+        Of a mirror: which symbols, such as BTCUSDT,ETHUSDT.
     speed
         How fast the tape is played.
     seed
@@ -44,6 +54,10 @@ def sim(
         In which asset fees are taken.
     slices
         How many trades a market order makes.
+    fills
+        How orders fill: when the price touches them, or as pessimistic as paper trading.
+    state
+        A file that keeps orders, trades and balances; the next start goes on from there.
     faults
         List the faults that can be armed, and exit.
     json_
@@ -52,12 +66,22 @@ def sim(
     if faults:
         show_json(FAULTS) if json_ else show_table(("FAULT", "WHAT HAPPENS"), list(FAULTS.items()))
         return FINE
-    settings = Settings(
-        port=port, market=market, speed=speed, seed=seed, fee_mode=fees, slices=slices
-    )
+    given: dict[str, Any] = {
+        "port": port, "speed": speed, "seed": seed, "fee_mode": fees, "slices": slices,
+        "state": state,
+    }  # fmt: skip
+    settings = _settings(market, given, Origin.at(from_, symbols.split(",")))
+    if fills is not None:
+        settings.fills = fills
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(settings, as_json=json_))
     return FINE
+
+
+def _settings(market: MarketMode, given: dict[str, Any], origin: Origin) -> Settings:
+    if market == "mirror":
+        return Settings.mirroring(origin, **given)
+    return Settings(market=market, **given)
 
 
 async def _serve(settings: Settings, *, as_json: bool) -> None:

@@ -9,9 +9,15 @@ clock        the simulated exchange's time, which tests may move
 model        settings, orders, trades, errors
 parameters   what a request carries
 filters      what an order request must look like
-exchange     the truth: balances, orders, matching
+matching     how orders meet the market: when it touches them, or only when it must have
+exchange     the truth: balances, orders, and what becomes of them
+store        what outlives the process
 candles      candles from trades
+floor        the one door for prices
 market       where prices come from: a recorded tape, a seeded walk, or you
+source       a venue's public side
+listing      what it lists, read
+mirror       a market that is somebody else's
 wire         the truth in Binance's shapes
 faults       what is armed to go wrong, and when
 security     signatures, recvWindow, request weight

@@ -9,8 +9,9 @@ import os
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from surefoot.simulator.model import Settings
+from surefoot.simulator.model import Origin, Settings
 from surefoot.simulator.server import Simulator
 
 
@@ -18,7 +19,12 @@ def main() -> None:
     """Start with the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m surefoot.simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
-    parser.add_argument("--market", choices=("tape", "random", "manual"), default="manual")
+    modes = ("tape", "random", "manual", "mirror")
+    parser.add_argument("--market", choices=modes, default="manual")
+    parser.add_argument("--from", dest="origin", default=None, help="whom to mirror, by address")
+    parser.add_argument("--symbols", default="BTCUSDT", help="what to mirror")
+    parser.add_argument("--state", type=Path, default=None, help="a file that outlives it")
+    parser.add_argument("--fills", choices=("touch", "through"), default=None)
     parser.add_argument("--tape", type=Path, default=None, help="a tape instead of the bundled one")
     parser.add_argument("--speed", type=float, default=1.0, help="how fast the tape is played")
     parser.add_argument("--seed", type=int, default=1)
@@ -28,18 +34,23 @@ def main() -> None:
     parser.add_argument("--secret", default=Settings.secret)
     parser.add_argument("--usdt", type=Decimal, default=Decimal(100_000))
     given = parser.parse_args()
-    settings = Settings(
-        port=given.port,
-        key=given.key,
-        secret=given.secret,
-        market=given.market,
-        tape=given.tape,
-        speed=given.speed,
-        seed=given.seed,
-        fee_mode=given.fees,
-        slices=given.slices,
-        balances={"USDT": given.usdt, "BNB": Decimal(10)},
-    )
+    how: dict[str, Any] = {
+        "port": given.port,
+        "key": given.key,
+        "secret": given.secret,
+        "tape": given.tape,
+        "speed": given.speed,
+        "seed": given.seed,
+        "fee_mode": given.fees,
+        "slices": given.slices,
+        "state": given.state,
+        "balances": {"USDT": given.usdt, "BNB": Decimal(10)},
+    }
+    if given.market == "mirror":
+        settings = Settings.mirroring(Origin.at(given.origin, given.symbols.split(",")), **how)
+    else:
+        settings = Settings(market=given.market, **how)
+    settings.fills = given.fills or settings.fills
     try:
         asyncio.run(_serve(settings))
     except KeyboardInterrupt:

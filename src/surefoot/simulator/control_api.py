@@ -19,8 +19,18 @@ from surefoot.simulator.clock import Clock
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.faults import FAULTS, Armory, Fault
 from surefoot.simulator.market import Market
-from surefoot.simulator.model import ZERO, ApiError, NewOrder, Order, Rules, Twist, ccxt_settings
+from surefoot.simulator.model import (
+    ZERO,
+    ApiError,
+    Level,
+    NewOrder,
+    Order,
+    Rules,
+    Twist,
+    ccxt_settings,
+)
 from surefoot.simulator.rest import Rest
+from surefoot.simulator.store import Store
 from surefoot.simulator.streams import Streams
 
 Command = Callable[[Mapping[str, Any]], Any]
@@ -37,14 +47,16 @@ _FEE_MODES: Final = ("received", "quote", "bnb", "mixed")
 class ControlApi:
     """Commands by name, each a POST of one JSON object; and documents to read."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (whoever runs the exchange reaches all of it)
         self,
         exchange: Exchange,
+        *,
         market: Market,
         rest: Rest,
         streams: Streams,
         armory: Armory,
         clock: Clock,
+        store: Store,
     ) -> None:
         self._exchange = exchange
         self._market = market
@@ -52,11 +64,13 @@ class ControlApi:
         self._streams = streams
         self._armory = armory
         self._clock = clock
+        self._store = store
         self._outside = count(1)
         self._commands: dict[str, Command] = {
             "arm": self._arm,
             "disarm": self._disarm,
             "price": self._price,
+            "book": self._book,
             "market": self._set_market,
             "order": self._order,
             "cancel": self._cancel,
@@ -94,7 +108,10 @@ class ControlApi:
             return web.json_response({"error": "not from a browser"}, status=403)
         try:
             given = dict(json.loads(await request.text() or "{}"))
-            return web.json_response(command(given))
+            answer = command(given)
+            self._store.touch()
+            self._store.commit()
+            return web.json_response(answer)
         except ApiError as error:
             return web.json_response({"error": error.message}, status=400)
         except KeyError as error:
@@ -131,6 +148,7 @@ class ControlApi:
         return {
             "now_ms": self._clock.now_ms(),
             "market": self._market.mode,
+            "stale": self._market.stale,
             "quotes": quotes,
             "sockets": self._streams.counts(),
             "uid": self._exchange.uid,
@@ -168,7 +186,14 @@ class ControlApi:
             self._market.move(symbol, _positive(price, "price"), spread)
         return {}
 
+    def _book(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        symbol = self._exchange.rules_of(str(given["symbol"])).symbol
+        self._market.book(symbol, _levels(given["bids"]), _levels(given["asks"]))
+        return {}
+
     def _set_market(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if self._market.mode not in _MODES:
+            raise ValueError("its prices are somebody else's")
         self._market.mode = _chosen(given["mode"], _MODES)
         return {}
 
@@ -296,6 +321,13 @@ def _chosen(value: Any, known: tuple[str, ...]) -> Any:
     if value not in known:
         raise ValueError(f"expected one of {', '.join(known)}, got {value!r}")
     return value
+
+
+def _levels(rows: Any) -> tuple[Level, ...]:
+    return tuple(
+        Level(_positive(price, "price"), _positive(quantity, "quantity"))
+        for price, quantity in rows
+    )
 
 
 def _positive(value: Any, name: str) -> Decimal:

@@ -1,17 +1,15 @@
-"""The truth: balances, orders and matching. No network, no faults, no shapes.
-
-There is no order book behind the best bid and ask: a market order fills there in full, in one or
-more trades; a limit order fills at its own price when the market reaches it.
-"""
+"""The truth: balances, orders, and what becomes of them. No network, no faults, no shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import ROUND_DOWN, Decimal
 from itertools import count
 from typing import Final, Literal
 
 from surefoot.simulator.clock import Clock
+from surefoot.simulator.matching import Matching, Through, Touching, floor
 from surefoot.simulator.model import (
     ZERO,
     Amendment,
@@ -50,10 +48,13 @@ class Exchange:
         self.uid = settings.uid
         self.fee_mode = settings.fee_mode
         self.fee_rate = settings.fee_rate
-        self.slices = settings.slices
+        self._matching: Matching = (
+            Through() if settings.fills == "through" else Touching(settings.slices)
+        )
         self.cancels_rename = settings.cancels_rename
         self._first_balances = dict(settings.balances)
         self._clock = clock
+        self._moment_ms: int | None = None  # while the past is played
         self._listeners: list[Listener] = []
         self._start_over()
 
@@ -72,6 +73,34 @@ class Exchange:
     def reset(self) -> None:
         """Start over, as testnets do: no orders, no trades, ids from the beginning."""
         self._start_over()
+
+    def restore(
+        self,
+        orders: Iterable[Order],
+        trades: Iterable[Trade],
+        *,
+        free: dict[str, Decimal],
+        locked: dict[str, Decimal],
+    ) -> None:
+        """Go on from what was kept; ids go on from there, too."""
+        self.free, self.locked = free, locked
+        self.trades = list(trades)
+        self.orders = {order.key: order for order in sorted(orders, key=_age)}
+        self._open = {key: order for key, order in self.orders.items() if order.open}
+        for symbol in {each.symbol for each in self.orders.values()}:
+            number = max(each.order_id for each in self.orders.values() if each.symbol == symbol)
+            self._order_ids[symbol] = count(number + 1)
+        for symbol in {each.symbol for each in self.trades}:
+            number = max(each.trade_id for each in self.trades if each.symbol == symbol)
+            self._trade_ids[symbol] = count(number + _TRADE_ID_STEP, _TRADE_ID_STEP)
+
+    def enlist(self, rules: Rules) -> None:
+        """Let a symbol be traded, or change its filters."""
+        symbol = rules.symbol
+        self.rules[symbol] = rules
+        self.quotes.setdefault(symbol, Quote(last=rules.price, bid=rules.price, ask=rules.price))
+        self._order_ids.setdefault(symbol, count(_FIRST_ORDER_ID))
+        self._trade_ids.setdefault(symbol, count(_FIRST_TRADE_ID, _TRADE_ID_STEP))
 
     def listen(self, listener: Listener) -> None:
         """Have every execution reported, in order."""
@@ -95,7 +124,7 @@ class Exchange:
 
     def visible(self, symbol: str | None) -> list[Order]:
         """Return the orders that reads show, of one symbol or of all."""
-        now = self._clock.now_ms()
+        now = self._now_ms()
         return [
             order
             for order in self.orders.values()
@@ -113,9 +142,11 @@ class Exchange:
         if new.type == "STOP_LOSS" and _reached(new.side, new.stop_price, quote):
             raise ApiError(-2010, "Order would trigger immediately.")
         asset, amount = self._needs(new, quote)
+        if not amount:
+            raise ApiError(-1013, "Market is closed.")  # there is nobody to trade with
         if self.free.get(asset, ZERO) < amount:
             raise ApiError(-2010, "Account has insufficient balance for requested action.")
-        now = self._clock.now_ms()
+        now = self._now_ms()
         order = Order(
             order_id=next(self._order_ids[new.symbol]),
             client_order_id=new.client_order_id,
@@ -144,7 +175,7 @@ class Exchange:
         """Let an order meet the market for the first time: a stop does so when triggered."""
         twist, quote = order.twist, self.quotes[order.symbol]
         if twist.fraction is not None:
-            part = _floor(order.quantity * twist.fraction, self.rules[order.symbol].lot)
+            part = floor(order.quantity * twist.fraction, self.rules[order.symbol].lot)
             price = order.price or (quote.ask if order.side == "BUY" else quote.bid)
             if part > ZERO:
                 self.fill(order, part, price)
@@ -154,8 +185,6 @@ class Exchange:
                     self._end(order, "CANCELED")
                 else:
                     self._end(order, "EXPIRED", "INSUFFICIENT_LIQUIDITY")
-        elif order.type == "LIMIT":
-            self._try_limit(order, maker=False)
         else:
             self._take(order)
         if order.at_once:
@@ -175,7 +204,7 @@ class Exchange:
         self._move(self._held_asset(order), freed, -freed)
         order.quantity = max(amendment.new_quantity, order.executed)
         order.amendments.append(amendment)
-        order.updated_ms = self._clock.now_ms()
+        order.updated_ms = self._now_ms()
         self._tell("REPLACED", order, None)
         if not order.left:  # nothing remains to be filled: it ends there
             self._end(order, "EXPIRED")
@@ -202,59 +231,65 @@ class Exchange:
         self._move(self._held_asset(order), held, -held)
         order.status, order.expiry_reason = status, reason
         del self._open[order.key]
-        order.updated_ms = self._clock.now_ms()
+        order.updated_ms = self._now_ms()
         self._tell(status, order, None)
 
     # Matching ------------------------------------------------------------------------------------
 
-    def price(self, symbol: str, quote: Quote) -> None:
-        """Move the market, and fill what it reaches."""
+    @contextmanager
+    def at(self, moment_ms: int) -> Iterator[None]:
+        """Let things happen at a moment that is over: orders that came later do not see it."""
+        self._moment_ms = moment_ms
+        try:
+            yield
+        finally:
+            self._moment_ms = None
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ms() if self._moment_ms is None else self._moment_ms
+
+    def price(self, symbol: str, quote: Quote, *, traded: bool = True) -> None:
+        """Move the market, and fill what it reaches; `traded`: the last price is a new one."""
         self.quotes[symbol] = quote
-        waiting = [each for each in self._open.values() if each.symbol == symbol]
-        for order in [each for each in waiting if not each.stuck]:
+        past_ms = self._moment_ms
+        waiting = [
+            order
+            for order in self._open.values()
+            if order.symbol == symbol
+            and not order.stuck
+            and (past_ms is None or order.created_ms <= past_ms)
+        ]
+        for order in waiting:
             if order.type == "LIMIT":
-                self._try_limit(order, maker=True)
+                if self._matching.reaches(order, quote, traded=traded):
+                    self.fill(order, order.left, order.price, maker=True)
             elif order.triggered or _reached(order.side, order.stop_price, quote):
                 order.triggered = True
                 self._meet(order)
 
-    def _try_limit(self, order: Order, *, maker: bool) -> None:
-        quote = self.quotes[order.symbol]
-        if order.side == "BUY" and order.price >= min(quote.ask, quote.last):
-            price = order.price if maker else min(order.price, quote.ask)
-        elif order.side == "SELL" and order.price <= max(quote.bid, quote.last):
-            price = order.price if maker else max(order.price, quote.bid)
-        else:
-            return
-        if maker:
-            self.fill(order, order.left, price, maker=True)
-            return
-        rules = self.rules[order.symbol]
-        if rules.may_take(order.side, price):
-            self.fill(order, min(order.left, rules.depth or order.left), price)
-        else:
-            self._end(order, "EXPIRED", _OUT_OF_RANGE)
-
     def _take(self, order: Order) -> None:
+        """Let an order take what there is; a limit order waits for the rest."""
         quote, rules = self.quotes[order.symbol], self.rules[order.symbol]
+        levels = self._matching.taken(
+            order.side, order.left, order.price, quote, rules, triggered=order.triggered
+        )
         funds = self.free.get(rules.quote, ZERO) + order.held
-        if order.side == "BUY" and order.left * self._worst_ask(rules, quote) > funds:
+        costs = order.left * levels[-1].price if levels else ZERO
+        if order.type != "LIMIT" and order.side == "BUY" and costs > funds:
             # A stop that the market jumped over. Its reason is not documented; this one says that
             # an order was refused when it reached the book.
             self._end(order, "EXPIRED", "REJECTED")
             return
-        price = quote.ask if order.side == "BUY" else quote.bid
-        worse = rules.tick if order.side == "BUY" else -rules.tick
-        there = min(order.left, rules.depth or order.left)
-        part = _floor(there / self.slices, rules.lot)
-        parts = [part] * (self.slices - 1) if part > ZERO else []
-        for quantity in (*parts, there - sum(parts)):
-            if not rules.may_take(order.side, price):
+        for level in levels:
+            if not rules.may_take(order.side, level.price):
                 self._end(order, "EXPIRED", _OUT_OF_RANGE)
                 return
-            self.fill(order, quantity, price)
-            price += worse
-        self._end(order, "EXPIRED", "INSUFFICIENT_LIQUIDITY")  # unless it is filled
+            self.fill(order, level.quantity, level.price)
+            self.quotes[order.symbol] = self.quotes[order.symbol].without(
+                order.side, level.quantity
+            )
+        if order.type != "LIMIT":
+            self._end(order, "EXPIRED", "INSUFFICIENT_LIQUIDITY")  # unless it is filled
 
     def self_trade(self, maker: Order, taker: Order, quantity: Decimal, price: Decimal) -> None:
         """Let two orders of the account trade with each other: one trade, once for each side."""
@@ -271,7 +306,7 @@ class Exchange:
         same_as: Trade | None = None,
     ) -> Trade:
         """Fill some of an order: one trade, its fee, and the balances."""
-        now, hidden_ms = self._clock.now_ms(), order.twist.fills_hidden_ms
+        now, hidden_ms = self._now_ms(), order.twist.fills_hidden_ms
         worth = quantity * price
         fee, fee_asset = self._fee(order, quantity, worth)
         trade = Trade(
@@ -327,15 +362,14 @@ class Exchange:
     # Balances ------------------------------------------------------------------------------------
 
     def _needs(self, new: NewOrder, quote: Quote) -> tuple[str, Decimal]:
-        rules = self.rules[new.symbol]
+        """Return what an order sets aside: nothing, if nobody would trade with it."""
+        rules, price = self.rules[new.symbol], new.price or new.stop_price
+        if not price:
+            levels = self._matching.taken(new.side, new.quantity, ZERO, quote, rules)
+            price = levels[-1].price if levels else ZERO
         if new.side == "SELL":
-            return rules.base, new.quantity
-        worst = self._worst_ask(rules, quote)
-        return rules.quote, new.quantity * (new.price or new.stop_price or worst)
-
-    def _worst_ask(self, rules: Rules, quote: Quote) -> Decimal:
-        """Return what the last slice of a market order to buy costs."""
-        return quote.ask + rules.tick * (self.slices - 1)
+            return rules.base, new.quantity if price else ZERO
+        return rules.quote, new.quantity * price
 
     def _held_asset(self, order: Order) -> str:
         rules = self.rules[order.symbol]
@@ -357,12 +391,12 @@ class Exchange:
             listener(execution, order, trade)
 
 
+def _age(order: Order) -> tuple[int, int]:
+    return order.created_ms, order.order_id
+
+
 def _reached(side: str, stop: Decimal, quote: Quote) -> bool:
     return quote.last <= stop if side == "SELL" else quote.last >= stop
-
-
-def _floor(value: Decimal, step: Decimal) -> Decimal:
-    return (value / step).to_integral_value(ROUND_DOWN) * step
 
 
 def _cents(value: Decimal) -> Decimal:

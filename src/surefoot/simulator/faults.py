@@ -49,15 +49,25 @@ STREAM_FAULTS: Final[dict[str, str]] = {
 REPLACE_FAULTS: Final[dict[str, str]] = {
     "half_replace": "the old order is cancelled, the new one refused with `code` and `message`",
 }
+STORE_FAULTS: Final[dict[str, str]] = {
+    "die_before_write": "the process is killed before what was done is kept",
+    "die_after_write": "the process is killed after what was done is kept, before anybody hears it",
+}
 WHOLE_FAULTS: Final[dict[str, str]] = {
     "outage": "every connection breaks, every socket closes, until disarmed",
 }
-FAULTS: Final = {**REQUEST_FAULTS, **REPLACE_FAULTS, **STREAM_FAULTS, **WHOLE_FAULTS}
+FAULTS: Final = {
+    **REQUEST_FAULTS,
+    **REPLACE_FAULTS,
+    **STREAM_FAULTS,
+    **STORE_FAULTS,
+    **WHOLE_FAULTS,
+}
 OPERATIONS: Final = (
     "order.send", "order.cancel", "order.replace", "order.amend", "order.query",
     "order.amendments", "openOrders", "allOrders",
-    "myTrades", "account", "time", "exchangeInfo", "klines", "ticker.price",
-    "ticker.book", "*",
+    "myTrades", "account", "time", "exchangeInfo", "klines", "aggTrades",
+    "depth", "ticker.price", "ticker.book", "*",
 )  # fmt: skip
 STREAMS: Final = ("user", "market", "*")
 _MATCHES: Final = ("symbol", "side", "type")
@@ -152,6 +162,8 @@ class Armory:
 def _places(name: str) -> tuple[str, ...]:
     if name in REPLACE_FAULTS:
         return ("order.replace", "*")
+    if name in STORE_FAULTS:
+        return ("store", "*")
     return OPERATIONS if name in REQUEST_FAULTS else STREAMS
 
 

@@ -1,49 +1,90 @@
 """Where prices come from: a recorded tape, a seeded random walk, or whoever moves them by hand.
 
 The tape is played forwards, then backwards, and so on: prices stay continuous for as long as it
-runs. Times on the wire are the exchange's own clock, not the tape's.
+runs. Times on the wire are the exchange's own clock, not the tape's. A market that is somebody
+else's is in `mirror`.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random  # noqa: TID251 (seeded by the settings)
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from surefoot.simulator.candles import Candles
+from typing_extensions import override
+
+from surefoot.simulator.candles import FRAMES_MS, Candles
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.exchange import Exchange
-from surefoot.simulator.model import MarketMode, Quote, Settings
-from surefoot.simulator.wire import amount
+from surefoot.simulator.floor import Floor, Levels
+from surefoot.simulator.model import ApiError, MarketMode, Settings
+from surefoot.simulator.parameters import Params, integer, needed, rows
 
 TAPE: Final = Path(__file__).parent / "tapes" / "binance-spot-2024-08-09.jsonl.gz"
-Publish: TypeAlias = Callable[[str, str, dict[str, Any]], None]
+History: TypeAlias = Literal["klines", "aggTrades", "depth"]
 Row: TypeAlias = list[Any]
 
 _QUIET_BEATS: Final = 4  # a symbol that nobody moves repeats its price this often
 _SIGMA: Final = 0.0003
-_LITTLE: Final = Decimal("0.001")
 
 
-class Market:
-    """Moves prices and tells everyone: matching, candles, streams."""
+class Market(Protocol):
+    """What moves the prices, and remembers them."""
+
+    mode: MarketMode
+
+    @property
+    def stale(self) -> str | None:
+        """Say why its prices are not to be believed now; None: they are."""
+        ...
+
+    async def prepare(self) -> None:
+        """Learn what has to be known before anybody may ask."""
+        ...
+
+    async def run(self) -> None:
+        """Drive the market for ever."""
+        ...
+
+    async def read(self, what: History, params: Params) -> Any:
+        """Answer a question about what was, as the REST API does.
+
+        Raises:
+            ApiError: it cannot be answered.
+        """
+        ...
+
+    def move(self, symbol: str, price: Decimal, spread: Decimal) -> None:
+        """Bring a market to a price by hand.
+
+        Raises:
+            ValueError: its prices are somebody else's.
+        """
+        ...
+
+    def book(self, symbol: str, bids: Levels, asks: Levels) -> None:
+        """Set the levels of a book by hand.
+
+        Raises:
+            ValueError: its prices are somebody else's.
+        """
+        ...
+
+
+class PlayedMarket(Market):
+    """A market that exists here only."""
 
     def __init__(
-        self,
-        exchange: Exchange,
-        candles: Candles,
-        publish: Publish,
-        clock: Clock,
-        settings: Settings,
+        self, exchange: Exchange, candles: Candles, floor: Floor, clock: Clock, settings: Settings
     ) -> None:
-        self.mode: MarketMode = settings.market
+        self.mode = settings.market
         self._exchange = exchange
         self._candles = candles
-        self._publish = publish
+        self._floor = floor
         self._clock = clock
         self._speed = settings.speed
         self._beat_s = settings.beat_s
@@ -52,62 +93,48 @@ class Market:
         self._rows: Iterator[Row] | None = None
         if self.mode == "tape":
             self._rows = _there_and_back(_read(self._tape))  # a bad tape fails before the start
-        self._trade_id = 1_000
-        self._book_id = 1_000
 
-    # One door for prices -------------------------------------------------------------------------
+    @property
+    @override
+    def stale(self) -> str | None:
+        return None
 
-    def trade(self, symbol: str, price: Decimal, quantity: Decimal = _LITTLE) -> None:
-        """Report a trade between others."""
-        now = self._clock.now_ms()
-        quote = self._exchange.quotes[symbol]
-        self._candles.trade(symbol, price, quantity, now)
-        self._exchange.price(symbol, Quote(last=price, bid=quote.bid, ask=quote.ask))
-        self._trade_id += 1
-        self._publish(
-            symbol,
-            "trade",
-            {
-                "e": "trade",
-                "E": now,
-                "s": symbol,
-                "t": self._trade_id,
-                "p": amount(price),
-                "q": amount(quantity),
-                "T": now,
-                "m": False,
-                "M": True,
-            },
-        )
+    @override
+    async def prepare(self) -> None:
+        pass  # everything is known
 
-    def book(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
-        """Set the best bid and ask."""
-        quote = self._exchange.quotes[symbol]
-        self._exchange.price(symbol, Quote(last=quote.last, bid=bid, ask=ask))
-        self._book_id += 1
-        self._publish(
-            symbol,
-            "bookTicker",
-            {
-                "u": self._book_id,
-                "s": symbol,
-                "b": amount(bid),
-                "B": "1.00000000",
-                "a": amount(ask),
-                "A": "1.00000000",
-            },
-        )
-
+    @override
     def move(self, symbol: str, price: Decimal, spread: Decimal) -> None:
-        """Bring book and last trade to a price, in one step for matching."""
-        self._exchange.quotes[symbol] = Quote(last=price, bid=price - spread, ask=price + spread)
-        self.book(symbol, price - spread, price + spread)
-        self.trade(symbol, price)
+        self._floor.move(symbol, price, spread)
+
+    @override
+    def book(self, symbol: str, bids: Levels, asks: Levels) -> None:
+        if not bids or not asks:
+            raise ValueError("a book has two sides")
+        self._floor.book(symbol, bids[0].price, asks[0].price, bids, asks)
+
+    @override
+    async def read(self, what: History, params: Params) -> Any:
+        symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
+        match what:
+            case "depth":
+                return self._floor.depth(symbol, rows(params))
+            case "aggTrades":
+                first, since = _maybe(params, "fromId"), _maybe(params, "startTime")
+                return self._floor.trades(symbol, first, since, rows(params))
+            case "klines":
+                frame = needed(params, "interval")
+                if frame not in FRAMES_MS:
+                    raise ApiError(-1120, "Invalid interval.")
+                self._candles.catch_up(self._clock.now_ms())
+                return self._candles.klines(
+                    symbol, frame, _maybe(params, "startTime"), rows(params)
+                )
 
     # Driving -------------------------------------------------------------------------------------
 
+    @override
     async def run(self) -> None:
-        """Drive the market for ever."""
         next_row: Row | None = None
         played_ms = 0.0
         last = self._clock.monotonic()
@@ -137,9 +164,9 @@ class Market:
         if symbol not in self._exchange.rules:
             return
         if kind == "t":
-            self.trade(symbol, Decimal(first), Decimal(second))
+            self._floor.trade(symbol, Decimal(first), Decimal(second))
         else:
-            self.book(symbol, Decimal(first), Decimal(second))
+            self._floor.book(symbol, Decimal(first), Decimal(second))
 
     def _beat(self, beats: int) -> None:
         quiet = beats % _QUIET_BEATS == 0
@@ -147,22 +174,21 @@ class Market:
             if self.mode == "random":
                 self._walk(symbol)
             elif quiet:
-                self._repeat(symbol)
+                self._floor.repeat(symbol)
         now = self._clock.now_ms()
         for symbol, frame, candle in self._candles.roll(now):
             event = self._candles.event(symbol, frame, candle, now, closed=True)
-            self._publish(symbol, f"kline_{frame}", event)
+            self._floor.publish(symbol, f"kline_{frame}", event)
 
     def _walk(self, symbol: str) -> None:
         tick = self._exchange.rules[symbol].tick
         factor = Decimal(repr(1 + self._luck.gauss(0, _SIGMA)))
         price = (self._exchange.quotes[symbol].last * factor).quantize(tick)
-        self.move(symbol, max(price, tick * 10), tick)
+        self._floor.move(symbol, max(price, tick * 10), tick)
 
-    def _repeat(self, symbol: str) -> None:
-        quote = self._exchange.quotes[symbol]
-        self.book(symbol, quote.bid, quote.ask)
-        self.trade(symbol, quote.last)
+
+def _maybe(params: Params, name: str) -> int | None:
+    return integer(params[name]) if params.get(name) else None
 
 
 def _read(path: Path) -> list[Row]:

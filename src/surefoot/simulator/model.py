@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
+Side = Literal["BUY", "SELL"]
 FeeMode = Literal["received", "quote", "bnb", "mixed"]
-MarketMode = Literal["tape", "random", "manual"]
+MarketMode = Literal["tape", "random", "manual", "mirror"]
+# How orders meet the market: see `matching`.
+Fills = Literal["touch", "through"]
 # Orders that wait for a price before they reach the book; they take a slot of their own.
 ALGO: Final = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
 OPEN: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
@@ -112,6 +116,29 @@ def default_balances() -> dict[str, Decimal]:
     return {"USDT": Decimal(100_000), "BNB": Decimal(10)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a mirrored venue's public side is, and which of its symbols are mirrored."""
+
+    rest: str
+    streams: str
+    symbols: tuple[str, ...]
+
+    @classmethod
+    def at(cls, url: str | None, symbols: Iterable[str]) -> Origin:
+        """Return another simulator by its address, or without one the real Binance.
+
+        Of Binance, the hosts that serve public data to everybody and take no orders.
+        """
+        return cls(
+            rest="https://data-api.binance.vision/api/v3" if url is None else f"{url}/api/v3",
+            streams="wss://data-stream.binance.vision/stream"
+            if url is None
+            else f"{url.replace('http', 'ws', 1)}/stream",
+            symbols=tuple(symbols),
+        )
+
+
 @dataclass(kw_only=True)
 class Settings:
     """How to set the exchange up; `port` 0 takes a free one. It listens on loopback only."""
@@ -124,17 +151,26 @@ class Settings:
     balances: dict[str, Decimal] = field(default_factory=default_balances)
     market: MarketMode = "manual"
     tape: Path | None = None
+    origin: Origin | None = None  # of a mirror
+    state: Path | None = None  # what outlives the process; none: nothing does
     seed: int = 1
     speed: float = 1.0
     beat_s: float = 0.25  # how often the market moves, or rolls its candles
     fee_mode: FeeMode = "received"
     fee_rate: Decimal = Decimal("0.001")
     slices: int = 1
+    fills: Fills = "touch"
+    latency_s: float = 0.0  # how long a request about orders is on its way
     cancels_rename: bool = True
     weight_limit: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
     maker_gives_back: int = 5  # of the order count, for the first fill
+
+    @classmethod
+    def mirroring(cls, origin: Origin, **given: Any) -> Settings:
+        """Return settings of an exchange with a venue's prices and filters, which doubts fills."""
+        return cls(market="mirror", origin=origin, rules=(), fills="through", **given)
 
 
 def ccxt_settings(url: str) -> dict[str, Any]:
@@ -188,7 +224,7 @@ class Order:
     order_id: int
     client_order_id: str
     symbol: str
-    side: Literal["BUY", "SELL"]
+    side: Side
     type: Literal["MARKET", "LIMIT", "STOP_LOSS"]
     quantity: Decimal
     price: Decimal
@@ -245,7 +281,7 @@ class Trade:
     trade_id: int
     order_id: int
     symbol: str
-    side: Literal["BUY", "SELL"]
+    side: Side
     price: Decimal
     quantity: Decimal
     fee: Decimal
@@ -260,7 +296,7 @@ class NewOrder:
     """A request for an order that has passed every filter."""
 
     symbol: str
-    side: Literal["BUY", "SELL"]
+    side: Side
     type: Literal["MARKET", "LIMIT", "STOP_LOSS"]
     quantity: Decimal
     price: Decimal
@@ -269,10 +305,36 @@ class NewOrder:
     at_once: bool = False  # IOC: what does not fill when it arrives, expires
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One price of a book, and how much there is at it."""
+
+    price: Decimal
+    quantity: Decimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """The market of one symbol at one moment."""
+    """The market of one symbol at one moment; the levels of its book, as far as they are known."""
 
     last: Decimal
     bid: Decimal
     ask: Decimal
+    bids: tuple[Level, ...] = ()
+    asks: tuple[Level, ...] = ()
+
+    def facing(self, side: Side) -> tuple[Level, ...]:
+        """Return the levels that an order of this side would take, the best first."""
+        return self.asks if side == "BUY" else self.bids
+
+    def without(self, side: Side, quantity: Decimal) -> Quote:
+        """Return what is left of the levels once somebody of this side has taken so much."""
+        left = list[Level]()
+        for level in self.facing(side):
+            taken = min(level.quantity, quantity)
+            quantity -= taken
+            if taken < level.quantity:
+                left.append(Level(level.price, level.quantity - taken))
+        if side == "BUY":
+            return replace(self, asks=tuple(left))
+        return replace(self, bids=tuple(left))

@@ -21,6 +21,8 @@ _INVALID: Final = {
     "cancelRestrictions": -1145,
 }
 _UNREADABLE: Final = -1130
+_ROWS: Final = 500
+_ROWS_MAX: Final = 1000
 
 
 def needed(params: Params, name: str) -> str:
@@ -69,3 +71,11 @@ def integer(text: str) -> int:
         return int(text)
     except ValueError:
         raise ApiError(-1100, "Illegal characters found in a parameter.") from None
+
+
+def rows(params: Params) -> int:
+    """Return how many rows an answer may have."""
+    limit = integer(params.get("limit", str(_ROWS)))
+    if limit < 1:
+        raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+    return min(limit, _ROWS_MAX)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from inspect import isawaitable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -13,19 +14,18 @@ from aiohttp import web
 
 from surefoot.simulator import security, wire
 from surefoot.simulator.amend import Amendments
-from surefoot.simulator.candles import FRAMES_MS, Candles
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.counts import OrderCounts
 from surefoot.simulator.desk import Desk, find_order
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.faults import REPLACE_FAULTS, REQUEST_FAULTS, Armory, Fault, Hits
+from surefoot.simulator.market import History, Market
 from surefoot.simulator.model import ApiError, Settings, Trade
-from surefoot.simulator.parameters import Params, integer, needed
+from surefoot.simulator.parameters import Params, integer, needed, rows
 from surefoot.simulator.replace import Replacements
+from surefoot.simulator.store import Store
 
 _DAY_MS: Final = 86_400_000
-_ROWS: Final = 500
-_ROWS_MAX: Final = 1000
 _REQUESTS_KEPT: Final = 100_000
 _FAULTS: Final = {**REQUEST_FAULTS, **REPLACE_FAULTS}
 _PLACES: Final = frozenset({"order.send", "order.replace"})
@@ -47,13 +47,15 @@ class Rest:
     def __init__(
         self,
         exchange: Exchange,
-        candles: Candles,
+        market: Market,
+        store: Store,
         armory: Armory,
         clock: Clock,
         settings: Settings,
     ) -> None:
         self._exchange = exchange
-        self._candles = candles
+        self._market = market
+        self._store = store
         self._armory = armory
         self._clock = clock
         self._settings = settings
@@ -78,7 +80,9 @@ class Rest:
             ("GET", "time"): _Route("time", self._time, signed=False),
             ("GET", "ping"): _Route("ping", lambda _params, _hits: {}, signed=False),
             ("GET", "exchangeInfo"): _Route("exchangeInfo", self._info, signed=False),
-            ("GET", "klines"): _Route("klines", self._klines, signed=False),
+            ("GET", "klines"): self._history("klines"),
+            ("GET", "aggTrades"): self._history("aggTrades"),
+            ("GET", "depth"): self._history("depth"),
             ("GET", "ticker/price"): _Route("ticker.price", self._last_prices, signed=False),
             ("GET", "ticker/bookTicker"): _Route("ticker.book", self._books, signed=False),
         }
@@ -101,13 +105,13 @@ class Rest:
         if hits:
             entry["faults"] = sorted(hits)
         fresh = security.is_fresh(params, self._clock)
-        early = await self._before(request, hits)
+        early = await self._before(request, route, hits)
         if early is not None:
             return early
         answer: Any
         try:
             self._admit(request, route, params, payload)
-            answer = route.act(params, hits)
+            answer = await self._act(route, params, hits)
             entry |= {"done": True, "order_id": _order_id(answer)}
             if "duplicate_request" in hits:
                 self._again(route, params, hits, entry)
@@ -115,6 +119,7 @@ class Rest:
             entry |= {"code": error.code, **_results(error.data)}
             answer = error  # a refusal can get lost on its way back, too
             self._pay(route.operation, params, error, fresh=fresh)
+        self._store.commit()  # before anybody hears of it
         return await self._after(request, route.operation, answer, hits)
 
     def _remember(self, operation: str, params: Params) -> dict[str, Any]:
@@ -146,7 +151,15 @@ class Rest:
         if operation in _PLACES and error.code == _TOO_LATE and fresh:
             self.counts.add()
 
-    async def _before(self, request: web.Request, hits: Hits) -> web.StreamResponse | None:
+    async def _act(self, route: _Route, params: Params, hits: Hits) -> Any:
+        answer = route.act(params, hits)
+        return await answer if isawaitable(answer) else answer
+
+    async def _before(
+        self, request: web.Request, route: _Route, hits: Hits
+    ) -> web.StreamResponse | None:
+        if self._settings.latency_s and route.operation in _ORDERS:
+            await self._clock.sleep(self._settings.latency_s)
         if (hold := hits.get("hold_request")) is not None:
             await self._clock.sleep(hold.number("seconds", 1))
         if "lose_request" in hits:
@@ -227,12 +240,12 @@ class Rest:
     def _all_orders(self, params: Params, _hits: Hits) -> Any:
         symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
         start = _window(params)[0]
-        rows = [
+        since = [
             order
             for order in self._exchange.visible(symbol)
             if order.created_ms >= start and order.key not in self._exchange.archived
         ]
-        return [wire.order_row(order) for order in rows[-_limit(params) :]]
+        return [wire.order_row(order) for order in since[-rows(params) :]]
 
     def _my_trades(self, params: Params, _hits: Hits) -> Any:
         symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
@@ -259,15 +272,25 @@ class Rest:
     def _time(self, _params: Params, _hits: Hits) -> Any:
         return {"serverTime": self._clock.now_ms()}
 
-    def _info(self, _params: Params, _hits: Hits) -> Any:
+    def _info(self, params: Params, _hits: Hits) -> Any:
         limits = wire.rate_limits(self.meter.limit, self.counts.windows)
-        return wire.exchange_info(self._exchange, self._clock.now_ms(), limits)
+        if not self._exchange.rules:
+            self._believed()
+        wanted = _all(params) if "symbols" in params else list(self._exchange.rules)
+        rules = [self._exchange.rules_of(symbol) for symbol in wanted]
+        return wire.exchange_info(rules, self._clock.now_ms(), limits)
+
+    def _believed(self) -> None:
+        if self._market.stale is not None:
+            raise ApiError(-1001, f"no price is known: {self._market.stale}", 503)
 
     def _last_prices(self, params: Params, _hits: Hits) -> Any:
+        self._believed()
         quotes = self._exchange.quotes
         return [{"symbol": each, "price": wire.amount(quotes[each].last)} for each in _all(params)]
 
     def _books(self, params: Params, _hits: Hits) -> Any:
+        self._believed()
         quotes = {each: self._exchange.quotes[each] for each in _all(params)}
         return [
             {
@@ -280,16 +303,9 @@ class Rest:
             for each, quote in quotes.items()
         ]
 
-    def _klines(self, params: Params, _hits: Hits) -> Any:
-        symbol = self._exchange.rules_of(needed(params, "symbol")).symbol
-        frame = needed(params, "interval")
-        if frame not in FRAMES_MS:
-            raise ApiError(-1120, "Invalid interval.")
-        self._candles.catch_up(self._clock.now_ms())
-        start = params.get("startTime")
-        return self._candles.klines(
-            symbol, frame, integer(start) if start else None, _limit(params)
-        )
+    def _history(self, what: History) -> _Route:
+        """Return how a question about what was is answered: maybe by somebody else, so in time."""
+        return _Route(what, lambda params, _hits: self._market.read(what, params), signed=False)
 
 
 def _all(params: Params) -> list[str]:
@@ -303,7 +319,7 @@ def _all(params: Params) -> list[str]:
 
 def _page(trades: list[Trade], params: Params) -> list[Trade]:
     """Cut one page. Source: Binance spot API, "Account trade list"."""
-    limit = _limit(params)
+    limit = rows(params)
     timed = "startTime" in params or "endTime" in params
     if timed and ("orderId" in params or "fromId" in params):
         raise ApiError(-1128, "Combination of optional parameters invalid.")
@@ -325,13 +341,6 @@ def _window(params: Params) -> tuple[int, int]:
     if "startTime" in params and "endTime" in params and end - start > _DAY_MS:
         raise ApiError(-1127, "More than 24 hours between startTime and endTime.")
     return start, end
-
-
-def _limit(params: Params) -> int:
-    limit = integer(params.get("limit", str(_ROWS)))
-    if limit < 1:
-        raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
-    return min(limit, _ROWS_MAX)
 
 
 def _spoiled(answer: Any, operation: str, hits: Hits) -> Any:

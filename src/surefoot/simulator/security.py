@@ -20,7 +20,7 @@ _BAN_MS: Final = 120_000
 # Request weight per operation; a list of everything costs more, a list for one order less.
 WEIGHTS: Final = {
     "ping": 1, "time": 1, "exchangeInfo": 20, "klines": 2, "ticker.price": 4, "ticker.book": 4,
-    "depth": 5, "account": 20, "order.send": 1, "order.cancel": 1, "order.query": 4,
+    "depth": 5, "aggTrades": 4, "account": 20, "order.send": 1, "order.cancel": 1, "order.query": 4,
     "order.amend": 4, "order.amendments": 4,
     "openOrders": 6, "allOrders": 20, "myTrades": 20,
 }  # fmt: skip

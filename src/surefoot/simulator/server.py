@@ -15,9 +15,12 @@ from surefoot.simulator.clock import Clock
 from surefoot.simulator.control_api import ControlApi
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.faults import Armory
-from surefoot.simulator.market import Market
+from surefoot.simulator.floor import Floor
+from surefoot.simulator.market import Market, PlayedMarket
+from surefoot.simulator.mirror import MirroredMarket
 from surefoot.simulator.model import Settings
 from surefoot.simulator.rest import Rest
+from surefoot.simulator.store import Forgetful, Kept, Store
 from surefoot.simulator.streams import Streams
 
 _HOST: Final = "127.0.0.1"
@@ -32,11 +35,21 @@ class Simulator:
         self.armory = Armory()
         self._settings = settings
         self.streams = Streams(self.exchange, self.armory, self.clock, settings)
-        candles = Candles(settings.rules, self.clock.now_ms(), settings.seed)
-        rest = Rest(self.exchange, candles, self.armory, self.clock, settings)
-        self.market = Market(self.exchange, candles, self.streams.publish, self.clock, settings)
+        self.store: Store = (
+            Forgetful(settings.uid)
+            if settings.state is None
+            else Kept(settings.state, self.exchange, self.armory, self.clock.now_ms())
+        )
+        self.market = self._market()
+        rest = Rest(self.exchange, self.market, self.store, self.armory, self.clock, settings)
         control = ControlApi(
-            self.exchange, self.market, rest, self.streams, self.armory, self.clock
+            self.exchange,
+            market=self.market,
+            rest=rest,
+            streams=self.streams,
+            armory=self.armory,
+            clock=self.clock,
+            store=self.store,
         )
         application = web.Application()
         application.add_routes([*rest.routes(), *self.streams.routes(), *control.routes()])
@@ -47,7 +60,16 @@ class Simulator:
         self._driving: asyncio.Task[None] | None = None
         self.url = ""
 
+    def _market(self) -> Market:
+        settings = self._settings
+        if settings.market == "mirror":
+            return MirroredMarket(self.exchange, self.streams, self.store, self.clock, settings)
+        candles = Candles(settings.rules, self.clock.now_ms(), settings.seed)
+        floor = Floor(self.exchange, candles, self.streams.publish, self.clock)
+        return PlayedMarket(self.exchange, candles, floor, self.clock, settings)
+
     async def __aenter__(self) -> Self:
+        await self.market.prepare()
         await self._runner.setup()
         site = web.TCPSite(self._runner, _HOST, self._settings.port)
         await site.start()

@@ -26,8 +26,9 @@ _Event: TypeAlias = tuple[str, dict[str, Any]]  # the stream's name, and what it
 class Connection:
     """One socket, and what it listens to."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, *, combined: bool = False) -> None:
         self.socket = socket
+        self._combined = combined  # every event comes with the name of its stream
         self.names: set[str] = set()
         self.user = False
         self._queue: asyncio.Queue[str] = asyncio.Queue()
@@ -35,6 +36,10 @@ class Connection:
     def send(self, message: dict[str, Any]) -> None:
         """Queue a message; they leave in order."""
         self._queue.put_nowait(json.dumps(message))
+
+    def tell(self, name: str, message: dict[str, Any]) -> None:
+        """Queue an event of a stream."""
+        self.send({"stream": name, "data": message} if self._combined else message)
 
     async def pump(self) -> None:
         """Send what is queued, for ever."""
@@ -67,6 +72,7 @@ class Streams:
     def routes(self) -> list[web.RouteDef]:
         """Return where the sockets are."""
         return [
+            web.get("/stream", self._serve_market),
             web.get("/stream/{rest:.*}", self._serve_market),
             web.get("/ws-api/v3", self._serve_account),
         ]
@@ -75,6 +81,10 @@ class Streams:
         """Return how many sockets listen."""
         users = sum(1 for connection in self._connections if connection.user)
         return {"user": users, "market": len(self._connections) - users}
+
+    def wanted(self) -> set[str]:
+        """Return the names of the streams that somebody listens to."""
+        return {name for connection in self._connections for name in connection.names}
 
     # What happens ---------------------------------------------------------------------------------
 
@@ -154,7 +164,7 @@ class Streams:
         for connection in self._connections:
             wanted = connection.user if kind == "user" else name in connection.names
             if wanted:
-                connection.send(message)
+                connection.tell(name, message)
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_later(seconds, act)
@@ -184,7 +194,7 @@ class Streams:
             return web.Response(status=500)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        connection = Connection(socket)
+        connection = Connection(socket, combined=request.path == "/stream")
         self._connections[connection] = None
         pump = asyncio.get_running_loop().create_task(connection.pump())
         try:

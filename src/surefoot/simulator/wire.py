@@ -190,14 +190,16 @@ def rate_limits(weight: int, windows: Iterable[Window]) -> list[dict[str, Any]]:
     return rows
 
 
-def exchange_info(exchange: Exchange, now_ms: int, limits: list[dict[str, Any]]) -> dict[str, Any]:
+def exchange_info(
+    listed: Iterable[Rules], now_ms: int, limits: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Return the symbols with their filters, and the limits."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": limits,
         "exchangeFilters": [],
-        "symbols": [_symbol(rules) for rules in exchange.rules.values()],
+        "symbols": [_symbol(rules) for rules in listed],
     }
 
 

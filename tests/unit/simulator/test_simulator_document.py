@@ -31,7 +31,7 @@ def test_every_fault_is_described_in_its_own_sentence() -> None:
 
 def test_everything_that_a_fault_may_hit_is_named() -> None:
     named = set(re.findall(r"`([\w.*]+)`", table("Parameter")["on"]))
-    assert named == {*OPERATIONS, *STREAMS} - {"*"}
+    assert named == {*OPERATIONS, *STREAMS, "store"} - {"*"}
 
 
 async def test_every_command_is_described(trader: Trader) -> None:

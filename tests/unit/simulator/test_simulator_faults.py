@@ -9,7 +9,15 @@ import aiohttp
 import pytest
 from tests.unit.simulator.trader import Trader
 
-from surefoot.simulator.faults import FAULTS, REPLACE_FAULTS, REQUEST_FAULTS, STREAM_FAULTS, Armory
+from surefoot.simulator.faults import (
+    FAULTS,
+    REPLACE_FAULTS,
+    REQUEST_FAULTS,
+    STORE_FAULTS,
+    STREAM_FAULTS,
+    WHOLE_FAULTS,
+    Armory,
+)
 
 BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
 
@@ -314,4 +322,5 @@ def test_what_would_never_hit_or_hit_everything_is_refused(name: str, given: Any
 
 
 def test_every_fault_is_known_once() -> None:
-    assert len(FAULTS) == len(REQUEST_FAULTS) + len(REPLACE_FAULTS) + len(STREAM_FAULTS) + 1
+    tables = (REQUEST_FAULTS, REPLACE_FAULTS, STREAM_FAULTS, STORE_FAULTS, WHOLE_FAULTS)
+    assert len(FAULTS) == sum(len(table) for table in tables)

@@ -16,7 +16,8 @@ from typing_extensions import override
 from surefoot.simulator import Settings, Simulator
 from surefoot.simulator.candles import FRAMES_MS, KEPT, Candles
 from surefoot.simulator.exchange import Exchange
-from surefoot.simulator.market import TAPE, Market, _read, _there_and_back
+from surefoot.simulator.floor import DEPTH, Floor
+from surefoot.simulator.market import TAPE, PlayedMarket, _read, _there_and_back
 from surefoot.simulator.model import default_rules
 
 RULES = default_rules()[:1]
@@ -129,7 +130,9 @@ async def walk(seed: int) -> list[str]:
             told.append(message["p"])
 
     with pytest.raises(Enough):
-        await Market(Exchange(settings, clock), candles(), publish, clock, settings).run()
+        exchange = Exchange(settings, clock)
+        floor = Floor(exchange, candles(), publish, clock)
+        await PlayedMarket(exchange, candles(), floor, clock, settings).run()
     return told
 
 
@@ -145,11 +148,14 @@ async def test_a_quiet_market_repeats_its_price_and_never_moves() -> None:
     settings = Settings(rules=RULES)
 
     def publish(_symbol: str, stream: str, message: dict[str, Any]) -> None:
-        told.append((stream, message["p"] if "p" in message else message["b"]))
+        told.append((stream, message.get("p") or message.get("b", "")))
 
     with pytest.raises(Enough):
-        await Market(Exchange(settings, clock), candles(), publish, clock, settings).run()
+        exchange = Exchange(settings, clock)
+        floor = Floor(exchange, candles(), publish, clock)
+        await PlayedMarket(exchange, candles(), floor, clock, settings).run()
     price = f"{RULES[0].price:.8f}"
+    told = [each for each in told if each[0] != DEPTH]
     assert told == [("bookTicker", price), ("trade", price)] * 2
 
 

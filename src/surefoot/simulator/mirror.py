@@ -1,0 +1,306 @@
+"""A market that is somebody else's: a venue's public prices and filters, as they come.
+
+While they come, orders meet them. When the connection is lost, the book is empty: nothing is
+filled, whoever listens here is cut off as well, and `stale` says why. Once it is back, the trades
+that were missed are played through the orders that rested all the while, at the times at which
+they happened; only then is the symbol's book believed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from typing_extensions import override
+
+from surefoot.simulator.clock import Clock
+from surefoot.simulator.exchange import Exchange
+from surefoot.simulator.floor import DEPTH, DEPTH_LEVELS, Levels
+from surefoot.simulator.listing import rules_of
+from surefoot.simulator.market import History, Market
+from surefoot.simulator.model import ApiError, Level, MarketMode, Origin, Quote, Settings
+from surefoot.simulator.parameters import Params
+from surefoot.simulator.source import Socket, Source, Unanswered
+from surefoot.simulator.store import Mark, Store
+from surefoot.simulator.streams import Streams
+
+_PAGE: Final = 1_000
+_PAGE_PAUSE_S: Final = 0.1  # a page weighs 4 of 6000 a minute
+_BACK_OFF_MAX_S: Final = 30.0
+_WAITING_MAX: Final = 200_000
+_KEEP_EVERY_S: Final = 10.0
+_STEP_MS: Final = 250  # less is the way of a request, no difference of clocks
+_PLENTY: Final = Decimal(10**12)
+_UNREADABLE: Final = (LookupError, ValueError, TypeError, ArithmeticError)
+_NO_SYMBOL: Final = -1121
+
+
+@dataclass(slots=True)
+class _Mirrored:
+    """One symbol: how far its trades were seen, and what waits until the missed ones are played."""
+
+    mark: Mark | None = None
+    fresh: bool = False
+    bid: Decimal = Decimal(0)
+    ask: Decimal = Decimal(0)
+    bids: Levels = ()
+    asks: Levels = ()
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+    def quote(self, last: Decimal) -> Quote:
+        return Quote(last=last, bid=self.bid, ask=self.ask, bids=self.bids, asks=self.asks)
+
+
+class MirroredMarket(Market):
+    """Follows one venue."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        streams: Streams,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        if settings.origin is None:
+            raise ValueError("a mirror needs to know of whom")
+        self.mode: MarketMode = "mirror"
+        self._origin: Origin = settings.origin
+        self._exchange = exchange
+        self._streams = streams
+        self._store = store
+        self._clock = clock
+        self._beat_s = settings.beat_s
+        self._source = Source(self._origin, clock)
+        self._why: str | None = "not connected yet"
+        self._attempt = 0
+        self._mirrored = {
+            symbol: _Mirrored(store.facts.marks.get(symbol)) for symbol in self._origin.symbols
+        }
+        for row in store.facts.listed:
+            self._enlist(row)
+
+    @property
+    @override
+    def stale(self) -> str | None:
+        behind = [name for name, each in self._mirrored.items() if not each.fresh]
+        if self._why is None and behind:
+            return f"the trades missed on {', '.join(behind)} are being read"
+        return self._why
+
+    @override
+    async def prepare(self) -> None:
+        async with self._source:
+            with suppress(ApiError):  # it is asked again before anything is believed
+                await self._introduce()
+
+    @override
+    async def read(self, what: History, params: Params) -> Any:
+        return await self._source.ask(what, params)
+
+    @override
+    def move(self, symbol: str, price: Decimal, spread: Decimal) -> None:
+        raise ValueError(f"the price of {symbol} is the mirrored exchange's")
+
+    @override
+    def book(self, symbol: str, bids: Levels, asks: Levels) -> None:
+        raise ValueError(f"the book of {symbol} is the mirrored exchange's")
+
+    # One life after the other --------------------------------------------------------------------
+
+    @override
+    async def run(self) -> None:
+        async with self._source:
+            while True:
+                try:
+                    await self._live()
+                except* (ApiError, OSError, *_UNREADABLE) as broken:
+                    self._lost(broken)
+                self._attempt += 1
+                await self._clock.sleep(min(2.0 ** (self._attempt - 1), _BACK_OFF_MAX_S))
+
+    def _lost(self, broken: BaseExceptionGroup[Exception]) -> None:
+        first: BaseException = broken
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        self._why = str(first) or type(first).__name__
+        for symbol, each in self._mirrored.items():
+            each.fresh = False
+            each.waiting.clear()
+            if symbol in self._exchange.quotes:
+                quote = self._exchange.quotes[symbol]
+                self._exchange.quotes[symbol] = replace(quote, bids=(), asks=())
+        self._streams.disconnect("market")  # who listens must know that there is a gap
+
+    async def _live(self) -> None:
+        await self._introduce()
+        async with self._source.listen() as socket:
+            names = [f"{each.lower()}@{what}" for each in self._mirrored for what in _EVENTS]
+            await socket.subscribe(names)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._hear(socket))
+                tasks.create_task(self._catch_up())
+                tasks.create_task(self._follow(socket))
+
+    async def _introduce(self) -> None:
+        """Ask what time it is there, and what is listed."""
+        server = await self._source.ask("time", {})
+        ahead_ms = int(server["serverTime"]) - self._clock.now_ms()
+        if abs(ahead_ms) > _STEP_MS:
+            self._clock.advance(ahead_ms / 1000)
+        wanted = json.dumps(self._origin.symbols, separators=(",", ":"))
+        rows = await self._listed({"symbols": wanted})
+        for row in rows:
+            self._enlist(row)
+        self._store.facts.listed = rows
+        self._store.touch()
+        self._store.commit()
+
+    async def _listed(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        try:
+            answer = await self._source.ask("exchangeInfo", params)
+        except ApiError as error:
+            if error.code != _NO_SYMBOL:
+                raise
+            answer = await self._source.ask("exchangeInfo", {})  # one that it does not list
+        return [row for row in answer["symbols"] if row["symbol"] in self._mirrored]
+
+    def _enlist(self, row: dict[str, Any]) -> None:
+        rules = rules_of(row)
+        last = self._store.facts.last.get(rules.symbol, rules.price)
+        self._exchange.enlist(replace(rules, price=last))
+
+    # What is heard -------------------------------------------------------------------------------
+
+    async def _hear(self, socket: Socket) -> None:
+        async for name, message in socket.events():
+            symbol, _, what = name.partition("@")
+            self._take(symbol.upper(), what, message)
+        raise Unanswered("the stream ended")
+
+    def _take(self, symbol: str, what: str, message: dict[str, Any]) -> None:
+        each = self._mirrored[symbol]
+        match what:
+            case "trade" if each.fresh:
+                self._trade(symbol, each, message)
+                return
+            case "trade":
+                each.waiting.append(message)
+                if len(each.waiting) > _WAITING_MAX:
+                    raise Unanswered(f"too many trades of {symbol} waited")
+                return
+            case "bookTicker":
+                each.bid, each.ask = Decimal(message["b"]), Decimal(message["a"])
+            case _ if what == DEPTH:
+                each.bids, each.asks = _levels(message["bids"]), _levels(message["asks"])
+        if each.fresh:
+            self._show(symbol, each)
+            self._streams.publish(symbol, what, message)
+
+    def _trade(self, symbol: str, each: _Mirrored, message: dict[str, Any]) -> None:
+        mark = Mark(int(message["t"]), int(message["T"]))
+        if each.mark is not None and mark.number <= each.mark.number:
+            return
+        quote = replace(self._exchange.quotes[symbol], last=Decimal(message["p"]))
+        self._see(symbol, each, mark, quote)
+        self._streams.publish(symbol, "trade", message)
+
+    def _see(self, symbol: str, each: _Mirrored, mark: Mark, quote: Quote) -> None:
+        """Let orders meet a trade, and keep what came of it together with how far was seen."""
+        each.mark = self._store.facts.marks[symbol] = mark
+        self._exchange.price(symbol, quote)
+        self._store.commit()
+
+    def _show(self, symbol: str, each: _Mirrored) -> None:
+        last = self._exchange.quotes[symbol].last
+        self._exchange.price(symbol, each.quote(last), traded=False)
+        self._store.commit()
+
+    async def _follow(self, socket: Socket) -> None:
+        """Ask for the candles that somebody here listens to, and keep how far was seen."""
+        asked, kept = set[str](), self._clock.monotonic()
+        while True:
+            wanted = {each for each in self._streams.wanted() if "@kline_" in each} - asked
+            if wanted:
+                await socket.subscribe(sorted(wanted))
+                asked |= wanted
+            if self._clock.monotonic() - kept > _KEEP_EVERY_S:
+                kept = self._clock.monotonic()
+                self._store.touch()
+                self._store.commit()
+            await self._clock.sleep(self._beat_s)
+
+    # What was missed -----------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        for symbol, each in self._mirrored.items():
+            if symbol in self._exchange.rules:
+                await self._rejoin(symbol, each)
+            each.fresh = True  # or not listed: there is nothing to wait for
+        self._why, self._attempt = None, 0
+
+    async def _rejoin(self, symbol: str, each: _Mirrored) -> None:
+        """Bring one symbol to now: the book, the missed trades, then those that came meanwhile."""
+        book = await self._source.ask("depth", {"symbol": symbol, "limit": str(DEPTH_LEVELS)})
+        each.bids, each.asks = _levels(book["bids"]), _levels(book["asks"])
+        each.bid, each.ask = each.bids[0].price, each.asks[0].price
+        newest = (await self._source.ask("aggTrades", {"symbol": symbol, "limit": "1"}))[-1]
+        mark, last = Mark(int(newest["l"]), int(newest["T"])), Decimal(newest["p"])
+        rests = any(order.symbol == symbol for order in self._exchange.standing)
+        if each.mark is not None and rests:
+            last = await self._play_missed(symbol, each, each.mark, mark) or last
+        else:
+            each.mark = self._store.facts.marks[symbol] = mark
+        self._exchange.quotes[symbol] = each.quote(last)
+        each.fresh = True
+        waiting, each.waiting = each.waiting, []
+        for message in waiting:
+            self._trade(symbol, each, message)
+        self._show(symbol, each)
+
+    async def _play_missed(
+        self, symbol: str, each: _Mirrored, since: Mark, newest: Mark
+    ) -> Decimal | None:
+        """Play what was traded since through the orders that rested; return the last price."""
+        again = newest.number < since.number  # a venue that counts from the beginning again
+        is_new: Callable[[Mark], bool] = (
+            (lambda mark: mark.at_ms > since.at_ms)
+            if again
+            else (lambda mark: mark.number > since.number)
+        )
+        last, where = None, {"startTime": str(since.at_ms)}
+        while True:
+            asked = {"symbol": symbol, "limit": str(_PAGE), **where}
+            rows = await self._source.ask("aggTrades", asked)
+            for row in rows:
+                mark, last = Mark(int(row["l"]), int(row["T"])), Decimal(row["p"])
+                if is_new(mark):
+                    with self._exchange.at(mark.at_ms):
+                        self._see(symbol, each, mark, _past(last, each.ask - each.bid))
+            if len(rows) < _PAGE:
+                self._exchange.quotes[symbol] = replace(
+                    self._exchange.quotes[symbol], bids=(), asks=()
+                )
+                return last
+            where = {"fromId": str(int(rows[-1]["a"]) + 1)}
+            await self._clock.sleep(_PAGE_PAUSE_S)
+
+
+_EVENTS: Final = ("trade", "bookTicker", DEPTH)
+
+
+def _past(price: Decimal, spread: Decimal) -> Quote:
+    """Return the book of a moment of which only the trade is known: as far away as it is now."""
+    bid, ask = price - spread, price + spread
+    return Quote(
+        last=price, bid=bid, ask=ask, bids=(Level(bid, _PLENTY),), asks=(Level(ask, _PLENTY),)
+    )
+
+
+def _levels(rows: Any) -> Levels:
+    return tuple(Level(Decimal(price), Decimal(quantity)) for price, quantity in rows)

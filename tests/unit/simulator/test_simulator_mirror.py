@@ -1,0 +1,330 @@
+"""A mirror shows what its source shows, fills what must have filled, and says when it is blind.
+
+The source is a second simulator over the same wire: REST and WebSocket, on sockets of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from tests.unit.simulator.trader import PATIENCE_S, Trader
+
+from surefoot.simulator import Settings, Simulator
+from surefoot.simulator.model import Level, Origin, default_rules
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+
+
+def source_settings(**given: Any) -> Settings:
+    """Return a source with a filter of every kind."""
+    rules = default_rules()[:2]
+    rules[0].percent_bid_up = rules[0].percent_ask_up = D("1.2")
+    rules[0].percent_bid_down = rules[0].percent_ask_down = D("0.8")
+    rules[0].market_quantity_max = D(77)
+    rules[1].notional_min = D(7)
+    return Settings(rules=rules, **given)
+
+
+class Pair:
+    """A source and its mirror."""
+
+    def __init__(self, source: Simulator, trader: Trader) -> None:
+        self.source = source
+        self.trader = trader
+        self.mirror = trader.simulator
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        """Wait for a fact."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not fact():
+                await self.mirror.clock.sleep(0.01)
+
+    async def sees(self, price: str, *, spread: str = "1") -> None:
+        """Move the source, and wait until the mirror has followed."""
+        self.source.market.move("BTCUSDT", D(price), D(spread))
+        quotes = self.mirror.exchange.quotes
+        bid = D(price) - D(spread)
+        await self.until(lambda: quotes["BTCUSDT"].last == D(price))
+        await self.until(lambda: quotes["BTCUSDT"].bids[:1] != () and quotes["BTCUSDT"].bid == bid)
+
+    async def fresh(self) -> None:
+        """Wait until its prices are believed."""
+        await self.until(lambda: self.mirror.market.stale is None)
+
+    async def blind(self) -> None:
+        """Wait until it has noticed that nothing comes."""
+        await self.until(lambda: self.mirror.market.stale is not None)
+
+    async def status(self, name: str) -> str:
+        """Return what has become of an order."""
+        return str((await self.trader.query(name)).body["status"])
+
+
+@asynccontextmanager
+async def mirrored(source: Simulator, **given: Any) -> AsyncIterator[Pair]:
+    """Start a mirror of a source that has traded."""
+    for symbol in SYMBOLS:
+        quote = source.exchange.quotes[symbol]
+        source.market.move(symbol, quote.last, D(1))
+    settings = Settings.mirroring(Origin.at(source.url, SYMBOLS), beat_s=0.01, **given)
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with (
+        Simulator(settings) as simulator,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
+        pair = Pair(source, Trader(simulator, session))
+        await pair.fresh()
+        yield pair
+
+
+@pytest_asyncio.fixture
+async def pair() -> AsyncIterator[Pair]:
+    # The market is quiet: every price is one that a test has set.
+    async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as both:
+        yield both
+
+
+# What it shows -----------------------------------------------------------------------------------
+
+
+async def test_its_filters_are_those_of_the_source(pair: Pair) -> None:
+    async with aiohttp.ClientSession() as session:
+        pages = [
+            await (await session.get(f"{each.url}/api/v3/exchangeInfo")).json()
+            for each in (pair.source, pair.mirror)
+        ]
+    assert pages[0]["symbols"] == pages[1]["symbols"]
+    assert len(pages[1]["symbols"]) == 2
+
+
+async def test_its_prices_are_those_of_the_source(pair: Pair) -> None:
+    await pair.sees("60000")
+    async with aiohttp.ClientSession() as session:
+        for path in (
+            'ticker/price?symbols=["BTCUSDT"]',
+            'ticker/bookTicker?symbols=["BTCUSDT"]',
+            "klines?symbol=BTCUSDT&interval=1m&limit=5",
+            "depth?symbol=BTCUSDT&limit=5",
+            "aggTrades?symbol=BTCUSDT&limit=5",
+        ):
+            urls = [f"{each.url}/api/v3/{path}" for each in (pair.source, pair.mirror)]
+            first, second = [await (await session.get(url)).json() for url in urls]
+            assert first == second, path
+
+
+async def test_its_streams_say_what_the_source_says(pair: Pair) -> None:
+    names = ["btcusdt@trade", "btcusdt@bookTicker"]
+    there = await Trader(pair.source, pair.trader._session).market_stream(*names)
+    here = await pair.trader.market_stream(*names)
+    pair.source.market.move("BTCUSDT", D(60_000), D(1))
+    assert [await there.next(), await there.next()] == [await here.next(), await here.next()]
+
+
+async def test_candles_that_somebody_listens_to_are_passed_on(pair: Pair) -> None:
+    here = await pair.trader.market_stream("btcusdt@kline_1m")
+    await pair.until(lambda: "btcusdt@kline_1m" in pair.source.streams.wanted())
+    pair.source.streams.publish("BTCUSDT", "kline_1m", {"e": "kline", "s": "BTCUSDT"})
+    assert await here.next() == {"e": "kline", "s": "BTCUSDT"}
+
+
+async def test_nobody_moves_its_prices_by_hand(pair: Pair) -> None:
+    for command in (
+        {"command": "price", "symbol": "BTCUSDT", "price": "1"},
+        {"command": "book", "symbol": "BTCUSDT", "bids": [["1", "1"]], "asks": [["2", "1"]]},
+        {"command": "market", "mode": "random"},
+    ):
+        with pytest.raises(Exception, match=r"the mirrored exchange's|somebody else's"):
+            await pair.trader.do(command.pop("command"), **command)
+
+
+# How it fills ------------------------------------------------------------------------------------
+
+
+async def test_a_market_order_takes_level_by_level(pair: Pair) -> None:
+    levels = (Level(D(60_001), D("0.001")), Level(D(60_005), D("0.002")), Level(D(60_009), D(5)))
+    pair.source.market.book("BTCUSDT", (Level(D(60_000), D(1)),), levels)
+    quotes = pair.mirror.exchange.quotes
+    await pair.until(lambda: len(quotes["BTCUSDT"].asks) == 3)
+    await pair.trader.order("BUY", "MARKET", "0.004", name="mine")
+    trades = (await pair.trader.ledger())["trades"]
+    assert [(D(each["price"]), D(each["qty"])) for each in trades] == [
+        (60_001, D("0.001")), (60_005, D("0.002")), (60_009, D("0.001")),
+    ]  # fmt: skip
+    # What was taken is not there for the next one, until the venue shows its book again.
+    assert quotes["BTCUSDT"].asks == (Level(D(60_009), D("4.999")),)
+
+
+async def test_what_the_book_does_not_hold_is_not_filled(pair: Pair) -> None:
+    pair.source.market.book("BTCUSDT", (Level(D(60_000), D(1)),), (Level(D(60_001), D("0.001")),))
+    await pair.until(lambda: pair.mirror.exchange.quotes["BTCUSDT"].ask == 60_001)
+    await pair.trader.order("BUY", "MARKET", "0.004", name="mine")
+    order = (await pair.trader.query("mine")).body
+    assert (order["status"], D(order["executedQty"])) == ("EXPIRED", D("0.001"))
+
+
+async def test_a_resting_order_waits_until_somebody_trades_beyond_it(pair: Pair) -> None:
+    """At its own price others stand before it: only a worse price proves that they are gone."""
+    await pair.sees("60000")
+    await pair.trader.rest_buy(price="59990", name="mine")
+    await pair.sees("59990")
+    assert await pair.status("mine") == "NEW"
+    pair.source.market.move("BTCUSDT", D("59989.99"), D(1))
+    await pair.until(lambda: pair.mirror.exchange.trades != [])
+    [trade] = (await pair.trader.ledger())["trades"]
+    assert (D(trade["price"]), trade["isMaker"]) == (59_990, True)
+
+
+async def test_an_old_price_beyond_it_fills_nothing(pair: Pair) -> None:
+    """The book may move without a trade; the last one was before the order."""
+    await pair.sees("60000")
+    pair.source.market.book("BTCUSDT", (Level(D(60_100), D(1)),), (Level(D(60_200), D(1)),))
+    await pair.until(lambda: pair.mirror.exchange.quotes["BTCUSDT"].bid == 60_100)
+    await pair.trader.rest_buy(price="60050", name="mine")
+    pair.source.market.book("BTCUSDT", (Level(D(60_090), D(1)),), (Level(D(60_190), D(1)),))
+    await pair.until(lambda: pair.mirror.exchange.quotes["BTCUSDT"].bid == 60_090)
+    assert await pair.status("mine") == "NEW"
+
+
+async def test_a_stop_gets_no_better_price_than_the_trade_that_triggered_it(pair: Pair) -> None:
+    await pair.sees("60000")
+    await pair.trader.do("balance", asset="BTC", free="1")
+    await pair.trader.order("SELL", "STOP_LOSS", "0.001", stopPrice="59000", name="stop")
+    # The trade is there before the book has followed: the bids that it has eaten are still shown.
+    pair.source.market._floor.trade("BTCUSDT", D(58_900))  # type: ignore[attr-defined]
+    await pair.until(lambda: pair.mirror.exchange.trades != [])
+    [trade] = (await pair.trader.ledger())["trades"]
+    assert D(trade["price"]) == 58_900
+
+
+# When the source is gone -------------------------------------------------------------------------
+
+
+async def test_without_its_source_nothing_is_filled_and_everybody_is_told() -> None:
+    async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as pair:
+        await pair.sees("60000")
+        listener = await pair.trader.market_stream("btcusdt@trade")
+        await pair.trader.rest_buy(price="59000", name="resting")
+        await source.__aexit__(None, None, None)
+        await pair.blind()
+        assert await listener.closed()
+        state = pair.mirror.market.stale
+        assert state is not None
+        assert "mirrored exchange" in state
+        assert (await pair.trader.order("BUY", "MARKET", "0.001")).code == -1013
+        prices = await pair.trader.ask("GET", "ticker/price", signed=False, symbols='["BTCUSDT"]')
+        assert prices.status == 503
+        # What needs no price is answered as ever.
+        assert await pair.status("resting") == "NEW"
+        assert (await pair.trader.rest_buy(price="58000", name="later")).status == 200
+
+
+async def test_what_was_missed_is_played_through_the_orders_that_rested() -> None:
+    """At the time at which it happened, and not through an order that came later."""
+    async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as pair:
+        await pair.sees("60000")
+        await pair.trader.rest_buy(price="59500", name="rested")
+        source.armory.arm("outage", {})
+        source.streams.disconnect()
+        await pair.blind()
+        source.market.move("BTCUSDT", D(59_000), D(1))
+        source.market.move("BTCUSDT", D(60_500), D(1))
+        there = source.clock.now_ms()
+        await source.clock.sleep(0.02)
+        await pair.trader.rest_buy(price="59400", name="later")
+        source.armory.disarm()
+        await pair.fresh()
+        assert await pair.status("rested") == "FILLED"
+        assert await pair.status("later") == "NEW"
+        [trade] = (await pair.trader.ledger())["trades"]
+        assert D(trade["price"]) == 59_500
+        assert trade["time"] <= there
+        assert pair.mirror.exchange.quotes["BTCUSDT"].last == 60_500
+
+
+async def test_a_stop_that_was_jumped_over_meanwhile_sells_below_the_trade() -> None:
+    """Nobody knows the book of that moment: it is taken to be as wide as it is now."""
+    async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as pair:
+        await pair.sees("60000")
+        await pair.trader.do("balance", asset="BTC", free="1")
+        await pair.trader.order("SELL", "STOP_LOSS", "0.001", stopPrice="59000", name="stop")
+        source.armory.arm("outage", {})
+        source.streams.disconnect()
+        await pair.blind()
+        source.market.move("BTCUSDT", D(58_000), D(1))
+        source.market.move("BTCUSDT", D(60_000), D(3))
+        source.armory.disarm()
+        await pair.fresh()
+        [trade] = (await pair.trader.ledger())["trades"]
+        assert D(trade["price"]) == 58_000 - 6
+        # The invented depth of the past is no book of now.
+        assert pair.mirror.exchange.quotes["BTCUSDT"].bids[0].quantity == 1
+
+
+async def test_a_source_that_was_never_there_is_waited_for() -> None:
+    """The exchange answers, and lists nothing until it knows what there is."""
+    origin = Origin.at("http://127.0.0.1:9", SYMBOLS)
+    async with Simulator(Settings.mirroring(origin)) as mirror, aiohttp.ClientSession() as session:
+        trader = Trader(mirror, session)
+        assert (await trader.ask("GET", "exchangeInfo", signed=False)).status == 503
+        assert (await trader.ask("GET", "account")).status == 200
+
+
+async def test_a_source_that_wants_to_be_left_alone_is_left_alone(pair: Pair) -> None:
+    """Its patience is ours, and whoever asks here is told so too."""
+    pair.source.armory.arm("rate_limit", {"on": "klines", "seconds": 30})
+    given = {"symbol": "BTCUSDT", "interval": "1m"}
+    for _ in range(3):
+        answer = await pair.trader.ask("GET", "klines", signed=False, **given)
+        assert answer.status == 429
+        assert int(answer.headers["Retry-After"]) > 25
+    asked = [each for each in pair.source.armory.history if each.name == "rate_limit"]
+    assert [each.hits for each in asked] == [1]
+
+
+# What is kept ------------------------------------------------------------------------------------
+
+
+async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Orders, trades, balances and its name are kept; what it missed while it was off is played."""
+    state = tmp_path / "paper"
+    async with Simulator(source_settings(beat_s=3600)) as source:
+        async with mirrored(source, state=state) as pair:
+            await pair.sees("60000")
+            await pair.trader.order("BUY", "MARKET", "0.002", name="bought")
+            await pair.trader.rest_buy(price="59500", name="rested")
+            before, uid = await pair.trader.ledger(), pair.mirror.exchange.uid
+        source.market.move("BTCUSDT", D(59_000), D(1))
+        source.market.move("BTCUSDT", D(61_000), D(1))
+        async with mirrored(source, state=state) as pair:
+            after = await pair.trader.ledger()
+            assert pair.mirror.exchange.uid == uid != Settings().uid
+            assert await pair.status("bought") == await pair.status("rested") == "FILLED"
+            assert after["trades"][: len(before["trades"])] == before["trades"]
+            # Ids go on: nothing new has the name of something old.
+            ids = [each["id"] for each in after["trades"]]
+            assert ids == sorted(set(ids))
+            answer = await pair.trader.order("BUY", "MARKET", "0.001", name="next")
+            assert answer.body["orderId"] not in {each["orderId"] for each in before["orders"]}
+
+
+async def test_a_source_that_counts_anew_is_joined_by_time(tmp_path: Path) -> None:
+    state = tmp_path / "paper"
+    async with Simulator(source_settings(beat_s=3600)) as source:
+        for _ in range(50):
+            source.market.move("BTCUSDT", D(60_000), D(1))
+        async with mirrored(source, state=state) as pair:
+            await pair.sees("60000")
+            await pair.trader.rest_buy(price="59500", name="rested")
+        await source.clock.sleep(0.01)
+    async with Simulator(source_settings(beat_s=3600)) as source:
+        source.market.move("BTCUSDT", D(59_000), D(1))
+        async with mirrored(source, state=state) as pair:
+            assert await pair.status("rested") == "FILLED"
