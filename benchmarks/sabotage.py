@@ -388,11 +388,25 @@ SABOTAGES = [
     Sabotage(
         "show a stop that nobody watches as watched",
         "core/protection.py",
-        "    here = Place.HERE if watched else Place.NONE",
-        "    here = Place.HERE",
+        "    honoured = watched and position.set_back_at is None",
+        "    honoured = True",
         "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
     ),
     *(Sabotage(*each) for each in JOURNAL_MISTAKES),
+    Sabotage(
+        "sell what an older journal believes in",
+        "engine/roster.py",
+        "            await self._heed(setback)",
+        "            pass",
+        "tests/unit/engine/test_recovery.py -k setback",
+    ),
+    Sabotage(
+        "explain a holding before the last request can have turned up",
+        "core/setback.py",
+        "since + terms.request_lifetime + terms.visibility",
+        "since",
+        "tests/unit/core/test_setback.py",
+    ),
     Sabotage(
         "conclude absence of what has moved on",
         "core/reconcile.py",

@@ -33,7 +33,9 @@ from surefoot.core.records import (
     OrphanCancelIntended,
     OthersSeen,
     PositionFrozen,
+    PositionProven,
     PositionRecord,
+    PositionSetBack,
     PositionThawed,
     Record,
     Recovered,
@@ -110,6 +112,8 @@ def _open() -> Life:
     _add(life, ShortageSeen(at=life.now, missing=D("0.0001"), evidence="the balance"))
     _add(life, PositionFrozen(at=life.now, reason="look at it"))
     _add(life, PositionThawed(at=life.now, evidence="the balance again"))
+    _add(life, PositionSetBack(at=life.now, reason="an older copy was put back"))
+    _add(life, PositionProven(at=life.now, evidence="orders, fills and balance"))
     _add(life, ExitLapsed(at=life.now, why="it was tried"))
     return life
 

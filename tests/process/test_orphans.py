@@ -107,6 +107,38 @@ async def test_an_entry_that_filled_after_the_backup_is_not_made_twice(play: Pla
     await server.stop()
 
 
+async def test_what_was_sold_after_the_copy_is_not_sold_again_from_the_owners_coins(
+    play: Play,
+) -> None:
+    """The older file has the coins still, and a level that is reached; the account has some too."""
+    await play.open(bot='stop_loss = "2%"')
+    play.say("buy")
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    await server.stop()
+    shutil.copy(play.stage.journal, play.stage.directory / "old.db")
+    play.say("sell")
+    server = await play.start()
+    await play.state_is("CLOSED", server=server)
+    await server.kill()
+    for name in ("surefoot.db-wal", "surefoot.db-shm"):
+        (play.stage.directory / name).unlink(missing_ok=True)
+    play.stage.journal.write_bytes((play.stage.directory / "old.db").read_bytes())
+    play.control.do("balance", asset="BTC", free="1", locked="0")
+    play.control.do("price", symbol="BTCUSDT", price="30000")
+    server = await play.start()
+    await play.recovered(server)
+    await play.until(lambda: '"exit-wished"' in log_of(server), server)
+    await play.stage.clock.sleep(2)
+    assert len(play.orders("SELL")) == 1
+    code, output, _ = await play.stage.run("close", "bot")
+    assert code == 1
+    assert "nothing of it is sold: surefoot resolve bot-1 first" in output
+    code, output, _ = await play.stage.run("recover", "--dry-run")
+    assert code == 3, output
+    await server.stop()
+
+
 async def test_a_stop_that_a_position_left_behind_is_cancelled(play: Play) -> None:
     """The operator wrote the position off; its stop would sell what is not its own any more."""
     await play.open(bot='stop_loss = "2%"')

@@ -27,16 +27,23 @@ def coins_of(
     return coins
 
 
+def others_of(belief: Belief, evidence: Evidence, asset: Asset) -> Decimal | None:
+    """Return what is there of an asset beyond what any bot claims; None: nobody told."""
+    if evidence.balances is None:
+        return None
+    claimed = sum((held_of(p) for p in belief.positions if p.base == asset), ZERO)
+    return evidence.balances.get(asset, ZERO) - claimed - belief.beside.get(asset, ZERO)
+
+
 def contradiction(
     belief: Belief, evidence: Evidence, position: Position, order: Order
 ) -> str | None:
     """Return what the balance shows that speaks against the absence of an order, or None."""
     asset = position.base
     before = belief.others.get(asset)
-    if before is None or evidence.balances is None:
+    others = others_of(belief, evidence, asset)
+    if before is None or others is None:
         return None
-    claimed = sum((held_of(p) for p in belief.positions if p.base == asset), ZERO)
-    others = evidence.balances.get(asset, ZERO) - claimed - belief.beside.get(asset, ZERO)
     change = others - before.amount
     if abs(change) < belief.terms[position.bot].instrument.lot:
         return None

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from surefoot.core import answers, facts, leaving, wishes
 from surefoot.core.draft import Decision, Draft
-from surefoot.core.order import Order
+from surefoot.core.order import Order, Role
 from surefoot.core.position import Position
 from surefoot.core.records import PositionFrozen
 from surefoot.core.reports import (
@@ -30,8 +30,10 @@ from surefoot.core.reports import (
     LateFact,
     OrderReport,
     PriceSeen,
+    Proof,
     Reduction,
     Refusal,
+    SetBack,
     Shortage,
     TimePassed,
     Unsent,
@@ -61,6 +63,8 @@ Input: TypeAlias = (
     | Absence
     | Reduction
     | Shortage
+    | SetBack
+    | Proof
     | PriceSeen
     | TimePassed
     | EntrySignal
@@ -135,6 +139,10 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (
             facts.take_reduction(event, draft)
         case Shortage():
             facts.take_shortage(event, draft)
+        case SetBack():
+            facts.take_setback(event, draft)
+        case Proof():
+            facts.take_proof(event, draft)
         case PriceSeen():
             leaving.take_price(event, draft)
         case TimePassed():
@@ -160,13 +168,17 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (
 
 
 def owed(position: Position) -> tuple[Duty, ...]:
-    """Return what is left to do for the orders of a position, in any state, after any crash."""
+    """Return what is left to do for the orders of a position, in any state, after any crash.
+
+    A stop stays that an older journal wanted gone: it may be all that protects by now.
+    """
     duties: list[Duty] = []
     for order in position.orders:
         if order.finished:
             continue
         known = order.exchange_order_id
-        if order.cancel_at is not None and known is not None and order.verdict is None:
+        kept = order.role is Role.STOP and position.set_back_at is not None
+        if order.cancel_at is not None and known is not None and order.verdict is None and not kept:
             duties.append(Withdraw(order=order, exchange_order_id=known))
         duties.append(Ask(order=order))
     return tuple(duties)

@@ -76,8 +76,12 @@ class Draft:
             self.add(OrderRecalled(at=self.now, order=order))
 
     def freeze(self, reason: str, *, lacking: bool = False) -> None:
-        """Add no risk from here on, unless that is so already."""
-        if self.position.frozen is None:
+        """Add no risk from here on, unless that is so already.
+
+        What only somebody's word ends comes before what evidence may end.
+        """
+        graver = self.position.lacking and not lacking
+        if self.position.frozen is None or graver:
             self.add(PositionFrozen(at=self.now, reason=reason, lacking=lacking))
 
     def thaw(self, evidence: str) -> None:

@@ -34,6 +34,7 @@ class FindingKind(StrEnum):
     ORPHAN = "orphan"
     UNKNOWN_OWN_ORDER = "unknown-own-order"
     FOREIGN_ORDER = "foreign-order"
+    SETBACK_EXPLAINED = "setback-explained"
     EXCHANGE_RESET = "exchange-reset"
     FAILED = "failed"
 

@@ -16,6 +16,8 @@ from surefoot.core.records import (
     OrderNever,
     OrderRefused,
     OrderReported,
+    PositionProven,
+    PositionSetBack,
     ReductionBooked,
     ShortageSeen,
     StateChanged,
@@ -26,8 +28,10 @@ from surefoot.core.reports import (
     Fill,
     Grounds,
     OrderReport,
+    Proof,
     Reduction,
     Refusal,
+    SetBack,
     Shortage,
     Unsent,
 )
@@ -295,3 +299,20 @@ def take_shortage(shortage: Shortage, draft: Draft) -> None:
     missing = min(shortage.missing, draft.position.quantity)
     if missing != draft.position.missing:
         draft.add(ShortageSeen(at=draft.now, missing=missing, evidence=shortage.evidence))
+
+
+def take_setback(setback: SetBack, draft: Draft) -> None:
+    """Believe no more than the exchange shows: what happened since is not in the journal.
+
+    What it was frozen for before is not ended by what explains the holding.
+    """
+    before = draft.position.frozen
+    draft.add(PositionSetBack(at=draft.now, reason=setback.reason))
+    draft.freeze(before or setback.reason, lacking=before is None)
+
+
+def take_proof(proof: Proof, draft: Draft) -> None:
+    """Go on after a setback: the holding is explained wholly."""
+    if draft.position.set_back_at is not None:
+        draft.add(PositionProven(at=draft.now, evidence=proof.evidence))
+        draft.thaw(proof.evidence)

@@ -124,6 +124,11 @@ def take_close(close: Close, draft: Draft) -> None:
         raise SignalRefused(
             f"{position.position_id} is {position.state}: there is nothing to close"
         )
+    if position.set_back_at is not None:
+        raise SignalRefused(
+            f"{position.position_id} is frozen: {position.frozen}; what it holds is not proven, "
+            f"so nothing of it is sold: surefoot resolve {position.position_id} first"
+        )
     wish = position.exit_wish
     if wish is not None and wish.persistent:
         raise SignalRefused(f"{position.position_id} is being closed already, by {wish.by}")

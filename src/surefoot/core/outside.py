@@ -132,7 +132,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         scale = _Scale(asset, of_asset, belief, evidence)
         if scale.seen.held > scale.seen.there:
             short.add(asset)
-        if not any(_under_way(each.position) for each in of_asset):
+        if not any(_unclear(each.position) for each in of_asset):
             amount = scale.conclude()
             if amount is not None and amount != scale.seen.before:
                 others[asset] = Coins(amount=amount, at=evidence.started_at)
@@ -144,9 +144,13 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
     )
 
 
-def _under_way(position: Position) -> bool:
-    """Tell whether an order is out, other than a stop that rests: it has the word first."""
-    return any(
+def _unclear(position: Position) -> bool:
+    """Tell whether what it holds is not certain: something else has the word first.
+
+    After a setback the operator has it, or what explains it wholly; and else whatever order is out,
+    other than a stop that rests.
+    """
+    return position.set_back_at is not None or any(
         order.role is not Role.STOP or order.verdict is not None or not order.counted
         for order in position.orders
         if not order.finished

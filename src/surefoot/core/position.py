@@ -116,7 +116,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
     is what an operator declared gone. `outside` are trades of others that reduced it, `missing` is
     what the account lacks of it. `meddled_at` is when somebody else cancelled what sells it, and
-    `lacking` tells that it is frozen for a lack of evidence.
+    `lacking` tells that it is frozen for a lack of evidence. `set_back_at` is when its journal was
+    found to have gone back in time: what it holds is not proven, so nothing is written that sells.
     """
 
     position_id: PositionId
@@ -148,6 +149,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lacking: bool = False
     missing: Decimal = ZERO
     meddled_at: datetime | None = None
+    set_back_at: datetime | None = None
     opened_at: datetime | None = None
     closed_at: datetime | None = None
 

@@ -27,7 +27,8 @@ class Protection(Struct, frozen=True, kw_only=True):
 
 def protection(position: Position, *, watched: bool) -> Protection:
     """Say where levels are kept; `watched` tells that those kept here are honoured now."""
-    here = Place.HERE if watched else Place.NONE
+    honoured = watched and position.set_back_at is None
+    here = Place.HERE if honoured else Place.NONE
     return Protection(
         stop=_place(here, wanted=position.levels.stop is not None, resting=stop_rests(position)),
         take_profit=_place(

@@ -28,9 +28,10 @@ from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.orphans import orphans, strangers
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
-from surefoot.core.reports import Absence, Fill, OrderReport, TimePassed
+from surefoot.core.reports import Absence, Fill, OrderReport, Proof, TimePassed
 from surefoot.core.resolving import vanishing
 from surefoot.core.rules import Terms
+from surefoot.core.setback import unexplained
 from surefoot.core.signals import Freeze
 from surefoot.core.values import (
     ZERO,
@@ -169,6 +170,7 @@ class _OfOrders(Comparison):
             self._fills(shown)
             if self.as_read:
                 self._absences()
+            self._prove()
             self.tell(TimePassed())
 
     def _orders(self, shown: _Shown) -> None:
@@ -204,6 +206,16 @@ class _OfOrders(Comparison):
                 f"trades {', '.join(fill.trade_id for fill in booked[:8])}",
                 f"booked; the position is {self.position.state}",
             )
+
+    def _prove(self) -> None:
+        """Let go on what was set back, from a round that taught nothing and explains all."""
+        position = self.position
+        if position.set_back_at is None or not self.as_read or position is not self.before:
+            return
+        if unexplained(position, self.belief, self.evidence) is None:
+            shown = "orders, fills and balance explain all that it holds"
+            self.tell(Proof(evidence=shown))
+            self.find(FindingKind.SETBACK_EXPLAINED, None, shown, "it goes on")
 
     def _absences(self) -> None:
         for order in self.before.orders:

@@ -191,6 +191,18 @@ class PositionThawed(_Record, frozen=True, kw_only=True):
     evidence: str
 
 
+class PositionSetBack(_Record, frozen=True, kw_only=True):
+    """Its journal went back in time: nothing of it is sold before what it holds is proven."""
+
+    reason: str
+
+
+class PositionProven(_Record, frozen=True, kw_only=True):
+    """The exchange's record explains all that it holds, though its journal went back in time."""
+
+    evidence: str
+
+
 class PositionResolved(_Record, frozen=True, kw_only=True):
     """An operator looked and decided; `written_off` is the quantity declared gone."""
 
@@ -217,6 +229,8 @@ PositionChange: TypeAlias = (
     | StateChanged
     | PositionFrozen
     | PositionThawed
+    | PositionSetBack
+    | PositionProven
     | PositionResolved
 )
 

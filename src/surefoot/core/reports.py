@@ -126,6 +126,18 @@ class Shortage(Struct, frozen=True, kw_only=True):
     evidence: str
 
 
+class SetBack(Struct, frozen=True, kw_only=True):
+    """The journal was found to have gone back in time, and this is why."""
+
+    reason: str
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """The exchange's record explains all that a position holds, and how."""
+
+    evidence: str
+
+
 class PriceSeen(Struct, frozen=True, kw_only=True):
     """The market traded at this price."""
 

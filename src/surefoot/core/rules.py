@@ -240,8 +240,8 @@ def _unwanted_entry(position: Position) -> str | None:
 
 
 def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms) -> str | None:
-    if order.filled:
-        return None  # It is selling already: let it.
+    if order.filled or position.set_back_at is not None:
+        return None  # It is selling already, or all that is certain: let it.
     wish, replaceable = position.exit_wish, terms.instrument.replaces
     leaving = wish is not None and watched_limit(position, terms) is None
     if wish is not None and leaving and (not replaceable or _turned_away(position, order, now)):
@@ -365,7 +365,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
         return None
     if not lags(position, old, terms) or resting(position, now, Role.STOP):
         return None
-    if Role.STOP in terms.held:
+    if Role.STOP in terms.held or position.set_back_at is not None:
         return None
     order = new_order(position, Role.STOP, old.quantity, now, terms, trigger=stop)
     reason = f"protection follows from {plain(old.trigger or stop)} to {plain(stop)}"
@@ -383,6 +383,7 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
     free = position.unfinished is None or resting_stop(position, terms) is not None
     return (
         position.state is State.OPEN
+        and position.set_back_at is None
         and role not in terms.held
         and free
         and not terms.instrument.is_dust(position.available, position.entry_price or ZERO)

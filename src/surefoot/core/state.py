@@ -31,8 +31,10 @@ from surefoot.core.records import (
     OrderReported,
     PositionChange,
     PositionFrozen,
+    PositionProven,
     PositionRecord,
     PositionResolved,
+    PositionSetBack,
     PositionStarted,
     PositionThawed,
     ReductionBooked,
@@ -116,6 +118,10 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return replace(position, frozen=reason, lacking=lacking)
         case PositionThawed():
             return replace(position, frozen=None, lacking=False)
+        case PositionSetBack():
+            return replace(position, set_back_at=record.at)
+        case PositionProven():
+            return replace(position, set_back_at=None)
         case PositionResolved():
             return _resolved(record, position)
         case _:
@@ -313,6 +319,7 @@ def _resolved(record: PositionResolved, position: Position) -> Position:
         position,
         frozen=None,
         lacking=False,
+        set_back_at=None,
         missing=ZERO,
         written_off=position.written_off + record.written_off,
     )

@@ -22,7 +22,7 @@ from surefoot.core.records import (
     PositionRecord,
     PositionStarted,
 )
-from surefoot.core.reports import Grounds
+from surefoot.core.reports import Grounds, SetBack
 from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import terms_of
@@ -39,10 +39,12 @@ from surefoot.engine.voice import say_record
 from surefoot.engine.windows import Windows
 from surefoot.exchange.errors import Misconfigured
 from surefoot.journal.errors import JournalError
-from surefoot.journal.port import Journal
+from surefoot.journal.port import Journal, Setback, position_stream
 
 # With many bots, say now and then how far loading has come.
 PROGRESS_EVERY: Final = 25
+# What a position is that was told of a setback, or that began after it.
+_AFTER_SETBACK: Final = ("position-set-back", "position-started")
 LEFT_OVER: Final = "it is not in the configuration any more"
 NOTHING: Final = Limits(
     order_notional=ZERO,
@@ -229,6 +231,19 @@ class Roster:
                 await self._watch(spec.bot, positions, str(error))
         for bot, positions in found.items():
             await self._watch(bot, positions, LEFT_OVER)
+        if (setback := self._journal.setback) is not None:
+            await self._heed(setback)
+
+    async def _heed(self, setback: Setback) -> None:
+        """Believe in no holding of a journal that went back in time, before it is proven."""
+        for keeper in self.keepers.values():
+            for position in keeper.positions:
+                if position.state is State.CLOSED:
+                    continue
+                stream = position_stream(position.position_id)
+                known = [await self._journal.last(stream, kind) for kind in _AFTER_SETBACK]
+                if all(each is None or each.sequence <= setback.sequence for each in known):
+                    await keeper.tell(SetBack(reason=setback.why), position_id=position.position_id)
 
     async def _found(self) -> dict[BotName, list[Position]]:
         found: dict[BotName, list[Position]] = {}

@@ -68,7 +68,7 @@ class Statuses:
                 word = entry.record
                 if bot not in self._known and isinstance(word, BotStatusChanged):
                     self._known[bot] = _Word(Status(word.status), word.reason, word.cause)
-            if (setback := self._journal.setback) is not None:
+            if (setback := self._journal.setback) is not None and setback.lost:
                 for bot in bots:
                     if bot not in words or words[bot].sequence <= setback.sequence:
                         await self._review(bot, setback.why, Cause.SETBACK)

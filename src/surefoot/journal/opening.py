@@ -23,6 +23,9 @@ from surefoot.journal.port import Setback
 from surefoot.journal.schema import APPLICATION_ID
 
 BUSY_TIMEOUT_MS: Final = 5_000
+_COPIED: Final = (
+    "the journal is a copy that was put here: what happened after it was made is not in it"
+)
 _MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -227,8 +230,8 @@ def claim(connection: apsw.Connection, path: Path, lease: Lease, *, at: datetime
     A restored backup or a copied file may know less than the exchange does: under a new epoch no
     name is ever used twice, and the former epochs' orders are still recognised as ours. The file
     is known by its inode, by the generation that every life leaves in it and beside it, and by the
-    bound beside it: what that proves to be lost is remembered as a setback. Returns whether the
-    bound is out of date.
+    bound beside it, which may prove that records are lost. Either is remembered as a setback.
+    Returns whether the bound is out of date.
     """
     bound = read_bound(path)
     lost = None if bound is None else bound.lost(connection)
@@ -239,10 +242,9 @@ def claim(connection: apsw.Connection, path: Path, lease: Lease, *, at: datetime
             _remember(connection, "epochs", encode_json([draw(), *epochs(connection)]))
             _remember(connection, "file", identity)
             _remember(connection, "restored", stamp(at))
-            if lost:
-                rows: int = connection.execute("SELECT max(sequence) FROM records").get or 0
-                setback = Setback(at=at, sequence=rows, why=lost)
-                _remember(connection, "setback", encode_json(setback))
+            rows: int = connection.execute("SELECT max(sequence) FROM records").get or 0
+            setback = Setback(at=at, sequence=rows, why=lost or _COPIED, lost=lost is not None)
+            _remember(connection, "setback", encode_json(setback))
     return lost is not None
 
 

@@ -128,14 +128,17 @@ class BotRow(Struct, frozen=True, kw_only=True):
 
 
 class Setback(Struct, frozen=True, kw_only=True):
-    """A journal was found to know less than it had known: since when, after which row, and why.
+    """A journal was found to have gone back in time: since when, after which row, and why.
 
-    Bots without a word of an operator after that row enter nothing.
+    What positions of then hold is not proven by it. If it is proven that records are `lost`, bots
+    without a word of an operator after that row enter nothing; if not, it may be a copy that knows
+    everything.
     """
 
     at: datetime
     sequence: int
     why: str
+    lost: bool
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -187,7 +190,7 @@ class Reader(Protocol):
 
     @property
     def setback(self) -> Setback | None:
-        """Return what this journal was last found to have lost, or None."""
+        """Return how this journal last went back in time, or None if it never did."""
         ...
 
     async def entries(

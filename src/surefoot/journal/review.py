@@ -171,7 +171,7 @@ async def _bot(reader: Reader, row: BotRow) -> list[ReviewFinding]:
             ),
             actions=[
                 *_ways_back(row.bot, word.cause),
-                *([f"surefoot close {row.bot}"] if held else []),
+                *(_way_out(position) if position and held else []),
             ],
         ),
     ]
@@ -261,7 +261,8 @@ def _way_out(position: Position) -> list[str]:
     wish = position.exit_wish
     insists = wish is not None and wish.persistent
     open_ = position.quantity and not insists and position.state.value in {"OPENING", "OPEN"}
-    return [f"surefoot close {position.bot}"] if open_ else []
+    proven = position.set_back_at is None
+    return [f"surefoot close {position.bot}"] if open_ and proven else []
 
 
 # What is stuck -----------------------------------------------------------------------------------

@@ -27,7 +27,9 @@ from surefoot.core.records import (
     OrphanCancelIntended,
     OthersSeen,
     PositionFrozen,
+    PositionProven,
     PositionResolved,
+    PositionSetBack,
     PositionStarted,
     PositionThawed,
     Record,
@@ -72,7 +74,7 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _protected(record)
         case ReductionBooked():
             return _reduced(record)
-        case ShortageSeen() | PositionThawed():
+        case ShortageSeen() | PositionThawed() | PositionSetBack() | PositionProven():
             return _evident(record)
         case StateChanged():
             return _moved(record)
@@ -203,7 +205,11 @@ def _bound(record: AccountBound) -> str:
     )
 
 
-def _evident(record: ShortageSeen | PositionThawed) -> str:
+def _evident(record: ShortageSeen | PositionThawed | PositionSetBack | PositionProven) -> str:
+    if isinstance(record, PositionSetBack):
+        return f"What it holds is not proven, so nothing of it is sold: {record.reason}."
+    if isinstance(record, PositionProven):
+        return f"What it holds is proven again: {record.evidence}."
     if isinstance(record, PositionThawed):
         return f"Not frozen any more: {record.evidence}."
     if not record.missing:

@@ -100,7 +100,7 @@ class SqliteReader:
 
     @property
     def setback(self) -> Setback | None:
-        """Return what this journal was last found to have lost, or None."""
+        """Return how this journal last went back in time, or None if it never did."""
         return self._setback
 
     async def entries(

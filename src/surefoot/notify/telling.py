@@ -30,7 +30,9 @@ from surefoot.core.records import (
     OrphanCancelIntended,
     OthersSeen,
     PositionFrozen,
+    PositionProven,
     PositionResolved,
+    PositionSetBack,
     PositionStarted,
     PositionThawed,
     Record,
@@ -134,7 +136,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             )
         case PositionFrozen():
             return _frozen(record, name, position)
-        case PositionResolved() | PositionThawed() | ShortageSeen():
+        case PositionResolved() | PositionThawed() | PositionProven() | ShortageSeen():
             return _Told(
                 kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
             )
@@ -159,6 +161,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | CancelIntended()
             | ExitWished()
             | ExitLapsed()
+            | PositionSetBack()
             | AccountBound()
             | WatermarkMoved()
             | OthersSeen()

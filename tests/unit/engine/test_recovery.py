@@ -23,7 +23,8 @@ from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.position import State
 from surefoot.core.records import AccountBound, Cause
-from surefoot.core.signals import Freeze
+from surefoot.core.reports import TimePassed
+from surefoot.core.signals import Adopt, ExitSignal, Freeze
 from surefoot.core.values import AccountName, Side
 from surefoot.engine.binding import WrongAccount
 from surefoot.engine.limits import MINUTE
@@ -324,10 +325,13 @@ class PutBack(PoisonableJournal):
     """A journal that lost rows after the one of this number."""
 
     at = 0
+    lost = True
 
     @property
     def setback(self) -> Setback:
-        return Setback(at=START, sequence=self.at, why="the journal went back in time")
+        return Setback(
+            at=START, sequence=self.at, why="the journal went back in time", lost=self.lost
+        )
 
 
 async def test_after_a_setback_no_bot_enters_without_an_operators_word(
@@ -350,6 +354,44 @@ async def test_after_a_setback_no_bot_enters_without_an_operators_word(
     async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
         await recovered(floor)
         assert set(floor.account.roster.statuses.in_review()) == {DIP, SWING}
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_after_a_setback_nothing_is_sold_before_the_holding_is_explained(
+    exchange: FakeExchange, *, lost: bool
+) -> None:
+    """Also if it may be a copy that knows everything; told once, so that a word of then stands.
+
+    Red when a position of an older file was told of nothing: its exit was sent at once.
+    """
+    journal = PutBack()
+    journal.lost, journal.at = lost, 10_000
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await recovered(floor)
+        keeper = floor.account.roster.keepers[DIP]
+        await keeper.tell(Adopt(by="ann"))
+        await keeper.tell(ENTER)
+        await turns()
+        await recovered(floor)
+        assert keeper.position.state is State.OPEN
+    journal.at = await journal.records()
+    leave = ExitSignal(reason="enough")
+    for _ in range(2):
+        async with opened(exchange=exchange, journal=journal) as floor:
+            await recovered(floor)
+            keeper = floor.account.roster.keepers[DIP]
+            assert keeper.position.frozen == "the journal went back in time"
+            await keeper.tell(leave if keeper.position.exit_wish is None else TimePassed())
+            await turns()
+            assert len(exchange.sent) == 1
+    kinds = await kinds_in(journal, "position/dip-btc-1")
+    assert kinds.count("position-set-back") == 2
+    async with opened(exchange=exchange, journal=journal) as floor:
+        exchange.offset += timedelta(minutes=2)
+        await recovered(floor)
+        await turns()
+        assert "position-proven" in await kinds_in(journal, "position/dip-btc-1")
+        assert len(exchange.sent) == 2
 
 
 async def test_a_strategy_that_failed_is_lifted_by_no_recovery_and_no_restart(

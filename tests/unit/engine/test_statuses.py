@@ -128,7 +128,7 @@ class PutBack(MemoryJournal):
     @property
     @override
     def setback(self) -> Setback:
-        return Setback(at=START, sequence=7, why="it went back in time")
+        return Setback(at=START, sequence=7, why="it went back in time", lost=True)
 
 
 async def test_recovery_does_not_release_a_bot_over_a_pause_that_is_being_written(

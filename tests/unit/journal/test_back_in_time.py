@@ -56,7 +56,7 @@ async def test_a_copy_put_back_within_one_life_is_noticed(tmp_path: Path) -> Non
     assert journal.generation != generation
     setback = journal.setback
     assert setback is not None
-    assert (setback.sequence, setback.at) == (2, LATER)
+    assert (setback.sequence, setback.at, setback.lost) == (2, LATER, True)
     assert "it had 3 records and has 2" in setback.why
     await journal.commit(change("four"))
     await journal.close()

@@ -316,6 +316,8 @@ async def test_a_backup_is_whole_and_draws_a_new_epoch(tmp_path: Path) -> None:
     assert await restored.positions() == (life.position,)
     assert restored.epoch != original.epoch
     assert restored.epochs == (restored.epoch, original.epoch)
+    assert restored.setback is not None
+    assert not restored.setback.lost  # it may know everything; what positions hold is not proven
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     await original.close()
     await restored.close()
