@@ -108,4 +108,18 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "        if False:",
         "tests/unit/engine/test_recovery.py -k two_names",
     ),
+    (
+        "sell what an older journal believes in",
+        "engine/roster.py",
+        "            await self._heed(setback)",
+        "            pass",
+        "tests/unit/engine/test_recovery.py -k setback",
+    ),
+    (
+        "explain a holding before the last request can have turned up",
+        "core/setback.py",
+        "since + terms.request_lifetime + terms.visibility",
+        "since",
+        "tests/unit/core/test_setback.py",
+    ),
 ]

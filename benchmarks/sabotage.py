@@ -394,20 +394,6 @@ SABOTAGES = [
     ),
     *(Sabotage(*each) for each in JOURNAL_MISTAKES),
     Sabotage(
-        "sell what an older journal believes in",
-        "engine/roster.py",
-        "            await self._heed(setback)",
-        "            pass",
-        "tests/unit/engine/test_recovery.py -k setback",
-    ),
-    Sabotage(
-        "explain a holding before the last request can have turned up",
-        "core/setback.py",
-        "since + terms.request_lifetime + terms.visibility",
-        "since",
-        "tests/unit/core/test_setback.py",
-    ),
-    Sabotage(
         "conclude absence of what has moved on",
         "core/reconcile.py",
         "            if self.as_read:\n                self._absences()",
