@@ -14,7 +14,7 @@ from surefoot.core.exits import ExitPlan
 from surefoot.core.identity import Origin, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus
-from surefoot.core.position import Position
+from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, PositionStarted, kind_of
 from surefoot.core.reports import Absence, Fill, LateFact, OrderReport
 from surefoot.core.rules import Terms
@@ -71,9 +71,10 @@ REPLACING = replace(PROTECTED, instrument=replace(INSTRUMENT, replaces=True))
 PLAN = ExitPlan(stop_loss=D("0.02"), take_profit=D("0.04"), break_even=D("0.01"))
 
 
-def started(bot: str = "dip-btc", number: int = 1) -> PositionStarted:
+def started(bot: str = "dip-btc", number: int = 1, carried: Dust | None = None) -> PositionStarted:
     return PositionStarted(
         at=START,
+        carried=carried or Dust(),
         position_id=PositionId(f"{bot}-{number}"),
         bot=BotName(bot),
         account=AccountName("main"),
@@ -87,10 +88,16 @@ def started(bot: str = "dip-btc", number: int = 1) -> PositionStarted:
 class Life:
     """A position living through inputs; keeps every record and moves its own clock."""
 
-    def __init__(self, terms: Terms = TERMS, bot: str = "dip-btc", number: int = 1) -> None:
+    def __init__(
+        self,
+        terms: Terms = TERMS,
+        bot: str = "dip-btc",
+        number: int = 1,
+        carried: Dust | None = None,
+    ) -> None:
         self.terms = terms
         self.now = START
-        self.records: list[PositionRecord] = [started(bot, number)]
+        self.records: list[PositionRecord] = [started(bot, number, carried)]
         self.position: Position = evolve(None, self.records[0])
         # Every order that it ever had, as the journal keeps them.
         self.orders: dict[ClientOrderId, Order] = {}

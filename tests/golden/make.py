@@ -20,6 +20,7 @@ from tests.builders import BTC, START, D, Life, fill, report
 
 from surefoot.core.health import Health, HealthState
 from surefoot.core.order import OrderStatus
+from surefoot.core.position import Dust
 from surefoot.core.records import (
     AccountBound,
     BanNoted,
@@ -27,6 +28,8 @@ from surefoot.core.records import (
     CancelIntended,
     Cause,
     Coins,
+    DustLeft,
+    DustLost,
     ExitLapsed,
     HealthChanged,
     OrderRecalled,
@@ -114,6 +117,8 @@ def _open() -> Life:
     _add(life, PositionThawed(at=life.now, evidence="the balance again"))
     _add(life, PositionSetBack(at=life.now, reason="an older copy was put back"))
     _add(life, PositionProven(at=life.now, evidence="orders, fills and balance"))
+    _add(life, DustLeft(at=life.now, dust=Dust(quantity=D("0.0000084"), cost=D("0.42"))))
+    _add(life, DustLost(at=life.now, quantity=D("0.0000001"), evidence="the balance"))
     _add(life, ExitLapsed(at=life.now, why="it was tried"))
     return life
 

@@ -100,8 +100,7 @@ class World:
         """Let one life, or all of them, learn something; return the records."""
         news: list[PositionRecord] = []
         for each in self.lives if life is None else [life]:
-            each.now = self.now
-            before, count = each.position, len(each.records)
+            each.now, before, count = self.now, each.position, len(each.records)
             try:
                 each.tell(event)
             except SignalRefused:
@@ -123,6 +122,7 @@ class World:
             self.seen.add(f"{before.state}->{position.state}")
         assert position == after
         self.seen.update(f"{order.role} {order.status}" for order in after.orders)
+        self.seen |= {"dust carried on"} if after.carried.quantity and after.entered else set()
         for order in (record.order for record in records if isinstance(record, OrderIntended)):
             exchange_id = ExchangeOrderId(f"x{len(self.tickets) + 1}")
             self.tickets.setdefault(order.client_order_id, Ticket(order, exchange_id))
@@ -138,10 +138,10 @@ class World:
     # What the bot, its operator and the market do -----------------------------------------------
 
     def enter(self, n: int) -> None:
-        state = self.life.position.state
+        state, number = self.life.position.state, len(self.lives) + 1
         if state is State.CLOSED:
-            self.lives.append(Life(self.terms, bot=f"bot-{len(self.lives) + 1}"))
-            state = State.FLAT
+            dust, state = self.life.position.left, State.FLAT
+            self.lives.append(Life(self.terms, bot=f"bot-{number}", carried=dust))
         signal = EntrySignal(
             quantity=QUANTITIES[n % 3],
             plan=PLANS[n // 3 % 4],

@@ -25,7 +25,7 @@ from tests.property.adversary import MOVES, World
 from tests.property.truth import fees_of, held_by
 
 from surefoot.core.order import OrderStatus, ReportedStatus
-from surefoot.core.position import State
+from surefoot.core.position import Dust, State
 from surefoot.core.reports import Fill, TimePassed
 from surefoot.core.signals import Close
 from surefoot.core.values import ZERO, Side
@@ -41,7 +41,8 @@ SOMETIMES = {
     *("take", "fly", "lose", "refuse", "reject", "stay"),
     *("order-found", "order-over", "order-unknown", "order-absent", "order-vanished"),
     *("stop replaced by stop", "stop replaced by exit", "not tried", "half refused"),
-    *("fills-missed", "levels-set", "cancel-intended", "order-doubted"),
+    *("fills-missed", "levels-set", "cancel-intended", "order-doubted", "dust-left"),
+    "dust carried on",
     *("OPENING->FLAT", "OPENING->OPEN", "OPEN->CLOSING", "CLOSING->OPEN", "CLOSING->CLOSED"),
 }
 CALM = settings(
@@ -76,9 +77,11 @@ def agrees(world: World, life: Life) -> None:
     assert {fill.trade_id for fill in fills} == {
         trade for order in life.orders.values() for trade in order.trades
     }
-    assert position.quantity == held_by(fills)
+    kept = position.carried.quantity + held_by(fills)
+    assert position.claim == kept - position.left.quantity
+    assert position.quantity == (position.claim if fills else ZERO)
     assert position.fees == fees_of(fills)
-    result = profit(fills, closed=position.state is State.CLOSED)
+    result = profit(fills, position.carried)
     assert abs(Fraction(position.realized_pnl) - result) < Fraction(1, 10**15)
     for order in life.orders.values():
         ticket = world.tickets[order.client_order_id]
@@ -97,18 +100,29 @@ def agrees(world: World, life: Life) -> None:
             }
 
 
-def profit(fills: list[Fill], *, closed: bool) -> Fraction:
-    """Return what the fills earned, in fractions: cash once closed, else the sold part's share."""
+def profit(fills: list[Fill], carried: Dust) -> Fraction:
+    """Return what the fills earned, in fractions: what was sold against its share of the cost."""
     bought = [fill for fill in fills if fill.side is Side.BUY]
     sold = [fill for fill in fills if fill.side is Side.SELL]
-    cost = sum((Fraction(f.price) * Fraction(f.quantity) for f in bought), Fraction(0))
+    cost = sum((Fraction(f.price) * Fraction(f.quantity) for f in bought), Fraction(carried.cost))
     proceeds = sum((Fraction(f.price) * Fraction(f.quantity) for f in sold), Fraction(0))
-    paid = cost
-    if not closed:
-        got = Fraction(held_by(bought))
-        amount = sum((Fraction(fill.quantity) for fill in sold), Fraction(0))
-        paid = cost * amount / got if got else Fraction(0)
+    got = Fraction(carried.quantity + held_by(bought))
+    amount = sum((Fraction(fill.quantity) for fill in sold), Fraction(0))
+    paid = cost * amount / got if got else Fraction(0)
     return proceeds - paid - Fraction(fees_of(fills).get("USDT", ZERO))
+
+
+def adds_up(world: World) -> None:
+    """S22: what the account paid and got is the profit less what is held at cost, to the digit."""
+    fills = [fill for life in world.lives for fill in truth_of(world, life)]
+    cash = sum((f.price * f.quantity * (1 if f.side is Side.SELL else -1) for f in fills), ZERO)
+    cash -= fees_of(fills).get("USDT", ZERO)
+    positions = [life.position for life in world.lives]
+    waiting = positions[-1].left  # Its next position has not begun in this world.
+    held = sum((position.held_cost for position in positions), waiting.cost)
+    assert sum((position.realized_pnl for position in positions), ZERO) - held == cash
+    coins = sum((position.claim for position in positions), waiting.quantity)
+    assert coins == held_by(fills)
 
 
 def nothing_new(world: World) -> None:
@@ -141,6 +155,7 @@ def test_belief_becomes_the_truth_whatever_happens_on_the_way() -> None:
         world.check()
         for life in world.lives:
             agrees(world, life)
+        adds_up(world)
         nothing_new(world)
         closed_by(world, 6)
         last = world.life.position
@@ -148,6 +163,7 @@ def test_belief_becomes_the_truth_whatever_happens_on_the_way() -> None:
         assert last.state in {State.FLAT, State.CLOSED}, "out is always within reach"
         assert world.terms.instrument.is_dust(last.quantity, last.entry_price or ZERO)
         agrees(world, world.life)
+        adds_up(world)
         seen.update(world.seen)
 
     stories()
@@ -198,6 +214,8 @@ def test_a_broken_visibility_bound_is_survived(*, left: bool) -> None:
         world.settle()
         for life in world.lives:
             agrees(world, life)
+        adds_up(world)
+        for life in world.lives:
             assert replay(life.records) == life.position
         seen.update(world.seen)
 

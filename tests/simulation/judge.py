@@ -167,8 +167,15 @@ class Judge:
         self._judge_exposure(holding, known)
 
     def _judge_exposure(self, holding: Holding, known: Known) -> None:
-        if holding.held < ZERO:
-            self.blame("sold more than was bought", f"{holding.name}: {holding.held}")
+        # Dust of the positions before is sold with what this one bought.
+        own = sum(
+            each.held
+            for each in self.holdings.values()
+            if (each.bot, each.symbol) == (holding.bot, holding.symbol)
+            and (each is holding or self._worth(each) <= DUST_WORTH)
+        )
+        if own < ZERO:
+            self.blame("sold more than was bought", f"{holding.name}: {own}")
         if len(holding.entries) > 1 and not holding.declared:
             self.blame("entered twice", f"{holding.name}: {sorted(holding.entries)}")
         base = self._exchange.rules[holding.symbol].base

@@ -53,7 +53,7 @@ def take_flatten(word: Flatten, draft: Draft) -> None:
     for order in draft.position.orders:
         if not order.finished:
             draft.add(_abandoned(order, word.by, draft.now))
-    quantity = draft.position.quantity
+    quantity = draft.position.claim
     draft.add(
         PositionResolved(at=draft.now, by=word.by, how=Answer.FLAT, written_off=quantity),
     )

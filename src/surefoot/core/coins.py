@@ -12,8 +12,10 @@ from surefoot.core.values import ZERO, Asset, Side, plain
 
 
 def held_of(position: Position) -> Decimal:
-    """Return what a position claims of the balance; sold dust does not count."""
-    return ZERO if position.state is State.CLOSED else max(position.available, ZERO)
+    """Return what a position claims of the balance, with dust that waits for its next entry."""
+    if position.state is State.CLOSED:
+        return ZERO
+    return max(position.claim - position.missing, ZERO)
 
 
 def coins_of(

@@ -10,6 +10,7 @@ from surefoot.core.exits import STOP_OF
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
+    DustLost,
     ExitWished,
     FillBooked,
     OrderDoubted,
@@ -295,7 +296,15 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
 
 
 def take_shortage(shortage: Shortage, draft: Draft) -> None:
-    """Learn how much of the holding is not there, so that the rest can be sold."""
+    """Learn how much of the holding is not there, so that the rest can be sold.
+
+    Dust that only waits is written off: it protects nothing, and nothing is to be asked.
+    """
+    waiting = ZERO if draft.position.entered else draft.position.claim
+    if waiting > ZERO:
+        lost = min(shortage.missing, waiting)
+        draft.add(DustLost(at=draft.now, quantity=lost, evidence=shortage.evidence))
+        return
     missing = min(shortage.missing, draft.position.quantity)
     if missing != draft.position.missing:
         draft.add(ShortageSeen(at=draft.now, missing=missing, evidence=shortage.evidence))

@@ -6,7 +6,7 @@ cite them. Checks are plain code, not `assert`, because Python drops those under
 
     S2   lanes: one open intent in each, entry and exit apart, no exit beside a stop that locks
          what it sells (a frozen position may show a late discovery)
-    S3   bounded exposure: never more sold than the entries bought
+    S3   bounded exposure: never more sold than was bought, or carried over as dust
     S5   finished means counted: a terminal order's fills add up to what the exchange told
     S6   exactly once: no trade twice in an order, never more filled than ordered
     S13  an exit never asks for more than is held
@@ -106,6 +106,8 @@ def _disagreement(position: Position) -> str | None:
             return "but nothing was ever bought"
         case State.CLOSED if live is not None:
             return f"but {live.client_order_id} is live"
+        case State.CLOSED if position.quantity:
+            return f"but holds {position.quantity}"
         case _:
             return None
 

@@ -19,10 +19,11 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import Level, advance, breached
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
+from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitWished, LevelsSet
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_dust, move_stop, resting, retry_at, sell_at_limit
+from surefoot.core.rules import is_dust, move_stop, sell_at_limit
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import plain
 

@@ -15,6 +15,9 @@ A balance raises the question; trades, and what was locked at the time, answer i
                                        else after V; what was frozen for lack of this goes on
         no trades, and V has passed    frozen, and somebody is asked; what is there can be sold
 
+Dust that waits for its bot's next entry counts among what the bots hold. What lacks and is no more
+than that is written off, so that no later exit asks for it: coins that nobody trades freeze nobody.
+
 Others use their own free coins first. What no software can know: whether a sale of as many coins as
 both have was meant for the one or the other; whether coins that come back after a withdrawal are
 the same. Then the holding stays short of what was missing until an operator speaks.
@@ -171,6 +174,7 @@ class _Scale:
         self._sides = sides
         self._holders = [each for each in sides if each.position.quantity > ZERO]
         self._holders = [e for e in self._holders if e.position.state is not State.CLOSED]
+        self._waiting = [e for e in sides if not e.position.entered and e.position.claim > ZERO]
         self._belief = belief
         before = belief.others.get(asset)
         sales = self._sales(None if before is None else before.at, evidence)
@@ -205,6 +209,9 @@ class _Scale:
             case Ours(quantity=quantity):
                 self._book(quantity)
                 return max(others, ZERO)
+            case Unclear() if ZERO < -others <= self._dust:
+                self._write_off(-others)
+                return ZERO
             case Unclear(why=why, missing=missing):
                 self._ask(why, missing, others)
                 return max(others, ZERO)
@@ -241,6 +248,23 @@ class _Scale:
             booked = f"{plain(quantity)} {self._asset} booked"
             outcome = f"{booked}; the position is {holder.position.state}"
             holder.find(FindingKind.REDUCED_OUTSIDE, None, evidence, outcome)
+
+    @property
+    def _dust(self) -> Decimal:
+        return sum((each.position.claim for each in self._waiting), ZERO)
+
+    def _write_off(self, missing: Decimal) -> None:
+        """Let whose dust waits go without what is not there: it is too little to ask about."""
+        for each in self._waiting:
+            lost = min(missing, each.position.claim)
+            missing -= lost
+            if lost:
+                evidence = (
+                    f"the account has {plain(lost)} {self._asset} less, and no fill explains it"
+                )
+                with each.isolated():
+                    each.tell(Shortage(missing=lost, evidence=evidence))
+                    each.find(FindingKind.HOLDING_MISSING, None, evidence, "dust, written off")
 
     def _ask(self, why: str, missing: Decimal, others: Decimal) -> None:
         """Freeze and ask; whoever has a stop at work has its coins, the others share the rest."""

@@ -8,8 +8,9 @@ tests walk it. `quantity` counts whenever it is not zero, whatever the state is 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -40,6 +41,10 @@ class State(StrEnum):
     CLOSING = "CLOSING"
     CLOSED = "CLOSED"
 
+
+# A share of a cost is cut here, finer than any price times any quantity: so sums stay exact.
+COST_STEP: Final = Decimal("1e-16")
+_WIDE: Final = Context(prec=60)
 
 TRANSITIONS: dict[State, dict[State, str]] = {
     State.FLAT: {
@@ -88,6 +93,13 @@ class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     persistent: bool = False
 
 
+class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Coins that are too little to trade, and what was paid for them."""
+
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+
+
 class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the newest orders of one role came to nothing in a row, not by our own doing.
 
@@ -114,10 +126,12 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
-    is what an operator declared gone. `outside` are trades of others that reduced it, `missing` is
-    what the account lacks of it. `meddled_at` is when somebody else cancelled what sells it, and
-    `lacking` tells that it is frozen for a lack of evidence. `set_back_at` is when its journal was
-    found to have gone back in time: what it holds is not proven, so nothing is written that sells.
+    is what was declared gone. `carried` is dust of the position before, which is sold with what
+    this one buys; `left` is what goes into the next one. `outside` are trades of others that
+    reduced it, `missing` is what the account lacks of it. `meddled_at` is when somebody else
+    cancelled what sells it, and `lacking` tells that it is frozen for a lack of evidence.
+    `set_back_at` is when its journal was found to have gone back in time: what it holds is not
+    proven, so nothing is written that sells.
     """
 
     position_id: PositionId
@@ -141,6 +155,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exit_proceeds: Decimal = ZERO
     base_fees: Decimal = ZERO
     written_off: Decimal = ZERO
+    carried: Dust = Dust()
+    left: Dust = Dust()
     fees: dict[str, Decimal] = field(default_factory=dict)
     outside: tuple[TradeId, ...] = ()
     exit_wish: ExitWish | None = None
@@ -154,9 +170,17 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     closed_at: datetime | None = None
 
     @property
+    def claim(self) -> Decimal:
+        """Return what of the account's coins is its own; dust also before anything is bought."""
+        return self._acquired - self.exited - self.written_off
+
+    @property
     def quantity(self) -> Decimal:
-        """Return the net base quantity held, after fees taken in the base asset."""
-        return self.entered - self.exited - self.base_fees - self.written_off
+        """Return the net base quantity held, after fees taken in the base asset.
+
+        Carried dust is a part of it from the first fill on: alone it is nothing that is traded.
+        """
+        return self.claim if self.entered else ZERO
 
     @property
     def available(self) -> Decimal:
@@ -174,26 +198,37 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.fees.get(self.quote, ZERO)
 
     @property
+    def _acquired(self) -> Decimal:
+        return self.carried.quantity + self.entered - self.base_fees - self.left.quantity
+
+    @property
+    def _paid(self) -> Decimal:
+        return self.carried.cost + self.entry_cost - self.left.cost
+
+    @property
+    def held_cost(self) -> Decimal:
+        """Return what was paid for what it has: its share of all that was bought and carried."""
+        claim, acquired = max(self.claim, ZERO), self._acquired
+        if claim == acquired or acquired <= ZERO:
+            return self._paid
+        share = _WIDE.divide(_WIDE.multiply(self._paid, claim), acquired)
+        return _WIDE.quantize(share, COST_STEP)
+
+    @property
     def realized_pnl(self) -> Decimal:
         """Return the quote-asset result so far: what came back less what was paid for it.
 
-        Final once CLOSED: then it is cash, `exit_proceeds - entry_cost - quote fees`, to the last
-        digit. Dust left over is listed, not valued; fees in a third asset are listed in `fees`.
+        Final once CLOSED. What is still held, and dust that is left to the next position, counts
+        at cost; what was written off is lost. Fees in a third asset are listed in `fees`.
         """
-        if not self.exited and self.state is not State.CLOSED:
-            return -self.quote_fees
-        held = self.entered - self.base_fees
-        share = ZERO if not held else self.entry_cost * self.exited / held
-        paid = self.entry_cost if self.state is State.CLOSED else share
-        return (self.exit_proceeds - paid) * self.direction.sign - self.quote_fees
+        gone = self._paid - self.held_cost
+        return (self.exit_proceeds - gone) * self.direction.sign - self.quote_fees
 
     def unrealized_pnl(self, price: Decimal) -> Decimal:
         """Return what the held quantity would gain if it were sold at this price, before fees."""
-        held = self.entered - self.base_fees
-        if not held:
+        if not self.entered:
             return ZERO
-        paid = self.entry_cost * self.quantity / held
-        return (price * self.quantity - paid) * self.direction.sign
+        return (price * self.quantity - self.held_cost) * self.direction.sign
 
     @property
     def unfinished(self) -> Order | None:

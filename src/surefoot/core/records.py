@@ -17,7 +17,7 @@ from msgspec import Struct
 from surefoot.core.exits import ExitPlan, Levels
 from surefoot.core.health import Health
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
-from surefoot.core.position import ExitWish, State
+from surefoot.core.position import Dust, ExitWish, State
 from surefoot.core.reports import Fill, Grounds
 from surefoot.core.stuck import Stuck
 from surefoot.core.values import (
@@ -44,7 +44,7 @@ class _Record(
 
 
 class PositionStarted(_Record, frozen=True, kw_only=True):
-    """A bot has a position record again, FLAT."""
+    """A bot has a position record again, FLAT; what its last one left in dust goes with it."""
 
     position_id: PositionId
     bot: BotName
@@ -53,6 +53,7 @@ class PositionStarted(_Record, frozen=True, kw_only=True):
     base: Asset
     quote: Asset
     number: int
+    carried: Dust = Dust()
 
 
 class OrderIntended(_Record, frozen=True, kw_only=True):
@@ -168,6 +169,19 @@ class ShortageSeen(_Record, frozen=True, kw_only=True):
     evidence: str
 
 
+class DustLeft(_Record, frozen=True, kw_only=True):
+    """What is left is too little to trade: it goes into the bot's next position, at cost."""
+
+    dust: Dust
+
+
+class DustLost(_Record, frozen=True, kw_only=True):
+    """Dust that waited for the next entry is the bot's no more; what it had cost is lost."""
+
+    quantity: Decimal
+    evidence: str
+
+
 class StateChanged(_Record, frozen=True, kw_only=True):
     """The position moved along one edge of the state table; FLAT and CLOSED end every wish."""
 
@@ -226,6 +240,8 @@ PositionChange: TypeAlias = (
     | LevelsSet
     | ReductionBooked
     | ShortageSeen
+    | DustLeft
+    | DustLost
     | StateChanged
     | PositionFrozen
     | PositionThawed

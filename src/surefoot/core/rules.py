@@ -20,9 +20,11 @@ from surefoot.core.exits import STOP_OF, at_entry
 from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.position import ExitWish, Position, State
+from surefoot.core.pacing import resting
+from surefoot.core.position import Dust, ExitWish, Position, State
 from surefoot.core.records import (
     CancelIntended,
+    DustLeft,
     ExitLapsed,
     ExitWished,
     LevelsSet,
@@ -37,8 +39,6 @@ CANCEL: Final = "cancel"
 # A resting stop that is moved with every step of the watched one is a stream of requests, each of
 # which may fail; a fifth of a percent is what a market moves while nobody looks.
 STOP_STEP: Final = Decimal("0.002")
-RETRY_FIRST: Final = timedelta(seconds=1)
-RETRY_LONGEST: Final = timedelta(seconds=60)
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -108,8 +108,22 @@ def _leaving(position: Position, terms: Terms) -> str | None:
 
 def _ending(position: Position) -> str:
     if position.quantity:
-        return f"{plain(position.quantity)} {position.base} of dust remain; PnL is final"
+        return f"{plain(position.quantity)} {position.base} are missing; PnL is final"
+    if position.left.quantity:
+        return (
+            f"all but {plain(position.left.quantity)} {position.base} of dust is gone; PnL is final"
+        )
     return "nothing is held any more; PnL is final"
+
+
+def leave_dust(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Leave what cannot be sold to the next position, whose exit sells it with its own coins."""
+    if position.state is not State.CLOSING or position.unfinished is not None:
+        return None
+    if not position.available or not is_dust(position, terms):
+        return None
+    dust = Dust(quantity=position.available, cost=position.held_cost)
+    return DustLeft(at=now, dust=dust)
 
 
 def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -394,6 +408,7 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
 RULES: Final[tuple[Rule, ...]] = (
     lapse_limit,
     lapse_exit,  # before the state moves, while it is seen that an exit has failed
+    leave_dust,
     move_state,
     set_levels,
     finish_orders,
@@ -402,29 +417,6 @@ RULES: Final[tuple[Rule, ...]] = (
     intend_exit,
     intend_stop,
 )
-
-
-def retry_at(position: Position, role: Role) -> datetime | None:
-    """Return when the next order may be written, given how the last ones failed; None: at once.
-
-    1, 2, 4 … 60 s after each failure in a row of the same role: an exit never waits because stops
-    were refused. A success starts over. What was accepted and ended by the venue is tried again at
-    once, the first time. A function of the records, so a restart neither forgets nor shortens it.
-    """
-    tally, newest = position.tallies.get(role), position.last(role)
-    if tally is None or newest is None or not newest.finished:
-        return None
-    # An entry that expired was a good one; what was to sell and expired may go on expiring.
-    failures = tally.failed if role is Role.ENTRY else tally.fruitless
-    if not failures or (failures == 1 and newest.status is OrderStatus.EXPIRED):
-        return None
-    return tally.last_at + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
-
-
-def resting(position: Position, now: datetime, role: Role) -> bool:
-    """Tell whether the last orders of a role failed so recently that the next one has to wait."""
-    until = retry_at(position, role)
-    return until is not None and now < until
 
 
 def is_dust(position: Position, terms: Terms) -> bool:

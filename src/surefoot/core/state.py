@@ -18,6 +18,8 @@ from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State, Tally, permit
 from surefoot.core.records import (
     CancelIntended,
+    DustLeft,
+    DustLost,
     ExitLapsed,
     ExitWished,
     FillBooked,
@@ -78,6 +80,7 @@ def _started(record: PositionStarted) -> Position:
         base=record.base,
         quote=record.quote,
         number=record.number,
+        carried=record.carried,
         version=1,
     )
 
@@ -112,6 +115,10 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _reduced(record, position)
         case ShortageSeen(missing=missing):
             return replace(position, missing=missing)
+        case DustLeft(dust=dust):
+            return replace(position, left=dust)
+        case DustLost(quantity=quantity):
+            return replace(position, written_off=position.written_off + quantity)
         case StateChanged():
             return _moved(record, position)
         case PositionFrozen(reason=reason, lacking=lacking):

@@ -6,9 +6,10 @@ from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Role
+from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import State
 from surefoot.core.records import OrderIntended
-from surefoot.core.rules import new_order, resting, retry_at, withdrawal
+from surefoot.core.rules import new_order, withdrawal
 from surefoot.core.signals import EntrySignal, Withhold
 from surefoot.core.values import Direction
 

@@ -101,7 +101,7 @@ def _unexplained(positions: Iterable[Position], ledger: Mapping[str, Any]) -> di
     }
     believed: dict[str, Decimal] = {}
     for position in positions:
-        believed[position.base] = believed.get(position.base, Decimal(0)) + position.quantity
+        believed[position.base] = believed.get(position.base, Decimal(0)) + position.claim
     bases = {asset for asset in {*held, *believed} if asset not in {"USDT", "BNB"}}
     gaps = {
         asset: held.get(asset, Decimal(0)) - believed.get(asset, Decimal(0))

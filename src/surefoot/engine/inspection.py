@@ -21,7 +21,7 @@ from surefoot.core.order import OrderStatus
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.records import Coins
-from surefoot.core.values import Asset, ClientOrderId, PositionId, Symbol
+from surefoot.core.values import ZERO, Asset, ClientOrderId, PositionId, Symbol
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
@@ -167,14 +167,15 @@ class Inspection:
     async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
         """Weigh what is held of an asset, if others have not what they had before.
 
-        Where nothing is held there is nothing to ask: what is there is others'.
+        Where nothing is held there is nothing to ask: what is there is others', less the dust.
         """
         symbols = self._books.of_asset(base)
         belief = self._books.belief(symbols)
         changed = self._comparing.changed(belief, seen.shared.balances)
         if base not in changed:
             return Inspected()
-        if not any(each.quantity or each.unfinished for each in belief.positions):
+        short = changed[base] < ZERO
+        if not short and not any(each.quantity or each.unfinished for each in belief.positions):
             if all(seen.versions.get(p.position_id) == p.version for p in belief.positions):
                 seen.others[base] = Coins(amount=changed[base], at=seen.at)
             return Inspected()

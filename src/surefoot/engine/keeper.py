@@ -353,21 +353,17 @@ def commit_points(records: Sequence[PositionRecord]) -> tuple[str, ...]:
 
 
 def next_position(closed: Position, at: datetime) -> PositionStarted:
-    """Return the record that gives a bot its next position."""
-    return first_position(closed, number=closed.number + 1, at=at)
-
-
-def first_position(like: Position, *, number: int, at: datetime) -> PositionStarted:
-    """Return a record that starts a position for the same bot and symbol as another."""
+    """Return the record that gives a bot its next position, with the dust of the last one."""
     return PositionStarted(
         at=at,
-        position_id=position_id(like.bot, number),
-        bot=like.bot,
-        account=like.account,
-        symbol=like.symbol,
-        base=like.base,
-        quote=like.quote,
-        number=number,
+        position_id=position_id(closed.bot, closed.number + 1),
+        bot=closed.bot,
+        account=closed.account,
+        symbol=closed.symbol,
+        base=closed.base,
+        quote=closed.quote,
+        number=closed.number + 1,
+        carried=closed.left,
     )
 
 

@@ -22,7 +22,7 @@ from surefoot.core.records import (
     PositionRecord,
     PositionStarted,
 )
-from surefoot.core.reports import Grounds, SetBack
+from surefoot.core.reports import Grounds, SetBack, Shortage
 from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import terms_of
@@ -270,6 +270,7 @@ class Roster:
                 )
             current = None
         # What was settled in a former symbol is history; this one's terms do not fit it.
+        await self._let_go(spec.bot, [p for p in positions if p.symbol != spec.symbol])
         positions = [position for position in positions if position.symbol == spec.symbol]
         if current is None:
             positions = [*positions, await self._start(spec, instrument)]
@@ -302,6 +303,7 @@ class Roster:
         """Keep what a bot that cannot run still holds: watched, and never added to."""
         held = [p for p in positions if p.quantity or p.unfinished or p.frozen]
         if not held and reason is LEFT_OVER:
+            await self._let_go(bot, positions)
             return
         if held:
             positions = [p for p in held if p.symbol == held[-1].symbol]
@@ -315,6 +317,19 @@ class Roster:
                 self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
         self.unfit[bot] = reason
         await self.review(bot, reason, Cause.CONFIGURATION)
+
+    async def _let_go(self, bot: BotName, positions: Sequence[Position]) -> None:
+        """Leave dust to the owner of the account, if no position will ever sell it."""
+        for position in positions:
+            if position.state is not State.FLAT or not position.claim or position.entered:
+                continue
+            try:
+                instrument = self.login.exchange.instrument(position.symbol)
+            except Misconfigured:
+                continue  # It is not traded here any more; nobody else claims it either.
+            keeper = self._keeper(bot, [position], instrument, None)
+            why = f"{bot} trades {position.symbol} no more, so it is yours"
+            await keeper.tell(Shortage(missing=position.claim, evidence=why))
 
     def _watching(self, bot: BotName, position: Position) -> BotSpec:
         """Return the orders of a loop without a strategy: what is held is watched."""

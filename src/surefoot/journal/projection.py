@@ -189,7 +189,7 @@ def position_columns(position: Position) -> Row:
         position.state.value,
         position.levels.phase.value,
         position.frozen,
-        amount(position.quantity),
+        amount(position.claim),
         amount(position.entry_price),
         amount(position.realized_pnl),
         amount(position.levels.stop),

@@ -12,6 +12,8 @@ from surefoot.core.records import (
     BanNoted,
     BotStatusChanged,
     CancelIntended,
+    DustLeft,
+    DustLost,
     ExitLapsed,
     ExitWished,
     FillBooked,
@@ -72,8 +74,8 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _lapsed(record)
         case LevelsSet():
             return _protected(record)
-        case ReductionBooked():
-            return _reduced(record)
+        case ReductionBooked() | DustLeft() | DustLost():
+            return _went(record)
         case ShortageSeen() | PositionThawed() | PositionSetBack() | PositionProven():
             return _evident(record)
         case StateChanged():
@@ -105,7 +107,10 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
 
 
 def _started(record: PositionStarted) -> str:
-    return f"{record.position_id} begins, FLAT, on {record.symbol}."
+    dust = record.carried
+    of = f"{plain(dust.quantity)} of dust that cost {plain(_short(dust.cost))}"
+    carried = f", with {of}" if dust.quantity else ""
+    return f"{record.position_id} begins, FLAT, on {record.symbol}{carried}."
 
 
 def _intended(record: OrderIntended) -> str:
@@ -173,11 +178,17 @@ def _protected(record: LevelsSet) -> str:
     return f"Protection is {_levels(record.levels)}."
 
 
-def _reduced(record: ReductionBooked) -> str:
-    return (
-        f"{plain(record.quantity)} went at {plain(_short(record.price))} without us: "
-        f"{record.evidence}."
-    )
+def _went(record: ReductionBooked | DustLeft | DustLost) -> str:
+    match record:
+        case DustLeft(dust=dust):
+            return (
+                f"{plain(dust.quantity)} are too little to trade: they go into the next position, "
+                f"for the {plain(_short(dust.cost))} that they cost."
+            )
+        case DustLost(quantity=quantity, evidence=evidence):
+            return f"{plain(quantity)} of dust are written off: {evidence}."
+        case ReductionBooked(quantity=quantity, price=price, evidence=evidence):
+            return f"{plain(quantity)} went at {plain(_short(price))} without us: {evidence}."
 
 
 def _moved(record: StateChanged) -> str:

@@ -15,6 +15,8 @@ from surefoot.core.records import (
     BanNoted,
     BotStatusChanged,
     CancelIntended,
+    DustLeft,
+    DustLost,
     ExitLapsed,
     ExitWished,
     FillBooked,
@@ -136,7 +138,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             )
         case PositionFrozen():
             return _frozen(record, name, position)
-        case PositionResolved() | PositionThawed() | PositionProven() | ShortageSeen():
+        case PositionResolved() | PositionThawed() | PositionProven() | ShortageSeen() | DustLost():
             return _Told(
                 kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
             )
@@ -159,6 +161,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | OrderNever()
             | OrderFinished()
             | CancelIntended()
+            | DustLeft()
             | ExitWished()
             | ExitLapsed()
             | PositionSetBack()

@@ -12,7 +12,7 @@ from surefoot.core.decide import Ask, Withdraw, owed
 from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import ExitPlan
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.position import State
+from surefoot.core.position import Dust, State
 from surefoot.core.reports import (
     Absence,
     Doubt,
@@ -138,8 +138,10 @@ def test_fees_in_the_base_asset_leave_dust_not_a_stuck_position() -> None:
     assert life.order.quantity == D("0.00159")
     life.tell(report(life.order, "FILLED", "0.00159"), fill(life.order, "50000", trade="2"))
     assert life.position.state is State.CLOSED
-    assert life.position.quantity == D("0.0000084")
-    assert life.position.realized_pnl == D("79.5") - D(80)
+    assert life.position.quantity == 0
+    cost = D("0.4204204204204204")  # of the 80 that 0.0015984 cost
+    assert life.position.left == Dust(quantity=D("0.0000084"), cost=cost)
+    assert life.position.realized_pnl == D("79.5") - (D(80) - cost)
 
 
 def test_fees_in_a_third_asset_are_listed_not_converted() -> None:

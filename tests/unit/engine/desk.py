@@ -15,7 +15,7 @@ from tests.unit.engine.fake import ETH, ETHER, FakeExchange
 
 from surefoot.app import assemble
 from surefoot.core.evidence import Evidence
-from surefoot.core.position import Position
+from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, Record, kind_of
 from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal
@@ -175,9 +175,11 @@ class Desk:
             reset=next((each.reset for each in told if each.reset), None),
         )
 
-    async def keeper(self, bot: BotName = DIP, *, terms: Terms = TERMS) -> Keeper:
+    async def keeper(
+        self, bot: BotName = DIP, *, terms: Terms = TERMS, carried: Dust | None = None
+    ) -> Keeper:
         """Start a bot's first position and keep it."""
-        record = started(bot)
+        record = started(bot, carried=carried)
         if terms.instrument.symbol == ETH:
             record = replace(record, symbol=ETH, base=Asset("ETH"))
         position = evolve(None, record)

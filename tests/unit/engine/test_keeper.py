@@ -14,7 +14,7 @@ from tests.unit.engine.desk import DIP, ENTER, Desk, opened
 from surefoot.core import draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.position import Position, State
+from surefoot.core.position import Dust, Position, State
 from surefoot.core.reports import PriceSeen, TimePassed
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import PositionId
@@ -184,6 +184,21 @@ async def test_a_closed_position_brings_its_successor_in_the_same_change(desk: D
     assert await desk.kinds("position/dip-btc-2") == ["position-started"]
     stored = await desk.journal.positions()
     assert stored == keeper.positions
+
+
+async def test_dust_goes_into_the_successor_in_the_same_change(desk: Desk) -> None:
+    """Catches dust that no position has, and a crash between its leaving and its arriving."""
+    dust = Dust(quantity=D("0.0000084"), cost=D("0.42"))
+    keeper = await desk.keeper(carried=dust)
+    await desk.opened(keeper)
+    await keeper.tell(ExitSignal())
+    await desk.works.run()
+    await keeper.tell(desk.exchange.trades[-1], position_id=FIRST)
+    old = keeper.find(FIRST)
+    assert old is not None
+    assert (old.claim, old.left.quantity) == (0, dust.quantity)
+    assert (keeper.position.claim, keeper.position.carried) == (dust.quantity, old.left)
+    assert (await desk.journal.positions())[-1] == keeper.position
 
 
 async def test_a_late_fill_of_an_old_position_brings_no_second_successor(desk: Desk) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.builders import BTC, START
+from tests.builders import BTC, START, D
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
     DIP,
     ENTER,
     SWING,
+    Desk,
     Floor,
     PoisonableJournal,
     account_spec,
@@ -21,11 +22,11 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
-from surefoot.core.position import State
+from surefoot.core.position import Dust, State
 from surefoot.core.records import AccountBound, Cause
 from surefoot.core.reports import TimePassed
 from surefoot.core.signals import Adopt, ExitSignal, Freeze
-from surefoot.core.values import AccountName, Side
+from surefoot.core.values import AccountName, PositionId, Side
 from surefoot.engine.binding import WrongAccount
 from surefoot.engine.limits import MINUTE
 from surefoot.engine.recovery import Outcome
@@ -452,6 +453,24 @@ async def test_a_bot_that_left_the_configuration_is_still_watched(exchange: Fake
         assert floor.account.roster.keepers[DIP].position.state is State.OPEN
         assert floor.account.roster.runners[DIP].spec.limits.orders_per_minute == 0
         assert "not in the configuration" in str(floor.account.roster.refusal(DIP))
+
+
+@pytest.mark.parametrize("goes", ["the bot", "the symbol"])
+async def test_dust_that_nobody_will_sell_is_left_to_the_owner(
+    exchange: FakeExchange, goes: str
+) -> None:
+    """Catches a bot in review, and coins claimed for ever, for a few cents of dust."""
+    desk = Desk()
+    dust = Dust(quantity=D("0.0000084"), cost=D("0.42"))
+    await desk.keeper(carried=dust)
+    journal = desk.journal
+    kept = account_spec(bot_spec(DIP, ETH) if goes == "the symbol" else bot_spec(SWING, ETH))
+    async with opened(kept, exchange=exchange, journal=journal) as floor:
+        assert await recovered(floor)
+        assert not floor.account.roster.statuses.in_review()
+    position = await journal.position(PositionId("dip-btc-1"))
+    assert position is not None
+    assert (position.claim, position.realized_pnl) == (0, -dust.cost)
 
 
 async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:

@@ -1,0 +1,35 @@
+"""When an order may be tried again: ever later after each failure in a row of its role."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from surefoot.core.order import OrderStatus, Role
+from surefoot.core.position import Position
+
+RETRY_FIRST: Final = timedelta(seconds=1)
+RETRY_LONGEST: Final = timedelta(seconds=60)
+
+
+def retry_at(position: Position, role: Role) -> datetime | None:
+    """Return when the next order may be written, given how the last ones failed; None: at once.
+
+    1, 2, 4 … 60 s after each failure in a row of the same role: an exit never waits because stops
+    were refused. A success starts over. What was accepted and ended by the venue is tried again at
+    once, the first time. A function of the records, so a restart neither forgets nor shortens it.
+    """
+    tally, newest = position.tallies.get(role), position.last(role)
+    if tally is None or newest is None or not newest.finished:
+        return None
+    # An entry that expired was a good one; what was to sell and expired may go on expiring.
+    failures = tally.failed if role is Role.ENTRY else tally.fruitless
+    if not failures or (failures == 1 and newest.status is OrderStatus.EXPIRED):
+        return None
+    return tally.last_at + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
+
+
+def resting(position: Position, now: datetime, role: Role) -> bool:
+    """Tell whether the last orders of a role failed so recently that the next one has to wait."""
+    until = retry_at(position, role)
+    return until is not None and now < until
