@@ -23,6 +23,7 @@ from surefoot.config.specs import account_spec
 from surefoot.core.errors import InvalidValue
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted, RecoveryFinished
+from surefoot.core.sizing import Amount
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
@@ -411,8 +412,8 @@ async def _doubts(exchange: Exchange, spec: BotSpec) -> AsyncIterator[str]:
         return
     candles = await exchange.candles(spec.symbol, "1m", None, 1)
     try:
-        if candles:
-            instrument.size(spec.notional, candles[-1].close)
+        if candles and isinstance(spec.notional, Amount):
+            instrument.size(spec.notional.notional, candles[-1].close)
     except InvalidValue as error:
         yield f"bots.{spec.bot}.notional: {error}"
 

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "resume": ("surefoot.cli.resume:resume", "Let a bot enter again."),
     "stop-all": ("surefoot.cli.stop_all:stop_all", "Let no bot enter; every stop is kept."),
     "resume-all": ("surefoot.cli.stop_all:resume_all", "Undo stop-all."),
+    "lift": ("surefoot.cli.lift:lift", "Let an account enter again that lost its most of a day."),
     "close": ("surefoot.cli.close:close", "Close a bot's position."),
     "resolve": ("surefoot.cli.resolve:resolve", "Say what is true of a frozen position."),
     "backup": ("surefoot.cli.backup:backup", "Copy the journal while it is in use."),

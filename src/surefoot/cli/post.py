@@ -79,16 +79,16 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
         await reader.close()
 
 
-def post_to_all(options: Options, kind: str) -> int:
-    """Store a command that is about every bot, wait until it is done, and say what became of it."""
-    return asyncio.run(_post_to_all(options, kind))
+def post_to(options: Options, kind: str, target: str = EVERYBODY) -> int:
+    """Store a command that is about more than one bot, and say what became of it."""
+    return asyncio.run(_post_to(options, kind, target))
 
 
-async def _post_to_all(options: Options, kind: str) -> int:
+async def _post_to(options: Options, kind: str, target: str) -> int:
     clock = SystemClock()
     reader = options.reader()
     try:
-        command = _command(kind, EVERYBODY, {}, clock)
+        command = _command(kind, target, {}, clock)
         await reader.post(command)
         serving = reader.holder() is not None
         settled = await _verdict(reader, command, clock) if serving else command

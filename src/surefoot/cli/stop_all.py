@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surefoot.cli.options import Options
-from surefoot.cli.post import post_to_all
+from surefoot.cli.post import post_to
 
 
 def stop_all(*, options: Options | None = None) -> int:
@@ -14,7 +14,7 @@ def stop_all(*, options: Options | None = None) -> int:
     options
         Where the configuration is, and how to answer.
     """
-    return post_to_all(options or Options(), "stop-all")
+    return post_to(options or Options(), "stop-all")
 
 
 def resume_all(*, options: Options | None = None) -> int:
@@ -25,4 +25,4 @@ def resume_all(*, options: Options | None = None) -> int:
     options
         Where the configuration is, and how to answer.
     """
-    return post_to_all(options or Options(), "resume-all")
+    return post_to(options or Options(), "resume-all")

@@ -16,6 +16,7 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
 from surefoot.config import Bot, ConfigError, Settings
+from surefoot.core.sizing import told
 from surefoot.core.values import plain
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_browser
@@ -92,7 +93,7 @@ def _bot(bot: Bot) -> BotShown:
         account=bot.account,
         symbol=bot.symbol,
         strategy=bot.strategy,
-        notional=plain(bot.notional),
+        notional=told(bot.notional),
         stop_at=bot.stop_at,
         **distances,
     )

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from surefoot.config.document import AccountTable
+from surefoot.config.document import AccountTable, CapsTable
 from surefoot.config.problems import KeyPath, dotted
 from surefoot.config.secret import Secret, resolve
 from surefoot.config.settings import Account
 from surefoot.core.errors import InvalidValue
 from surefoot.core.values import AccountName
+from surefoot.engine.limits import Caps
 from surefoot.exchange.errors import Misconfigured
 from surefoot.exchange.hosts import environment as environment_of
 from surefoot.exchange.venues import venue
@@ -56,9 +57,15 @@ def read_account(
         ownership=table.ownership,
         visibility=table.visibility,
         allow_custom_host=table.allow_custom_host,
+        caps=_caps(table.caps),
         ccxt=keyring.fill_in(table.ccxt, (*where, "ccxt")),
     )
     return (None if keyring.problems else account), keyring.problems
+
+
+def _caps(table: CapsTable) -> Caps | None:
+    caps = Caps(exposure=table.exposure, positions=table.positions, daily_loss=table.daily_loss)
+    return None if caps == Caps() else caps
 
 
 def shared_keys(accounts: Iterable[Account]) -> list[str]:

@@ -14,9 +14,10 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.sizing import Size
 from surefoot.exchange.venues import VENUES
 from surefoot.notify.event import EventKind
 from surefoot.strategy import parse
@@ -30,7 +31,7 @@ _SYMBOL: Final = re.compile(r"[^\s/:]+/[^\s/:]+(:[^\s/:]+)?")
 _JOURNAL: Final = re.compile(r"sqlite:///.+|postgres(ql)?://.+", re.DOTALL)
 
 
-def _checked(read: Callable[[Any], T]) -> BeforeValidator:
+def _guarded(read: Callable[[Any], T]) -> Callable[[Any], T]:
     """Let pydantic run one of our readers; it takes only ValueError for an answer."""
 
     def run(value: Any) -> T:
@@ -39,7 +40,11 @@ def _checked(read: Callable[[Any], T]) -> BeforeValidator:
         except InvalidValue as error:
             raise ValueError(str(error)) from None
 
-    return BeforeValidator(run)
+    return run
+
+
+def _checked(read: Callable[[Any], T]) -> BeforeValidator:
+    return BeforeValidator(_guarded(read))
 
 
 def _distance(value: Any) -> Decimal | None:
@@ -147,6 +152,24 @@ class JournalTable(Table):
     )
 
 
+class CapsTable(Table):
+    """What all bots of an account may do together; in and for each quote currency."""
+
+    exposure: Amount | None = Field(
+        default=None,
+        description="The most that they may have on together: at cost, with what entries that are "
+        "under way may still add.",
+    )
+    positions: Count | None = Field(
+        default=None, description="The most positions that they may have on together."
+    )
+    daily_loss: Amount | None = Field(
+        default=None,
+        description="The most that closed trades of one day (UTC) may lose, wins taken off. Then "
+        "entries stop until the next day, or until `surefoot lift ACCOUNT`.",
+    )
+
+
 class AccountTable(Table):
     """One exchange login."""
 
@@ -174,6 +197,7 @@ class AccountTable(Table):
         description="Let `ccxt.urls` point at hosts that are neither this machine nor the "
         "exchange's own. Signed orders go there.",
     )
+    caps: CapsTable = Field(default_factory=CapsTable, description="Caps of all its bots together.")
     ccxt: dict[str, Any] = Field(
         default_factory=dict,
         description="Handed to the ccxt constructor, deep-merged: `urls`, `options`, `timeout`, "
@@ -224,8 +248,17 @@ class BotTable(Table):
         description="`package.module:Class`, or `my_bots.py:Class` for a file beside the "
         "configuration.",
     )
-    notional: Amount = Field(
-        description="Quote currency spent on each entry, rounded to the exchange's steps.",
+    notional: Annotated[Size, PlainValidator(_guarded(parse.size))] = Field(
+        description="How large each entry is, rounded to the exchange's steps: an amount of quote "
+        'currency; `"20%"` of what is free on the account, `"20% of total"` (what the bots hold '
+        'counts at cost); or `"risk 1%"`: as much as loses 1 % of the total at the stop. All but '
+        "an amount need `limits.order_notional`, which they never pass.",
+    )
+    max_slippage: Fraction | None = Field(
+        default=None,
+        description="How far above the best ask an entry without a limit may buy, such as "
+        '`"0.2%"`: it is sent as a limit order, and what that does not get at once is given up. '
+        "Default: an order at the market.",
     )
     stop_loss: StopDistance = Field(
         default=None, description='How far against the entry to get out: `"2%"`, 0.02 or `"off"`.'

@@ -22,7 +22,8 @@ from surefoot.config.messengers import read_messengers
 from surefoot.config.problems import KeyPath, dotted, sentences
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
 from surefoot.core.exits import ExitPlan
-from surefoot.core.values import AccountName, BotName, Symbol, plain
+from surefoot.core.sizing import Amount
+from surefoot.core.values import ZERO, AccountName, BotName, Symbol, plain
 from surefoot.engine.limits import Limits
 from surefoot.strategy.contract import Strategy
 from surefoot.strategy.errors import InvalidParameters, StrategyNotLoaded
@@ -173,13 +174,16 @@ def _without(document: dict[str, Any], paths: Iterable[KeyPath]) -> dict[str, An
 
 def _bot(name: str, table: BotTable, limits: LimitsTable) -> Bot:
     own = table.limits
-    cap = table.notional * DEFAULT_CAP
+    # Of a share nobody knows what it comes to: it needs a cap that is given, see `_doubts`.
+    cap = table.notional.notional * DEFAULT_CAP if isinstance(table.notional, Amount) else ZERO
+    order_notional = own.order_notional or limits.order_notional or cap
     return Bot(
         name=BotName(name),
         account=AccountName(table.account),
         symbol=Symbol(table.symbol),
         strategy=table.strategy,
         notional=table.notional,
+        max_slippage=table.max_slippage,
         plan=ExitPlan(
             stop_loss=table.stop_loss,
             take_profit=table.take_profit,
@@ -190,8 +194,10 @@ def _bot(name: str, table: BotTable, limits: LimitsTable) -> Bot:
         stop_step=table.stop_step,
         params=table.params,
         limits=Limits(
-            order_notional=own.order_notional or limits.order_notional or cap,
-            position_notional=own.position_notional or limits.position_notional or cap,
+            order_notional=order_notional,
+            position_notional=own.position_notional
+            or limits.position_notional
+            or (cap or order_notional),
             orders_per_minute=own.orders_per_minute or limits.orders_per_minute,
             price_band=own.price_band or limits.price_band,
         ),
@@ -207,10 +213,18 @@ def _doubts(bot: Bot, document: Mapping[str, Any]) -> list[str]:
     if isinstance(accounts, dict) and bot.account not in accounts:
         hint = suggest(bot.account, accounts)
         problems.append(f'{where}.account: there is no account "{bot.account}"{hint}')
+    if not isinstance(bot.notional, Amount):
+        if not bot.limits.order_notional:
+            problems.append(
+                f"{where}.limits.order_notional is missing: what a share of the balance comes to "
+                "is not known, so say how large an order may be",
+            )
+        return problems
+    notional = bot.notional.notional
     for cap in ("order_notional", "position_notional"):
         most: Decimal = getattr(bot.limits, cap)
-        if bot.notional > most:
+        if notional > most:
             problems.append(
-                f"{where}.notional: {plain(bot.notional)} is over the cap {cap} of {plain(most)}"
+                f"{where}.notional: {plain(notional)} is over the cap {cap} of {plain(most)}"
             )
     return problems

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from surefoot.config.secret import Secret
 from surefoot.core.exits import ExitPlan
+from surefoot.core.sizing import Size
 from surefoot.core.values import AccountName, BotName, Symbol
-from surefoot.engine.limits import Limits
+from surefoot.engine.limits import Caps, Limits
 from surefoot.journal import journal_file
 from surefoot.notify.settings import NotifySettings
 from surefoot.web.settings import WebSettings
@@ -31,6 +32,7 @@ class Account:
     ownership: Literal["shared", "exclusive"]
     visibility: timedelta | None
     allow_custom_host: bool
+    caps: Caps | None
     ccxt: Mapping[str, Any] = field(repr=False)
 
 
@@ -42,7 +44,8 @@ class Bot:
     account: AccountName
     symbol: Symbol
     strategy: str
-    notional: Decimal
+    notional: Size
+    max_slippage: Decimal | None
     plan: ExitPlan
     stop_at: Literal["exchange", "local", "either"]
     stop_step: Decimal

@@ -30,6 +30,7 @@ def account_spec(
         visibility=account.visibility,
         request_lifetime=_request_lifetime(account),
         environment=account.environment,
+        caps=account.caps,
         bots=tuple(
             _bot_spec(bot, strategies.get(bot.name))
             for bot in settings.bots.values()
@@ -49,6 +50,7 @@ def _bot_spec(bot: Bot, strategy: Strategy | None) -> BotSpec:
         stop_may_wait_here=bot.stop_at == "either",
         stop_step=bot.stop_step,
         limits=bot.limits,
+        max_slippage=bot.max_slippage,
         timeframe=None if strategy is None else strategy.timeframe,
         history=0 if strategy is None else strategy.history,
         others=() if strategy is None else _others(bot.symbol, strategy),

@@ -381,6 +381,24 @@ class StuckChanged(_Record, frozen=True, kw_only=True):
     standing: tuple[Stuck, ...]
 
 
+class LossCapReached(_Record, frozen=True, kw_only=True):
+    """The account lost as much today (UTC) as it may: no entry before tomorrow."""
+
+    account: AccountName
+    quote: Asset
+    lost: Decimal
+    cap: Decimal
+
+
+class LossCapLifted(_Record, frozen=True, kw_only=True):
+    """An operator let entries in again today; what was `lost` until then is let pass."""
+
+    account: AccountName
+    quote: Asset
+    lost: Decimal
+    by: str
+
+
 AccountRecord: TypeAlias = (
     AccountBound
     | WatermarkMoved
@@ -390,6 +408,8 @@ AccountRecord: TypeAlias = (
     | RecoveryFinished
     | HealthChanged
     | StuckChanged
+    | LossCapReached
+    | LossCapLifted
 )
 
 Record: TypeAlias = PositionRecord | BotStatusChanged | AccountRecord

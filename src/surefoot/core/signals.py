@@ -15,12 +15,16 @@ from surefoot.core.values import ZERO, ClientOrderId, Direction
 
 
 class EntrySignal(Struct, frozen=True, kw_only=True):
-    """A sized wish to open: `quantity` in base units, already on the venue's grid."""
+    """A sized wish to open: `quantity` in base units, already on the venue's grid.
+
+    `immediate`: what the limit does not get at once is given up.
+    """
 
     quantity: Decimal
     plan: ExitPlan
     direction: Direction = Direction.LONG
     limit: Decimal | None = None
+    immediate: bool = False
     time_to_live: timedelta | None = None
     reason: str = ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.lanes import Lane
@@ -44,7 +46,7 @@ def take_entry(signal: EntrySignal, draft: Draft) -> None:
     draft.add(
         OrderIntended(
             at=draft.now,
-            order=order,
+            order=replace(order, immediate=signal.immediate),
             reason=signal.reason,
             plan=signal.plan,
             direction=signal.direction,

@@ -103,6 +103,11 @@ class Commands:
         match command.kind:
             case "resolve":
                 return await self._resolve(command)
+            case "lift":
+                account = self._accounts.get(AccountName(command.target))
+                if account is None:
+                    raise InvalidValue(f"there is no account {command.target}")
+                return await self._told(command, await account.roster.allowance.lift(command.actor))
             case "stop-all":
                 return await self._told(command, await stop_all(self._everybody, command.actor))
             case "resume-all":
@@ -286,9 +291,10 @@ def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account,
 
 
 def _may_concern(account: Account, target: str) -> bool:
-    """Tell whether a command may be about this account: a bot of it, or one of their positions."""
+    """Tell whether a command may be about this account: itself, a bot of it, or a position."""
     names = account.roster.bots
-    return target in names or target.rpartition("-")[0] in names
+    own = target in names or target.rpartition("-")[0] in names
+    return own or target == account.name
 
 
 def _kept(account: Account, bot: BotName) -> Keeper:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from surefoot.core.errors import SignalRefused
-from surefoot.core.values import Symbol, plain
+from surefoot.core.values import Asset, Symbol, plain
 
 MINUTE: Final = timedelta(minutes=1)
 
@@ -22,6 +22,41 @@ class Limits(Struct, frozen=True, kw_only=True):
     position_notional: Decimal
     orders_per_minute: int
     price_band: Decimal
+
+
+class Caps(Struct, frozen=True, kw_only=True):
+    """What all bots of an account may do together, for each quote asset; None: as they like."""
+
+    exposure: Decimal | None = None
+    positions: int | None = None
+    daily_loss: Decimal | None = None
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What the bots of an account have on: at cost, with what entries may still add."""
+
+    exposure: Decimal
+    positions: int
+    quote: Asset
+
+
+def check_caps(caps: Caps, standing: Standing, notional: Decimal) -> None:
+    """Return if the account may have so much more on.
+
+    Raises:
+        SignalRefused: it passes a cap; the message says which, and by what figures.
+    """
+    exposure = standing.exposure + notional
+    if caps.exposure is not None and exposure > caps.exposure:
+        raise SignalRefused(
+            f"the account would have {plain(exposure)} {standing.quote} on, of which "
+            f"{plain(notional)} are this entry; the cap exposure is {plain(caps.exposure)}",
+        )
+    if caps.positions is not None and standing.positions >= caps.positions:
+        raise SignalRefused(
+            f"the account has {standing.positions} positions on; the cap positions is "
+            f"{caps.positions}",
+        )
 
 
 def check_order(

@@ -23,8 +23,10 @@ from surefoot.core.records import (
     PositionStarted,
 )
 from surefoot.core.reports import Grounds, SetBack, Shortage
+from surefoot.core.sizing import Amount
 from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
+from surefoot.engine.allowance import Allowance
 from surefoot.engine.belief import terms_of
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
@@ -73,6 +75,7 @@ class Roster:
         self.keepers: BySymbol[Keeper] = BySymbol(lambda keeper: keeper.symbol)
         self.runners: BySymbol[Runner] = BySymbol(lambda runner: runner.spec.symbol)
         self.windows = Windows(login, self.runners)
+        self.allowance = Allowance(login, self.keepers, journal)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
         self.statuses = Statuses(journal, login.now, login.log)
@@ -117,6 +120,7 @@ class Roster:
 
     def recorded(self, position: Position, records: Sequence[PositionRecord]) -> None:
         """Hear of durable records: say them, and show fills to the strategy."""
+        self.allowance.note(position)
         for record in records:
             say_record(self.login.log, position, record)
             runner = self.runners.get(position.bot)
@@ -337,7 +341,7 @@ class Roster:
             bot=bot,
             account=self.login.name,
             symbol=position.symbol,
-            notional=ZERO,
+            notional=Amount(notional=ZERO),
             plan=position.plan,
             native_stop=True,
             limits=NOTHING,
@@ -377,6 +381,7 @@ class Roster:
         return Runner(
             spec=spec,
             keeper=self.keepers[spec.bot],
+            allowance=self.allowance,
             advisor=advisor,
             journal=self._journal,
             clock=self.login.clock,

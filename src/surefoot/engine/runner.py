@@ -19,12 +19,13 @@ from msgspec import Struct
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
 from surefoot.core.reports import Fill, PriceSeen
-from surefoot.core.signals import EntrySignal, ExitSignal
+from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Side
 from surefoot.engine.advisor import Advisor, Glance
+from surefoot.engine.allowance import Allowance
 from surefoot.engine.clock import Clock
 from surefoot.engine.keeper import Keeper
-from surefoot.engine.limits import MINUTE, check_order, check_price, check_rate
+from surefoot.engine.limits import MINUTE, check_price, check_rate
 from surefoot.engine.quotes import Quote
 from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.voice import Log
@@ -67,6 +68,7 @@ class Runner:
         *,
         spec: BotSpec,
         keeper: Keeper,
+        allowance: Allowance,
         advisor: Advisor | None,
         journal: Journal,
         clock: Clock,
@@ -78,6 +80,7 @@ class Runner:
         self.spec = spec
         self.keeper = keeper
         self.refused = 0
+        self._allowance = allowance
         self._advisor = advisor
         self._journal = journal
         self._clock = clock
@@ -252,12 +255,10 @@ class Runner:
 
     async def _take(self, signal: Signal) -> None:
         try:
-            wish: EntrySignal | ExitSignal
             if isinstance(signal, Exit):
-                wish = await self._exit(signal)
+                await self.keeper.tell(await self._exit(signal), memory=self._memory())
             else:
-                wish = await self._entry(signal)
-            await self.keeper.tell(wish, memory=self._memory())
+                await self._enter(signal)
         except (SignalRefused, InvalidValue) as error:
             self.refused += 1
             self._say_refused(signal, str(error))
@@ -276,27 +277,14 @@ class Runner:
                 refused=self.refused,
             )
 
-    async def _entry(self, signal: Enter) -> EntrySignal:
-        tick = self._fresh()
-        reason = self._gate()
-        if reason is not None:
-            raise SignalRefused(reason)
-        instrument = self._instrument
-        limit = None if signal.limit is None else instrument.price(signal.limit, Side.BUY)
-        price = tick.ask if limit is None else limit
-        quantity = instrument.size(self.spec.notional, price)
-        limits = self.spec.limits
-        symbol = self.spec.symbol
-        check_order(limits, symbol=symbol, quantity=quantity, price=price, last=tick.price)
-        await self._check_rate()
-        return EntrySignal(
-            quantity=quantity,
-            plan=signal.plan(self.spec.plan),
-            direction=signal.direction,
-            limit=limit,
-            time_to_live=signal.time_to_live,
-            reason=signal.reason,
-        )
+    async def _enter(self, signal: Enter) -> None:
+        self._admitted()
+        async with self._allowance.turn(signal):
+            tick = self._admitted()
+            wish = await self._allowance.entry(self.spec, signal, tick, self._instrument)
+            await self._check_rate()
+            self._admitted()  # what there is may have been asked for, which takes its time
+            await self.keeper.tell(wish, memory=self._memory())
 
     async def _check_rate(self, *, spare: int = 0) -> None:
         now = self._now()
@@ -319,11 +307,17 @@ class Runner:
                 )
         return ExitSignal(limit=limit, time_to_live=signal.time_to_live, reason=signal.reason)
 
-    def _fresh(self) -> Tick:
-        """Return the newest tick if its own time is recent; when it was heard proves nothing."""
+    def _admitted(self) -> Tick:
+        """Return the newest tick, if the bot may enter now and its own time is recent.
+
+        When it was heard proves nothing.
+        """
         tick = self._tick
         if tick is None or not self._live or abs(self._now() - tick.at) > STALE_AFTER:
             raise SignalRefused("no entry while market data is stale")
+        reason = self._gate()
+        if reason is not None:
+            raise SignalRefused(reason)
         return tick
 
     @property

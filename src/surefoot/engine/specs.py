@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from surefoot.core.exits import ExitPlan
 from surefoot.core.rules import STOP_STEP
+from surefoot.core.sizing import Size
 from surefoot.core.values import AccountName, BotName, Symbol
-from surefoot.engine.limits import Limits
+from surefoot.engine.limits import Caps, Limits
 
 # What candles are of: a symbol, and how long each lasts.
 Pair: TypeAlias = tuple[Symbol, str]
@@ -24,7 +25,7 @@ def length_of(timeframe: str) -> timedelta:
 
 
 class BotSpec(Struct, frozen=True, kw_only=True):
-    """One bot. `notional` is quote currency per entry; `native_stop` rests stops at the venue.
+    """One bot. `notional` is how large an entry is; `native_stop` rests stops at the venue.
 
     Without a place for one there nothing is entered, unless `stop_may_wait_here`. `timeframe` is
     that of the candles its strategy is shown, or None, and `history` how many of them it may look
@@ -34,12 +35,13 @@ class BotSpec(Struct, frozen=True, kw_only=True):
     bot: BotName
     account: AccountName
     symbol: Symbol
-    notional: Decimal
+    notional: Size
     plan: ExitPlan
     native_stop: bool
     stop_may_wait_here: bool = False
     stop_step: Decimal = STOP_STEP
     limits: Limits
+    max_slippage: Decimal | None = None
     timeframe: str | None = None
     history: int = 0
     others: tuple[Pair, ...] = ()
@@ -67,3 +69,4 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     visibility: timedelta | None = None
     request_lifetime: timedelta | None = None
     environment: str = "live"
+    caps: Caps | None = None

@@ -189,6 +189,13 @@ class Spending(Struct, frozen=True, kw_only=True):
     weight: int
 
 
+class Holding(Struct, frozen=True, kw_only=True):
+    """What an account has of one asset: free, and locked by orders that rest."""
+
+    free: Decimal
+    locked: Decimal
+
+
 class Halves(Struct, frozen=True, kw_only=True):
     """What became of an order that was to be cancelled, and of the one to be sent in its place.
 
@@ -297,6 +304,10 @@ class Reads(Protocol):
 
     async def balances(self) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero."""
+        ...
+
+    async def holding(self, asset: Asset) -> Holding:
+        """Return what the account has of one asset, and how much of it is not bound by orders."""
         ...
 
     async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:

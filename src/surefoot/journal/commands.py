@@ -30,7 +30,9 @@ _TEXT_MAX: Final = 200
 # The target of a command that is about every bot, and the commands that are.
 EVERYBODY: Final = "all"
 _OF_EVERYBODY: Final = frozenset({"stop-all", "resume-all"})
-_KINDS: Final = frozenset({"pause", "resume", "close", "recover", "resolve"}) | _OF_EVERYBODY
+_KINDS: Final = (
+    frozenset({"pause", "resume", "close", "recover", "resolve", "lift"}) | _OF_EVERYBODY
+)
 _ARGUMENTS: Final[Mapping[str, re.Pattern[str] | None]] = {
     "how": re.compile(r"adopt|flat|filled|ignore"),
     "quantity": _AMOUNT,

@@ -19,6 +19,8 @@ from surefoot.core.records import (
     FillBooked,
     HealthChanged,
     LevelsSet,
+    LossCapLifted,
+    LossCapReached,
     OrderDoubted,
     OrderFinished,
     OrderIntended,
@@ -102,6 +104,16 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _stands(record)
         case StuckChanged():
             return _stuck(record)
+        case LossCapReached():
+            return (
+                f"{plain(record.lost)} {record.quote} are lost today, and {plain(record.cap)} may "
+                f"be: no entry before tomorrow, UTC, or `surefoot lift {record.account}`."
+            )
+        case LossCapLifted():
+            return (
+                f"{record.by} lets entries in again today, with {plain(record.lost)} "
+                f"{record.quote} lost so far."
+            )
         case _:
             assert_never(record)
 

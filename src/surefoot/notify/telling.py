@@ -22,6 +22,8 @@ from surefoot.core.records import (
     FillBooked,
     HealthChanged,
     LevelsSet,
+    LossCapLifted,
+    LossCapReached,
     OrderDoubted,
     OrderFinished,
     OrderIntended,
@@ -144,9 +146,13 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             )
         case BotStatusChanged():
             return _bot_status(record)
-        case BanNoted():
+        case BanNoted() | LossCapReached():
             return _Told(
                 kind=EventKind.EXCHANGE, weight=Weight.WARNING, text=f"{name}: {sentence(record)}"
+            )
+        case LossCapLifted():
+            return _Told(
+                kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
             )
         case HealthChanged():
             return _health(record)

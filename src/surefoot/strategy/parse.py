@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.sizing import Amount, Pool, Risk, Share, Size
 
 LARGEST: Final = Decimal("1e18")
 SMALLEST: Final = Decimal("1e-18")
@@ -78,6 +79,32 @@ def fraction(value: object) -> Decimal:
     if exact >= 1:
         raise InvalidValue(f'expected a percentage such as "2%" or a fraction, got {shown(value)}')
     return exact
+
+
+def size(value: object) -> Size:
+    """Return how large an entry is: an amount, "20%", "20% of total" or "risk 1%".
+
+    Raises:
+        InvalidValue: it is none of these.
+    """
+    if not isinstance(value, str):
+        return Amount(notional=amount(value))
+    written = " ".join(value.split()).removesuffix(" to the stop")
+    if written.startswith("risk "):
+        return Risk(fraction=_share(written.removeprefix("risk ")))
+    share, _, pool = written.partition(" of ")
+    if not share.endswith("%") or pool not in {"", *Pool}:
+        return Amount(notional=amount(written))
+    return Share(fraction=_share(share), pool=Pool(pool or Pool.FREE))
+
+
+def _share(text: str) -> Decimal:
+    if not text.endswith("%"):
+        raise InvalidValue(f'expected a percentage such as "1%", got {shown(text)}')
+    share = fraction(text)
+    if share > 1:
+        raise InvalidValue(f"nobody has more than 100%, got {shown(text)}")
+    return share
 
 
 def duration(value: object) -> timedelta:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.exits import ExitPlan
+from surefoot.core.sizing import Size
 from surefoot.core.values import Direction
 from surefoot.strategy import parse
 
@@ -37,7 +38,10 @@ Distance: TypeAlias = Number | Literal[Unset.UNSET] | None
 
 @dataclass(frozen=True, slots=True, init=False)
 class Enter:
-    """Open a position, with the bot's `notional`; without a limit by a market order.
+    """Open a position; without a limit by a market order.
+
+    `notional` is how large: an amount, "20%" of what is free, "20% of total", or "risk 1%" of it to
+    the stop; None is the bot's own. The caps hold whatever it says.
 
     `time_to_live` is how long a limit order may rest: a timedelta, seconds, "30s" or "5m".
     `stop_loss` and `take_profit` ("2%" or 0.02) replace the bot's for this position; None
@@ -45,16 +49,18 @@ class Enter:
     """
 
     long: bool
+    notional: Size | None
     limit: Decimal | None
     time_to_live: timedelta | None
     stop_loss: Decimal | Literal[Unset.UNSET] | None
     take_profit: Decimal | Literal[Unset.UNSET] | None
     reason: str
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what an author may say, all by name)
         self,
         *,
         long: bool = True,
+        notional: Number | None = None,
         limit: Number | None = None,
         time_to_live: timedelta | float | str | None = None,
         stop_loss: Distance = UNSET,
@@ -68,6 +74,7 @@ class Enter:
             raise InvalidValue("Enter.stop_loss: a stop is less than 100% away from the entry")
         store = object.__setattr__
         store(self, "long", long)
+        store(self, "notional", _size(notional, "Enter.notional"))
         store(self, "limit", _limit(limit, "Enter.limit"))
         store(self, "time_to_live", _time_to_live(time_to_live, "Enter.time_to_live"))
         store(self, "stop_loss", stop)
@@ -111,6 +118,13 @@ class Exit:
 
 
 Signal: TypeAlias = Enter | Exit
+
+
+def _size(value: Number | None, name: str) -> Size | None:
+    try:
+        return None if value is None else parse.size(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from None
 
 
 def _limit(value: Number | None, name: str) -> Decimal | None:

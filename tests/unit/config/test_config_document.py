@@ -24,6 +24,7 @@ from surefoot.config.document import (
     Document,
     Fraction,
     Name,
+    Size,
     Span,
     StopDistance,
     is_table,
@@ -50,6 +51,7 @@ TYPES: Final[dict[Any, str]] = {
     StopDistance: "percentage or off",
     Span: "duration",
     Span | None: "duration",
+    Size: "size",
 }
 
 

@@ -15,7 +15,8 @@ from surefoot.config import STRATEGY_TEMPLATE, Bot, ConfigError, Settings, load,
 from surefoot.config import strategies as make_strategies
 from surefoot.config.load import BYTES_MAX
 from surefoot.core.exits import ExitPlan
-from surefoot.engine.limits import Limits
+from surefoot.core.sizing import Amount, Pool, Risk, Share, Size
+from surefoot.engine.limits import Caps, Limits
 from surefoot.strategy.examples import DipBuyer
 
 KEYS: Final = {"KEY": "the key", "SECRET": "the secret"}
@@ -93,7 +94,8 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
 
 def test_a_bot_has_everything_it_needs(file: Path) -> None:
     bot = the_bot(file, 'stop_loss = "2%"\ntrailing_stop = "off"\nparams = { dip = 0.003 }\n')
-    assert bot.notional == D(100)
+    assert bot.notional == Amount(notional=D(100))
+    assert bot.max_slippage is None
     assert bot.plan == ExitPlan(stop_loss=D("0.02"))
     assert (bot.stop_at, bot.stop_step) == ("exchange", D("0.002"))
     assert bot.params == {"dip": D("0.003")}
@@ -193,6 +195,44 @@ def test_a_bot_that_could_never_enter_is_refused(file: Path, cap: str) -> None:
     assert refusal(file, f"[limits]\n{cap} = 99.5\n{ACCOUNT}{BOT}") == over
     assert refusal(file, f"{ACCOUNT}{BOT}[bots.dip-btc.limits]\n{cap} = 99.5") == over
     loaded(file, f"[limits]\n{cap} = 100\n{ACCOUNT}{BOT}")
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        ('"20%"', Share(fraction=D("0.2"))),
+        ('"20% of free"', Share(fraction=D("0.2"))),
+        ('"100% of total"', Share(fraction=D(1), pool=Pool.TOTAL)),
+        ('"risk 1%"', Risk(fraction=D("0.01"))),
+        ('"risk 1% to the stop"', Risk(fraction=D("0.01"))),
+        ('"100"', Amount(notional=D(100))),
+    ],
+)
+def test_a_size_is_an_amount_a_share_or_a_risk(file: Path, written: str, size: Size) -> None:
+    bot = BOT.replace("notional = 100", f"notional = {written}")
+    found = loaded(file, f"[limits]\norder_notional = 500\n{ACCOUNT}{bot}").bots["dip-btc"]  # type: ignore[index]
+    assert found.notional == size
+    assert (found.limits.order_notional, found.limits.position_notional >= D(200)) == (500, True)
+
+
+@pytest.mark.parametrize("written", ['"101%"', '"0%"', '"20% of me"', '"risk it"', '"risk 2"'])
+def test_a_size_that_nobody_can_mean_is_refused(file: Path, written: str) -> None:
+    bot = BOT.replace("notional = 100", f"notional = {written}")
+    assert "bots.dip-btc.notional: " in refusal(file, f"{ACCOUNT}{bot}")
+
+
+def test_a_share_needs_a_cap(file: Path) -> None:
+    """Nobody knows what a fifth comes to. Catches an entry with all that there is."""
+    bot = BOT.replace("notional = 100", 'notional = "20%"')
+    assert "bots.dip-btc.limits.order_notional is missing" in refusal(file, f"{ACCOUNT}{bot}")
+
+
+def test_the_caps_of_an_account_are_its_own(file: Path) -> None:
+    caps = "[accounts.main.caps]\nexposure = 1000\npositions = 3\ndaily_loss = 50\n"
+    (account,) = loaded(file, f"{ACCOUNT}{caps}{BOT}").accounts.values()
+    assert account.caps == Caps(exposure=D(1000), positions=3, daily_loss=D(50))
+    (account,) = loaded(file, f"{ACCOUNT}{BOT}").accounts.values()
+    assert account.caps is None
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "1.5", "true", '"20"'])
@@ -304,7 +344,7 @@ def test_a_wrong_type_says_what_is_expected(file: Path, text: str, problem: str)
     [
         ('account = "main"', "The account it trades on"),
         ('symbol = "BTC/USDT"', "The market in ccxt's unified spelling"),
-        ("notional = 100", "Quote currency spent on each entry"),
+        ("notional = 100", "How large each entry is"),
     ],
 )
 def test_a_missing_key_is_explained(file: Path, line: str, described: str) -> None:

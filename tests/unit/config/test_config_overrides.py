@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from surefoot.config import Bot, ConfigError, Settings, load
+from surefoot.core.sizing import Amount
 
 FILE: Final = """
 [accounts.main]
@@ -57,7 +58,7 @@ def refusal(file: Path, **variables: str) -> str:
 
 def test_a_value_is_replaced_and_the_rest_stays(file: Path) -> None:
     bot = the_bot(file, SUREFOOT__BOTS__DIP_BTC__NOTIONAL="50.5")
-    assert bot.notional == D("50.5")
+    assert bot.notional == Amount(notional=D("50.5"))
     assert bot.plan.stop_loss == D("0.02")
     assert file.read_text() == FILE
 
@@ -86,7 +87,8 @@ def test_case_does_not_matter_and_an_underscore_is_also_a_dash(file: Path, varia
 
 def test_the_prefix_is_not_a_way_to_miss(file: Path) -> None:
     """Only SUREFOOT__ is ours: SUREFOOT_HOME may be anybody's."""
-    assert the_bot(file, SUREFOOT_BOTS_DIP_BTC_NOTIONAL="5", surefoot__nothing="x").notional == 100
+    bot = the_bot(file, SUREFOOT_BOTS_DIP_BTC_NOTIONAL="5", surefoot__nothing="x")
+    assert bot.notional == Amount(notional=D(100))
 
 
 # How a value is read

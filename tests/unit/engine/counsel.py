@@ -15,6 +15,7 @@ from tests.unit.engine.desk import Desk, bot_spec
 
 from surefoot import strategy
 from surefoot.engine.advisor import Glance
+from surefoot.engine.allowance import Allowance
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.quotes import Quote
 from surefoot.engine.runner import Heard, Runner
@@ -79,7 +80,12 @@ class Ring:
     """One bot with its loop, on a desk."""
 
     def __init__(
-        self, desk: Desk, keeper: Keeper, counsel: Counsel | None, spec: BotSpec | None = None
+        self,
+        desk: Desk,
+        keeper: Keeper,
+        counsel: Counsel | None,
+        spec: BotSpec | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self.desk = desk
         self.keeper = keeper
@@ -89,6 +95,7 @@ class Ring:
         self.runner = Runner(
             spec=spec or bot_spec(),
             keeper=keeper,
+            allowance=allowance or Allowance(desk.login, desk.keepers, desk.journal),
             advisor=counsel,  # type: ignore[arg-type]
             journal=desk.journal,
             clock=desk.clock,

@@ -19,6 +19,7 @@ from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, Record, kind_of
 from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal
+from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.books import Books
@@ -253,7 +254,7 @@ def bot_spec(bot: BotName = DIP, symbol: Symbol = BTC, **changes: Any) -> BotSpe
         bot=bot,
         account=MAIN,
         symbol=symbol,
-        notional=D(100),
+        notional=Amount(notional=D(100)),
         plan=PLAN,
         native_stop=False,
         limits=LIMITS,

@@ -32,6 +32,7 @@ from surefoot.exchange.port import (
     Connected,
     FillsRead,
     Halves,
+    Holding,
     Identity,
     MarketEvent,
     Question,
@@ -70,6 +71,7 @@ class FakeExchange:
         self.hide_trades = False
         self.reset = False
         self.history: list[Candle] = []
+        self.holdings: dict[Asset, Holding] = {}
         self.sent: list[Order] = []
         self.reserved: list[Order] = []
         self.room_for = dict.fromkeys(Urgency, 10_000)
@@ -329,6 +331,10 @@ class FakeExchange:
         await self._reading("newest_trade", symbol)
         known = [trade.trade_id for trade in self.trades if trade.symbol == symbol]
         return known[-1] if known else None
+
+    async def holding(self, asset: Asset) -> Holding:
+        await self._reading("holding", asset)
+        return self.holdings.get(asset, Holding(free=D(0), locked=D(0)))
 
     async def balances(self) -> dict[Asset, Decimal]:
         await self._reading("balances")

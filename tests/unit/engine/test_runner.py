@@ -13,6 +13,7 @@ from tests.unit.engine.counsel import Counsel, Ring, served
 from tests.unit.engine.desk import LIMITS, MAIN, Desk, bot_spec, candle, tick
 
 from surefoot.core.position import State
+from surefoot.core.sizing import Amount
 from surefoot.engine.quotes import Quote
 from surefoot.engine.runner import INBOX_MAX
 from surefoot.journal.errors import JournalPoisoned
@@ -168,7 +169,7 @@ async def test_an_impatient_strategy_is_bounded_when_it_leaves_too(desk: Desk) -
 
 
 async def test_a_notional_under_the_minimum_is_a_refusal_too(desk: Desk) -> None:
-    async with served(desk, Enter(), spec=bot_spec(notional=D(1))) as ring:
+    async with served(desk, Enter(), spec=bot_spec(notional=Amount(notional=D(1)))) as ring:
         await ring.show(tick())
     assert ring.runner.refused == 1
     assert "minimum" in ring.refusals()[0]

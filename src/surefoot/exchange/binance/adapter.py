@@ -47,6 +47,7 @@ from surefoot.exchange.port import (
     Candle,
     FillsRead,
     Halves,
+    Holding,
     Identity,
     Login,
     MarketEvent,
@@ -359,7 +360,17 @@ class Binance:
 
     async def balances(self) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero."""
-        return await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, _holdings)
+        held = await self._holdings()
+        totals = {asset: each.free + each.locked for asset, each in held.items()}
+        return {asset: total for asset, total in totals.items() if total != ZERO}
+
+    async def holding(self, asset: Asset) -> Holding:
+        """Return what the account has of one asset, and how much is not bound by orders."""
+        return (await self._holdings()).get(asset, Holding(free=ZERO, locked=ZERO))
+
+    async def _holdings(self) -> dict[Asset, Holding]:
+        call = self._ccxt.privateGetAccount
+        return await self._carrier.ask("account", call, {}, payloads.holdings)
 
     async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:
         """Read the last price and the book of these symbols; one without either is left out."""
@@ -465,16 +476,6 @@ def _server_time(answer: Any) -> datetime:
 
 def _uid(answer: Any) -> str:
     return payloads.number(payloads.payload(answer), "uid")
-
-
-def _holdings(answer: Any) -> dict[Asset, Decimal]:
-    rows = payloads.listed(payloads.payload(answer).get("balances"))
-    totals = {
-        Asset(payloads.text(row, "asset")): payloads.amount(row, "free")
-        + payloads.amount(row, "locked")
-        for row in rows
-    }
-    return {asset: total for asset, total in totals.items() if total != ZERO}
 
 
 def _markets(answer: Any) -> None:

@@ -29,7 +29,7 @@ from surefoot.core.values import (
 )
 from surefoot.exchange.binance.verdicts import Garbled
 from surefoot.exchange.budget import Window
-from surefoot.exchange.port import Candle, Tick
+from surefoot.exchange.port import Candle, Holding, Tick
 
 Payload: TypeAlias = Mapping[str, Any]
 
@@ -248,6 +248,14 @@ def is_market(raw: Payload) -> bool:
     except (Garbled, InvalidValue):
         return False
     return True
+
+
+def holdings(answer: object) -> dict[Asset, Holding]:
+    """Read what the account has, by asset."""
+    return {
+        Asset(text(row, "asset")): Holding(free=amount(row, "free"), locked=amount(row, "locked"))
+        for row in listed(payload(answer).get("balances"))
+    }
 
 
 def prices(answer: object) -> dict[str, Decimal]:

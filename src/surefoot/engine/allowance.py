@@ -1,0 +1,239 @@
+"""What the bots of one account may still enter with: the size, the caps, and the day's loss.
+
+Everything that may refuse an entry for its size is here, before the intent. Where a size or a cap
+depends on what others do, one entry is decided and committed after the other: two bots that enter
+at once never both take what is there once. Which positions are on is never counted apart; it
+follows from them. What a day has lost survives a restart, and so does an operator's word on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+
+from surefoot.core.errors import InvalidValue, SignalRefused
+from surefoot.core.exits import ExitPlan
+from surefoot.core.instrument import Instrument
+from surefoot.core.position import Position, State
+from surefoot.core.records import LossCapLifted, LossCapReached
+from surefoot.core.signals import EntrySignal
+from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
+from surefoot.core.values import ZERO, Asset, BotName, PositionId, Side, plain
+from surefoot.engine.by_symbol import BySymbol
+from surefoot.engine.keeper import Keeper, position_id
+from surefoot.engine.limits import Standing, check_caps, check_order
+from surefoot.engine.login import Login
+from surefoot.engine.specs import BotSpec
+from surefoot.exchange.errors import Banned, ReadFailed
+from surefoot.exchange.port import Tick
+from surefoot.journal.port import Journal, account_stream
+from surefoot.strategy import Enter
+
+
+class Allowance:
+    """Sizes entries, and refuses those that pass a cap of the bot or of the account."""
+
+    def __init__(self, login: Login, keepers: BySymbol[Keeper], journal: Journal) -> None:
+        self._login = login
+        self._keepers = keepers
+        self._journal = journal
+        self._caps = login.spec.caps
+        self._limits = {bot.bot: bot.limits for bot in login.spec.bots}
+        self._alone = asyncio.Lock()
+        # What the last entry of a bot was sized to cost; an order at the market does not say.
+        self._asked: dict[BotName, Decimal] = {}
+        shared = any(not isinstance(bot.notional, Amount) for bot in login.spec.bots)
+        self._together = shared or self._caps is not None
+        # What closed today, by position: when it did is the key to which day it belongs.
+        self._closed: dict[PositionId, Position] | None = None
+        self._reached: LossCapReached | LossCapLifted | None = None
+
+    @asynccontextmanager
+    async def turn(self, signal: Enter) -> AsyncIterator[None]:
+        """Let one entry at a time be decided and committed, if it matters what others do."""
+        if self._together or not isinstance(signal.notional, Amount | None):
+            async with self._alone:
+                yield
+        else:
+            yield
+
+    async def entry(
+        self, spec: BotSpec, signal: Enter, tick: Tick, instrument: Instrument
+    ) -> EntrySignal:
+        """Return the entry that a signal means, on the venue's grid and within every cap.
+
+        Raises:
+            SignalRefused: it passes a cap; the message says which, and by what figures.
+            InvalidValue: the venue takes no order of this size.
+        """
+        limit, immediate = self._limit(spec, signal, tick, instrument)
+        price = tick.ask if limit is None else limit
+        plan = signal.plan(spec.plan)
+        size = spec.notional if signal.notional is None else signal.notional
+        notional = await self._notional(spec, size, plan, instrument.quote)
+        quantity = instrument.size(notional, price)
+        check_order(
+            spec.limits, symbol=spec.symbol, quantity=quantity, price=price, last=tick.price
+        )
+        if self._caps is not None:
+            await self._refuse_loss(instrument.quote)
+            check_caps(self._caps, self._standing(instrument.quote), quantity * price)
+        self._asked[spec.bot] = quantity * price
+        return EntrySignal(
+            quantity=quantity,
+            plan=plan,
+            direction=signal.direction,
+            limit=limit,
+            immediate=immediate,
+            time_to_live=None if immediate else signal.time_to_live,
+            reason=signal.reason,
+        )
+
+    def _limit(
+        self, spec: BotSpec, signal: Enter, tick: Tick, instrument: Instrument
+    ) -> tuple[Decimal | None, bool]:
+        """Return the highest price to pay, and whether what it does not get at once is given up."""
+        if signal.limit is not None:
+            return instrument.price(signal.limit, Side.BUY), False
+        if spec.max_slippage is None:
+            return None, False
+        return instrument.price(tick.ask * (1 + spec.max_slippage), Side.BUY), True
+
+    async def _notional(self, spec: BotSpec, size: Size, plan: ExitPlan, quote: Asset) -> Decimal:
+        if isinstance(size, Amount):
+            return size.notional
+        stop = plan.stop_loss or plan.trailing_stop
+        found = notional_of(size, funds=await self._funds(quote), stop=stop)
+        # What grows with the account grows up to the caps; a figure that passes them is refused.
+        return min(found, spec.limits.order_notional, spec.limits.position_notional)
+
+    async def _funds(self, quote: Asset) -> Funds:
+        """Ask what there is; entries of which the exchange has not said a word are taken off.
+
+        Raises:
+            SignalRefused: it does not answer.
+        """
+        # Before the question: what is acknowledged now is not free in the answer any more.
+        unsure = sum(
+            (
+                committed(position.orders, self._most(position), unsure=True)
+                for position in self._positions(quote)
+            ),
+            ZERO,
+        )
+        try:
+            holding = await self._login.exchange.holding(quote)
+        except ReadFailed as error:
+            if isinstance(error, Banned):
+                await self._login.note_ban(error.until)
+            raise SignalRefused(f"what is free is not known: {error}") from error
+        held = sum((position.held_cost for position in self._positions(quote)), ZERO)
+        free = holding.free - unsure
+        return Funds(free=free, total=holding.free + holding.locked + held)
+
+    # The account's caps --------------------------------------------------------------------------
+
+    def _positions(self, quote: Asset) -> list[Position]:
+        kept = [p for keeper in self._keepers.values() for p in keeper.positions]
+        return [position for position in kept if position.quote == quote]
+
+    def _most(self, position: Position) -> Decimal:
+        """Return what an entry at the market costs about; from before a restart, at most."""
+        limits = self._limits.get(position.bot)
+        most = ZERO if limits is None else limits.order_notional
+        return self._asked.get(position.bot, most)
+
+    def _standing(self, quote: Asset) -> Standing:
+        """Return what is on now: at cost, with what entries that are not over may still add."""
+        exposure, count = ZERO, 0
+        for position in self._positions(quote):
+            ahead = committed(position.orders, self._most(position))
+            exposure += position.held_cost + ahead
+            count += bool(position.quantity or ahead) and position.state is not State.CLOSED
+        return Standing(exposure=exposure, positions=count, quote=quote)
+
+    def note(self, position: Position) -> None:
+        """Hear of a position that changed: what it closed with belongs to a day."""
+        if self._closed is not None and position.closed_at is not None:
+            self._closed[position.position_id] = position
+
+    async def _refuse_loss(self, quote: Asset) -> None:
+        """Refuse entries for the rest of a day (UTC) that has lost as much as it may."""
+        most = None if self._caps is None else self._caps.daily_loss
+        if most is None:
+            return
+        now, lost = self._login.now(), await self.lost_today(quote)
+        word = self._reached if self._reached and self._reached.at.date() == now.date() else None
+        forgiven = word.lost if isinstance(word, LossCapLifted) and word.quote == quote else ZERO
+        stopped = isinstance(word, LossCapReached) and word.quote == quote
+        if not stopped and lost - forgiven < most:
+            return
+        if not stopped:
+            self._reached = LossCapReached(
+                at=now, account=self._login.name, quote=quote, lost=lost, cap=most
+            )
+            await self._login.note(self._reached)
+            self._login.log.error("loss cap reached", lost=plain(lost), cap=plain(most))
+        raise SignalRefused(
+            f"the account has lost {plain(lost)} {quote} today (cap daily_loss {plain(most)}); "
+            f"entries go on tomorrow, UTC, or after: surefoot lift {self._login.name}",
+        )
+
+    async def lost_today(self, quote: Asset) -> Decimal:
+        """Return what trades of today (UTC) have lost, wins taken off; negative if they won."""
+        now = self._login.now()
+        closed = await self._closed_today(now)
+        today = [p for p in closed.values() if p.closed_at and p.closed_at.date() == now.date()]
+        # Of one that is open nobody knows what is from today: all that it has realized counts.
+        going_on = [p for p in self._positions(quote) if p.state is not State.CLOSED]
+        return -sum((p.realized_pnl for p in (*today, *going_on) if p.quote == quote), ZERO)
+
+    async def _closed_today(self, now: datetime) -> dict[PositionId, Position]:
+        if self._closed is None:
+            self._reached = await self._last_word()
+            found = {}
+            for keeper in self._keepers.values():
+                for number in range(keeper.position.number, 0, -1):
+                    position = await self._journal.position(position_id(keeper.bot, number))
+                    if position is None or position.closed_at is None:
+                        continue
+                    if position.closed_at.date() < now.date():
+                        break
+                    found[position.position_id] = position
+            self._closed = found
+        for name, position in tuple(self._closed.items()):
+            if position.closed_at is not None and position.closed_at.date() < now.date():
+                del self._closed[name]
+        return self._closed
+
+    async def _last_word(self) -> LossCapReached | LossCapLifted | None:
+        stream = account_stream(self._login.name)
+        found = [
+            entry.record
+            for kind in ("loss-cap-reached", "loss-cap-lifted")
+            if (entry := await self._journal.last(stream, kind)) is not None
+        ]
+        words = [r for r in found if isinstance(r, LossCapReached | LossCapLifted)]
+        return max(words, key=lambda record: record.at, default=None)
+
+    async def lift(self, by: str) -> str:
+        """Let entries in again today: from now on as much may be lost once more.
+
+        Raises:
+            InvalidValue: the day's loss stops nothing now.
+        """
+        async with self._alone:
+            now = self._login.now()
+            await self._closed_today(now)
+            word = self._reached
+            if not isinstance(word, LossCapReached) or word.at.date() != now.date():
+                raise InvalidValue(f"{self._login.name} has not reached its loss of a day")
+            lost = await self.lost_today(word.quote)
+            self._reached = LossCapLifted(
+                at=now, account=self._login.name, quote=word.quote, lost=lost, by=by
+            )
+            await self._login.note(self._reached)
+        return f"entries go on; {plain(lost)} {word.quote} lost so far today are let pass"

@@ -1,0 +1,292 @@
+"""What an account may enter with: sizes and caps, one entry after the other, before the intent."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.builders import D
+from tests.unit.engine.counsel import Counsel, Ring
+from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk, account_spec, bot_spec, tick
+from tests.unit.engine.fake import ETH, ETHER
+
+from surefoot.core.errors import InvalidValue
+from surefoot.core.records import LossCapLifted, LossCapReached
+from surefoot.core.sizing import Amount, Risk, Share, Size
+from surefoot.core.values import Asset, BotName
+from surefoot.engine.allowance import Allowance
+from surefoot.engine.limits import Caps, Limits
+from surefoot.engine.specs import BotSpec
+from surefoot.exchange.errors import ReadFailed
+from surefoot.exchange.port import Holding
+from surefoot.journal.port import account_stream
+from surefoot.strategy import Enter, Exit, Signal
+
+USDT = Asset("USDT")
+ALL = Share(fraction=D(1))
+OTHER = BotName("other")
+WIDE = Limits(
+    order_notional=D(1_000_000),
+    position_notional=D(1_000_000),
+    orders_per_minute=100,
+    price_band=D("0.05"),
+)
+
+
+class Till:
+    """Bots of one account that enter when a test says so."""
+
+    def __init__(self, desk: Desk, *bots: BotSpec, caps: Caps | None = None) -> None:
+        self.desk = desk
+        self.bots = bots
+        self.caps = caps
+        self.rings: dict[BotName, Ring] = {}
+
+    async def open(self) -> Till:
+        desk = self.desk
+        desk.clock.elapsed = max(desk.clock.elapsed, 60.0)
+        desk.login.spec = account_spec(*self.bots, caps=self.caps)
+        self.allowance = Allowance(desk.login, desk.keepers, desk.journal)
+        for spec in self.bots:
+            if spec.bot not in desk.keepers:
+                await desk.keeper(spec.bot)
+            keeper = desk.keepers[spec.bot]
+            self.rings[spec.bot] = Ring(desk, keeper, Counsel(), spec, self.allowance)
+        return self
+
+    async def say(self, signal: Signal, bot: BotName = DIP, price: str = "50000") -> None:
+        ring = self.rings[bot]
+        ring.see(tick(price))
+        await ring.runner._take(signal)
+        for position in ring.keeper.positions:
+            self.allowance.note(position)
+
+    async def trade(self, buy: str, sell: str, bot: BotName = DIP) -> None:
+        """Enter and leave at these prices."""
+        for price, signal in ((buy, Enter()), (sell, Exit())):
+            self.desk.exchange.last_price = D(price)
+            await self.say(signal, bot, price)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Let what was written down be sent, and its fills be booked."""
+        await self.desk.works.run()
+        for keeper in self.desk.keepers.values():
+            for fill in tuple(self.desk.exchange.trades):
+                for position in keeper.positions:
+                    if position.find(None, fill.exchange_order_id) is not None:
+                        await keeper.tell(fill, position_id=position.position_id)
+            for position in keeper.positions:
+                self.allowance.note(position)
+        await self.desk.works.run()
+
+    def notional(self) -> list[Any]:
+        return [order.quantity * D(50_001) for order in self.desk.exchange.sent]
+
+    def refusals(self) -> list[str]:
+        return [line["why"] for line in self.desk.log.said("signal refused")]
+
+
+def bot(size: Size, name: BotName = DIP, **changes: Any) -> BotSpec:
+    return bot_spec(name, **{"notional": size, "limits": WIDE} | changes)
+
+
+async def till(desk: Desk, *bots: BotSpec, free: str = "1000", caps: Caps | None = None) -> Till:
+    desk.exchange.holdings[USDT] = Holding(free=D(free), locked=D(0))
+    return await Till(desk, *bots, caps=caps).open()
+
+
+# Sizes -------------------------------------------------------------------------------------------
+
+
+async def test_a_share_of_what_is_free_is_asked_for_when_it_is_spent(desk: Desk) -> None:
+    here = await till(desk, bot(Share(fraction=D("0.2"))))
+    await here.say(Enter())
+    await here.settle()
+    (spent,) = here.notional()
+    assert 195 < spent <= 200
+
+
+async def test_two_bots_at_once_do_not_both_take_all_that_is_free(desk: Desk) -> None:
+    """The exchange has not said a word of the first when the second is sized."""
+    here = await till(desk, bot(ALL), bot(ALL, OTHER))
+    await asyncio.gather(here.say(Enter()), here.say(Enter(), OTHER))
+    await here.settle()
+    assert sum(here.notional()) <= 1000
+    assert len(here.notional()) == 1
+    assert "is free" in here.refusals()[0] or "minimum" in here.refusals()[0]
+
+
+async def test_a_bot_with_an_amount_is_not_forgotten_by_one_with_a_share(desk: Desk) -> None:
+    here = await till(desk, bot(Amount(notional=D(700))), bot(ALL, OTHER))
+    await asyncio.gather(here.say(Enter()), here.say(Enter(), OTHER))
+    await here.settle()
+    assert len(here.notional()) == 2
+    assert sum(here.notional()) <= 1000
+
+
+async def test_a_risk_is_what_the_stop_may_cost(desk: Desk) -> None:
+    """1 % of 1000 to a stop 2 % away is 500."""
+    here = await till(desk, bot(Risk(fraction=D("0.01"))))
+    await here.say(Enter(stop_loss="2%"))
+    await here.settle()
+    (spent,) = here.notional()
+    assert 495 < spent <= 500
+
+
+async def test_a_share_grows_up_to_the_cap_and_a_figure_over_it_is_refused(desk: Desk) -> None:
+    here = await till(desk, bot(ALL, limits=LIMITS), free="5000")
+    await here.say(Enter(notional=2000))
+    assert "an order worth" in here.refusals()[0]
+    await here.say(Enter())
+    await here.settle()
+    assert 990 < here.notional()[0] <= 1000
+
+
+async def test_a_signal_may_say_how_large(desk: Desk) -> None:
+    here = await till(desk, bot(Amount(notional=D(100))))
+    await here.say(Enter(notional="50%"))
+    await here.settle()
+    assert 495 < here.notional()[0] <= 500
+
+
+async def test_no_answer_is_no_entry(desk: Desk) -> None:
+    here = await till(desk, bot(ALL))
+    desk.exchange.fail("holding", ReadFailed("no answer"))
+    await here.say(Enter())
+    assert here.refusals() == ["what is free is not known: no answer"]
+    assert desk.exchange.sent == []
+
+
+# Slippage ----------------------------------------------------------------------------------------
+
+
+async def test_an_entry_pays_no_more_than_its_slippage(desk: Desk) -> None:
+    """A limit order that is filled at once or given up. Catches a market order in a thin book."""
+    spec = bot(Amount(notional=D(100)), max_slippage=D("0.002"))
+    here = await till(desk, spec)
+    await here.say(Enter(time_to_live="10s"))
+    await desk.works.run()
+    (order,) = desk.exchange.sent
+    assert order.limit == D("50101.00")  # 0.2 % over the ask of 50001, on the grid
+    assert (order.immediate, order.expires_at) == (True, None)
+    assert order.quantity * order.limit <= 100
+
+
+async def test_a_limit_of_the_strategy_is_its_own_business(desk: Desk) -> None:
+    spec = bot(Amount(notional=D(100)), max_slippage=D("0.002"))
+    here = await till(desk, spec)
+    await here.say(Enter(limit=49_999))
+    await desk.works.run()
+    (order,) = desk.exchange.sent
+    assert (order.limit, order.immediate) == (D(49_999), False)
+
+
+# Caps of the account -----------------------------------------------------------------------------
+
+
+async def test_the_bots_of_an_account_have_no_more_on_than_its_exposure(desk: Desk) -> None:
+    """Also when they enter at once, before anything is filled."""
+    hundred = Amount(notional=D(100))
+    here = await till(desk, bot(hundred), bot(hundred, OTHER), caps=Caps(exposure=D(150)))
+    await asyncio.gather(here.say(Enter()), here.say(Enter(), OTHER))
+    await here.settle()
+    assert len(desk.exchange.sent) == 1
+    assert "the cap exposure is 150" in here.refusals()[0]
+
+
+async def test_no_more_positions_are_on_than_the_cap_and_a_closed_one_makes_room(
+    desk: Desk,
+) -> None:
+    hundred = Amount(notional=D(100))
+    here = await till(desk, bot(hundred), bot(hundred, OTHER), caps=Caps(positions=1))
+    await here.say(Enter())
+    await here.settle()
+    await here.say(Enter(), OTHER)
+    assert "the cap positions is 1" in here.refusals()[0]
+    await here.say(Exit())
+    await here.settle()
+    await here.say(Enter(), OTHER)
+    await here.settle()
+    assert len(desk.exchange.sent) == 3
+
+
+async def test_another_quote_asset_is_counted_by_itself(desk: Desk) -> None:
+    desk.exchange.instruments[ETH] = replace(ETHER, quote=Asset("EUR"))
+    here = await till(desk, bot(Amount(notional=D(100))), caps=Caps(exposure=D(150)))
+    assert here.allowance._standing(Asset("EUR")).exposure == 0
+
+
+# The loss of a day -------------------------------------------------------------------------------
+
+LOSING = Caps(daily_loss=D(5))
+
+
+async def records(desk: Desk) -> list[Any]:
+    return [entry.record for entry in await desk.journal.entries(stream=account_stream(MAIN))]
+
+
+async def lost(desk: Desk) -> Till:
+    """Return bots that have lost about ten today."""
+    here = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
+    await here.trade("50000", "45000")
+    return here
+
+
+async def test_a_day_that_lost_its_most_takes_no_more_entries(desk: Desk) -> None:
+    here = await lost(desk)
+    before = len(desk.exchange.sent)
+    for _ in range(2):
+        await here.say(Enter())
+    assert len(desk.exchange.sent) == before
+    assert "cap daily_loss 5" in here.refusals()[0]
+    (reached,) = await records(desk)
+    assert isinstance(reached, LossCapReached)
+    assert 9 < reached.lost < 11
+    assert len(desk.log.said("loss cap reached")) == 1
+
+
+async def test_a_restart_forgets_no_loss(desk: Desk) -> None:
+    """It follows from the positions, and the word from the journal."""
+    await lost(desk)
+    again = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
+    await again.say(Enter())
+    assert "cap daily_loss" in again.refusals()[0]
+    once_more = await till(desk, bot(Amount(notional=D(100))), caps=Caps(daily_loss=D(500)))
+    await once_more.say(Enter())
+    assert "cap daily_loss" in once_more.refusals()[-1]  # said is said, whatever the cap is now
+
+
+async def test_the_next_day_begins_anew(desk: Desk) -> None:
+    here = await lost(desk)
+    await here.say(Enter())
+    desk.clock.elapsed += timedelta(days=1).total_seconds()
+    desk.exchange.last_price = D(50_000)
+    before = len(desk.exchange.sent)
+    await here.say(Enter())
+    await here.settle()
+    assert len(desk.exchange.sent) == before + 1
+
+
+async def test_an_operator_lets_as_much_be_lost_once_more(desk: Desk) -> None:
+    here = await lost(desk)
+    with pytest.raises(InvalidValue, match="has not reached"):
+        await here.allowance.lift("ann")
+    await here.say(Enter())
+    assert "let pass" in await here.allowance.lift("ann")
+    await here.trade("50000", "45000")
+    await here.say(Enter())
+    assert "has lost 1" in here.refusals()[-1] or "has lost 2" in here.refusals()[-1]
+    kinds = [type(each) for each in await records(desk)]
+    assert kinds == [LossCapReached, LossCapLifted, LossCapReached]
+
+
+async def test_a_win_pays_for_a_loss(desk: Desk) -> None:
+    here = await till(desk, bot(Amount(notional=D(100))), caps=Caps(daily_loss=D(15)))
+    await here.trade("50000", "45000")
+    await here.trade("50000", "60000")
+    assert await here.allowance.lost_today(USDT) < 0
+    assert SWING not in here.rings
