@@ -96,24 +96,14 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _others(record)
         case OrphanCancelIntended():
             return _orphan(record)
-        case BanNoted():
-            return _banned(record)
+        case BanNoted() | LossCapReached() | LossCapLifted():
+            return _barred(record)
         case RecoveryFinished():
             return _recovered(record)
         case HealthChanged():
             return _stands(record)
         case StuckChanged():
             return _stuck(record)
-        case LossCapReached():
-            return (
-                f"{plain(record.lost)} {record.quote} are lost today, and {plain(record.cap)} may "
-                f"be: no entry before tomorrow, UTC, or `surefoot lift {record.account}`."
-            )
-        case LossCapLifted():
-            return (
-                f"{record.by} lets entries in again today, with {plain(record.lost)} "
-                f"{record.quote} lost so far."
-            )
         case _:
             assert_never(record)
 
@@ -256,8 +246,16 @@ def _orphan(record: OrphanCancelIntended) -> str:
     )
 
 
-def _banned(record: BanNoted) -> str:
-    return f"The exchange will not talk to us before {record.until:%Y-%m-%d %H:%M:%S} UTC."
+def _barred(record: BanNoted | LossCapReached | LossCapLifted) -> str:
+    if isinstance(record, BanNoted):
+        return f"The exchange will not talk to us before {record.until:%Y-%m-%d %H:%M:%S} UTC."
+    lost = f"{plain(record.lost)} {record.quote}"
+    if isinstance(record, LossCapLifted):
+        return f"{record.by} lets entries in again today, with {lost} lost so far."
+    return (
+        f"{lost} are lost today, and {plain(record.cap)} may be: no entry before tomorrow, UTC, or "
+        f"`surefoot lift {record.account}`."
+    )
 
 
 def _recovered(record: RecoveryFinished) -> str:
