@@ -1,4 +1,4 @@
-"""What is done on a bad day, in a browser: all entries off, and what is frozen is resolved."""
+"""What a bad day asks for, in a browser: what happened, all entries off, the frozen resolved."""
 
 from __future__ import annotations
 
@@ -74,3 +74,36 @@ async def test_a_frozen_position_is_resolved_from_its_finding(
     await operator.reads("Nothing wants you")
     assert await commands(play) == [("resolve", "done")]
     await server.stop()
+
+
+async def test_what_happened_while_nobody_watched_is_told_from_belief_to_deed(
+    play: Play, dashboard: Dashboard, operator: Operator
+) -> None:
+    """Killed with an order out that then filled; each figure of the page is the journal's."""
+    await play.open(bots=dashboard.settings)
+    play.say("enter")
+    server = await play.start(crash_at="order.after-response")
+    await play.die(server)
+    successor = await play.start()
+    await play.recovered(successor)
+    page = await operator.enter()
+    await operator.goes("/recovery")
+    newest = page.get_by_role("article").first
+    await newest.get_by_text("1 filled while nobody watched").wait_for()
+    async with play.stage.reading() as reader:
+        found = await reader.last_recovery()
+    assert found is not None
+    at, report = found
+    assert report.unwatched_since is not None
+    assert report.unwatched_since < at
+    (told,) = report.told
+    row = newest.get_by_role("row", name="bot-1")
+    for text in (told.believed, *told.evidence, *told.followed, told.now):
+        assert await row.get_by_text(text, exact=True).count() == 1, text
+    assert told.believed.startswith("OPENING; entry buy")
+    fills = newest.get_by_text("booked", exact=False).first
+    assert f"{report.fills_booked} fill" in " ".join((await fills.inner_text()).split())
+    gaps = await page.get_by_role("img").get_attribute("aria-label")
+    assert gaps.count("Nobody watched from") == 1
+    await successor.stop()
+    play.judge()

@@ -190,7 +190,7 @@ class _OfOrders(Comparison):
             order,
             f"the exchange has it as {report.exchange_order_id}, {report.status}, "
             f"{plain(report.filled)} of {plain(report.quantity)} filled",
-            f"believed {order.status}; the position is {self.position.state}",
+            f"noted, it was {order.status}; the position is {self.position.state}",
         )
 
     def _fills(self, shown: _Shown) -> None:

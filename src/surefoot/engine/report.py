@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from surefoot.core.evidence import Finding
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.position import Position
+from surefoot.core.position import Position, State
 from surefoot.core.records import Recovered
 from surefoot.core.values import PositionId, plain
 
@@ -94,7 +94,8 @@ def _outcome(was: Position, position: Position) -> str:
 
 def believed(position: Position) -> str:
     """Say what the journal says of a position: its state, what it holds, and what is out."""
-    held = f", holding {plain(position.quantity)} {position.base}" if position.quantity else ""
+    verb = "leaving" if position.state is State.CLOSED else "holding"
+    held = f", {verb} {plain(position.quantity)} {position.base}" if position.quantity else ""
     out = "; ".join(_believed(order) for order in position.orders if not order.finished)
     frozen = "; FROZEN" if position.frozen else ""
     return f"{position.state}{held}; {out or 'no order is out'}{frozen}"

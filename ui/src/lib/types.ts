@@ -24,14 +24,23 @@ export interface Finding {
   id: string; account: string | null; bot: string | null; position: string | null; kind: string;
   since: string; believed: string; true: string; meaning: string; actions: string[];
 }
+// The newest one, as the status has it.
+export interface LastRecovery {
+  at: string; account: string; outcome: string; positions: Record<string, number>; fills_booked: number;
+}
+export interface Recovered {
+  position_id: string | null; outcome: string; believed: string; evidence: string[];
+  followed: string[]; now: string;
+}
+// A whole report, as its record has it.
 export interface Recovery {
   at: string; account: string; outcome: string; positions: Record<string, number>;
   orders_cancelled: number; fills_booked: number; bots_restarted: number;
-  bots_in_review: string[] | Record<string, string>; requests: number; weight: number;
-  seconds: number | string;
+  bots_in_review: Record<string, string>; requests: number; weight: number; seconds: string;
+  told: Recovered[]; unwatched_since: string | null;
 }
 export interface Status {
-  journal: { epoch: string; records: number }; recovery: Recovery | null; health: Health[];
+  journal: { epoch: string; records: number }; recovery: LastRecovery | null; health: Health[];
   review: Finding[]; server: { pid: number; host: string; since: string } | null;
 }
 export interface JournalRecord {
