@@ -6,7 +6,7 @@ on from there. Nothing stays open between two pages, so no reader holds the writ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,7 +17,7 @@ from msgspec import Struct
 from surefoot.core.values import BotName, PositionId
 from surefoot.journal import rows
 from surefoot.journal.codec import stamp, unstamp
-from surefoot.journal.port import Client, Command, Entry
+from surefoot.journal.port import BotRow, Client, Command, Entry
 from surefoot.journal.sqlite import SqliteReader
 
 # One question looks at no more rows than this.
@@ -98,6 +98,10 @@ class Browser(Client, Protocol):
         """Read records, newest first."""
         ...
 
+    async def bot_rows(self, names: Collection[BotName]) -> tuple[BotRow, ...]:
+        """Read some bots, as `bots` reads them all; one that has no status yet is left out."""
+        ...
+
     async def position_rows(
         self, *, bot: BotName | None, held: bool | None, after: PositionId | None, limit: int
     ) -> tuple[PositionRow, ...]:
@@ -146,6 +150,12 @@ class SqliteBrowser(SqliteReader):
         if len(entries) == limit:
             return EntryPage(entries=entries, before=entries[-1].sequence)
         return EntryPage(entries=entries, before=bottom + 1 if bottom else None)
+
+    async def bot_rows(self, names: Collection[BotName]) -> tuple[BotRow, ...]:
+        """Read some bots, as `bots` reads them all."""
+        with self._snapshot():
+            found = [rows.bot(self._read, name) for name in names]
+        return tuple(row for row in found if row is not None)
 
     async def position_rows(
         self, *, bot: BotName | None, held: bool | None, after: PositionId | None, limit: int

@@ -84,6 +84,9 @@ FROM names WHERE bot <> ''"""
 _NEWEST_POSITIONS: Final = f"{_POSITIONS} WHERE (bot, number) IN ({_NEWEST_NUMBERS})"
 _UNSETTLED: Final = f"""{_POSITIONS}
 WHERE settled_at IS NULL OR settled_at > ? ORDER BY bot, number"""
+_FROZEN_OF: Final = (
+    "SELECT position_id FROM positions WHERE bot = ? AND frozen IS NOT NULL ORDER BY number"
+)
 _FROZEN: Final = """
 WITH RECURSIVE names (stream) AS (
     SELECT min(stream) FROM records INDEXED BY freezes WHERE kind = 'position-frozen'
@@ -358,6 +361,24 @@ def _words(connection: apsw.Connection) -> Iterator[tuple[Entry, BotStatusChange
         if not isinstance(word.record, BotStatusChanged):
             raise JournalUnusable(f"journal row {word.sequence} is of another kind than it says")
         yield word, word.record
+
+
+def bot(connection: apsw.Connection, name: BotName) -> BotRow | None:
+    """Read one bot as `bots` reads all of them; None if no status of it was ever written."""
+    word = last(connection, f"bot/{name}", "bot-status-changed")
+    if word is None or not isinstance(word.record, BotStatusChanged):
+        return None
+    row = connection.execute(_NEWEST_POSITION, (name,)).fetchone()
+    current = None if row is None else _position(row)
+    frozen = [PositionId(str(found)) for (found,) in connection.execute(_FROZEN_OF, (name,))]
+    return BotRow(
+        bot=name,
+        version=word.version,
+        status=word.record.status,
+        reason=word.record.reason,
+        position=current,
+        frozen=tuple(each for each in frozen if current is None or each != current.position_id),
+    )
 
 
 def accounts(connection: apsw.Connection) -> tuple[AccountName, ...]:

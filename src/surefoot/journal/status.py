@@ -7,10 +7,10 @@ is watched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -21,9 +21,11 @@ from surefoot.core.position import Position
 from surefoot.core.protection import Protection, protection
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, PositionId, plain
-from surefoot.journal.port import BotRow, Mark, Marks, Pulse, Reader
+from surefoot.journal.port import BotRow, Holder, Mark, Marks, Pulse, Reader
 from surefoot.journal.review import ReviewFinding, read_review
 from surefoot.journal.standing import Standing, read_standings
+
+Orders: TypeAlias = Mapping[PositionId, Sequence[Order]]
 
 _DIGITS: Final = Decimal("0.00000001")
 
@@ -130,30 +132,64 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     server: dict[str, Any] | None = None
 
 
+class Ground(Struct, frozen=True, kw_only=True):
+    """What all bots have in common: the last prices, and how each account stands."""
+
+    marks: Marks
+    holder: Holder | None
+    standings: dict[AccountName, Standing]
+
+    def watches(self, account: AccountName) -> bool:
+        """Tell whether levels that are kept here are honoured now."""
+        return account in self.standings and self.standings[account].health.watched
+
+
 async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
     """Read how everything stands. `now` is for ages alone."""
-    recovery = await reader.last_recovery()
-    marks = await reader.marks()
-    holder = reader.holder()
     rows = await reader.bots()
-    standings = {each.account: each for each in await read_standings(reader, rows, holder, now)}
-    pulses = (await reader.signs()).pulses
-    current = [row.position.position_id for row in rows if row.position is not None]
-    orders = await reader.orders_of(current)
-    return StatusDocument(
-        journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
-        recovery=None if recovery is None else _recovery(*recovery),
-        bots=[_bot(row, orders, marks, standings) for row in rows],
-        health=[
-            _health(each, pulses.get(each.account), _marked(each.account, rows, marks), now)
-            for each in standings.values()
-        ],
-        review=await read_review(reader, rows, standings.values()),
-        server=None if holder is None else asdict(holder),
+    orders = await orders_of(reader, rows)
+    ground = await read_ground(reader, rows, now)
+    bots = [bot_status(row, orders, ground) for row in rows]
+    return await put_together(reader, rows, bots, ground, now)
+
+
+async def orders_of(reader: Reader, rows: Iterable[BotRow]) -> Orders:
+    """Read all orders of what some bots have now."""
+    return await reader.orders_of([row.position.position_id for row in rows if row.position])
+
+
+async def read_ground(reader: Reader, rows: Iterable[BotRow], now: datetime) -> Ground:
+    """Read what these bots have in common."""
+    holder = reader.holder()
+    standings = await read_standings(reader, rows, holder, now)
+    return Ground(
+        marks=await reader.marks(),
+        holder=holder,
+        standings={each.account: each for each in standings},
     )
 
 
-def _marked(account: AccountName, rows: tuple[BotRow, ...], marks: Marks) -> dict[str, Mark | None]:
+async def put_together(
+    reader: Reader, rows: Sequence[BotRow], bots: list[BotStatus], ground: Ground, now: datetime
+) -> StatusDocument:
+    """Say how everything stands, of bots that were read and described already."""
+    recovery = await reader.last_recovery()
+    pulses = (await reader.signs()).pulses
+    standings = ground.standings.values()
+    return StatusDocument(
+        journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
+        recovery=None if recovery is None else _recovery(*recovery),
+        bots=bots,
+        health=[
+            _health(each, pulses.get(each.account), _marked(each.account, rows, ground.marks), now)
+            for each in standings
+        ],
+        review=await read_review(reader, rows, standings),
+        server=None if ground.holder is None else asdict(ground.holder),
+    )
+
+
+def _marked(account: AccountName, rows: Iterable[BotRow], marks: Marks) -> dict[str, Mark | None]:
     """Return the last price of every symbol that the bots of an account trade."""
     positions = [row.position for row in rows if row.position is not None]
     symbols = sorted({each.symbol for each in positions if each.account == account})
@@ -201,16 +237,10 @@ def _recovery(at: datetime, report: RecoveryFinished) -> RecoveryStatus:
     )
 
 
-def _bot(
-    row: BotRow,
-    orders: Mapping[PositionId, Sequence[Order]],
-    marks: Marks,
-    standings: Mapping[AccountName, Standing],
-) -> BotStatus:
+def bot_status(row: BotRow, orders: Orders, ground: Ground) -> BotStatus:
+    """Describe one bot."""
     position = row.position
-    mark = None if position is None else marks.get((position.account, position.symbol))
-    standing = None if position is None else standings.get(position.account)
-    watched = standing is not None and standing.health.watched
+    mark = None if position is None else ground.marks.get((position.account, position.symbol))
     return BotStatus(
         bot=row.bot,
         account=None if position is None else position.account,
@@ -219,7 +249,12 @@ def _bot(
         reason=row.reason,
         position=None
         if position is None
-        else position_status(position, orders.get(position.position_id, ()), mark, watched=watched),
+        else position_status(
+            position,
+            orders.get(position.position_id, ()),
+            mark,
+            watched=ground.watches(position.account),
+        ),
         unsettled=list(row.frozen),
     )
 

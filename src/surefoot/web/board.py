@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -20,12 +20,17 @@ from surefoot.core.records import FillBooked
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
 from surefoot.journal.port import Entry, Marks
-from surefoot.journal.status import StatusDocument, read_status
+from surefoot.journal.status import BotStatus, StatusDocument
 from surefoot.web.answers import RecordAnswer, record_answer
 from surefoot.web.candles import Candles
+from surefoot.web.figures import Figures
 from surefoot.web.profit import ProfitBook
 
-TICK_S: Final = 0.2
+# How often the journal is asked whether there is more: while somebody looks, and while nobody does.
+TICK_S: Final = 0.02
+IDLE_TICK_S: Final = 0.2
+# Somebody looks if a reader has waited for news so lately.
+LOOKS_S: Final = 5.0
 # Without a new record the figures (ages, prices) are read again after this long.
 REFRESH_S: Final = 1.0
 # After figures were read, this many times as long nothing is read.
@@ -59,19 +64,33 @@ class Board:
         self._moved = asyncio.Event()
         self._looked = 0.0
         self._cost_s = 0.0
-        self._behind = True
         self._recent: deque[RecordAnswer] = deque(maxlen=KEPT)
         self._bots: dict[str, tuple[int, bytes]] = {}
         self._rest: tuple[int, bytes] = (0, b"null")
-        self.marks: Marks = {}
+        self._looked_for = -LOOKS_S
+        self._figures = Figures(clock)
         self.candles = Candles()
         self.profit = ProfitBook()
         self.cursor = 0
         self.version = 0
-        self.document: StatusDocument | None = None
         self.read_at: datetime | None = None
         self.turned_at: datetime | None = None
         self.problem: str | None = "the journal has not been read yet"
+
+    @property
+    def document(self) -> StatusDocument | None:
+        """Return the newest status document, however old it is; None before the first."""
+        return self._figures.document
+
+    @property
+    def epoch(self) -> str | None:
+        """Return of which journal the figures are."""
+        return self._figures.epoch
+
+    @property
+    def marks(self) -> Marks:
+        """Return the prices that the document was made with."""
+        return self._figures.marks
 
     @property
     def journal(self) -> Browser:
@@ -102,11 +121,14 @@ class Board:
                 await self._look()
             except Exception as error:  # noqa: BLE001 (the page must say it, not go away)
                 self._trouble(str(error) or type(error).__name__)
+                self._figures.lose()
                 await self._close()
-            await self._clock.sleep(TICK_S)
+            looked_at = self._clock.monotonic() - self._looked_for < LOOKS_S
+            await self._clock.sleep(TICK_S if looked_at else IDLE_TICK_S)
 
     async def moved(self, cursor: int, version: int) -> None:
         """Wait until there is something newer than a reader has seen, or some trouble to tell."""
+        self._looked_for = self._clock.monotonic()
         if cursor >= self.cursor and version >= self.version:
             await self._moved.wait()
 
@@ -120,8 +142,15 @@ class Board:
             version=self.version,
             records=records,
             status=msgspec.Raw(status) if rest > version else None,
-            bots=[msgspec.Raw(row) for since, row in self._bots.values() if since > version],
+            bots=[*self._changed(version)],
         )
+
+    def _changed(self, version: int) -> Iterator[msgspec.Raw]:
+        """Yield the bots that changed after a version; the newest changes stand last."""
+        for since, row in reversed(self._bots.values()):
+            if since <= version:
+                return
+            yield msgspec.Raw(row)
 
     async def _records(self, after: int) -> list[RecordAnswer]:
         if self._recent and self._recent[0].sequence <= after + 1:
@@ -135,41 +164,59 @@ class Board:
 
     async def _look(self) -> None:
         journal = await self._current()
-        count = await journal.records()
-        followed = await self._follow(journal, count)
-        counted = await self.profit.follow(journal, count)
-        self._behind = self._behind or followed or self.problem is not None
-        shown = self._is_due()
-        if shown:
+        await self._keep_up(journal)
+        counted = await self._count(journal)
+        if self._is_due():
             await self._read(journal)
             self.problem = None if counted else self.problem
-        if followed or shown:
             self._tell()
 
-    def _is_due(self) -> bool:
-        """Tell whether figures are read now: at once after a record, but in a share of the time.
+    async def _keep_up(self, journal: Browser) -> None:
+        """Tell what was written since, with the bots that it moved."""
+        followed = await self._follow(journal, await journal.records())
+        if followed or self._figures.behind:
+            self._show(await self._figures.read_moved(journal))
+            self._tell()
 
-        Records are told as they come. What a thousand bots add up to takes a while to read, and
-        this process has no more than its share of the machine that the bots run on.
+    async def _count(self, journal: Browser) -> bool:
+        """Count results up to what is known; False if there is more to count."""
+        known = self.cursor
+        return self.profit.upto == known or await self.profit.follow(journal, known)
+
+    def _is_due(self) -> bool:
+        """Tell whether all is put together now: at once if it should, but in a share of the time.
+
+        Records are told as they come, with their bots. What a thousand bots add up to takes a
+        while, and this process has no more than its share of the machine that the bots run on.
         """
         waited = self._clock.monotonic() - self._looked
-        return waited >= max(0.0 if self._behind else REFRESH_S, self._cost_s * REST)
+        hurry = self._figures.urgent or self.problem is not None
+        return waited >= max(0.0 if hurry else REFRESH_S, self._cost_s * REST)
 
     async def _read(self, journal: Browser) -> None:
         began = self._clock.monotonic()
-        self._note_marks(await journal.marks())
+        before = self.marks
+
+        async def between() -> None:
+            await self._keep_up(journal)
+            await self._clock.sleep(0)
+
+        await self._figures.read(journal, between)
+        self._note_marks(before)
         self.turned_at = (await journal.signs()).turned
-        self._show(await read_status(journal, now=self._clock.now()))
+        self.read_at = self._clock.now()
+        document = self._figures.document
+        if document is not None:
+            self._show(document.bots, document)
         self._looked = self._clock.monotonic()
         self._cost_s = self._looked - began
-        self._behind = False
 
     async def _current(self) -> Browser:
         if self._opened is not None and not self._opened.is_current():
             await self._close()
         if self._opened is None:
             self._opened = self._open()
-            if self._opened.epoch != (self.document and self.document.journal.epoch):
+            if self._opened.epoch != self._figures.epoch:
                 self._forget(max(0, await self._opened.records() - KEPT))
         return self._opened
 
@@ -178,8 +225,8 @@ class Board:
         self._recent.clear()
         self._bots.clear()
         self.profit = ProfitBook()
+        self._figures = Figures(self._clock)
         self.cursor = cursor
-        self.document = None
 
     async def _follow(self, journal: Browser, count: int) -> bool:
         """Take in what was written since; True if there was something."""
@@ -195,26 +242,28 @@ class Board:
 
     def _note(self, entry: Entry) -> None:
         self._recent.append(record_answer(entry, whole=False))
+        self._figures.note(entry)
         if isinstance(entry.record, FillBooked):
             fill = entry.record.fill
             self.candles.add(fill.symbol, fill.price, fill.at)
 
-    def _note_marks(self, marks: Marks) -> None:
-        for (account, symbol), mark in marks.items():
-            before = self.marks.get((account, symbol))
-            if before is None or before.at < mark.at:
+    def _note_marks(self, before: Marks) -> None:
+        for (account, symbol), mark in self.marks.items():
+            known = before.get((account, symbol))
+            if known is None or known.at < mark.at:
                 self.candles.add(symbol, mark.price, mark.at)
-        self.marks = marks
 
-    def _show(self, document: StatusDocument) -> None:
-        self.document, self.read_at = document, self._clock.now()
+    def _show(self, bots: Iterable[BotStatus], document: StatusDocument | None = None) -> None:
+        """Keep what changed of these bots, and of the rest of the document if it was made anew."""
         self.version += 1
-        for bot in document.bots:
+        for bot in bots:
             row = msgspec.json.encode(bot)
             if self._bots.get(bot.bot, (0, b""))[1] != row:
+                self._bots.pop(bot.bot, None)
                 self._bots[bot.bot] = (self.version, row)
-        rest = msgspec.structs.replace(document, bots=[])
-        encoded = msgspec.json.encode(rest)
+        if document is None:
+            return
+        encoded = msgspec.json.encode(msgspec.structs.replace(document, bots=[]))
         if encoded != self._rest[1]:
             self._rest = (self.version, encoded)
 

@@ -12,10 +12,11 @@ import pytest
 from tests.builders import START
 from tests.unit.web.desk import URL, Desk, HandClock, closed_life, lived, status
 
+from surefoot.core.values import BotName
 from surefoot.journal import open_browser, open_journal
 from surefoot.journal.port import Change, Journal
-from surefoot.journal.status import StatusDocument, read_status
-from surefoot.web import board, live
+from surefoot.journal.status import StatusDocument, put_together, read_status
+from surefoot.web import board, figures, live
 from surefoot.web.board import KEPT
 
 
@@ -168,9 +169,9 @@ async def test_figures_that_take_long_to_read_are_read_in_a_share_of_the_time(
         nonlocal reads
         reads += 1
         clock.ahead += timedelta(seconds=10)
-        return await read_status(*given, **named)
+        return await put_together(*given, **named)
 
-    monkeypatch.setattr(board, "read_status", slow)
+    monkeypatch.setattr(figures, "put_together", slow)
     followed = board.Board(partial(open_browser, URL, tmp_path), clock)
     await followed._look()
     for number in range(12):
@@ -179,3 +180,40 @@ async def test_figures_that_take_long_to_read_are_read_in_a_share_of_the_time(
         await followed._look()
         assert followed.cursor == await journal.records()
     assert 1 < reads <= 1 + 12 * 10 // (board.REST * 10)
+
+
+async def test_only_the_bot_that_moved_is_read_again(
+    desk: Desk, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a thousand were read anew for each record; figures lagged by seconds."""
+    asked: list[set[str]] = []
+    browser = desk.board.journal
+    some = browser.bot_rows
+
+    async def everything() -> Any:
+        raise AssertionError("all bots were read")
+
+    async def noted(names: Any) -> Any:
+        asked.append({*names})
+        return await some(names)
+
+    monkeypatch.setattr(browser, "bots", everything)
+    monkeypatch.setattr(browser, "bot_rows", noted)
+    count = await journal.records()
+    await journal.commit(Change(at=START, appends=(status("dip-eth", expected=1, reason="now"),)))
+    await desk.seen(count + 1)
+    code, answer = await desk.ask("/api/v1/bots/dip-eth")
+    assert (code, answer["reason"]) == (200, "now")
+    assert {"dip-eth"} in asked
+    assert not any("dip-btc" in each for each in asked[: asked.index({"dip-eth"}) + 1])
+
+
+async def test_a_bot_read_alone_is_what_it_is_among_all(desk: Desk, journal: Journal) -> None:
+    """Two ways to read the same rows, and one answer."""
+    rows = await journal.bots()
+    browser = desk.board.journal
+    assert await browser.bot_rows([row.bot for row in rows]) == rows
+    assert await browser.bot_rows([BotName("nobody")]) == ()
+    document = await read_status(browser, now=START)
+    assert desk.board.document is not None
+    assert [each.bot for each in desk.board.document.bots] == [each.bot for each in document.bots]

@@ -78,7 +78,7 @@ class Live {
 
   // What happened before this page was opened, so that it does not begin empty.
   private async before(cursor: number) {
-    const page = await get(`/records?limit=60&cursor=${cursor + 1}`).catch(() => null);
+    const page = await get(`/records?limit=20&cursor=${cursor + 1}`).catch(() => null);
     const oldest = this.recent.at(-1)?.sequence ?? cursor + 1;
     if (page) this.recent = [...this.recent, ...(page.records as JournalRecord[]).filter((each) => each.sequence < oldest)];
   }
