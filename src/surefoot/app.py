@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from surefoot.core.errors import InvalidValue
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted, RecoveryFinished
 from surefoot.core.sizing import Amount
-from surefoot.core.values import AccountName, BotName
+from surefoot.core.values import AccountName, Asset, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.belief import believed
@@ -168,6 +169,28 @@ async def look(settings: Settings) -> tuple[Look, ...]:
             outcome, failures = await comparing.look(belief, spec.lookback)
             looks.append(Look(account=name, outcome=outcome, failures=failures))
         return tuple(looks)
+    finally:
+        for exchange in exchanges.values():
+            await exchange.close()
+        await reader.close()
+
+
+async def balances(settings: Settings) -> Mapping[AccountName, Mapping[Asset, Decimal]]:
+    """Ask every account what it holds now; changes nothing.
+
+    Raises:
+        JournalError | ConfigError: as for `look`.
+        ReadFailed: an exchange does not answer.
+    """
+    reader = open_reader(settings.journal_url, settings.directory)
+    exchanges = _exchanges(settings, SystemClock())
+    try:
+        found = {}
+        for name, exchange in exchanges.items():
+            await exchange.connect()
+            await refuse_other(name, await exchange.identify(), reader)
+            found[name] = await exchange.balances()
+        return found
     finally:
         for exchange in exchanges.values():
             await exchange.close()

@@ -32,6 +32,8 @@ from surefoot.core.records import (
     DustLost,
     ExitLapsed,
     HealthChanged,
+    LossCapLifted,
+    LossCapReached,
     OrderRecalled,
     OrphanCancelIntended,
     OthersSeen,
@@ -148,7 +150,14 @@ def account() -> tuple[Record, ...]:
     )
     health = Health(state=HealthState.OK, since=START, watched=True)
     return (
-        AccountBound(at=START, account=MAIN, exchange="binance", uid="7", environment="simulated"),
+        AccountBound(
+            at=START,
+            account=MAIN,
+            exchange="binance",
+            uid="7",
+            environment="simulated",
+            balances={Asset("USDT"): D(10000)},
+        ),
         WatermarkMoved(at=START, account=MAIN, symbol=BTC, trade_id="3"),
         OrphanCancelIntended(
             at=START, account=MAIN, symbol=BTC, exchange_order_id=ExchangeOrderId("9"),
@@ -156,6 +165,8 @@ def account() -> tuple[Record, ...]:
         ),
         OthersSeen(at=START, account=MAIN, coins={Asset("BTC"): Coins(amount=D(1), at=START)}),
         BanNoted(at=START, account=MAIN, until=START),
+        LossCapReached(at=START, account=MAIN, quote=Asset("USDT"), lost=D(60), cap=D(50)),
+        LossCapLifted(at=START, account=MAIN, quote=Asset("USDT"), lost=D(60), by="ann"),
         HealthChanged(at=START, account=MAIN, environment="simulated", health=health),
         StuckChanged(at=START, account=MAIN, raised=(stuck.id,), ended=(), standing=(stuck,)),
         RecoveryFinished(

@@ -84,7 +84,7 @@ async def test_an_exit_filled_offline_is_right_to_the_last_digit(play: Play, fee
         - (D(trade["commission"]) if trade["commissionAsset"] == "USDT" else 0)
         for trade in ledger["trades"]
     )
-    assert position.realized_pnl == cash
+    assert position.realized_pnl == cash + position.left.cost
     paid: dict[str, D] = {}
     for trade in ledger["trades"]:
         asset = trade["commissionAsset"]

@@ -44,7 +44,11 @@ COMMANDS: Final = {
         "surefoot.cli.repair:repair",
         "Make the journal's tables anew from its records.",
     ),
-    "export": ("surefoot.cli.export:export", "Print positions, orders and fills as JSON or CSV."),
+    "profit": (
+        "surefoot.cli.profit:profit",
+        "Show what the bots earned, and prove that it adds up.",
+    ),
+    "export": ("surefoot.cli.export:export", "Print positions, orders, fills and taxable trades."),
     "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
     "notify": ("surefoot.cli.notify:notify", "Tell people what happens: Telegram, webhooks."),
     "token": ("surefoot.cli.token:token", "Print the token of the dashboard and the API."),

@@ -17,7 +17,8 @@ from surefoot.cli.outcome import FINE
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import Position
 from surefoot.core.records import FillBooked
-from surefoot.core.values import PositionId, plain
+from surefoot.core.reports import Fill
+from surefoot.core.values import PositionId, Side, plain
 from surefoot.journal.port import Reader, entries_of, position_stream
 from surefoot.journal.status import order_status, position_status
 
@@ -25,12 +26,15 @@ Row = dict[str, Any]
 
 
 def export(
-    what: Literal["all", "positions", "orders", "fills"] = "all",
+    what: Literal["all", "positions", "orders", "fills", "taxes"] = "all",
     *,
     form: Annotated[Literal["json", "csv"], Parameter(name="--format")] = "json",
     options: Options | None = None,
 ) -> int:
     """Print positions, orders and fills; `all` is one JSON document.
+
+    `taxes` is one row per purchase or sale, with its fee, in the columns of Koinly's universal
+    format, which other tax programs read too: `surefoot export taxes --format csv`.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ def export(
         Where the configuration is.
     """
     if what == "all" and form == "csv":
-        raise InvalidValue("CSV is one table: surefoot export positions, orders or fills")
+        raise InvalidValue("CSV is one table: surefoot export positions, orders, fills or taxes")
     reader = (options or Options()).reader()
     asyncio.run(_print(reader, what, form))
     return FINE
@@ -54,9 +58,9 @@ async def _print(reader: Reader, what: str, form: str) -> None:
         if form == "csv":
             await _write_csv(_TABLES[what](reader))
         elif what == "all":
-            for number, (name, rows) in enumerate(_TABLES.items()):
+            for number, name in enumerate(("positions", "orders", "fills")):
                 sys.stdout.write(f'{"," if number else "{"}\n"{name}": ')
-                await _write_list(rows(reader))
+                await _write_list(_TABLES[name](reader))
             sys.stdout.write("\n}\n")
         else:
             await _write_list(_TABLES[what](reader))
@@ -122,7 +126,39 @@ def _fill(position: PositionId, record: FillBooked) -> Row:
     }
 
 
-_TABLES: Final = {"positions": _positions, "orders": _orders, "fills": _fills}
+async def _taxes(reader: Reader) -> AsyncIterator[Row]:
+    async for position in _all(reader):
+        async for entry in entries_of(reader, position_stream(position.position_id)):
+            if isinstance(entry.record, FillBooked):
+                yield _taxable(position, entry.record.fill)
+
+
+def _taxable(position: Position, fill: Fill) -> Row:
+    coins = (plain(fill.quantity), position.base)
+    money = (plain(fill.price * fill.quantity), position.quote)
+    sent, received = (money, coins) if fill.side is Side.BUY else (coins, money)
+    return {
+        "Date": f"{fill.at:%F %T} UTC",
+        "Sent Amount": sent[0],
+        "Sent Currency": sent[1],
+        "Received Amount": received[0],
+        "Received Currency": received[1],
+        "Fee Amount": plain(fill.fee) if fill.fee else "",
+        "Fee Currency": (fill.fee_asset or "") if fill.fee else "",
+        "Net Worth Amount": "",
+        "Net Worth Currency": "",
+        "Label": "",
+        "Description": f"{position.bot} {position.position_id}",
+        "TxHash": f"{position.account}-{fill.symbol}-{fill.trade_id}",
+    }
+
+
+_TABLES: Final = {
+    "positions": _positions,
+    "orders": _orders,
+    "fills": _fills,
+    "taxes": _taxes,
+}
 
 
 async def _write_csv(rows: AsyncIterator[Row]) -> None:

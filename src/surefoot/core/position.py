@@ -202,7 +202,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.carried.quantity + self.entered - self.base_fees - self.left.quantity
 
     @property
-    def _paid(self) -> Decimal:
+    def paid(self) -> Decimal:
+        """Return what was paid for all that it has, or had and did not leave to the next one."""
         return self.carried.cost + self.entry_cost - self.left.cost
 
     @property
@@ -210,8 +211,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return what was paid for what it has: its share of all that was bought and carried."""
         claim, acquired = max(self.claim, ZERO), self._acquired
         if claim == acquired or acquired <= ZERO:
-            return self._paid
-        share = _WIDE.divide(_WIDE.multiply(self._paid, claim), acquired)
+            return self.paid
+        share = _WIDE.divide(_WIDE.multiply(self.paid, claim), acquired)
         return _WIDE.quantize(share, COST_STEP)
 
     @property
@@ -221,7 +222,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Final once CLOSED. What is still held, and dust that is left to the next position, counts
         at cost; what was written off is lost. Fees in a third asset are listed in `fees`.
         """
-        gone = self._paid - self.held_cost
+        gone = self.paid - self.held_cost
         return (self.exit_proceeds - gone) * self.direction.sign - self.quote_fees
 
     def unrealized_pnl(self, price: Decimal) -> Decimal:

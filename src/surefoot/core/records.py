@@ -278,12 +278,13 @@ class BotStatusChanged(_Record, frozen=True, kw_only=True):
 
 
 class AccountBound(_Record, frozen=True, kw_only=True):
-    """The journal belongs to one account of one environment, for ever."""
+    """The journal belongs to one account of one environment, for ever; it held so much then."""
 
     account: AccountName
     exchange: str
     uid: str
     environment: str
+    balances: dict[Asset, Decimal]
 
 
 class WatermarkMoved(_Record, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ async def bind(login: Login, reader: Reader) -> None:
     await _refuse_shared(login.name, identity, reader)
     if await refuse_other(login.name, identity, reader):
         return
+    balances = await login.exchange.balances()
     await login.note(
         AccountBound(
             at=login.now(),
@@ -33,6 +34,7 @@ async def bind(login: Login, reader: Reader) -> None:
             exchange=identity.exchange,
             uid=identity.uid,
             environment=identity.environment,
+            balances={asset: amount for asset, amount in balances.items() if amount},
         ),
     )
     # Another one may have been bound meanwhile.

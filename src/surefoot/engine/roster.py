@@ -21,6 +21,7 @@ from surefoot.core.records import (
     OrderRefused,
     PositionRecord,
     PositionStarted,
+    StateChanged,
 )
 from surefoot.core.reports import Grounds, SetBack, Shortage
 from surefoot.core.sizing import Amount
@@ -37,7 +38,7 @@ from surefoot.engine.runner import Runner
 from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision, Work
-from surefoot.engine.voice import say_record
+from surefoot.engine.voice import say_outcome, say_record
 from surefoot.engine.windows import Windows
 from surefoot.exchange.errors import Misconfigured
 from surefoot.journal.errors import JournalError
@@ -123,6 +124,8 @@ class Roster:
         self.allowance.note(position)
         for record in records:
             say_record(self.login.log, position, record)
+            if isinstance(record, StateChanged) and record.target is State.CLOSED:
+                say_outcome(self.login.log, position)
             runner = self.runners.get(position.bot)
             if isinstance(record, FillBooked) and runner is not None:
                 runner.offer(record.fill)

@@ -54,6 +54,24 @@ def say_record(log: Log, position: Position, record: PositionRecord) -> None:
     )
 
 
+def say_outcome(log: Log, position: Position) -> None:
+    """Log what a finished trade brought: one line, after the record that ended it."""
+    pnl, paid = position.realized_pnl, position.paid
+    opened, closed = position.opened_at, position.closed_at
+    log.info(
+        "trade finished",
+        bot=position.bot,
+        position=position.position_id,
+        symbol=position.symbol,
+        pnl=f"{pnl:+.8f}",
+        quote=position.quote,
+        share=f"{pnl / paid:+.2%}" if paid else None,
+        fees={asset: plain(fee) for asset, fee in position.fees.items()},
+        held=str(closed - opened).partition(".")[0] if opened and closed else None,
+        dust=plain(position.left.quantity),
+    )
+
+
 def _fails_to_sell(position: Position, record: PositionRecord) -> bool:
     """Tell whether a stop or an exit ended by the venue's doing: out of range, a thin book."""
     if not isinstance(record, OrderReported):

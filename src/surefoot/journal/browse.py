@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from surefoot.core.values import BotName, PositionId
 from surefoot.journal import rows
-from surefoot.journal.codec import stamp, unstamp
+from surefoot.journal.codec import decode_position, stamp, unstamp
 from surefoot.journal.port import BotRow, Client, Command, Entry
+from surefoot.journal.profit import Outcome, outcome_of
 from surefoot.journal.sqlite import SqliteReader
 
 # One question looks at no more rows than this.
@@ -74,17 +75,6 @@ class OrderRow(Struct, frozen=True, kw_only=True):
     limit: str | None
     trigger: str | None
     exchange_order_id: str | None
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What one closed position brought."""
-
-    sequence: int
-    at: datetime
-    bot: str
-    account: str
-    symbol: str
-    realized_pnl: str
 
 
 class Browser(Client, Protocol):
@@ -203,19 +193,16 @@ class SqliteBrowser(SqliteReader):
     async def outcomes(self, *, after: int, upto: int) -> tuple[Outcome, ...]:
         """Read what positions brought that were closed by records in (after, upto]."""
         found = self._read.execute(
-            "SELECT sequence, at, bot, account, symbol, realized_pnl FROM records "
+            "SELECT sequence, at, position_id, positions.data FROM records "
             "JOIN positions ON position_id = substr(stream, 10) "
             "WHERE sequence > ? AND sequence <= ? AND kind = 'state-changed' "
             "AND records.data ->> 'target' = 'CLOSED' ORDER BY sequence",
             (after, upto),
         )
         return tuple(
-            Outcome(
-                sequence=sequence, at=unstamp(str(at)), bot=str(bot), account=str(account),
-                symbol=str(symbol), realized_pnl=str(pnl),
-            )
-            for sequence, at, bot, account, symbol, pnl in found
-        )  # fmt: skip
+            outcome_of(decode_position(data, name), sequence=sequence, at=unstamp(str(at)))
+            for sequence, at, name, data in found
+        )
 
     async def command(self, command_id: str) -> Command | None:
         """Read one command that was taken into the journal, or None."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct
@@ -182,11 +181,7 @@ class Conversation:
         found = await self._reader.outcomes(after=0, upto=await self._reader.records())
         span = "all" if days is None else f"last {days} {'day' if days == 1 else 'days'}"
         return answers.profit(
-            [
-                (each.bot, Decimal(each.realized_pnl))
-                for each in found
-                if since is None or each.at >= since
-            ],
+            [(each.bot, each.realized_pnl) for each in found if since is None or each.at >= since],
             span,
         )
 

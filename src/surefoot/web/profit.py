@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Final
 
 from surefoot.core.values import ZERO, plain
-from surefoot.journal.browse import Browser, Outcome
+from surefoot.journal.browse import Browser
+from surefoot.journal.profit import Outcome
 from surefoot.web.answers import ProfitRow
 
 # Records that are looked through at a time, so that a long journal is counted in short reads.
@@ -43,7 +44,6 @@ class ProfitBook:
         ]  # fmt: skip
 
     def _count(self, outcome: Outcome) -> None:
-        quote = outcome.symbol.partition("/")[2].partition(":")[0]
-        key = (outcome.bot, outcome.account, outcome.at.date().isoformat(), quote)
+        key = (outcome.bot, outcome.account, outcome.at.date().isoformat(), outcome.quote)
         total, count = self._sums.get(key, (ZERO, 0))
-        self._sums[key] = (total + Decimal(outcome.realized_pnl), count + 1)
+        self._sums[key] = (total + outcome.realized_pnl, count + 1)

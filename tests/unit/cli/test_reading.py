@@ -7,11 +7,12 @@ import io
 import json
 
 import pytest
-from tests.builders import START, Life
+from tests.builders import START, D, Life
 
-from surefoot.cli import export, log
+from surefoot.cli import export, log, profit
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Entry
+from surefoot.journal.profit import Figures
 
 
 class Counted(MemoryJournal):
@@ -80,3 +81,37 @@ async def test_an_export_is_one_document(
     assert row["position"] == "one-1"
     await export._print(MemoryJournal(), "orders", "json")
     assert json.loads(capsys.readouterr().out) == []
+
+
+async def test_taxes_are_one_row_a_trade_with_its_fee(
+    journal: Counted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await export._print(journal, "taxes", "csv")
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["Date"] == "2026-01-01 00:00:00 UTC"
+    assert (row["Sent Amount"], row["Sent Currency"]) == ("80", "USDT")
+    assert (row["Received Amount"], row["Received Currency"]) == ("0.0016", "BTC")
+    assert (row["Fee Amount"], row["Fee Currency"]) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["dip", "a-bot-with-a-name-that-fills-a-third-of-a-terminal"])
+def test_profit_fits_into_80_columns(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = Figures(
+        name=name,
+        quote="USDT",
+        trades=1234,
+        won=617,
+        pnl=D("-12345.678901234"),
+        fees={"USDT": D("12.3"), "BNB": D("0.00012345")},
+        win_rate=D("0.5"),
+        expectancy=D("-10.004602"),
+        best=D("123.4"),
+        worst=D("-99.9"),
+        drawdown=D("23456.7"),
+        held_seconds=100_000,
+    )
+    profit._show("bot", [figures], [figures])
+    output = capsys.readouterr().out
+    assert max(map(len, output.splitlines())) <= 80
+    assert "-12345.6789 USDT" in output
+    assert "1d 3h" in output

@@ -192,6 +192,7 @@ async def test_one_login_under_two_names_is_refused(exchange: FakeExchange) -> N
         exchange=exchange.identity.exchange,
         uid=exchange.identity.uid,
         environment=exchange.identity.environment,
+        balances={},
     )
     append = Append(stream="account/second", expected=0, records=(bound,))
     await journal.commit(Change(at=START, appends=(append,)))
@@ -474,13 +475,17 @@ async def test_dust_that_nobody_will_sell_is_left_to_the_owner(
 
 
 async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
-    """Bound before anything is loaded, streams up before anything is read, bots last."""
+    """Bound before anything is loaded, streams up before anything is read, bots last.
+
+    What the account has is written down with whose it is, before a bot can change it.
+    """
     journal = PoisonableJournal()
     async with opened(exchange=exchange, journal=journal) as floor:
         await recovered(floor)
     assert [ask.verb for ask in exchange.asked] == [
         "connect",
         "identify",
+        "balances",
         "market",
         "balances",
         "open_orders",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from tests.builders import PROTECTED, Life, report
+from tests.builders import PROTECTED, Life, fill, report
 from tests.unit.engine.desk import SaidLog
 
 from surefoot.core.signals import ExitSignal
-from surefoot.engine.voice import say_record
+from surefoot.engine.voice import say_outcome, say_record
 
 
 def said_of_the_end(life: Life, status: str) -> str:
@@ -34,3 +36,18 @@ def test_an_entry_that_expires_is_none() -> None:
     life = Life()
     life.enter()
     assert said_of_the_end(life, "EXPIRED") == "info"
+
+
+def test_a_finished_trade_is_one_line() -> None:
+    life, log = Life(), SaidLog()
+    life.opened()
+    life.tell(ExitSignal(), after=timedelta(hours=2))
+    out = life.order
+    sold = fill(out, "50500", trade="2", fee="0.1")
+    life.tell(report(out, "FILLED", out.quantity), sold)
+    say_outcome(log, life.position)
+    ((level, event, fields),) = log.lines
+    assert (level, event) == ("info", "trade finished")
+    assert (fields["pnl"], fields["quote"]) == ("+0.70000000", "USDT")
+    assert (fields["share"], fields["held"]) == ("+0.88%", "2:00:00")
+    assert fields["fees"] == {"USDT": "0.1"}
