@@ -10,7 +10,7 @@ from surefoot.cli.outcome import FINE, Failed
 from surefoot.cli.output import say, show_json
 from surefoot.core.position import Position
 from surefoot.core.values import plain
-from surefoot.journal.port import Entry, Reader, entries_of, position_stream
+from surefoot.journal.port import Entry, Reader, Remark, entries_of, position_stream
 from surefoot.journal.sentences import sentence
 from surefoot.journal.status import position_status
 
@@ -26,7 +26,7 @@ def explain(position: str, *, options: Options | None = None) -> int:
         Where the configuration is, and how to answer.
     """
     options = options or Options()
-    found, entries = asyncio.run(_read(options.reader(), position))
+    found, entries, remark = asyncio.run(_read(options.reader(), position))
     if options.json:
         show_json(entries)
         return FINE
@@ -34,17 +34,23 @@ def explain(position: str, *, options: Options | None = None) -> int:
     for entry in entries:
         say(f"  {entry.at:%F %T}.{entry.at.microsecond // 1000:03}  {sentence(entry.record)}")
     say(_ending(found), "bold")
+    if remark is not None and remark.refused is not None and remark.refused_at is not None:
+        say(f"Its last signal was refused at {remark.refused_at:%F %T} UTC, {remark.refused}.")
     return FINE
 
 
-async def _read(reader: Reader, name: str) -> tuple[Position, tuple[Entry, ...]]:
+async def _read(reader: Reader, name: str) -> tuple[Position, tuple[Entry, ...], Remark | None]:
     try:
         named = await find(reader, name)
         found = await reader.position(named.position or named.bot)
         if found is None:
             raise Failed(f"{named.bot} has no position yet")
         stream = position_stream(found.position_id)
-        return found, tuple([entry async for entry in entries_of(reader, stream)])
+        entries = tuple([entry async for entry in entries_of(reader, stream)])
+        newest = await reader.position(found.bot)
+        current = newest is not None and newest.position_id == found.position_id
+        remark = (await reader.signs()).remarks.get(found.bot) if current else None
+        return found, entries, remark
     finally:
         await reader.close()
 

@@ -133,6 +133,10 @@ def _show_bot(bot: BotStatus, *, orders: bool) -> None:
     say(f"{bot.bot}  {bot.symbol}  {state}{_gain(bot, position)}", indent="  ")
     if position.quantity != "0":
         say(f"{_holding(bot, position)}; {_levels(position)}", _colour(position), indent="    ")
+    elif bot.waits_for is not None:
+        say(f"waits for: {bot.waits_for}", indent="    ")
+    if position.quantity == "0" and bot.refused is not None and bot.refused_at is not None:
+        say(f"refused at {bot.refused_at:%F %T} UTC, {bot.refused}", indent="    ")
     for order in position.orders if orders else ():
         price = order.trigger or order.limit or "the market"
         say(

@@ -33,6 +33,7 @@ from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
+from surefoot.engine.lull import Lull
 from surefoot.engine.questions import Questions
 from surefoot.engine.runner import Runner
 from surefoot.engine.specs import BotSpec, Pair, length_of
@@ -184,6 +185,7 @@ class Roster:
         self._driving = True
         self._supervision.keep("candles", self.windows.keep)
         self._supervision.keep("overdue candles", self.windows.look)
+        self._supervision.keep("lull", Lull(self.login, self.runners, self._journal).keep)
         for bot, runner in self.runners.items():
             self._keep(f"bot {bot}", runner, runner.advise)
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
@@ -30,7 +31,7 @@ from surefoot.engine.quotes import Quote
 from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import Tick
-from surefoot.journal.port import Change, Journal, Memory
+from surefoot.journal.port import Change, Journal, Memory, Remark
 from surefoot.strategy import Candle, Candles, Enter, Exit, Signal
 from surefoot.strategy.call import Hook
 from surefoot.strategy.errors import StrategyFailed
@@ -102,6 +103,7 @@ class Runner:
         self._started: Advisor | None = None
         self._refusal: tuple[tuple[str, str], float] = (("", ""), 0.0)
         self._marked_at: datetime | None = None
+        self._said = Remark(bot=spec.bot)
         self._remembered = self._memory()
         self._remembered_at = 0.0
 
@@ -249,9 +251,31 @@ class Runner:
             self._log.error("strategy failed", bot=self.spec.bot, details=error.details or None)
             await self._review(str(error))
             return
+        self._remark()
         if signal is not None and not late:
             await self._take(signal)
         await self._remember()
+
+    @property
+    def waits_for(self) -> str:
+        """Return in one line what has to come before it does anything."""
+        if self._advisor is None:
+            return "an operator: its strategy is not asked"
+        if not self._begun.is_set():
+            return f"the last {self.spec.history} candles, which are not read yet"
+        return self._gate() or self._advisor.note or "a signal of its strategy"
+
+    def _remark(self, *, refused: str | None = None) -> None:
+        """Note what the strategy waits for, and why its last signal was refused, if that is new."""
+        remark = replace(
+            self._said,
+            waits_for=self._advisor.note if self._advisor is not None else None,
+        )
+        if refused is not None:
+            remark = replace(remark, refused=refused, refused_at=self._now())
+        if remark != self._said:
+            self._said = remark
+            self._journal.gauges.remark(remark)
 
     async def _take(self, signal: Signal) -> None:
         try:
@@ -269,6 +293,7 @@ class Runner:
         kind = (type(signal).__name__, why)
         if kind != self._refusal[0] or now - self._refusal[1] >= REPEAT_AFTER_S:
             self._refusal = (kind, now)
+            self._remark(refused=f"{kind[0]}: {why}")
             self._log.info(
                 "signal refused",
                 bot=self.spec.bot,

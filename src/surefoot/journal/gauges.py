@@ -1,4 +1,4 @@
-"""Prices, the accounts' pulses, that the server turns: what may be lost.
+"""Prices, the accounts' pulses, remarks on bots, that the server turns: what may be lost.
 
 Nothing is decided by it: it lets a reader say what a position is worth. A thread of its own
 replaces the file as a whole, so that neither a slow disk nor a kill is felt by anybody else.
@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from surefoot.core.values import AccountName, Symbol
-from surefoot.journal.port import Mark, Marks, Pulse, Signs
+from surefoot.core.values import AccountName, BotName, Symbol
+from surefoot.journal.port import Mark, Marks, Pulse, Remark, Signs
 
 # The file is replaced at most this often.
 PAUSE_S: Final = 1.0
@@ -40,6 +40,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
 
     prices: tuple[Price, ...] = ()
     pulses: tuple[Pulse, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     turned: datetime | None = None
 
 
@@ -57,7 +58,11 @@ def read_marks(path: Path) -> Marks:
 def read_signs(path: Path) -> Signs:
     """Read the last signs of life; none if the file says nothing sensible."""
     found = _read(path)
-    return Signs(turned=found.turned, pulses={each.account: each for each in found.pulses})
+    return Signs(
+        turned=found.turned,
+        pulses={each.account: each for each in found.pulses},
+        remarks={each.bot: each for each in found.remarks},
+    )
 
 
 def _read(path: Path) -> Gauges:
@@ -74,6 +79,7 @@ class GaugeFile:
         self._path = path
         self._prices: dict[tuple[AccountName, Symbol], Price] = {}
         self._pulses: dict[AccountName, Pulse] = {}
+        self._remarks: dict[BotName, Remark] = {}
         self._turned: datetime | None = None
         self._changed = threading.Event()
         self._closing = threading.Event()
@@ -90,6 +96,11 @@ class GaugeFile:
     def beat(self, pulse: Pulse) -> None:
         """Note an account's pulse; never waits and never raises."""
         self._pulses[pulse.account] = pulse
+        self._begin()
+
+    def remark(self, remark: Remark) -> None:
+        """Note what is to be said of a bot; never waits and never raises."""
+        self._remarks[remark.bot] = remark
         self._begin()
 
     def turn(self, at: datetime) -> None:
@@ -120,9 +131,12 @@ class GaugeFile:
         _replace(self._path, self._content())
 
     def _content(self) -> Gauges:
-        prices, pulses = self._prices.copy(), self._pulses.copy()
+        prices, pulses, remarks = self._prices.copy(), self._pulses.copy(), self._remarks.copy()
         return Gauges(
-            prices=tuple(prices.values()), pulses=tuple(pulses.values()), turned=self._turned
+            prices=tuple(prices.values()),
+            pulses=tuple(pulses.values()),
+            remarks=tuple(remarks.values()),
+            turned=self._turned,
         )
 
 

@@ -49,6 +49,7 @@ from surefoot.journal.port import (
     Marks,
     Pulse,
     Receipt,
+    Remark,
     Setback,
     Signs,
     intents_in,
@@ -62,6 +63,7 @@ class MemoryGauges:
     def __init__(self) -> None:
         self.marks: dict[tuple[AccountName, Symbol], Mark] = {}
         self.pulses: dict[AccountName, Pulse] = {}
+        self.remarks: dict[BotName, Remark] = {}
         self.turned: datetime | None = None
 
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
@@ -73,6 +75,10 @@ class MemoryGauges:
     def beat(self, pulse: Pulse) -> None:
         """Note an account's pulse."""
         self.pulses[pulse.account] = pulse
+
+    def remark(self, remark: Remark) -> None:
+        """Note what is to be said of a bot."""
+        self.remarks[remark.bot] = remark
 
     def turn(self, at: datetime) -> None:
         """Note that the server's loop turns."""
@@ -107,7 +113,11 @@ class MemoryJournal:
 
     async def signs(self) -> Signs:
         """Return the last signs of life."""
-        return Signs(turned=self._gauges.turned, pulses=dict(self._gauges.pulses))
+        return Signs(
+            turned=self._gauges.turned,
+            pulses=dict(self._gauges.pulses),
+            remarks=dict(self._gauges.remarks),
+        )
 
     async def accounts(self) -> tuple[AccountName, ...]:
         """Return every account that has a record of its own."""

@@ -168,11 +168,21 @@ class Pulse(Struct, frozen=True, kw_only=True):
     next_try: datetime | None = None
 
 
+class Remark(Struct, frozen=True, kw_only=True):
+    """What a bot waits for, in its strategy's own words, and why its last signal was refused."""
+
+    bot: BotName
+    waits_for: str | None = None
+    refused: str | None = None
+    refused_at: datetime | None = None
+
+
 class Signs(Struct, frozen=True, kw_only=True):
-    """Signs of life: when the server's loop last turned, and the pulse of each account."""
+    """Signs of life: when the server's loop last turned, each account's pulse, bots' remarks."""
 
     turned: datetime | None = None
     pulses: dict[AccountName, Pulse] = {}
+    remarks: dict[BotName, Remark] = {}
 
 
 class Reader(Protocol):
@@ -349,6 +359,10 @@ class Gauges(Protocol):
 
     def beat(self, pulse: Pulse) -> None:
         """Note an account's pulse; never waits and never raises."""
+        ...
+
+    def remark(self, remark: Remark) -> None:
+        """Note what is to be said of a bot; never waits and never raises."""
         ...
 
     def turn(self, at: datetime) -> None:

@@ -21,7 +21,7 @@ from surefoot.core.position import Position
 from surefoot.core.protection import Protection, protection
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, PositionId, plain
-from surefoot.journal.port import BotRow, Holder, Mark, Marks, Pulse, Reader
+from surefoot.journal.port import BotRow, Holder, Mark, Marks, Pulse, Reader, Remark, Signs
 from surefoot.journal.review import ReviewFinding, read_review
 from surefoot.journal.standing import Standing, read_standings
 
@@ -98,6 +98,9 @@ class BotStatus(Struct, frozen=True, kw_only=True):
     reason: str | None
     position: PositionStatus | None
     unsettled: list[str]
+    waits_for: str | None = None
+    refused: str | None = None
+    refused_at: datetime | None = None
 
 
 class HealthStatus(Struct, frozen=True, kw_only=True):
@@ -133,9 +136,10 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
 
 
 class Ground(Struct, frozen=True, kw_only=True):
-    """What all bots have in common: the last prices, and how each account stands."""
+    """What all bots have in common: the last prices and signs, and how each account stands."""
 
     marks: Marks
+    signs: Signs
     holder: Holder | None
     standings: dict[AccountName, Standing]
 
@@ -164,6 +168,7 @@ async def read_ground(reader: Reader, rows: Iterable[BotRow], now: datetime) -> 
     standings = await read_standings(reader, rows, holder, now)
     return Ground(
         marks=await reader.marks(),
+        signs=await reader.signs(),
         holder=holder,
         standings={each.account: each for each in standings},
     )
@@ -174,7 +179,7 @@ async def put_together(
 ) -> StatusDocument:
     """Say how everything stands, of bots that were read and described already."""
     recovery = await reader.last_recovery()
-    pulses = (await reader.signs()).pulses
+    pulses = ground.signs.pulses
     standings = ground.standings.values()
     return StatusDocument(
         journal=JournalStatus(epoch=reader.epoch, records=await reader.records()),
@@ -241,6 +246,7 @@ def bot_status(row: BotRow, orders: Orders, ground: Ground) -> BotStatus:
     """Describe one bot."""
     position = row.position
     mark = None if position is None else ground.marks.get((position.account, position.symbol))
+    remark = ground.signs.remarks.get(row.bot, Remark(bot=row.bot))
     return BotStatus(
         bot=row.bot,
         account=None if position is None else position.account,
@@ -256,6 +262,9 @@ def bot_status(row: BotRow, orders: Orders, ground: Ground) -> BotStatus:
             watched=ground.watches(position.account),
         ),
         unsettled=list(row.frozen),
+        waits_for=remark.waits_for,
+        refused=remark.refused,
+        refused_at=remark.refused_at,
     )
 
 

@@ -37,6 +37,7 @@ class Counsel:
         self.closed = False
         self.hears = {"on_tick", "on_candle", "on_fill"}
         self.glances: list[Glance] = []
+        self.note: str | None = None
         self.held: asyncio.Event | None = None
 
     def to_memory(self, candle_at: datetime | None) -> dict[str, Any]:
