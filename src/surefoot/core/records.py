@@ -267,7 +267,8 @@ class Cause(StrEnum):
 class BotStatusChanged(_Record, frozen=True, kw_only=True):
     """A bot was started, paused, stopped or put into review, by whom and why.
 
-    `cause` is why it is in review; None is a cause that nobody can prove gone.
+    `cause` is why it is in review; None is a cause that nobody can prove gone. While an operator
+    holds it, that status stays with who said it and why, and `review` is why to look at it as well.
     """
 
     bot: BotName
@@ -275,6 +276,7 @@ class BotStatusChanged(_Record, frozen=True, kw_only=True):
     by: str
     reason: str | None = None
     cause: Cause | None = None
+    review: str | None = None
 
 
 class AccountBound(_Record, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ async def resume_all(accounts: Iterable[Account], by: str) -> str:
         SignalRefused: one of them cannot run before its account is recovered.
     """
     resumed: list[BotName] = []
+    unanswered = 0
     for account in accounts:
         statuses = account.roster.statuses
         found = [
@@ -53,7 +54,11 @@ async def resume_all(accounts: Iterable[Account], by: str) -> str:
         if found and not account.roster.admits:
             raise SignalRefused(f"{found[0]} cannot run before its account is recovered")
         for bot in found:
-            await account.roster.revive(bot)
-            await statuses.change(bot, Status.RUNNING, by=by)
-            resumed.append(bot)
-    return f"{counted(len(resumed), 'bot')} may enter again"
+            if not statuses.needs_word(bot):
+                await account.roster.revive(bot)
+            if await statuses.unpause(bot, by=by, reason=REASON) is Status.RUNNING:
+                resumed.append(bot)
+            else:
+                unanswered += 1
+    also = f"; {unanswered} in review want an answer first" if unanswered else ""
+    return f"{counted(len(resumed), 'bot')} may enter again{also}"

@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.records import BotStatusChanged, Cause, PositionStarted
 from surefoot.core.state import evolve
@@ -40,11 +41,27 @@ class Status(StrEnum):
 
 
 class _Word(Struct, frozen=True):
-    """The last word on one bot."""
+    """The last word on one bot; `review` is why to look at one that an operator holds."""
 
     status: Status
     reason: str | None = None
     cause: Cause | None = None
+    review: str | None = None
+    by: str = "surefoot"
+
+    @property
+    def reviewed(self) -> bool:
+        """Tell whether somebody should look, held or not."""
+        return self.status is Status.REVIEW or self.review is not None
+
+    @property
+    def needs_answer(self) -> bool:
+        """Tell whether only an operator can take it out of review."""
+        return self.reviewed and self.cause in {None, Cause.STRATEGY, Cause.SETBACK}
+
+    def says_as(self, other: _Word | None) -> bool:
+        """Tell whether it says the same as another one, whoever said it."""
+        return other is not None and replace(other, by=self.by) == self
 
 
 class Statuses:
@@ -67,7 +84,9 @@ class Statuses:
             for bot, entry in words.items():
                 word = entry.record
                 if bot not in self._known and isinstance(word, BotStatusChanged):
-                    self._known[bot] = _Word(Status(word.status), word.reason, word.cause)
+                    self._known[bot] = _Word(
+                        Status(word.status), word.reason, word.cause, word.review, word.by
+                    )
             if (setback := self._journal.setback) is not None and setback.lost:
                 for bot in bots:
                     if bot not in words or words[bot].sequence <= setback.sequence:
@@ -86,9 +105,7 @@ class Statuses:
     def needs_word(self, bot: BotName) -> bool:
         """Tell whether only an operator can take a bot out of review: no read disproves why."""
         word = self._known.get(bot)
-        if word is None or word.status is not Status.REVIEW:
-            return False
-        return word.cause is Cause.SETBACK or self.has_failed(bot)
+        return word is not None and word.needs_answer
 
     def has_failed(self, bot: BotName) -> bool:
         """Tell whether a bot is in review because its strategy failed: it is not asked any more."""
@@ -126,8 +143,10 @@ class Statuses:
     async def _review(self, bot: BotName, reason: str, cause: Cause) -> None:
         if self.needs_word(bot) and cause is not Cause.STRATEGY:
             return
-        kept = self.of(bot) if self._is_held(bot) else Status.REVIEW
-        await self._change(bot, _Word(kept or Status.REVIEW, reason, cause), by="surefoot")
+        word = _Word(Status.REVIEW, reason, cause)
+        if self._is_held(bot):
+            word = replace(self._known[bot], cause=cause, review=reason)
+        await self._change(bot, word)
 
     def _is_held(self, bot: BotName) -> bool:
         return self.of(bot) in {Status.PAUSED, Status.STOPPED}
@@ -137,7 +156,7 @@ class Statuses:
         async with self._lock:
             if self._is_held(bot) or self.needs_word(bot):
                 return False
-            await self._change(bot, _Word(Status.RUNNING), by="surefoot")
+            await self._change(bot, _Word(Status.RUNNING))
             return True
 
     async def pause(self, bot: BotName, *, by: str, reason: str) -> bool:
@@ -145,14 +164,29 @@ class Statuses:
         async with self._lock:
             if self._is_held(bot) or self.needs_word(bot):
                 return False
-            await self._change(bot, _Word(Status.PAUSED, reason), by=by)
+            await self._change(bot, _Word(Status.PAUSED, reason, by=by))
             return True
+
+    async def unpause(self, bot: BotName, *, by: str, reason: str) -> Status | None:
+        """Take back a pause that was for this reason; return what the bot is then, None: as before.
+
+        What it needs an answer to has not been answered by that: it is in review then.
+        """
+        async with self._lock:
+            word = self._known.get(bot)
+            if word is None or (word.status, word.reason) != (Status.PAUSED, reason):
+                return None
+            after = _Word(Status.RUNNING, by=by)
+            if word.needs_answer:
+                after = _Word(Status.REVIEW, word.review, word.cause)
+            await self._change(bot, after)
+            return after.status
 
     async def begin(self, bot: BotName, start: PositionStarted) -> None:
         """Give a bot a first position under the word that stands; a new bot runs."""
         async with self._lock:
             word = self._known.get(bot) or _Word(Status.RUNNING)
-            await self._change(bot, word, by="surefoot", start=start)
+            await self._change(bot, word, start=start)
 
     async def change(  # noqa: PLR0913 (the words of one record)
         self,
@@ -167,41 +201,48 @@ class Statuses:
     ) -> None:
         """Make a status durable; a repeated one changes nothing (but a verdict is still given)."""
         async with self._lock:
-            word = _Word(status, reason, cause)
-            await self._change(bot, word, by=by, start=start, verdict=verdict)
+            word = _Word(status, reason, cause, by=by)
+            await self._change(bot, word, start=start, verdict=verdict)
 
     async def _change(
         self,
         bot: BotName,
         word: _Word,
         *,
-        by: str,
         start: PositionStarted | None = None,
         verdict: Verdict | None = None,
     ) -> None:
         """Write a word down under the lock: what it was decided on, and its version, still hold."""
-        same = self._known.get(bot) == word and start is None
+        same = word.says_as(self._known.get(bot)) and start is None
         if same and verdict is None:
             return
-        appends = () if same else await self._appends(bot, word, by, start)
+        appends = () if same else await self._appends(bot, word, start)
         verdicts = () if verdict is None else (verdict,)
         await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
         self._known[bot] = word
         if not same:
-            speak = self._log.warning if word.status is Status.REVIEW else self._log.info
-            speak("bot status", bot=bot, status=word.status.value, by=by, reason=word.reason)
+            speak = self._log.warning if word.reviewed else self._log.info
+            speak(
+                "bot status",
+                bot=bot,
+                status=word.status.value,
+                by=word.by,
+                reason=word.reason,
+                review=word.review,
+            )
 
     async def _appends(
-        self, bot: BotName, word: _Word, by: str, start: PositionStarted | None
+        self, bot: BotName, word: _Word, start: PositionStarted | None
     ) -> tuple[Append, ...]:
         stream = bot_stream(bot)
         record = BotStatusChanged(
             at=self._now(),
             bot=bot,
             status=word.status,
-            by=by,
+            by=word.by,
             reason=word.reason,
             cause=word.cause,
+            review=word.review,
         )
         version = await self._journal.version(stream)
         appends = [Append(stream=stream, expected=version, records=(record,))]

@@ -208,7 +208,8 @@ def _resolved(record: PositionResolved) -> str:
 
 def _bot_status(record: BotStatusChanged) -> str:
     why = f": {record.reason}" if record.reason else ""
-    return f"{record.bot} is {record.status}, by {record.by}{why}."
+    also = f"; and somebody should look: {record.review}" if record.review else ""
+    return f"{record.bot} is {record.status}, by {record.by}{why}{also}."
 
 
 def _bound(record: AccountBound) -> str:

@@ -304,8 +304,9 @@ def _levels(record: LevelsSet, position: Position | None) -> _Told | None:
 
 def _bot_status(record: BotStatusChanged) -> _Told:
     why = f": {record.reason}" if record.reason else ""
-    review = record.status == "REVIEW"
-    status = "needs you" if review else f"is {record.status}, by {record.by}"
+    why += f"; and somebody should look: {record.review}" if record.review else ""
+    review = record.status == "REVIEW" or record.review is not None
+    status = "needs you" if record.status == "REVIEW" else f"is {record.status}, by {record.by}"
     return _Told(
         kind=EventKind.BOT,
         weight=Weight.ALARM if review else Weight.INFO,

@@ -160,3 +160,28 @@ async def test_a_pause_does_not_make_a_setback_good(desk: Desk) -> None:
     assert not await statuses.pause(DIP, by="ann", reason="stop-all")
     assert statuses.of(DIP) is Status.REVIEW
     assert not await statuses.release(DIP)
+
+
+async def test_a_review_keeps_who_paused_a_bot_and_why(desk: Desk, statuses: Statuses) -> None:
+    """The reason became "no answer", so `resume-all` let none of them run again."""
+    await statuses.pause(DIP, by="ann", reason="stop-all")
+    await statuses.review(DIP, "no answer", Cause.UNREACHABLE)
+    fresh = again(desk)
+    await fresh.load()
+    assert (fresh.of(DIP), fresh.reason(DIP)) == (Status.PAUSED, "stop-all")
+    *_, record = await records_in(desk.journal, "bot/dip-btc")
+    assert isinstance(record, BotStatusChanged)
+    assert (record.by, record.reason, record.review) == ("ann", "stop-all", "no answer")
+    assert await fresh.unpause(DIP, by="bob", reason="lunch") is None
+    assert await fresh.unpause(DIP, by="bob", reason="stop-all") is Status.RUNNING
+    assert fresh.refusal(DIP) is None
+
+
+async def test_what_wants_an_answer_is_in_review_after_a_pause(statuses: Statuses) -> None:
+    """And no weaker reason takes its place meanwhile."""
+    await statuses.pause(DIP, by="ann", reason="stop-all")
+    await statuses.review(DIP, "it went back in time", Cause.SETBACK)
+    await statuses.review(DIP, "no answer", Cause.UNREACHABLE)
+    assert await statuses.unpause(DIP, by="ann", reason="stop-all") is Status.REVIEW
+    assert statuses.in_review() == {DIP: "it went back in time"}
+    assert not await statuses.release(DIP)
