@@ -39,6 +39,7 @@ from surefoot.engine.capacity import NOTHING_HELD, Wanted
 from surefoot.engine.keeper import Keeper, Staged, commit_points
 from surefoot.engine.login import Login
 from surefoot.engine.sweep import Gathered
+from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import Change, Journal
 
 Compare: TypeAlias = Callable[[Belief, Gathered], Reconciliation]
@@ -151,15 +152,37 @@ class Books:
             for point in points:
                 crashpoint(f"{point}.before-commit")
             crashpoint("recovery.before-commit")
-            receipt = await self._journal.commit(
-                Change(at=self._login.now(), appends=tuple(appends))
-            )
+            try:
+                receipt = await self._journal.commit(
+                    Change(at=self._login.now(), appends=tuple(appends))
+                )
+            except RecordRefused:
+                return outcome, _count(await self._one_by_one(staged))
             crashpoint("recovery.after-commit")
             for point in points:
                 crashpoint(f"{point}.after-commit")
             for keeper, each in staged:
                 keeper.believe(each, receipt)
         return outcome, _count(each for _, each in staged)
+
+    async def _one_by_one(self, staged: Iterable[tuple[Keeper, Staged]]) -> list[Staged]:
+        """Commit what the journal will have, and freeze the position whose record it refuses.
+
+        No watermark moves, and no coins are noted: what was refused is read again.
+        """
+        self._others = None
+        kept: list[Staged] = []
+        for keeper, each in staged:
+            change = Change(at=self._login.now(), appends=each.appends())
+            try:
+                receipt = await self._journal.commit(change)
+            except RecordRefused as refused:
+                await keeper.give_up(each.after.position_id, refused)
+            else:
+                keeper.believe(each, receipt)
+                kept.append(each)
+        await self.recall()
+        return kept
 
     async def _decided(
         self, symbols: Collection[Symbol], gathered: Gathered, compare: Compare

@@ -39,6 +39,7 @@ from surefoot.crashpoint import crashpoint
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.supervision import Spawn
+from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import (
     Append,
     Change,
@@ -176,10 +177,38 @@ class Keeper:
                 await self._commit_verdict(verdict)
                 return ()
             self._capacity.keep([(self.bot, self.terms, decision.records)])
-            staged = self.stage(position, decision)
+            return await self._write(self.stage(position, decision), memory, verdict)
+
+    async def _write(
+        self, staged: Staged, memory: Memory | None, verdict: Verdict | None
+    ) -> tuple[PositionRecord, ...]:
+        """Make what was decided durable, believe it and act on it."""
+        try:
             receipt = await self._commit(staged, memory, verdict)
-            self.believe(staged, receipt)
-            return decision.records
+        except RecordRefused as refused:
+            frozen = await self.give_up(staged.after.position_id, refused)
+            if verdict is not None:
+                raise SignalRefused(f"the journal refused it: {refused}") from refused
+            return frozen
+        self.believe(staged, receipt)
+        return staged.records
+
+    async def give_up(
+        self, position_id: PositionId, refused: RecordRefused
+    ) -> tuple[PositionRecord, ...]:
+        """Freeze the one position whose record the journal will not have (L6): others go on.
+
+        Whoever calls holds the lock. From here on it is what the journal has of it.
+        """
+        position = await self._journal.position(position_id)
+        if position is not None:
+            self._positions[position_id] = position
+        if position is None or position.frozen is not None:
+            return ()
+        reason = f"the journal refused a record of it: {refused}"
+        staged = self.stage(position, freeze_only(position, reason, self._now()))
+        self.believe(staged, await self._commit(staged, None, None))
+        return staged.records
 
     def _decide(self, position: Position, event: Input) -> Decision:
         """Decide; an order that the venue has no room for now is left out, and all else stays."""

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from surefoot.engine.clock import Clock
 from surefoot.engine.voice import Log
-from surefoot.journal.errors import JournalError
+from surefoot.journal.errors import JournalError, RecordRefused
 
 BACK_OFF_MAX_S: Final = 60
 # A work that went on for this long before it failed begins again with the shortest wait.
@@ -68,6 +68,8 @@ class Supervision:
         why = None
         try:
             await work
+        except* RecordRefused as refusals:
+            why = "; ".join(_described(refusals))
         except* JournalError:
             raise
         except* Exception as failures:  # noqa: BLE001 (L6: one failure stays one failure)

@@ -1,9 +1,10 @@
 """How a journal says no.
 
 JournalError
-├── StaleAppend        the stream has moved on; read again and decide again
-├── DuplicateFill      this exchange trade is booked already
-├── IllegalUpdate      the database's own trigger refused a state transition
+├── RecordRefused      a change was left out, and harmed nothing else
+│   ├── StaleAppend        the stream has moved on; read again and decide again
+│   ├── DuplicateFill      this exchange trade is booked already
+│   └── IllegalUpdate      the database's own trigger refused a state transition
 ├── JournalPoisoned    a commit failed: nobody knows whether it happened; exit and recover
 ├── JournalLocked      another process holds the lease (the message names it)
 ├── InboxHeld          another client is writing to the inbox; the command was not stored
@@ -20,15 +21,19 @@ class JournalError(SurefootError):
     """Anything a journal raises."""
 
 
-class StaleAppend(JournalError):
+class RecordRefused(JournalError):
+    """The journal left a change out, and nothing of it was written; all else goes on."""
+
+
+class StaleAppend(RecordRefused):
     """An append expected another version of its stream; nothing was written."""
 
 
-class DuplicateFill(JournalError):
+class DuplicateFill(RecordRefused):
     """A fill is in the journal already; nothing was written."""
 
 
-class IllegalUpdate(JournalError):
+class IllegalUpdate(RecordRefused):
     """The database refused a state transition that the table does not have."""
 
 

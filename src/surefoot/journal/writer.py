@@ -20,13 +20,7 @@ from msgspec import Struct
 
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.codec import Tip
-from surefoot.journal.errors import (
-    DuplicateFill,
-    IllegalUpdate,
-    JournalError,
-    JournalPoisoned,
-    StaleAppend,
-)
+from surefoot.journal.errors import JournalError, JournalPoisoned, RecordRefused
 from surefoot.journal.outside import Outside
 from surefoot.journal.port import Change, Receipt, intents_in
 from surefoot.journal.projection import apply_change
@@ -35,10 +29,6 @@ from surefoot.journal.projection import apply_change
 BATCH_MAX: Final = 256
 # Changes waiting beyond this make callers fail instead of memory grow.
 QUEUE_MAX: Final = 10_000
-
-
-# What leaves a change out and harms nothing else; whatever else goes wrong poisons.
-REFUSALS: Final = (StaleAppend, DuplicateFill, IllegalUpdate)
 
 
 class _Waiting(Struct, kw_only=True):
@@ -138,7 +128,7 @@ class Writer:
             execute("SAVEPOINT change")
             try:
                 tip = apply_change(self._connection, waiting.change, tip)
-            except REFUSALS as refusal:
+            except RecordRefused as refusal:
                 execute("ROLLBACK TO change")
                 waiting.outcome = refusal
             else:

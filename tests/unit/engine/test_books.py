@@ -207,3 +207,29 @@ async def test_a_bot_that_watches_its_stop_itself_does_so_beside_one_that_rests_
         keeper.bot: [order.role for order in keeper.position.orders] for keeper in (local, resting)
     }
     assert roles == {DIP: [Role.ENTRY], SWING: [Role.ENTRY, Role.STOP]}
+
+
+async def test_a_record_that_the_journal_refuses_costs_one_position(desk: Desk) -> None:
+    """The loop of the whole account ended, and no bot was looked after any more.
+
+    The journal knows more of this position than its keeper believes: what is decided is refused.
+    """
+    await lost_fill(desk)
+    await desk.ether()
+    desk.exchange.answer(Unknown("time-out"), accepted=True)
+    await desk.keepers[SWING].tell(ENTER)
+    await desk.works.run()
+    behind = desk.keepers[DIP].position
+    gathered = await read(desk, MARKS)
+    await desk.keepers[DIP].tell(desk.exchange.orders[0])
+    desk.keepers[DIP] = desk.keep(DIP, (behind,))
+    applied = await concluded(desk, gathered)
+    assert applied.fills == 1
+    assert desk.keepers[SWING].position.state is State.OPEN
+    frozen = desk.keepers[DIP].position
+    assert "the journal refused a record of it" in str(frozen.frozen)
+    assert await desk.journal.position(frozen.position_id) == frozen
+    assert await desk.journal.watermark(MAIN, BTC) is None
+    # From here on it is what the journal has: the next comparison books.
+    await concluded(desk, await read(desk))
+    assert desk.keepers[DIP].position.entered == D("0.0016")

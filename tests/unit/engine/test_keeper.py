@@ -15,8 +15,9 @@ from surefoot.core import draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import Dust, Position, State
+from surefoot.core.records import kind_of
 from surefoot.core.reports import PriceSeen, TimePassed
-from surefoot.core.signals import Close, ExitSignal
+from surefoot.core.signals import Close, ExitSignal, Freeze
 from surefoot.core.values import PositionId
 from surefoot.engine.keeper import Keeper, commit_points, next_position
 from surefoot.exchange.errors import NotSent, Refused, Unknown
@@ -324,3 +325,32 @@ async def test_a_lost_cancel_is_asked_for_again_and_a_done_one_is_not(desk: Desk
     await ask_again(desk, keeper)
     assert len(desk.exchange.cancelled) == 2
     await turns(1)
+
+
+async def test_a_record_that_the_journal_refuses_freezes_its_position(desk: Desk) -> None:
+    """It ended the loop, and with it every bot of the account (L6)."""
+    keeper = await desk.keeper()
+    behind = keeper.position
+    await keeper.tell(ENTER)
+    stale = desk.keep(DIP, (behind,))
+    kinds = [kind_of(record) for record in await stale.tell(ENTER)]
+    assert kinds == ["position-frozen"]
+    assert "stands at 3, not 1" in str(stale.position.frozen)
+    assert stale.position == await desk.journal.position(FIRST)
+    assert await keeper.tell(TimePassed()) == ()
+    assert len(keeper.position.orders) == len(stale.position.orders) == 1
+
+
+async def test_an_operator_hears_that_the_journal_refused_what_was_asked(desk: Desk) -> None:
+    keeper = await desk.keeper()
+    await desk.opened(keeper)
+    behind = keeper.position
+    await keeper.tell(TimePassed())
+    await keeper.tell(Freeze(reason="look"))
+    stale = desk.keep(DIP, (behind,))
+    await desk.journal.post(COMMAND)
+    await desk.journal.take_commands(at=START)
+    done = Verdict(command_id="c1", status="done", result="closing")
+    with pytest.raises(SignalRefused, match="the journal refused it"):
+        await stale.tell(Close(by="ann"), verdict=done)
+    assert [command.status for command in await desk.journal.commands()] == ["posted"]
