@@ -32,6 +32,7 @@ from surefoot.core.records import (
     DustLost,
     ExitLapsed,
     HealthChanged,
+    LifeBegan,
     LossCapLifted,
     LossCapReached,
     OrderRecalled,
@@ -150,6 +151,7 @@ def account() -> tuple[Record, ...]:
     )
     health = Health(state=HealthState.OK, since=START, watched=True)
     return (
+        LifeBegan(at=START, account=MAIN, epoch="epoch", generation="life"),
         AccountBound(
             at=START,
             account=MAIN,

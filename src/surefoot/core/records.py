@@ -289,6 +289,14 @@ class AccountBound(_Record, frozen=True, kw_only=True):
     balances: dict[Asset, Decimal]
 
 
+class LifeBegan(_Record, frozen=True, kw_only=True):
+    """A life of a server began on this account: every id that it makes is of this generation."""
+
+    account: AccountName
+    epoch: str
+    generation: str
+
+
 class WatermarkMoved(_Record, frozen=True, kw_only=True):
     """Every fill of this symbol up to and including this trade is read and dealt with."""
 
@@ -404,6 +412,7 @@ class LossCapLifted(_Record, frozen=True, kw_only=True):
 
 AccountRecord: TypeAlias = (
     AccountBound
+    | LifeBegan
     | WatermarkMoved
     | OthersSeen
     | OrphanCancelIntended

@@ -5,23 +5,34 @@ from __future__ import annotations
 from typing import NoReturn
 
 from surefoot.core.errors import InvalidValue
-from surefoot.core.records import AccountBound
+from surefoot.core.records import AccountBound, LifeBegan
 from surefoot.core.values import AccountName
 from surefoot.engine.login import Login
 from surefoot.exchange.port import Identity
-from surefoot.journal.port import Reader, account_stream
+from surefoot.journal.port import Journal, Reader, account_stream
 
 
 class WrongAccount(InvalidValue):
     """The keys belong to another account than the journal does."""
 
 
-async def bind(login: Login, reader: Reader) -> None:
+async def bind(login: Login, journal: Journal) -> None:
     """Make sure that the journal and the keys belong to the same account, and to no other.
+
+    From then on this life may name orders of the account: that it began is written down first.
 
     Raises:
         WrongAccount: they do not.
     """
+    await _bind(login, journal)
+    entry = await journal.last(account_stream(login.name), "life-began")
+    last = None if entry is None else entry.record
+    if not isinstance(last, LifeBegan) or last.generation != journal.generation:
+        life = {"epoch": journal.epoch, "generation": journal.generation}
+        await login.note(LifeBegan(at=login.now(), account=login.name, **life))
+
+
+async def _bind(login: Login, reader: Reader) -> None:
     identity = await login.arrive()
     await _refuse_shared(login.name, identity, reader)
     if await refuse_other(login.name, identity, reader):

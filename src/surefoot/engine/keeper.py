@@ -185,12 +185,12 @@ class Keeper:
         """Make what was decided durable, believe it and act on it."""
         try:
             receipt = await self._commit(staged, memory, verdict)
+            self.believe(staged, receipt)
         except RecordRefused as refused:
             frozen = await self.give_up(staged.after.position_id, refused)
             if verdict is not None:
                 raise SignalRefused(f"the journal refused it: {refused}") from refused
             return frozen
-        self.believe(staged, receipt)
         return staged.records
 
     async def give_up(

@@ -19,6 +19,7 @@ from surefoot.core.records import (
     FillBooked,
     HealthChanged,
     LevelsSet,
+    LifeBegan,
     LossCapLifted,
     LossCapReached,
     OrderDoubted,
@@ -88,7 +89,7 @@ def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _resolved(record)
         case BotStatusChanged():
             return _bot_status(record)
-        case AccountBound():
+        case AccountBound() | LifeBegan():
             return _bound(record)
         case WatermarkMoved():
             return _watermark(record)
@@ -212,7 +213,11 @@ def _bot_status(record: BotStatusChanged) -> str:
     return f"{record.bot} is {record.status}, by {record.by}{why}{also}."
 
 
-def _bound(record: AccountBound) -> str:
+def _bound(record: AccountBound | LifeBegan) -> str:
+    if isinstance(record, LifeBegan):
+        return (
+            f"A server began on {record.account}; its orders are of generation {record.generation}."
+        )
     return (
         f"This journal belongs to {record.exchange} account {record.uid} "
         f"({record.environment}) from now on."

@@ -22,6 +22,7 @@ from surefoot.core.records import (
     FillBooked,
     HealthChanged,
     LevelsSet,
+    LifeBegan,
     LossCapLifted,
     LossCapReached,
     OrderDoubted,
@@ -172,6 +173,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | ExitLapsed()
             | PositionSetBack()
             | AccountBound()
+            | LifeBegan()
             | WatermarkMoved()
             | OthersSeen()
         ):

@@ -21,9 +21,10 @@ from tests.unit.engine.desk import (
     records_in,
 )
 from tests.unit.engine.fake import ETH, FakeExchange
+from typing_extensions import override
 
 from surefoot.core.position import Dust, State
-from surefoot.core.records import AccountBound, Cause
+from surefoot.core.records import AccountBound, Cause, LifeBegan
 from surefoot.core.reports import TimePassed
 from surefoot.core.signals import Adopt, ExitSignal, Freeze
 from surefoot.core.values import AccountName, PositionId, Side
@@ -323,6 +324,31 @@ async def test_a_review_is_lifted_by_evidence_that_its_cause_is_gone(
         assert floor.account.roster.refusal(DIP) is None
 
 
+class Lives(PoisonableJournal):
+    """A journal that several servers run on, one after the other."""
+
+    life = "one"
+
+    @property
+    @override
+    def generation(self) -> str:
+        return self.life
+
+
+async def test_every_life_writes_its_generation_down_before_it_names_an_order(
+    exchange: FakeExchange,
+) -> None:
+    """Once for each life, however often that recovers; its ids are of that generation."""
+    journal = Lives()
+    for journal.life in ("one", "two"):
+        async with opened(exchange=exchange, journal=journal) as floor:
+            await recovered(floor)
+            await recovered(floor)
+    records = await records_in(journal, "account/main")
+    begun = [each.generation for each in records if isinstance(each, LifeBegan)]
+    assert begun == ["one", "two"]
+
+
 class PutBack(PoisonableJournal):
     """A journal that lost rows after the one of this number."""
 
@@ -493,6 +519,7 @@ async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
     ]
     assert await kinds_in(journal, "account/main") == [
         "account-bound",
+        "life-began",
         "others-seen",
         "recovery-finished",
     ]
