@@ -85,7 +85,7 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "engine/statuses.py",
         "                    if bot not in words or words[bot].sequence <= setback.sequence:\n",
         "                    if False:\n",
-        "tests/unit/engine/test_recovery.py -k setback",
+        "tests/unit/engine/test_put_back.py -k setback",
     ),
     (
         "carry a command out again after a restore",
@@ -113,7 +113,7 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "engine/roster.py",
         "            await self._heed(setback)",
         "            pass",
-        "tests/unit/engine/test_recovery.py -k setback",
+        "tests/unit/engine/test_put_back.py -k setback",
     ),
     (
         "explain a holding before the last request can have turned up",

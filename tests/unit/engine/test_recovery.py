@@ -21,19 +21,17 @@ from tests.unit.engine.desk import (
     records_in,
 )
 from tests.unit.engine.fake import ETH, FakeExchange
-from typing_extensions import override
 
 from surefoot.core.position import Dust, State
-from surefoot.core.records import AccountBound, Cause, LifeBegan
-from surefoot.core.reports import TimePassed
-from surefoot.core.signals import Adopt, ExitSignal, Freeze
+from surefoot.core.records import AccountBound, Cause
+from surefoot.core.signals import Freeze
 from surefoot.core.values import AccountName, PositionId, Side
 from surefoot.engine.binding import WrongAccount
 from surefoot.engine.limits import MINUTE
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed, Unknown
-from surefoot.journal.port import Append, Change, Setback
+from surefoot.journal.port import Append, Change
 
 UNREACHABLE = ReadFailed("no route")
 TWO_BOTS = account_spec(bot_spec(), bot_spec(SWING, ETH))
@@ -322,104 +320,6 @@ async def test_a_review_is_lifted_by_evidence_that_its_cause_is_gone(
         assert floor.account.roster.refusal(DIP) == "the bot is REVIEW: something"
         await recovered(floor)
         assert floor.account.roster.refusal(DIP) is None
-
-
-class Lives(PoisonableJournal):
-    """A journal that several servers run on, one after the other."""
-
-    life = "one"
-
-    @property
-    @override
-    def generation(self) -> str:
-        return self.life
-
-
-async def test_every_life_writes_its_generation_down_before_it_names_an_order(
-    exchange: FakeExchange,
-) -> None:
-    """Once for each life, however often that recovers; its ids are of that generation."""
-    journal = Lives()
-    for journal.life in ("one", "two"):
-        async with opened(exchange=exchange, journal=journal) as floor:
-            await recovered(floor)
-            await recovered(floor)
-    records = await records_in(journal, "account/main")
-    begun = [each.generation for each in records if isinstance(each, LifeBegan)]
-    assert begun == ["one", "two"]
-
-
-class PutBack(PoisonableJournal):
-    """A journal that lost rows after the one of this number."""
-
-    at = 0
-    lost = True
-
-    @property
-    def setback(self) -> Setback:
-        return Setback(
-            at=START, sequence=self.at, why="the journal went back in time", lost=self.lost
-        )
-
-
-async def test_after_a_setback_no_bot_enters_without_an_operators_word(
-    exchange: FakeExchange,
-) -> None:
-    """Neither one that the journal knows, nor one that it has lost; and no recovery lifts it."""
-    journal = PutBack()
-    async with opened(exchange=exchange, journal=journal) as floor:
-        await recovered(floor)
-        assert (
-            floor.account.roster.refusal(DIP) == "the bot is REVIEW: the journal went back in time"
-        )
-        await floor.account.roster.statuses.change(DIP, Status.RUNNING, by="ann")
-    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
-        for _ in range(2):
-            await recovered(floor)
-            assert floor.account.roster.refusal(DIP) is None
-            assert set(floor.account.roster.statuses.in_review()) == {SWING}
-    journal.at = await journal.records()
-    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
-        await recovered(floor)
-        assert set(floor.account.roster.statuses.in_review()) == {DIP, SWING}
-
-
-@pytest.mark.parametrize("lost", [True, False])
-async def test_after_a_setback_nothing_is_sold_before_the_holding_is_explained(
-    exchange: FakeExchange, *, lost: bool
-) -> None:
-    """Also if it may be a copy that knows everything; told once, so that a word of then stands.
-
-    Red when a position of an older file was told of nothing: its exit was sent at once.
-    """
-    journal = PutBack()
-    journal.lost, journal.at = lost, 10_000
-    async with opened(exchange=exchange, journal=journal) as floor:
-        await recovered(floor)
-        keeper = floor.account.roster.keepers[DIP]
-        await keeper.tell(Adopt(by="ann"))
-        await keeper.tell(ENTER)
-        await turns()
-        await recovered(floor)
-        assert keeper.position.state is State.OPEN
-    journal.at = await journal.records()
-    leave = ExitSignal(reason="enough")
-    for _ in range(2):
-        async with opened(exchange=exchange, journal=journal) as floor:
-            await recovered(floor)
-            keeper = floor.account.roster.keepers[DIP]
-            assert keeper.position.frozen == "the journal went back in time"
-            await keeper.tell(leave if keeper.position.exit_wish is None else TimePassed())
-            await turns()
-            assert len(exchange.sent) == 1
-    kinds = await kinds_in(journal, "position/dip-btc-1")
-    assert kinds.count("position-set-back") == 2
-    async with opened(exchange=exchange, journal=journal) as floor:
-        exchange.offset += timedelta(minutes=2)
-        await recovered(floor)
-        await turns()
-        assert "position-proven" in await kinds_in(journal, "position/dip-btc-1")
-        assert len(exchange.sent) == 2
 
 
 async def test_a_strategy_that_failed_is_lifted_by_no_recovery_and_no_restart(
