@@ -16,6 +16,7 @@ from surefoot.core.protection import Place
 from surefoot.core.values import BotName, counted
 from surefoot.engine.clock import SystemClock
 from surefoot.journal.port import Reader
+from surefoot.journal.standing import NO_SERVER
 from surefoot.journal.status import (
     BotStatus,
     HealthStatus,
@@ -94,7 +95,9 @@ def show(document: StatusDocument, *, orders: bool = False) -> None:
 
 def _show_health(health: HealthStatus) -> None:
     simulated = "" if health.environment == "live" else f" ({health.environment.upper()})"
-    parts = [f"{health.account}{simulated} is {health.state} since {health.since:%F %T} UTC"]
+    # `halted` is the engine's word; where there is none, nobody watches, and that is all.
+    how = "not watched" if health.why == NO_SERVER else health.state
+    parts = [f"{health.account}{simulated} is {how} since {health.since:%F %T} UTC"]
     if health.why:
         parts.append(health.why)
     if health.attempt:

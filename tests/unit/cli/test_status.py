@@ -48,6 +48,18 @@ async def test_who_is_woken_reads_first_what_to_do(capsys: pytest.CaptureFixture
     assert "RUNNING, 4 bots" in lines
 
 
+async def test_where_nobody_serves_an_account_is_not_watched(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`halted` means that a person has to act; a server that was stopped is no such thing."""
+    kept = await journal()
+    kept.server = False
+    show(await read_status(kept, now=LATER))
+    shown = capsys.readouterr().out
+    assert "not watched since" in shown
+    assert "is halted" not in shown
+
+
 async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
