@@ -452,6 +452,7 @@ def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
             settings=dict(account.ccxt),
             allow_custom_host=account.allow_custom_host,
             time=clock,
+            paper=account.paper is not None,
             addresses=addresses,
         )
         for name, account in settings.accounts.items()

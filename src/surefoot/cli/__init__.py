@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "export": ("surefoot.cli.export:export", "Print positions, orders, fills and taxable trades."),
     "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
     "notify": ("surefoot.cli.notify:notify", "Tell people what happens: Telegram, webhooks."),
+    "paper": ("surefoot.cli.paper:paper", "Run the simulated exchange of an account on paper."),
     "token": ("surefoot.cli.token:token", "Print the token of the dashboard and the API."),
     "sim": ("surefoot.cli.sim:sim", "Run the simulated exchange alone."),
 }

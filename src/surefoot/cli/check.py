@@ -7,10 +7,12 @@ import asyncio
 from surefoot import app, config
 from surefoot.app import Checkup
 from surefoot.cli import open_files
+from surefoot.cli.on_paper import differences, reached
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.config import Settings
+from surefoot.engine.clock import SystemClock
 from surefoot.journal import journal_exists, open_reader
 
 
@@ -24,7 +26,7 @@ def check(*, options: Options | None = None) -> int:
     settings = options.settings(keys=True)
     strategies = config.strategies(settings)
     records = asyncio.run(_records(settings))
-    checkups = asyncio.run(app.check(settings, strategies))
+    checkups = asyncio.run(_checkups(settings, strategies))
     few = open_files.too_few(settings)
     if options.json:
         show_json(
@@ -32,6 +34,7 @@ def check(*, options: Options | None = None) -> int:
                 "journal": {"url": settings.journal_shown, "records": records},
                 "bots": sorted(settings.bots),
                 "accounts": checkups,
+                "paper": {name: differences(settings, name) for name in settings.papers},
                 "open_files": few,
             },
         )
@@ -40,6 +43,11 @@ def check(*, options: Options | None = None) -> int:
         if few is not None:
             say(few)
     return FAILED if few is not None or any(each.failure for each in checkups) else FINE
+
+
+async def _checkups(settings: Settings, strategies: app.Strategies) -> tuple[Checkup, ...]:
+    async with reached(settings, SystemClock(), changing=False) as placed:
+        return await app.check(placed, strategies)
 
 
 async def _records(settings: Settings) -> int | None:
@@ -63,7 +71,7 @@ def _show(settings: Settings, records: int | None, checkups: tuple[Checkup, ...]
     rows = [
         (
             each.account,
-            each.environment.upper() if each.environment == "simulated" else each.environment,
+            each.environment if each.environment == "live" else each.environment.upper(),
             each.uid,
             each.clock_offset,
             each.visibility,
@@ -73,3 +81,8 @@ def _show(settings: Settings, records: int | None, checkups: tuple[Checkup, ...]
         for each in checkups
     ]
     show_table(columns, rows)
+    for name in settings.papers:
+        say("")
+        say(f"{name} trades on PAPER. With `paper = false` under [accounts.{name}]:", "bold")
+        for each in differences(settings, name):
+            say(f"- {each}", indent="  ")

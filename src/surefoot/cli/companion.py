@@ -26,13 +26,13 @@ _LOOK_S: Final = 0.5
 @asynccontextmanager
 async def accompanied(
     name: str, command: Sequence[str], *, secrets: Collection[str], clock: Clock, log: Log
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Companion]:
     """Keep a companion going while the body runs; a polite end ends it too."""
     companion = Companion(name, command, without(secrets, os.environ), clock=clock, log=log)
     async with asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(companion.keep())
         try:
-            yield
+            yield companion
         finally:
             keeping.cancel()
             companion.stop()
@@ -67,6 +67,11 @@ class Companion:
             failures = min(failures + 1, BACK_OFF_MAX_S)
             self._log.error("companion ended", name=self._name, why=why, again_in_s=wait)
             await self._clock.sleep(wait)
+
+    @property
+    def pid(self) -> int | None:
+        """Return which process it is now."""
+        return None if self._process is None else self._process.pid
 
     def stop(self) -> None:
         """Ask it to end; it is not waited for."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from surefoot import app
 from surefoot.cli.naming import find
+from surefoot.cli.on_paper import reached
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table, wrapped
@@ -22,6 +23,7 @@ from surefoot.core.order import Role
 from surefoot.core.position import Position
 from surefoot.core.records import AccountBound
 from surefoot.core.values import AccountName, Asset, PositionId, plain
+from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_browser, open_reader
 from surefoot.journal.ledger import Line, differs, lines
 from surefoot.journal.port import Reader, account_stream, entries_of, position_stream
@@ -170,7 +172,8 @@ async def _proofs(settings: Settings) -> list[Proof]:
         for _ in range(_TRIES):
             before = await reader.records()
             found = [await _recounted(reader, name) for name in await reader.position_ids()]
-            now = await app.balances(settings)
+            async with reached(settings, SystemClock(), changing=True) as placed:
+                now = await app.balances(placed)
             if await reader.records() == before:
                 return [await _proof(reader, name, found, each) for name, each in now.items()]
     finally:

@@ -15,6 +15,7 @@ from surefoot.app import Look
 from surefoot.cli.findings import UNWATCHED, show_findings
 from surefoot.cli.logs import Progress, say_forgotten, start_log
 from surefoot.cli.naming import nearest
+from surefoot.cli.on_paper import reached
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table
@@ -76,7 +77,8 @@ async def _recovered(
     settings: Settings, strategies: app.Strategies, accounts: set[AccountName], log: Log
 ) -> tuple[RecoveryFinished, ...]:
     say_forgotten(asyncio.get_running_loop(), log)
-    return await app.recover(settings, strategies, accounts, log)
+    async with reached(settings, SystemClock(), changing=True) as placed:
+        return await app.recover(placed, strategies, accounts, log)
 
 
 def _bot(name: str, settings: Settings) -> str:
@@ -117,9 +119,14 @@ def _of(review: list[ReviewFinding], account: str) -> list[ReviewFinding]:
     return [each for each in review if each.account == account]
 
 
+async def _looks(settings: Settings) -> tuple[Look, ...]:
+    async with reached(settings, SystemClock(), changing=True) as placed:
+        return await app.look(placed)
+
+
 def _look(settings: Settings, options: Options, bots: tuple[str, ...]) -> int:
     start_log(settings, level="warning")
-    looks = asyncio.run(app.look(settings))
+    looks = asyncio.run(_looks(settings))
     accounts = {settings.bots[name].account for name in bots}  # type: ignore[index]
     looks = tuple(each for each in looks if each.account in accounts)
     review = asyncio.run(_review(options.reader()))

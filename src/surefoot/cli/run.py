@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Collection, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -14,11 +15,13 @@ from surefoot import app, config
 from surefoot.cli import open_files
 from surefoot.cli.companion import accompanied, program
 from surefoot.cli.logs import secrets_of, start_log
+from surefoot.cli.on_paper import address, placed
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
 from surefoot.cli.systemd import ServiceSocket, as_service
 from surefoot.config import Settings
+from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
 from surefoot.engine.voice import Log
 from surefoot.journal import journal_holder
@@ -39,20 +42,43 @@ def run(
         How to write the log, whatever the configuration says.
     """
     open_files.raise_limit()
-    settings = (options or Options()).settings(keys=True)
+    options = options or Options()
+    settings = options.settings(keys=True)
     strategies = config.strategies(settings)
     log = start_log(settings, style=log_format)
-    serving = app.serve(settings, strategies, log)
     # A second server is refused below; it must not replace the first one's companions before.
     taken = journal_holder(settings.journal_url, settings.directory) is not None
+    serving = (
+        _on_paper(settings, strategies, options.config, log)
+        if settings.papers and not taken
+        else app.serve(settings, strategies, log)
+    )
     wanted = {"web": settings.web.enabled, "notify": settings.notify.wanted}
     for name in [each for each in wanted if wanted[each] and not taken]:
-        command = program(name, "--take-over", config=(options or Options()).config)
+        command = program(name, "--take-over", config=options.config)
         serving = _beside(name, command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped(_as_service(settings, serving), log))
     log.info("stopped")
     return FINE
+
+
+async def _on_paper(
+    settings: Settings, strategies: app.Strategies, configuration: Path, log: Log
+) -> None:
+    """Serve with the exchanges of the accounts on paper beside it."""
+    clock, urls = SystemClock(), dict[AccountName, str]()
+    async with AsyncExitStack() as stack:
+        for name in settings.papers:
+            log.warning("PAPER: live prices, simulated fills, no real money", account=name)
+            command = program("paper", name, "--take-over", config=configuration)
+            companion = await stack.enter_async_context(
+                accompanied(
+                    f"paper {name}", command, secrets=secrets_of(settings), clock=clock, log=log
+                )
+            )
+            urls[name] = await address(settings, name, clock, companion)
+        await app.serve(placed(settings, urls), strategies, log)
 
 
 async def _beside(

@@ -1,5 +1,6 @@
 """The configuration: parsed once, at the edge, into frozen settings.
 
+written     how values are written, each made exact
 document    the shape of `surefoot.toml`, with every key described
 overrides   the environment over the file
 problems    what is wrong, in sentences without keys
@@ -15,7 +16,7 @@ from surefoot.config.errors import ConfigError
 from surefoot.config.load import load, strategies, strategy
 from surefoot.config.secret import Secret
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
-from surefoot.config.template import STRATEGY_TEMPLATE, template
+from surefoot.config.template import STRATEGY_TEMPLATE, paper, template
 
 __all__ = [
     "STRATEGY_TEMPLATE",
@@ -27,6 +28,7 @@ __all__ = [
     "Secret",
     "Settings",
     "load",
+    "paper",
     "strategies",
     "strategy",
     "template",

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from surefoot.config.document import AccountTable, CapsTable
 from surefoot.config.problems import KeyPath, dotted
 from surefoot.config.secret import Secret, resolve
-from surefoot.config.settings import Account
+from surefoot.config.settings import Account, Paper
 from surefoot.core.errors import InvalidValue
 from surefoot.core.values import AccountName
 from surefoot.engine.limits import Caps
@@ -25,6 +25,7 @@ from surefoot.exchange.venues import venue
 
 # ccxt's own names of credentials: the first two have keys of their own, none is ever literal.
 _ACCOUNT_KEYS: Final = {"apiKey": "api_key", "secret": "secret"}
+_SQLITE: Final = "sqlite:///"
 _CREDENTIALS: Final = {*_ACCOUNT_KEYS, "password", "privateKey", "token", "twofa", "login"}
 
 
@@ -36,6 +37,10 @@ def read_account(
     Without an environment no key is looked for.
     """
     where: KeyPath = ("accounts", name)
+    if table.paper:
+        return _on_paper(name, table)
+    if table.api_key is None or table.secret is None:
+        return None, []  # `without_keys` says so
     if _has_unreadable(table.ccxt.get("urls")):
         return None, [
             f"{dotted((*where, 'ccxt', 'urls'))}: expected urls such as https://HOST/PATH"
@@ -66,6 +71,80 @@ def read_account(
 def _caps(table: CapsTable) -> Caps | None:
     caps = Caps(exposure=table.exposure, positions=table.positions, daily_loss=table.daily_loss)
     return None if caps == Caps() else caps
+
+
+def _on_paper(name: str, table: AccountTable) -> tuple[Account | None, list[str]]:
+    """Return an account on paper: no key is looked for, and it leads nowhere until it is placed."""
+    if "urls" in table.ccxt:
+        path = dotted(("accounts", name, "ccxt", "urls"))
+        return None, [f"{path}: on paper, prices come from paper_exchange.rest and .streams"]
+    paper = table.paper_exchange
+    if (paper.rest is None) != (paper.streams is None):
+        path = dotted(("accounts", name, "paper_exchange"))
+        return None, [f"{path}: give both rest and streams, or neither"]
+    key = Secret(f"key-of-paper-{name}")  # of an exchange that is worth nothing
+    return Account(
+        name=AccountName(name),
+        exchange=table.exchange,
+        environment="paper",
+        api_key=key,
+        secret=key,
+        ownership=table.ownership,
+        visibility=table.visibility,
+        allow_custom_host=False,
+        ccxt=_plain(table.ccxt),
+        caps=_caps(table.caps),
+        paper=Paper(
+            balances=paper.balances,
+            fee=paper.fee,
+            latency=paper.latency,
+            rest=paper.rest,
+            streams=paper.streams,
+        ),
+    ), []
+
+
+def _plain(value: Any) -> Any:
+    """Return ccxt's settings without credentials: nothing is looked up for an account on paper."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items() if key not in _CREDENTIALS}
+        case Decimal():
+            return float(value)
+        case _:
+            return value
+
+
+def without_keys(accounts: object) -> list[str]:
+    """Return a sentence for every key that an account, as it is written, should have."""
+    tables, described = accounts if isinstance(accounts, dict) else {}, AccountTable.model_fields
+    return [
+        f"{dotted(('accounts', name, key))} is missing. {described[key].description}"
+        for name, table in tables.items()
+        if isinstance(table, dict) and table.get("paper") is not True
+        for key in _ACCOUNT_KEYS.values()
+        if key not in table
+    ]
+
+
+def one_kind(accounts: Iterable[Account]) -> list[str]:
+    """Return a sentence if some accounts are on paper and others are not: a journal is one kind."""
+    kinds = {True: list[str](), False: list[str]()}
+    for account in accounts:
+        kinds[account.paper is not None].append(account.name)
+    if all(kinds.values()):
+        paper, real = ", ".join(kinds[True]), ", ".join(kinds[False])
+        why = "what is on paper has a journal, so a directory and a configuration of its own"
+        return [f"accounts: {paper} on paper and {real} not: {why}"]
+    return []
+
+
+def paper_journal(url: str) -> str:
+    """Return the journal of what is on paper, beside that of what is real."""
+    if not url.startswith(_SQLITE):
+        return url
+    path = PurePath(url.removeprefix(_SQLITE))
+    return f"{_SQLITE}{path.with_stem(f'{path.stem}-paper')}"
 
 
 def shared_keys(accounts: Iterable[Account]) -> list[str]:

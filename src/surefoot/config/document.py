@@ -7,133 +7,32 @@ as keys and files, is resolved in `load`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field
 
-from surefoot.core.errors import InvalidValue
-from surefoot.core.sizing import Size
-from surefoot.exchange.venues import VENUES
-from surefoot.notify.event import EventKind
-from surefoot.strategy import parse
-from surefoot.strategy.spelling import suggest
-from surefoot.web.settings import DEFAULT_LISTEN, read_listen
-
-T = TypeVar("T")
-
-_NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
-_SYMBOL: Final = re.compile(r"[^\s/:]+/[^\s/:]+(:[^\s/:]+)?")
-_JOURNAL: Final = re.compile(r"sqlite:///.+|postgres(ql)?://.+", re.DOTALL)
-
-
-def _guarded(read: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Let pydantic run one of our readers; it takes only ValueError for an answer."""
-
-    def run(value: Any) -> T:
-        try:
-            return read(value)
-        except InvalidValue as error:
-            raise ValueError(str(error)) from None
-
-    return run
-
-
-def _checked(read: Callable[[Any], T]) -> BeforeValidator:
-    return BeforeValidator(_guarded(read))
-
-
-def _distance(value: Any) -> Decimal | None:
-    return None if value == "off" else parse.fraction(value)
-
-
-def _stop_distance(value: Any) -> Decimal | None:
-    distance = _distance(value)
-    if distance is not None and distance >= 1:
-        raise InvalidValue("a stop is less than 100% away")
-    return distance
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidValue(f"expected a whole number of 1 or more, got {parse.shown(value)}")
-    return value
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise InvalidValue("names are 1 to 40 of the characters a-z, 0-9 and -")
-    return value
-
-
-def _symbol(value: Any) -> str:
-    if not isinstance(value, str) or not _SYMBOL.fullmatch(value):
-        raise InvalidValue(f'expected a symbol such as "BTC/USDT", got {parse.shown(value)}')
-    return value
-
-
-def _exchange(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InvalidValue(f'expected an exchange such as "binance", got {parse.shown(value)}')
-    if value not in VENUES:
-        raise InvalidValue(
-            f'the exchange "{value[:40]}" is not supported{suggest(value, VENUES)}; '
-            f"supported: {', '.join(sorted(VENUES))}",
-        )
-    return value
-
-
-def _journal_url(value: Any) -> str:
-    # The value may hold a password, so it is never repeated.
-    if not isinstance(value, str) or not _JOURNAL.fullmatch(value):
-        raise InvalidValue('expected "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE"')
-    try:
-        urlsplit(value)
-    except ValueError:
-        raise InvalidValue("its host cannot be read") from None
-    return value
-
-
-def _listen(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InvalidValue(f'expected "HOST:PORT" such as "{DEFAULT_LISTEN}"')
-    read_listen(value)
-    return value
-
-
-def _users(value: Any) -> list[int]:
-    right = isinstance(value, list) and all(
-        isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value
-    )
-    if not right or not value:
-        raise InvalidValue("expected Telegram user ids, such as [123456789]")
-    return list(value)
-
-
-def _address(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
-        raise InvalidValue("expected an address such as https://HOST")
-    return value.rstrip("/")
-
-
-def _events(value: Any) -> list[str]:
-    kinds = [kind.value for kind in EventKind]
-    if not isinstance(value, list) or not all(each in kinds for each in value):
-        raise InvalidValue(f"expected a list of kinds of events: {', '.join(kinds)}")
-    return list(value)
-
-
-Name: TypeAlias = Annotated[str, _checked(_name)]
-Amount: TypeAlias = Annotated[Decimal, _checked(parse.amount)]
-Fraction: TypeAlias = Annotated[Decimal, _checked(parse.fraction)]
-Distance: TypeAlias = Annotated[Decimal | None, _checked(_distance)]
-StopDistance: TypeAlias = Annotated[Decimal | None, _checked(_stop_distance)]
-Span: TypeAlias = Annotated[timedelta, _checked(parse.duration)]
-Count: TypeAlias = Annotated[int, _checked(_count)]
+from surefoot.config.written import (
+    Address,
+    Amount,
+    Count,
+    Distance,
+    EventKinds,
+    ExchangeName,
+    Fraction,
+    JournalUrl,
+    ListenAddress,
+    Name,
+    Notional,
+    ReadAddress,
+    Span,
+    StopDistance,
+    StreamAddress,
+    SymbolName,
+    UserIds,
+)
+from surefoot.web.settings import DEFAULT_LISTEN
 
 
 class Table(BaseModel):
@@ -145,7 +44,7 @@ class Table(BaseModel):
 class JournalTable(Table):
     """Where everything is written down."""
 
-    url: Annotated[str, _checked(_journal_url)] = Field(
+    url: JournalUrl = Field(
         default="sqlite:///surefoot.db",
         description="The journal: `sqlite:///FILE`, relative to the configuration's directory. "
         "`postgresql://USER@HOST/DATABASE` is kept for later: this version refuses to open it.",
@@ -170,17 +69,53 @@ class CapsTable(Table):
     )
 
 
+class PaperTable(Table):
+    """The simulated exchange of an account on paper."""
+
+    balances: Annotated[dict[str, Amount], Field(min_length=1)] = Field(
+        default_factory=lambda: {"USDT": Decimal(10_000)},
+        description="What there is at the very beginning, by asset. Later it is what trading has "
+        "made of it: delete the state file beside the journal to begin again.",
+    )
+    fee: Fraction = Field(
+        default=Decimal("0.001"),
+        description="What a trade costs, of what is received. Default: Binance's for everybody.",
+    )
+    latency: Span = Field(
+        default=timedelta(milliseconds=100),
+        description="How long a request about an order is on its way; the market of its arrival "
+        "is what it meets.",
+    )
+    rest: ReadAddress = Field(
+        default=None,
+        description="Where public prices are read. Default: the exchange's own address for them.",
+    )
+    streams: StreamAddress = Field(
+        default=None,
+        description="Where public streams are heard, as combined streams. Default: as `rest`.",
+    )
+
+
 class AccountTable(Table):
     """One exchange login."""
 
-    exchange: Annotated[str, _checked(_exchange)] = Field(
+    exchange: ExchangeName = Field(
         description="The exchange, by its ccxt id, such as `binance`.",
     )
-    api_key: str = Field(
-        description="The API key: `env:NAME`, or `file:PATH` to a file that only you can read. A "
-        "key itself is refused here unless the exchange is simulated.",
+    paper: bool = Field(
+        default=False,
+        description="Trade on paper: live prices, simulated fills, no keys. See "
+        "[paper trading](paper.md). Its journal is one of its own: `surefoot-paper.db`.",
     )
-    secret: str = Field(description="The API secret, written like `api_key`.")
+    api_key: str | None = Field(
+        default=None,
+        description="The API key: `env:NAME`, or `file:PATH` to a file that only you can read. A "
+        "key itself is refused here unless the exchange is simulated. Needed unless `paper`.",
+    )
+    secret: str | None = Field(
+        default=None,
+        description="The API secret, written like `api_key`. Needed unless `paper`.",
+    )
     ownership: Literal["shared", "exclusive"] = Field(
         default="shared",
         description="`shared`: orders that Surefoot does not know are reported and left alone. "
@@ -203,6 +138,9 @@ class AccountTable(Table):
         description="Handed to the ccxt constructor, deep-merged: `urls`, `options`, `timeout`, "
         "`password`, … Text that starts with `env:` or `file:` is resolved like a key. If every "
         "url is on this machine, the exchange counts as simulated.",
+    )
+    paper_exchange: PaperTable = Field(
+        default_factory=PaperTable, description="What `paper` trades on."
     )
 
 
@@ -241,14 +179,14 @@ class BotTable(Table):
     """One strategy, on one symbol, on one account."""
 
     account: str = Field(description="The account it trades on: a name under `[accounts]`.")
-    symbol: Annotated[str, _checked(_symbol)] = Field(
+    symbol: SymbolName = Field(
         description="The market in ccxt's unified spelling, such as `BTC/USDT`.",
     )
     strategy: str = Field(
         description="`package.module:Class`, or `my_bots.py:Class` for a file beside the "
         "configuration.",
     )
-    notional: Annotated[Size, PlainValidator(_guarded(parse.size))] = Field(
+    notional: Notional = Field(
         description="How large each entry is, rounded to the exchange's steps: an amount of quote "
         'currency; `"20%"` of what is free on the account, `"20% of total"` (what the bots hold '
         'counts at cost); or `"risk 1%"`: as much as loses 1 % of the total at the stop. All but '
@@ -328,7 +266,7 @@ class WebTable(Table):
     enabled: bool = Field(
         default=False, description="Whether `surefoot run` starts it; `surefoot web` always does."
     )
-    listen: Annotated[str, _checked(_listen)] = Field(
+    listen: ListenAddress = Field(
         default=DEFAULT_LISTEN,
         description="`HOST:PORT`. Any host but this machine's own shows positions, and what can "
         "close them, to whoever reaches it and has the token.",
@@ -344,7 +282,7 @@ class TelegramTable(Table):
     """A Telegram bot that tells you, and obeys you."""
 
     token: str = Field(description="The bot's token, written like `api_key`.")
-    allow: Annotated[list[int], _checked(_users)] = Field(
+    allow: UserIds = Field(
         description="The Telegram user ids that it talks to and obeys, in their private chats. "
         "Anybody else is ignored; the log shows their id.",
     )
@@ -353,7 +291,7 @@ class TelegramTable(Table):
         description="From which weight on it tells: `info` is everything, `alarm` is what wants "
         "somebody.",
     )
-    api: Annotated[str, _checked(_address)] = Field(
+    api: Address = Field(
         default="https://api.telegram.org",
         description="Where the Bot API is, for a server of your own.",
     )
@@ -370,7 +308,7 @@ class WebhookTable(Table):
         default=None,
         description="Signs every message, written like `api_key`. Default: nothing is signed.",
     )
-    events: Annotated[list[str], _checked(_events)] = Field(
+    events: EventKinds = Field(
         default_factory=list,
         description="Which kinds of events: see [messengers](messengers.md). Empty: all.",
     )
@@ -383,9 +321,7 @@ class AppriseTable(Table):
     """A service that apprise reaches: Discord, Slack, e-mail and many more."""
 
     url: str = Field(description="Its apprise URL, written like `webhooks.url`.")
-    events: Annotated[list[str], _checked(_events)] = Field(
-        default_factory=list, description="As `webhooks.events`."
-    )
+    events: EventKinds = Field(default_factory=list, description="As `webhooks.events`.")
     least: Literal["info", "notice", "warning", "alarm"] = Field(
         default="notice", description="As `telegram.least`."
     )

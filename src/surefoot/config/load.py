@@ -15,7 +15,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from surefoot.config import overrides
-from surefoot.config.accounts import read_account, shared_keys
+from surefoot.config.accounts import (
+    one_kind,
+    paper_journal,
+    read_account,
+    shared_keys,
+    without_keys,
+)
 from surefoot.config.document import BotTable, Document, LimitsTable
 from surefoot.config.errors import ConfigError
 from surefoot.config.messengers import read_messengers
@@ -53,7 +59,7 @@ def load(
     document = _read(path)
     set_by, problems = overrides.apply(document, environment)
     tables, wrong = _validated(document, set_by)
-    problems += wrong
+    problems += wrong + without_keys(document.get("accounts"))
     directory = path.resolve().parent
     accounts: dict[AccountName, Account] = {}
     for name, table in tables.accounts.items():
@@ -64,6 +70,8 @@ def load(
         if account is not None:
             accounts[account.name] = account
     problems += shared_keys(accounts.values()) if keys else []
+    problems += one_kind(accounts.values())
+    on_paper = any(account.paper for account in accounts.values())
     bots: dict[BotName, Bot] = {}
     for name, written in tables.bots.items():
         bot = bots[BotName(name)] = _bot(name, written, tables.limits)
@@ -76,7 +84,7 @@ def load(
         raise ConfigError(str(path), problems)
     return Settings(
         directory=directory,
-        journal_url=tables.journal.url,
+        journal_url=paper_journal(tables.journal.url) if on_paper else tables.journal.url,
         accounts=accounts,
         bots=bots,
         recovery=Recovery(

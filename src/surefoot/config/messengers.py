@@ -55,6 +55,7 @@ def read_messengers(
             every=tables.heartbeat.every,
         ),
         state=None if tables.state is None else directory / tables.state.file,
+        mark="PAPER: " if any(each.paper for each in tables.accounts.values()) else "",
     )
     return notify, found.problems
 

@@ -21,12 +21,23 @@ from surefoot.web.settings import WebSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """The simulated exchange of an account on paper; addresses of None are the venue's own."""
+
+    balances: Mapping[str, Decimal]
+    fee: Decimal
+    latency: timedelta
+    rest: str | None
+    streams: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One exchange login; `ccxt` may hold a password and is left out of the repr."""
 
     name: AccountName
     exchange: str
-    environment: Literal["live", "simulated"]
+    environment: Literal["live", "simulated", "paper"]
     api_key: Secret
     secret: Secret
     ownership: Literal["shared", "exclusive"]
@@ -34,6 +45,7 @@ class Account:
     allow_custom_host: bool
     caps: Caps | None
     ccxt: Mapping[str, Any] = field(repr=False)
+    paper: Paper | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +93,14 @@ class Settings:
     log: Log
     web: WebSettings
     notify: NotifySettings
+
+    @property
+    def papers(self) -> tuple[AccountName, ...]:
+        """Return the accounts on paper that some bot trades on."""
+        used = {bot.account for bot in self.bots.values()}
+        return tuple(
+            each.name for each in self.accounts.values() if each.paper and each.name in used
+        )
 
     @property
     def journal_path(self) -> Path | None:

@@ -13,15 +13,21 @@ url = "sqlite:///surefoot.db"          # beside this file; everything that happe
 
 """
 
-_LIVE: Final = """\
+_PAPER: Final = """\
 [accounts.main]
 exchange = "binance"
+paper = true                           # live prices, simulated fills; false: real money
 api_key = "env:BINANCE_API_KEY"        # or "file:PATH"; never the key itself
 secret = "env:BINANCE_SECRET"
 ownership = "shared"                   # "exclusive": nothing else trades on this account
 
-[accounts.main.ccxt]                   # anything ccxt's constructor takes
-options.recvWindow = 5000
+[accounts.main.paper_exchange]         # what paper = true trades on
+balances = { USDT = 10000 }
+"""
+
+_LOOKED_FOR: Final = """\
+rest = "{url}/api/v3"
+streams = "{sockets}/stream"
 """
 
 _AFTER: Final = """\
@@ -78,6 +84,14 @@ class MyStrategy(Strategy):
 '''
 
 
-def template(account: str = _LIVE) -> str:
+def paper(prices_from: str | None = None) -> str:
+    """Return the tables of an account on paper; `prices_from`: a simulator."""
+    if prices_from is None:
+        return _PAPER
+    sockets = prices_from.replace("http", "ws", 1)
+    return _PAPER + _LOOKED_FOR.format(url=prices_from, sockets=sockets)
+
+
+def template(account: str = _PAPER, symbol: str = "BTC/USDT") -> str:
     """Return a configuration to edit, with the tables of one account in it."""
-    return f"{_BEFORE}{account}{_AFTER}"
+    return f"{_BEFORE}{account}{_AFTER.replace('BTC/USDT', symbol)}"

@@ -232,6 +232,10 @@ class Stage:
         for server in self._servers:
             if server.exit_code is None:
                 await server.kill()
+        await self.close_exchange()
+
+    async def close_exchange(self) -> None:
+        """Kill the simulated exchange."""
         if self._exchange is not None and self._exchange.returncode is None:
             self._exchange.kill()
             await self._exchange.wait()

@@ -72,7 +72,7 @@ class Venue(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Which account answers to these keys; `environment` is "live" or "simulated"."""
+    """Which account answers to these keys; `environment` is "live", "paper" or "simulated"."""
 
     exchange: str
     uid: str
@@ -160,7 +160,7 @@ class Time(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Login:
-    """One account's keys, its settings, and where they lead ("live" or "simulated")."""
+    """One account's keys, its settings, and where they lead (its environment)."""
 
     key: str = field(repr=False)
     secret: str = field(repr=False)

@@ -57,6 +57,7 @@ def open_exchange(  # noqa: PLR0913 (what an account is opened with)
     settings: dict[str, Any],
     allow_custom_host: bool,
     time: Time,
+    paper: bool = False,
     addresses: dict[str, Address] | None = None,
 ) -> Exchange:
     """Return an adapter for one account; nothing is connected yet.
@@ -64,13 +65,19 @@ def open_exchange(  # noqa: PLR0913 (what an account is opened with)
     What is opened with the same `addresses` shares the weight that a venue grants this machine.
 
     Raises:
-        Misconfigured: the venue is not known, or the settings lead somewhere unexpected.
+        Misconfigured: the venue is not known, or the settings lead somewhere unexpected; what is
+            on paper leads to this machine or nowhere.
     """
     try:
         row = _row(name)
     except InvalidValue as error:
         raise Misconfigured(str(error)) from error
     where = environment(row.facts, settings, allow_custom_host=allow_custom_host)
+    if paper and where != "simulated":
+        raise Misconfigured(
+            "on paper, and yet it leads to the real exchange: nothing is sent there"
+        )
+    where = "paper" if paper else where
     known = {} if addresses is None else addresses
     address = known.setdefault(f"{name} {where}", Address(row.facts.weight, time))
     return row.open(

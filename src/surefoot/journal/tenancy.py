@@ -72,8 +72,14 @@ class Tenancy:
             os.close(file)
             raise
         self._file = file
-        os.ftruncate(file, 0)
-        os.pwrite(file, msgspec.json.encode(Tenant(pid=os.getpid(), url=url)), 0)
+        self.tell(url)
+
+    def tell(self, url: str) -> None:
+        """Write down where this process can be reached; it has to be the tenant."""
+        if self._file is None:
+            raise Occupied(f"{self._what}: nobody has taken it yet")
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, msgspec.json.encode(Tenant(pid=os.getpid(), url=url)), 0)
 
     async def _inherit(self, file: int, clock: Clock, *, over: bool) -> None:
         tenant = _read(file)

@@ -74,9 +74,17 @@ class Courier:
     """Tells one destination everything, for ever."""
 
     def __init__(
-        self, destination: Destination, *, reader: Reader, cursors: Cursors, clock: Clock, log: Log
+        self,
+        destination: Destination,
+        *,
+        reader: Reader,
+        cursors: Cursors,
+        clock: Clock,
+        log: Log,
+        mark: str = "",
     ) -> None:
         self._to = destination
+        self._mark = mark
         self._reader = reader
         self._cursors = cursors
         self._clock = clock
@@ -116,7 +124,9 @@ class Courier:
             return False
         after = entries[-1].sequence if entries else cursor.sequence
         moved = replace(cursor, sequence=after, server=since)
-        wanted = [each for each in told if self._wants(each)]
+        wanted = [
+            replace(each, text=f"{self._mark}{each.text}") for each in told if self._wants(each)
+        ]
         if wanted:
             crashpoint("notify.before-delivery")
             moved = await self._deliver(wanted, moved)

@@ -94,7 +94,14 @@ class Service:
         settings, clock, log = self._settings, self._clock, self._log
         works: list[Work] = []
         for each in people.destinations:
-            courier = Courier(each, reader=journal, cursors=self._cursors, clock=clock, log=log)
+            courier = Courier(
+                each,
+                reader=journal,
+                cursors=self._cursors,
+                clock=clock,
+                log=log,
+                mark=settings.mark,
+            )
             works.append((each.name, courier.run))
         if people.wire is not None and settings.telegram is not None:
             allow = settings.telegram.allow
@@ -127,7 +134,7 @@ async def greet(settings: NotifySettings, clock: Clock) -> list[tuple[str, str |
         at=clock.now(),
         kind=EventKind.SERVER,
         weight=Weight.NOTICE,
-        text="Surefoot can reach you here.",
+        text=f"{settings.mark}Surefoot can reach you here.",
     )
     outcomes: list[tuple[str, str | None]] = []
     async with AsyncExitStack() as stack:

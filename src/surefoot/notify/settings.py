@@ -62,13 +62,14 @@ class HeartbeatSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySettings:
-    """All of them; `state` is the plain file of open positions."""
+    """All of them; `state` is the plain file of open positions, `mark` begins every message."""
 
     webhooks: tuple[WebhookSettings, ...] = ()
     telegram: TelegramSettings | None = None
     apprise: tuple[AppriseSettings, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     state: Path | None = None
+    mark: str = ""
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

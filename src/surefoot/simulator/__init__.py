@@ -35,7 +35,7 @@ server       all of it, listening on loopback
 from __future__ import annotations
 
 from surefoot.simulator.control import Control
-from surefoot.simulator.model import Rules, Settings, ccxt_settings
+from surefoot.simulator.model import Origin, Rules, Settings, ccxt_settings
 from surefoot.simulator.server import Simulator
 
-__all__ = ["Control", "Rules", "Settings", "Simulator", "ccxt_settings"]
+__all__ = ["Control", "Origin", "Rules", "Settings", "Simulator", "ccxt_settings"]

@@ -89,6 +89,8 @@ class ControlApi:
             "reset": self._reset,
         }
 
+        self._of_faults = (self._arm, self._disarm)
+
     def routes(self) -> list[web.RouteDef]:
         """Return the documents and the commands."""
         return [
@@ -109,8 +111,9 @@ class ControlApi:
         try:
             given = dict(json.loads(await request.text() or "{}"))
             answer = command(given)
-            self._store.touch()
-            self._store.commit()
+            if command not in self._of_faults:  # they are about what is kept, and not kept
+                self._store.touch()
+                self._store.commit()
             return web.json_response(answer)
         except ApiError as error:
             return web.json_response({"error": error.message}, status=400)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -204,7 +204,7 @@ class MirroredMarket(Market):
 
     def _trade(self, symbol: str, each: _Mirrored, message: dict[str, Any]) -> None:
         mark = Mark(int(message["t"]), int(message["T"]))
-        if each.mark is not None and mark.number <= each.mark.number:
+        if each.mark is not None and not mark.is_after(each.mark):
             return
         quote = replace(self._exchange.quotes[symbol], last=Decimal(message["p"]))
         self._see(symbol, each, mark, quote)
@@ -253,7 +253,7 @@ class MirroredMarket(Market):
         mark, last = Mark(int(newest["l"]), int(newest["T"])), Decimal(newest["p"])
         rests = any(order.symbol == symbol for order in self._exchange.standing)
         if each.mark is not None and rests:
-            last = await self._play_missed(symbol, each, each.mark, mark) or last
+            last = await self._play_missed(symbol, each, each.mark) or last
         else:
             each.mark = self._store.facts.marks[symbol] = mark
         self._exchange.quotes[symbol] = each.quote(last)
@@ -263,23 +263,15 @@ class MirroredMarket(Market):
             self._trade(symbol, each, message)
         self._show(symbol, each)
 
-    async def _play_missed(
-        self, symbol: str, each: _Mirrored, since: Mark, newest: Mark
-    ) -> Decimal | None:
+    async def _play_missed(self, symbol: str, each: _Mirrored, since: Mark) -> Decimal | None:
         """Play what was traded since through the orders that rested; return the last price."""
-        again = newest.number < since.number  # a venue that counts from the beginning again
-        is_new: Callable[[Mark], bool] = (
-            (lambda mark: mark.at_ms > since.at_ms)
-            if again
-            else (lambda mark: mark.number > since.number)
-        )
         last, where = None, {"startTime": str(since.at_ms)}
         while True:
             asked = {"symbol": symbol, "limit": str(_PAGE), **where}
             rows = await self._source.ask("aggTrades", asked)
             for row in rows:
                 mark, last = Mark(int(row["l"]), int(row["T"])), Decimal(row["p"])
-                if is_new(mark):
+                if mark.is_after(since):
                     with self._exchange.at(mark.at_ms):
                         self._see(symbol, each, mark, _past(last, each.ask - each.bid))
             if len(rows) < _PAGE:

@@ -71,12 +71,24 @@ class Simulator:
     async def __aenter__(self) -> Self:
         await self.market.prepare()
         await self._runner.setup()
-        site = web.TCPSite(self._runner, _HOST, self._settings.port)
-        await site.start()
+        await self._listen()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
+        self.store.facts.port = port
+        self.store.touch()
+        self.store.commit()
         self._driving = asyncio.get_running_loop().create_task(self.market.run())
         return self
+
+    async def _listen(self) -> None:
+        """Listen where it did before, if it can: whoever traded here looks for it there."""
+        before = self._settings.port or self.store.facts.port
+        try:
+            await web.TCPSite(self._runner, _HOST, before).start()
+        except OSError:
+            if self._settings.port or not before:
+                raise
+            await web.TCPSite(self._runner, _HOST, 0).start()
 
     async def __aexit__(
         self,

@@ -40,6 +40,10 @@ class Mark:
     number: int
     at_ms: int
 
+    def is_after(self, other: Mark) -> bool:
+        """Tell whether it is newer; a venue may count anew, but its time goes on."""
+        return self.number > other.number or self.at_ms > other.at_ms
+
 
 @dataclass(slots=True, kw_only=True)
 class Facts:
@@ -66,6 +70,18 @@ class Store(Protocol):
     def touch(self) -> None:
         """Keep the facts at the next commit, though no order has changed."""
         ...
+
+
+def kept_uid(path: Path) -> int | None:
+    """Return whose state a file keeps, or None; changes nothing."""
+    if not path.exists():
+        return None
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        row = database.execute("SELECT body FROM facts").fetchone()
+    finally:
+        database.close()
+    return None if row is None else msgspec.json.decode(row[0], type=Facts).uid
 
 
 class Forgetful(Store):
@@ -160,5 +176,5 @@ class Kept(Store):
         run.execute("COMMIT")
 
     def _die_if(self, fault: str) -> None:
-        if fault in self._armory.take("store", {}, STORE_FAULTS):
+        if self._armory.take("store", {}, {fault: STORE_FAULTS[fault]}):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -17,18 +17,9 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from surefoot.config import load
-from surefoot.config.document import (
-    Amount,
-    Count,
-    Distance,
-    Document,
-    Fraction,
-    Name,
-    Size,
-    Span,
-    StopDistance,
-    is_table,
-)
+from surefoot.config.document import Document, is_table
+from surefoot.config.written import Amount, Count, Distance, Fraction, Name, Span, StopDistance
+from surefoot.core.sizing import Size
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 TEXT: Final = (ROOT / "docs" / "configuration.md").read_text("utf-8")
@@ -37,10 +28,12 @@ COLUMNS: Final = "| Key | Type | Default | Meaning |"
 # What the document calls each type. A type that is not here has no name yet: it fails below.
 TYPES: Final[dict[Any, str]] = {
     str: "text",
+    str | None: "text",
     list[str]: "list of text",
     list[int]: "list of whole numbers",
     bool: "true or false",
     dict[str, Any]: "table",
+    dict[str, Amount]: "table of amounts",
     Amount: "amount",
     Amount | None: "amount",
     Count: "whole number",

@@ -457,13 +457,13 @@ def test_every_strategy_that_cannot_be_made_is_listed(file: Path) -> None:
 
 
 def test_the_template_loads_and_so_does_its_strategy(file: Path) -> None:
-    """What a newcomer starts from, with nothing changed but the keys."""
+    """What a newcomer starts from, with nothing changed and no keys: it is on paper."""
     (file.parent / "my_bots.py").write_text(STRATEGY_TEMPLATE)
     file.write_text(template())
-    settings = load(file, {"BINANCE_API_KEY": "k", "BINANCE_SECRET": "s"})
-    assert settings.accounts[next(iter(settings.accounts))].ccxt == {
-        "options": {"recvWindow": 5000}
-    }
+    settings = load(file, {})
+    [account] = settings.accounts.values()
+    assert (account.environment, account.ccxt) == ("paper", {})
+    assert settings.journal_url == "sqlite:///surefoot-paper.db"
     strategy: Any = make_strategies(settings)[next(iter(settings.bots))]
     assert type(strategy).__name__ == "MyStrategy"
     assert strategy.dip == 0.003

@@ -57,6 +57,18 @@ async def test_a_new_destination_hears_what_happens_from_now_on(post: Post) -> N
     assert not await courier.step()
 
 
+async def test_what_is_on_paper_says_so_before_every_word(post: Post) -> None:
+    """Nobody may take it for money."""
+    clock, cursors = post.clock, post.cursors
+    courier = Courier(
+        post.to, reader=post.journal, cursors=cursors, clock=clock, log=post.voice, mark="PAPER: "
+    )
+    assert not await courier.step()
+    await post.journal.word("PAUSED")
+    assert await courier.step()
+    assert post.to.texts == ["PAPER: dip-btc is PAUSED, by operator"]
+
+
 async def test_what_was_not_taken_is_told_again_by_the_next_process(post: Post) -> None:
     courier = await post.begin()
     await post.journal.word("PAUSED")
