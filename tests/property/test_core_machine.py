@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.builders import Life, replay
 from tests.property.adversary import MOVES, World
+from tests.property.silence import Questioned
 from tests.property.truth import fees_of, held_by
 
 from surefoot.core.order import OrderStatus, ReportedStatus
@@ -40,6 +41,7 @@ SOMETIMES = {
     *(f"stop {status}" for status in ("INTENDED", "WORKING", "FILLED", "CANCELED", "NEVER")),
     *("take", "fly", "lose", "refuse", "reject", "stay"),
     *("order-found", "order-over", "order-unknown", "order-absent", "order-vanished"),
+    *("time changes nothing", "the price changes nothing"),
     *("stop replaced by stop", "stop replaced by exit", "not tried", "half refused"),
     *("fills-missed", "levels-set", "cancel-intended", "order-doubted", "dust-left"),
     "dust carried on",
@@ -150,7 +152,7 @@ def test_belief_becomes_the_truth_whatever_happens_on_the_way() -> None:
     @CALM
     @given(story=STORIES, native_stop=st.booleans(), replacing=st.booleans())
     def stories(story: list[tuple[int, int]], native_stop: bool, replacing: bool) -> None:
-        world = lived(World(native_stop=native_stop, replacing=replacing), story)
+        world = lived(Questioned(native_stop=native_stop, replacing=replacing), story)
         world.settle()
         world.check()
         for life in world.lives:

@@ -2,8 +2,8 @@
 
     a price     `take_price`: the levels of `exits` move, and one of them is reached
     a signal    `take_exit` from the strategy, `take_close` from an operator
-    the time    none yet: it goes beside these and is called from `decide` when `TimePassed`, which
-                is told every second and at the end of every comparison
+    the time    none yet: it goes beside these, into `is_at_rest`, and is called from `decide` when
+                `TimePassed`, which is told every second and at the end of every comparison
 
 Each ends in one `ExitWished`, or in none. What becomes of a wish (clearing the lane,
 the order, the next try, the lapse) is the same for all of them and stands in `rules`.
@@ -23,7 +23,7 @@ from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitWished, LevelsSet
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_dust, move_stop, sell_at_limit
+from surefoot.core.rules import Terms, is_dust, is_in_place, move_stop, sell_at_limit
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.values import plain
 
@@ -52,6 +52,37 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     reason = f"the price {plain(seen.price)} reached it"
     leave = ExitWish(by=level.value, level=level, reason=reason)
     draft.add(ExitWished(at=draft.now, wish=leave))
+
+
+def matters(position: Position, price: Decimal, terms: Terms) -> bool:
+    """Tell whether anything could follow from a price; of what is not at rest it always could.
+
+    This is asked of every bot at every price: what it denies, nobody has to decide upon.
+    """
+    if not is_at_rest(position, terms):
+        return True
+    entry = position.entry_price
+    if entry is None or position.state is not State.OPEN:
+        return False
+    plan, levels, direction = position.plan, position.levels, position.direction
+    tick = terms.instrument.tick
+    moved = advance(plan, levels, entry=entry, price=price, direction=direction, tick=tick)
+    return moved != levels or breached(levels, price, direction) is not None
+
+
+def is_at_rest(position: Position, terms: Terms) -> bool:
+    """Tell whether nothing follows as time passes: it wants nothing, and its stop is in place.
+
+    A rule that leaves by the time has to be asked here too.
+    """
+    open_here = [order for order in position.orders if not order.finished]
+    if position.state in {State.FLAT, State.CLOSED}:
+        return not open_here
+    if position.state is not State.OPEN or position.exit_wish is not None:
+        return False
+    if not terms.native_stop or position.levels.stop is None:
+        return not open_here
+    return len(open_here) == 1 and is_in_place(position, open_here[0], terms)
 
 
 def _waits(wish: ExitWish | None) -> bool:

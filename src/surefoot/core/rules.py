@@ -285,6 +285,17 @@ def lags(position: Position, stop: Order, terms: Terms) -> bool:
     return abs(level - trigger) >= trigger * terms.stop_step
 
 
+def is_in_place(position: Position, stop: Order, terms: Terms) -> bool:
+    """Tell whether an order is the stop that is wanted, and rests."""
+    return (
+        stop.role is Role.STOP
+        and stop.rests
+        and stop.replaced_by is None
+        and not lags(position, stop, terms)
+        and stop.quantity == _stop_quantity(position, terms)
+    )
+
+
 def stands(position: Position, order: Order) -> bool:
     """Tell whether an order is a stop that rests, and no exit is on its way in its place."""
     if order.role is not Role.STOP or not order.rests or position.lane(Lane.EXIT) is not None:

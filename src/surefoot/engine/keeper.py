@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from msgspec import Struct
@@ -20,6 +21,7 @@ from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
 from surefoot.core.evidence import Owned
 from surefoot.core.lanes import Lane
+from surefoot.core.leaving import is_at_rest
 from surefoot.core.order import Order
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -36,6 +38,7 @@ from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol
 from surefoot.crashpoint import crashpoint
+from surefoot.engine.calm import Calm
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.supervision import Spawn
@@ -114,6 +117,7 @@ class Keeper:
         self._now = now
         self._spawn = spawn
         self._listener = listener
+        self._calm = Calm()
         if any(self._has_place(position) for position in self.positions):
             capacity.take(bot, terms)
 
@@ -140,6 +144,19 @@ class Keeper:
     def find(self, position_id: PositionId) -> Position | None:
         """Return one position, or None if it is not kept here."""
         return self._positions.get(position_id)
+
+    @property
+    def waiting(self) -> tuple[Position, ...]:
+        """Return the positions of which something may follow as time passes."""
+        terms = self.terms
+        return tuple(each for each in self._positions.values() if not is_at_rest(each, terms))
+
+    def ignores(self, price: Decimal) -> bool:
+        """Tell whether nothing would follow from a price now; not while anything is decided."""
+        if self.lock.locked():
+            return False
+        terms = self.terms
+        return all(self._calm.has(each, price, terms) for each in self._positions.values())
 
     async def tell(
         self,

@@ -53,6 +53,8 @@ class Quote(Struct, frozen=True, kw_only=True):
 
     def path(self) -> tuple[Decimal, ...]:
         """Return the prices that must be looked at, in their order, the newest last."""
+        if self.low is self.high:
+            return (self.newest.level,)
         extremes = (self.low, self.high) if self.rising else (self.high, self.low)
         prices = [tick.level for tick in (*extremes, self.newest)]
         return tuple(p for n, p in enumerate(prices) if n == 0 or p != prices[n - 1])

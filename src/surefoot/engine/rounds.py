@@ -27,6 +27,8 @@ from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 POSITIONS_EVERY_S: Final = 30.0
 STEP_S: Final = 0.25
 SECOND_S: Final = 1.0
+# So many bots are told in one turn of the loop that time has passed.
+KEEPERS_A_TURN: Final = 10
 # Full comparisons may spend this share of the venue's weight; entries and exits keep the rest.
 WEIGHT_SHARE: Final = 0.25
 
@@ -154,12 +156,13 @@ class Rounds:
         while True:
             await self._login.clock.sleep(SECOND_S)
             proven = [k for k in self._roster.keepers.values() if k.symbol in self._watched]
-            for keeper in proven:
+            for number, keeper in enumerate(proven, start=1):
+                if number % KEEPERS_A_TURN == 0:
+                    await self._login.clock.sleep(0)  # prices must not wait for all of them
                 keeper.forget_settled()
                 await self._withhold(keeper)
-                for position in keeper.positions:
-                    if position.unfinished is not None or position.quantity:
-                        await keeper.tell(TimePassed(), position_id=position.position_id)
+                for position in keeper.waiting:
+                    await keeper.tell(TimePassed(), position_id=position.position_id)
 
     async def _withhold(self, keeper: Keeper) -> None:
         """Withdraw the resting entry of a bot that may not enter: it would still fill."""

@@ -92,6 +92,8 @@ class Runner:
         self._tick: Tick | None = None
         self._live = False
         self._unseen: Quote | None = None
+        # Every price that came was shown: one that nothing follows from need not be.
+        self._at_ease = False
         self._news: list[News] = []
         self._priced = asyncio.Event()
         self._news_or_tick = asyncio.Event()
@@ -109,10 +111,13 @@ class Runner:
 
     def see(self, quote: Quote) -> None:
         """Take prices in: the positions are shown how far they went, the strategy the newest."""
-        self._unseen = quote if self._unseen is None else self._unseen.then(quote)
         self._tick = quote.newest
         self._live = True
-        self._priced.set()
+        self._note_mark(quote.newest)
+        if not self._at_ease or not all(map(self.keeper.ignores, quote.path())):
+            self._at_ease = False
+            self._unseen = quote if self._unseen is None else self._unseen.then(quote)
+            self._priced.set()
         if self._advisor is not None and self._advisor.listens("on_tick"):
             self._news_or_tick.set()
 
@@ -163,10 +168,9 @@ class Runner:
     async def protect(self) -> None:
         """Show the positions how far prices went, for ever; never waits for the strategy."""
         while True:
+            self._at_ease = self._unseen is None
             await self._priced.wait()
             self._priced.clear()
-            if self._tick is not None:
-                self._note_mark(self._tick)
             for price in self._take_prices():
                 await self._show(PriceSeen(price=price))
 

@@ -323,3 +323,15 @@ async def test_a_coin_that_nobody_can_explain_keeps_a_doubt() -> None:
         await floor.account.rounds.inspection.everything()
         await floor.account.rounds.inspection.ask([kept(floor).position.orders[0].client_order_id])
         assert kept(floor).position.orders[0].status == "INTENDED"
+
+
+async def test_time_passes_for_a_few_bots_in_a_turn() -> None:
+    """Catches a second's work for a thousand bots in one piece: every price waited for its end."""
+    many = account_spec(*(bot_spec(BotName(f"bot-{number}")) for number in range(25)))
+    async with floor_of(many) as floor:
+        floor.clock.slept.clear()
+        async with asyncio.TaskGroup() as tasks:
+            passing = tasks.create_task(floor.account.rounds.pass_time())
+            await floor.clock.advance(1)
+            passing.cancel()
+        assert floor.clock.slept.count(0) == 2

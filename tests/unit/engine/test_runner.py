@@ -351,6 +351,25 @@ async def test_a_stop_between_two_looks_is_not_missed(desk: Desk) -> None:
     assert [order.role for order in desk.exchange.sent] == ["entry", "exit"]
 
 
+async def test_a_price_that_changes_nothing_wakes_nobody(desk: Desk) -> None:
+    """Catches fifty bots that are each woken to decide that a price is none of their business."""
+    async with served(desk, Enter()) as ring:
+        await entered(ring)
+        ring.see(tick("49990"))
+        assert not ring.runner._priced.is_set()
+        ring.see(tick("48000"))
+        assert ring.runner._priced.is_set()
+
+
+async def test_a_price_during_a_decision_is_shown_after_it(desk: Desk) -> None:
+    """What is being decided may set a level that this price has reached already."""
+    async with served(desk, Enter()) as ring:
+        await entered(ring)
+        async with ring.runner.keeper.lock:
+            ring.see(tick("49990"))
+            assert ring.runner._priced.is_set()
+
+
 def test_extremes_are_shown_in_their_order() -> None:
     early, late = START, START + timedelta(seconds=1)
     up, down = replace(tick("3"), at=early), replace(tick("1"), at=late)
