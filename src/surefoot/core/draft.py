@@ -97,9 +97,16 @@ class Draft:
     def complete(self) -> None:
         """Run the rules until none has anything to add."""
         for _ in range(ROUNDS_MAX):
-            found = (rule(self.position, self.now, self.terms) for rule in RULES)
-            record = next((record for record in found if record is not None), None)
+            record = self._owed()
             if record is None:
                 return
             self.add(record)
         raise InvalidValue(f"{self.position.position_id} is not complete after {ROUNDS_MAX} rounds")
+
+    def _owed(self) -> PositionRecord | None:
+        position, now, terms = self.position, self.now, self.terms
+        for rule in RULES:  # a loop: this runs many times for every input
+            record = rule(position, now, terms)
+            if record is not None:
+                return record
+        return None

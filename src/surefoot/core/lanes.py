@@ -43,7 +43,7 @@ def lane_of(role: Role) -> Lane:
 
 def unfinished(orders: Iterable[Order], lane: Lane) -> tuple[Order, ...]:
     """Return what is not over in a lane, oldest first; what is being replaced is among it."""
-    return tuple(each for each in orders if not each.finished and lane_of(each.role) is lane)
+    return tuple([each for each in orders if not each.finished and lane_of(each.role) is lane])
 
 
 def crossing(orders: Iterable[Order]) -> str | None:

@@ -234,7 +234,10 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def unfinished(self) -> Order | None:
         """Return an order that is not over, in any lane (the oldest), or None."""
-        return next((order for order in self.orders if not order.finished), None)
+        for order in self.orders:
+            if not order.finished:
+                return order
+        return None
 
     def lane(self, lane: Lane) -> Order | None:
         """Return the intent that is open in a lane, or None if it is free."""
@@ -270,7 +273,10 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def last(self, role: Role) -> Order | None:
         """Return the newest order of a role, or None."""
-        return next((order for order in reversed(self.orders) if order.role is role), None)
+        for order in reversed(self.orders):
+            if order.role is role:
+                return order
+        return None
 
     def find(
         self,

@@ -76,14 +76,13 @@ def move_state(position: Position, now: datetime, terms: Terms) -> PositionRecor
 
 
 def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
-    entering = position.lane(Lane.ENTRY) is not None
     live = position.unfinished
     match position.state:
-        case State.FLAT if entering:
+        case State.FLAT if position.lane(Lane.ENTRY) is not None:
             return State.OPENING, "the entry intent is durable"
-        case State.OPENING if not entering and position.entered:
+        case State.OPENING if position.lane(Lane.ENTRY) is None and position.entered:
             return State.OPEN, "the entry order is finished and something was filled"
-        case State.OPENING if not entering:
+        case State.OPENING if position.lane(Lane.ENTRY) is None:
             return State.FLAT, "the entry order is over and nothing was filled"
         case State.OPEN:
             why = _leaving(position, terms)
@@ -97,12 +96,12 @@ def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
 
 
 def _leaving(position: Position, terms: Terms) -> str | None:
+    if position.unfinished is None:
+        return "what is left is too little to trade" if is_dust(position, terms) else None
     if position.lane(Lane.EXIT) is not None:
         return "the exit intent is durable"
     if any(stop.filled for stop in unfinished(position.orders, Lane.PROTECTION)):
         return "the protective stop began to fill"
-    if position.unfinished is None and is_dust(position, terms):
-        return "what is left is too little to trade"
     return None
 
 
