@@ -210,6 +210,13 @@ class Judge:
 
     # At rest -------------------------------------------------------------------------------------
 
+    def wrong_at_rest(self, *, innocent: bool) -> list[Harm]:
+        """Return what is wrong if everything has come to rest by now."""
+        before, self.harms = self.harms, []
+        self.at_rest(innocent=innocent)
+        wrong, self.harms = self.harms, before
+        return wrong
+
     def at_rest(self, *, innocent: bool) -> None:
         """Judge how everything stands, long after the last fault has healed."""
         states = {
@@ -340,6 +347,11 @@ class Judge:
         return {each.get("position_id") for each in standing}
 
     # Reading -------------------------------------------------------------------------------------
+
+    def records_of_each_kind(self) -> dict[str, int]:
+        """Return how often each kind of record stands in the journal."""
+        found = self._rows("SELECT kind, count(*) FROM records GROUP BY kind")
+        return {f"record {kind}": count for kind, count in found}
 
     def _was_taken(self, holding: Holding) -> bool:
         return self.taken[self._exchange.rules[holding.symbol].base] > ZERO

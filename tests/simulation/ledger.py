@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.machine import Verdict
-from tests.simulation.plan import KINDS, PEOPLE, Plan
+from tests.simulation.plan import KINDS, PEOPLE, STORMS, Plan
 
 LEDGER: Final = Path(__file__).parent / "ledger.json"
 PAGE: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
@@ -23,7 +23,7 @@ SOMETIMES: Final = {
     "a position frozen": "bot position-frozen",
     "something past its deadline, said": "bot stuck",
     "what was past its deadline, over": "bot no longer stuck",
-    "a ban noted": "bot ban-noted",
+    "a ban noted": "record ban-noted",
     "a stop": "world stop",
     "a kill": "world kill",
     "a journal put back": "world the journal is put back",
@@ -47,8 +47,10 @@ class Ledger:
         sums = self.sums
         sums["worlds"] += 1
         sums["next_seed"] = max(sums["next_seed"], plan.seed + 1)
-        for name in ("virtual_s", "steps", "starts", "deaths", "trades"):
+        for name in ("virtual_s", "processor_s", "steps", "starts", "deaths", "trades"):
             sums[name] = round(sums.get(name, 0) + getattr(verdict, name), 3)
+        sorts = sums.setdefault("sorts", {})
+        sorts[plan.sort] = sorts.get(plan.sort, 0) + 1
         bots_s = len(plan.bots) * verdict.virtual_s
         sums["bots_s"] = round(sums.get("bots_s", 0) + bots_s, 3)
         for event, times in verdict.counts.items():
@@ -74,10 +76,12 @@ class Ledger:
 
     def page(self) -> str:
         """Return the page."""
-        return "\n".join(_page(self.sums)) + "\n"
+        sums = self.sums
+        parts = (_intro(), _totals(sums), _events(sums), _mistakes(sums), _harms(sums))
+        return "\n".join(line for part in parts for line in part) + "\n"
 
 
-def _page(sums: dict[str, Any]) -> Iterable[str]:  # noqa: PLR0915 (one page, top to bottom)
+def _intro() -> Iterable[str]:
     yield "# Simulation"
     yield ""
     yield "Written by `make simulation-page` from `tests/simulation/ledger.json`; not by hand."
@@ -87,30 +91,51 @@ def _page(sums: dict[str, Any]) -> Iterable[str]:  # noqa: PLR0915 (one page, to
     yield "bots, what goes wrong and when; the same seed tells the same story. After the faults"
     yield "everything heals and has to come to rest, and is judged by the exchange's own ledger."
     yield ""
+    yield "A world is *mixed* (up to an hour of anything), a *storm* (minutes in which hardly a"
+    yield "life gets as far as it wants to: most die in the middle of recovery) or *quiet* (hours"
+    yield "of many bots; the program looks a tenth as often whether there is anything to do)."
+    yield "Years are counted over bots: an hour of fifty is fifty hours."
+    yield ""
     yield "    make simulate SEED=17             one world"
     yield "    make simulate SEED=1 SEEDS=100    many, one after the other"
     yield "    python -m tests.simulation --seed 17 --trace     its story"
     yield "    python -m tests.simulation --seed 17 --shrink    without what it does not need"
     yield ""
+
+
+def _totals(sums: dict[str, Any]) -> Iterable[str]:
     yield "## What has been lived through"
     yield ""
     yield "| | |\n|---|---:|"
     yield f"| worlds (seeds) | {sums['worlds']:,} |"
+    for sort, times in sorted(sums.get("sorts", {}).items()):
+        yield f"| of them {sort} | {times:,} |"
     yield f"| virtual days of the program | {sums['virtual_s'] / 86_400:,.1f} |"
     yield f"| virtual years of bots | {sums.get('bots_s', 0) / _YEAR_S:,.2f} |"
     yield f"| steps of the program | {sums.get('steps', 0):,} |"
     yield f"| kills | {sums.get('deaths', 0):,} |"
     yield f"| starts | {sums.get('starts', 0):,} |"
     yield f"| trades | {sums.get('trades', 0):,} |"
+    hours = sums.get("processor_s", 0) / 3600 or 1.0
+    yield f"| hours of one processor | {hours:,.2f} |"
+    yield f"| kills with recovery per processor hour | {sums.get('deaths', 0) / hours:,.0f} |"
+    years = sums.get("bots_s", 0) / _YEAR_S / hours
+    yield f"| virtual years of bots per processor hour | {years:,.2f} |"
     yield ""
+
+
+def _events(sums: dict[str, Any]) -> Iterable[str]:
     yield "## What went wrong, and what has to have happened"
     yield ""
     yield "| | times |\n|---|---:|"
-    for kind in (*KINDS, *PEOPLE):
+    for kind in (*KINDS, *STORMS, *PEOPLE):
         yield f"| trouble: {kind} | {sums['events'].get(f'trouble {kind}', 0):,} |"
     for name, event in SOMETIMES.items():
         yield f"| {name} | {sums['events'].get(event, 0):,} |"
     yield ""
+
+
+def _mistakes(sums: dict[str, Any]) -> Iterable[str]:
     yield "## Mistakes put back on purpose"
     yield ""
     yield "Each is a patch of `benchmarks/sabotage.py`, made in a copy; the worlds that convict it"
@@ -120,6 +145,9 @@ def _page(sums: dict[str, Any]) -> Iterable[str]:  # noqa: PLR0915 (one page, to
     for name, said in sorted(sums.get("convictions", {}).items()):
         yield f"| {name} | {said['worlds']} | {said['harm'] or 'not convicted'} |"
     yield ""
+
+
+def _harms(sums: dict[str, Any]) -> Iterable[str]:
     yield "## Harm that was found"
     yield ""
     yield "A seed draws another world once the program takes one step more or less, so a seed"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from tests.simulation.world import BEAT_S
 
@@ -19,7 +19,18 @@ KINDS: Final = (
 )  # fmt: skip
 # Who else acts on the account; a world without them freezes nothing for long.
 PEOPLE: Final = ("owner", "operator", "restore")
+# What makes a world a storm.
+STORMS: Final = ("storm",)
 _RATES_S: Final = (20.0, 1500.0)
+# What a storm of deaths takes turns with: what leaves something in the air when a life ends.
+_BESIDE_STORMS: Final = ("request", "stream", "latency", "lag", "partial", "expire", "jump")
+_STORM_RATES_S: Final = (5.0, 60.0)
+_QUIET_RATES_S: Final = (3_600.0, 86_400.0)
+
+
+# Mixed: an hour of anything. Storm: minutes in which hardly a life gets as far as it wants to.
+# Quiet: days of many bots in which little happens.
+Sort: TypeAlias = Literal["mixed", "storm", "quiet"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +45,7 @@ class Bot:
     break_even: str
     trailing_stop: str
     stop_at: Literal["exchange", "local"] = "exchange"
+    strategy: str = "Impatient"
     eagerness: float = 0.2
 
 
@@ -42,6 +54,7 @@ class Plan:
     """One world, and what will happen in it."""
 
     seed: int
+    sort: Sort = "mixed"
     lasts_s: float
     visibility_s: int
     ownership: str
@@ -50,6 +63,8 @@ class Plan:
     kinds: dict[str, float] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     delay_s: float = 0.001
+    # How many times longer the program waits before it looks whether there is anything to do.
+    pace: float = 1.0
 
     @property
     def innocent(self) -> bool:
@@ -69,7 +84,7 @@ class Plan:
 [bots.{bot.name}]
 account = "main"
 symbol = "{bot.symbol}"
-strategy = "tests.simulation.traders:Impatient"
+strategy = "tests.simulation.traders:{bot.strategy}"
 notional = {bot.notional}
 stop_at = "{bot.stop_at}"
 stop_loss = "{bot.stop_loss}"
@@ -85,19 +100,25 @@ params = {{ eagerness = {bot.eagerness} }}
 def draw(seed: int) -> Plan:
     """Draw everything from a seed."""
     luck = Random(f"{seed} plan")
-    kinds = {
-        kind: _log_uniform(luck, *_RATES_S) for kind in (*KINDS, *PEOPLE) if luck.random() < 0.5
-    }
-    for person in PEOPLE:  # half of the worlds have nobody but bots in them
-        if luck.random() < 0.5:
-            kinds.pop(person, None)
-    bots = tuple(_bot(luck, number) for number in range(1, luck.choice((1, 2, 2, 3, 4, 5)) + 1))
+    sort: Sort = luck.choice(("mixed",) * 3 + ("storm",) * 6 + ("quiet",))
+    match sort:
+        case "mixed":
+            kinds = _kinds(luck, (*KINDS, *PEOPLE), _RATES_S)
+            lasts_s, count = _log_uniform(luck, 300.0, 2400.0), luck.choice((1, 2, 2, 3, 4, 5))
+        case "storm":
+            kinds = _kinds(luck, (*_BESIDE_STORMS, "operator"), _STORM_RATES_S)
+            kinds["storm"] = _log_uniform(luck, 10.0, 60.0)
+            lasts_s, count = _log_uniform(luck, 120.0, 600.0), luck.choice((1, 2, 3, 4))
+        case "quiet":
+            kinds = _kinds(luck, KINDS, _QUIET_RATES_S)
+            lasts_s, count = _log_uniform(luck, 3_600.0, 10_800.0), luck.randint(50, 150)
     return Plan(
         seed=seed,
-        lasts_s=_log_uniform(luck, 300.0, 2400.0),
+        sort=sort,
+        lasts_s=lasts_s,
         visibility_s=luck.choice((5, 20, 60)),
         ownership="shared" if "owner" in kinds else luck.choice(("shared", "shared", "exclusive")),
-        bots=bots,
+        bots=tuple(_bot(luck, number, sort) for number in range(1, count + 1)),
         kinds=kinds,
         settings=Settings(
             beat_s=BEAT_S,
@@ -107,10 +128,20 @@ def draw(seed: int) -> Plan:
             balances={"USDT": Decimal(100_000), "BNB": Decimal(10)},
         ),
         delay_s=luck.choice((0.001, 0.01, 0.1)),
+        pace=10.0 if sort == "quiet" else 1.0,
     )
 
 
-def _bot(luck: Random, number: int) -> Bot:
+def _kinds(luck: Random, among: tuple[str, ...], rates: tuple[float, float]) -> dict[str, float]:
+    """Draw what goes wrong, each kind with even odds; in half of the worlds only bots live."""
+    kinds = {kind: _log_uniform(luck, *rates) for kind in among if luck.random() < 0.5}
+    for person in PEOPLE:
+        if luck.random() < 0.5:
+            kinds.pop(person, None)
+    return kinds
+
+
+def _bot(luck: Random, number: int, sort: Sort) -> Bot:
     return Bot(
         name=f"bot{number}",
         symbol=luck.choice(("BTC/USDT", "BTC/USDT", "ETH/USDT")),
@@ -119,6 +150,7 @@ def _bot(luck: Random, number: int) -> Bot:
         take_profit=luck.choice(("off", "0.5%", "2%")),
         break_even=luck.choice(("off", "0.2%")),
         trailing_stop=luck.choice(("off", "0.4%")),
+        strategy="Patient" if sort == "quiet" else "Impatient",
         eagerness=luck.choice((0.02, 0.1, 0.3)),
     )
 

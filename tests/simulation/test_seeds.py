@@ -1,4 +1,4 @@
-"""Worlds that once ended in harm are lived through again, and a new one tells the same story twice.
+"""Worlds that once ended in harm are lived through again, and some that never did.
 
 `python -m tests.simulation --seed N --trace` tells any of them in full.
 """
@@ -9,16 +9,13 @@ import pytest
 from tests.simulation.machine import simulate, story_of
 from tests.simulation.plan import draw
 
-# Seeds that failed once, and what was found by them.
-ONCE_FAILED = {
-    5: "a step of the wall clock moved exchange time: sound stops were refused until it was frozen",
-    8: "a row that a replacement's record had changed was not written: no start after that",
-}
-# One that has always ended well, with every kind of death in it.
-SAMPLE = [2]
+# One of each sort that is short enough: an hour of anything, and minutes of nothing but deaths.
+# A seed that came to harm joins them, with what was found by it. (The first worlds were drawn by
+# another draw; what they found has tests of its own where it was mended.)
+SEEDS = {4: "nine starts, with bans, breaks and steps of the clock", 9: "a storm every 16 seconds"}
 
 
-@pytest.mark.parametrize("seed", [*ONCE_FAILED, *SAMPLE])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_world_ends_without_harm(seed: int) -> None:
     """Faults, healing, rest: nothing is lost, doubled, forgotten or left without protection."""
     verdict = simulate(draw(seed))

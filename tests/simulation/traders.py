@@ -6,7 +6,7 @@ from random import Random
 from typing import ClassVar
 
 from surefoot.strategy import Enter, Exit, Strategy
-from surefoot.strategy.facts import Tick, View
+from surefoot.strategy.facts import Candle, Tick, View
 from surefoot.strategy.signals import Signal
 
 
@@ -25,7 +25,7 @@ class InAndOut(Strategy):
         return None
 
 
-class Impatient(Strategy):
+class Fickle(Strategy):
     """Wants something at random, now and then, whatever is on."""
 
     eagerness: float = 0.1
@@ -33,14 +33,30 @@ class Impatient(Strategy):
     # It wants nothing more: the world is coming to rest.
     calm: ClassVar[bool] = False
 
-    def on_tick(self, tick: Tick, view: View) -> Signal | None:
-        luck = self.luck
-        if self.calm or luck.random() > self.eagerness:
+    def wish(self, price: float, view: View) -> Signal | None:
+        luck = Fickle.luck
+        if Fickle.calm or luck.random() > self.eagerness:
             return None
         view.memory["wishes"] = view.memory.get("wishes", 0) + 1
         away = luck.choice((None, None, 0.9995, 0.995, 1.0005, 1.01))
-        limit = None if away is None else f"{tick.price * away:.2f}"
+        limit = None if away is None else f"{price * away:.2f}"
         lasts = luck.choice((None, 20, 300))
         if view.position is None or luck.random() < 0.2:
             return Enter(limit=limit, time_to_live=lasts if limit else None, reason="why not")
         return Exit(limit=limit, time_to_live=lasts if limit else None, reason="enough")
+
+
+class Impatient(Fickle):
+    """Makes up its mind at every price."""
+
+    def on_tick(self, tick: Tick, view: View) -> Signal | None:
+        return self.wish(tick.price, view)
+
+
+class Patient(Fickle):
+    """Makes up its mind when a candle closes."""
+
+    timeframe = "5m"
+
+    def on_candle(self, candle: Candle, view: View) -> Signal | None:
+        return self.wish(candle.close, view)

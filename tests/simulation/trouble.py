@@ -50,6 +50,7 @@ class Trouble:
         self.kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "crash": self._crash,
             "double-crash": self._double_crash,
+            "storm": self._storm,
             "graceful": self._stop,
             "request": self._request,
             "stream": self._stream,
@@ -102,6 +103,15 @@ class Trouble:
         """Kill, and kill again so many steps into the next life, and perhaps once more."""
         self.world.short_lives = [
             int(10 ** self.luck.uniform(1.5, 3.7)) for _ in range(self.luck.randint(1, 3))
+        ]
+        self.world.kill()
+
+    async def _storm(self) -> None:
+        """Kill, and let no life after that reach its end; most die in the middle of recovery."""
+        luck = self.luck
+        longest = luck.uniform(1.8, 3.2)
+        self.world.short_lives = [
+            int(10 ** luck.uniform(0.5, longest)) for _ in range(luck.randint(10, 80))
         ]
         self.world.kill()
 

@@ -29,7 +29,7 @@ from surefoot.virtual.network import Delay, Network, VirtualServer
 
 # What a dead life may still do to let go of what it holds, without effect; then it is dropped.
 _LAST_TURNS_MAX: Final = 2_000
-_ASK_AGAIN_AFTER: Final = 200
+_ASK_AGAIN_AFTER: Final = 20
 _DELAY_S: Final = 0.001
 _RESOLUTION_S: Final = 1e-6
 
@@ -106,8 +106,45 @@ def _may_step(handle: Any) -> bool:
     return True
 
 
-def _is_of(handle: Any, life: Life) -> bool:
-    return not handle.cancelled() and handle._context.get(_LIFE) is life
+class _Rest:
+    """What is left to do of a life that is dying, taken out of its loop."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._ready: list[Any] = []
+        self._timers: list[Any] = []
+
+    def has(self, handle: Any) -> bool:
+        """Tell whether a step is one of this life's."""
+        return handle._context.get(_LIFE) is self._life
+
+    def add(self, handle: Any) -> None:
+        self._ready.append(handle)
+
+    def add_timer(self, timer: Any) -> None:
+        heapq.heappush(self._timers, timer)
+
+    def take_timers(self, timers: list[Any]) -> list[Any]:
+        """Take this life's timers; return the others."""
+        others = []
+        for timer in timers:
+            if self.has(timer):
+                timer._scheduled = False
+                self._timers.append(timer)
+            else:
+                others.append(timer)
+        heapq.heapify(self._timers)
+        heapq.heapify(others)
+        return others
+
+    def next(self) -> list[Any]:
+        """Return what is ready, or else, while a task waits, the next timer."""
+        ready = [each for each in self._ready if not each.cancelled()]
+        self._ready = []
+        while not ready and self._timers and not all(each.done() for each in self._life.tasks):
+            timer = heapq.heappop(self._timers)
+            ready = [] if timer.cancelled() else [timer]
+        return ready
 
 
 class _Selector(selectors.BaseSelector):
@@ -164,6 +201,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     # What asyncio's own loop keeps: steps that are ready, and a heap of timers.
     _ready: deque[Any]
     _scheduled: list[Any]
+    _timer_cancelled_count: int
 
     def __init__(self, luck: Random) -> None:
         self._now = 0.0
@@ -177,6 +215,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         # How long work takes that is done in an executor.
         self.work_takes: Delay = lambda: luck.expovariate(1 / _DELAY_S)
         self._connecting: dict[int, Any] = {}
+        # What is left to do of the life that is being buried.
+        self._rest: _Rest | None = None
         self.killed: Callable[[Life], None] = lambda _life: None
         self.set_task_factory(_task)
 
@@ -204,7 +244,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[..., object], args: Any, context: Context | None
     ) -> asyncio.Handle:
         handle = _Handle(callback, args, self, context)
-        self._ready.append(handle)
+        if self._rest is not None and self._rest.has(handle):
+            self._rest.add(handle)
+        else:
+            self._ready.append(handle)
         return handle
 
     @override
@@ -213,6 +256,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """Ring at a virtual moment."""
         timer = _TimerHandle(when, callback, args, self, context)
+        if self._rest is not None and self._rest.has(timer):
+            self._rest.add_timer(timer)
+            return timer
         heapq.heappush(self._scheduled, timer)
         timer._scheduled = True  # type: ignore[attr-defined]  # as what this replaces does
         return timer
@@ -246,11 +292,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         Its steps would otherwise be taken when the garbage collector finds them, at any moment.
         """
         life.dying = True
+        rest = self._rest = _Rest(life)
+        for handle in self._ready:  # it stays where it is: the loop counts what it has begun
+            if rest.has(handle):
+                rest.add(handle)
+        self._timer_cancelled_count -= sum(each.cancelled() for each in self._scheduled)
+        self._scheduled = rest.take_timers([t for t in self._scheduled if not t.cancelled()])
         for turn in range(_LAST_TURNS_MAX):
             if turn % _ASK_AGAIN_AFTER == 0:
                 for task in list(life.tasks):
                     task.cancel()
-            last = self._left_of(life)
+            last = rest.next()
             if not last:
                 break
             for handle in last:
@@ -258,15 +310,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 handle.cancel()
                 again._run()
         life.dying = False
+        self._rest = None
         life.tasks.clear()
-
-    def _left_of(self, life: Life) -> list[Any]:
-        """Return what is ready of a life, or else, while a task of it waits, its next timer."""
-        ready: list[Any] = [each for each in self._ready if _is_of(each, life)]
-        if ready or not life.tasks:
-            return ready
-        timers = [each for each in self._scheduled if _is_of(each, life)]
-        return [min(timers)] if timers else []
 
     # Executors -----------------------------------------------------------------------------------
 
