@@ -23,6 +23,9 @@ ZERO: Final = Decimal(0)
 DUST_WORTH: Final = Decimal(7)
 # After the owner took coins of a bot, it may not know better for so long.
 GRACE_S: Final = 900.0
+# Without a stop for so long, since it was held or the program started, somebody has to have heard
+# of it: the deadline, the patience before it, and what a start may take.
+BARE_S: Final = 300.0
 OVER: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "NEVER"})
 
 
@@ -80,6 +83,8 @@ class Judge:
         # What is not ours is nobody's business here (`ownership = "shared"`).
         self.hands_off = True
         self.trades = 0
+        # Since when a holding has not been covered by anything that would sell it.
+        self._bare_since: dict[str, float] = {}
         exchange.listen(self.on_execution)
 
     def blame(self, kind: str, text: str) -> None:
@@ -119,6 +124,22 @@ class Judge:
             by_hand = order.cancel_client_id == "outside_cancel"
             if self.hands_off and not by_hand:
                 self.blame("the owner's order was cancelled", order.client_order_id)
+
+    # Again and again -----------------------------------------------------------------------------
+
+    def look(self, up_since: float | None) -> None:
+        """Judge that what is held is protected, or said not to be, soon after a start (L5)."""
+        if up_since is None:
+            self._bare_since.clear()
+            return
+        for holding in self.holdings.values():
+            exempt = holding.declared or self._was_taken(holding)
+            if exempt or self._bare(holding) * self._price(holding.symbol) <= DUST_WORTH:
+                self._bare_since.pop(holding.name, None)
+                continue
+            since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
+            if self._now() - since > BARE_S and holding.name not in self._alarmed():
+                self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
 
     def _on_order(self, order: Any) -> None:
         name = order.client_order_id
@@ -219,22 +240,8 @@ class Judge:
 
     def at_rest(self, *, innocent: bool) -> None:
         """Judge how everything stands, long after the last fault has healed."""
-        states = {
-            name: (bot, state, frozen, Decimal(quantity))
-            for name, bot, state, frozen, quantity in self._rows(
-                "SELECT position_id, bot, state, frozen, quantity FROM positions"
-            )
-        }
-        reviewed = self._reviewed()
-        overdue = self._overdue()
-        alarmed = {
-            name
-            for name, (bot, _, frozen, _) in states.items()
-            if frozen or bot in reviewed or name in overdue
-        }
-        if not self.files_are_whole:  # what is lost, only its bot can say
-            bots = {states[name][0] for name in alarmed} | reviewed.keys()
-            alarmed |= {each.name for each in self.holdings.values() if each.bot in bots}
+        states, reviewed = self._states(), self._reviewed()
+        alarmed = self._alarmed()
         self._judge_fills(alarmed)
         self._judge_books(states, alarmed)
         self._judge_live_orders(alarmed)
@@ -243,6 +250,27 @@ class Judge:
         for name in sorted(alarmed) if innocent else ():
             why = states[name][2] or reviewed.get(states[name][0]) or "past its deadline"
             self.blame("an alarm for nothing", f"{name}: {why}")
+
+    def _states(self) -> dict[str, tuple[str, str, Any, Decimal]]:
+        return {
+            name: (bot, state, frozen, Decimal(quantity))
+            for name, bot, state, frozen, quantity in self._rows(
+                "SELECT position_id, bot, state, frozen, quantity FROM positions"
+            )
+        }
+
+    def _alarmed(self) -> set[str]:
+        """Return the positions of which it has been said that somebody has to look."""
+        states, reviewed, overdue = self._states(), self._reviewed(), self._overdue()
+        alarmed = {
+            name
+            for name, (bot, _, frozen, _) in states.items()
+            if frozen or bot in reviewed or name in overdue
+        }
+        if not self.files_are_whole:  # what is lost, only its bot can say
+            bots = {states[name][0] for name in alarmed} | reviewed.keys()
+            alarmed |= {each.name for each in self.holdings.values() if each.bot in bots}
+        return alarmed
 
     def _judge_fills(self, alarmed: set[str]) -> None:
         booked = {
@@ -294,29 +322,23 @@ class Judge:
         for holding in self.holdings.values():
             if holding.declared or self._was_taken(holding) or holding.bot in reviewed:
                 continue
-            covered = sum(
-                (
-                    order.left
-                    for order in self._live()
-                    if order.side == "SELL"
-                    and (known := self.orders.get(order.client_order_id)) is not None
-                    and known.position == holding.name
-                ),
-                ZERO,
-            )
-            # An entry that still works has no stop at the exchange beside it (SAFETY.md says so):
-            # it is watched by the server, which runs.
-            entering = any(
-                order.side == "BUY"
-                and (known := self.orders.get(order.client_order_id)) is not None
-                and known.position == holding.name
-                for order in self._live()
-            )
-            if entering:
-                continue
-            bare = holding.held - covered
+            bare = self._bare(holding)
             if bare * self._price(holding.symbol) > DUST_WORTH and holding.name not in alarmed:
                 self.blame("unprotected at rest", f"{holding.name}: {bare} of {holding.held}")
+
+    def _bare(self, holding: Holding) -> Decimal:
+        """Return how much is held that no order would sell."""
+        covered = ZERO
+        for order in self._live():
+            known = self.orders.get(order.client_order_id)
+            if known is None or known.position != holding.name:
+                continue
+            # An entry that still works has no stop at the exchange beside it (SAFETY.md says so):
+            # it is watched by the server, which runs.
+            if order.side == "BUY":
+                return ZERO
+            covered += order.left
+        return holding.held - covered
 
     def _judge_doubts(self, alarmed: set[str]) -> None:
         for name, position in self._rows(

@@ -117,6 +117,7 @@ class Machine:
         """Let time pass; a harm ends it: what follows from one is no news."""
         while self.world.now < end and not self.judge.harms:
             await self.world.sleep(min(_LOOK_S, end - self.world.now))
+            self.judge.look(self.world.up_since)
 
     async def _keep_alive(self) -> None:
         """Start the program again whenever it is dead, as a service would be."""

@@ -151,6 +151,7 @@ class World:
         self.clock_is_off_s = 0.0
         self.simulator = Simulator(exchange, ExchangeClock(self.loop))
         self.program: Life | None = None
+        self._started = 0.0
         self.deaths = 0
         self.steps = 0
         # Steps that the next lives have to live, the last one first.
@@ -239,10 +240,16 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
 """
         (self.directory / "surefoot.toml").write_text(lines, encoding="utf-8")
 
+    @property
+    def up_since(self) -> float | None:
+        """Return since when the program runs; None if it does not."""
+        return None if self.program is None else self._started
+
     def start(self) -> Life:
         """Start the program on the files that are there."""
         self.starts += 1
         life = self.program = Life(f"life {self.starts}")
+        self._started = self.now
         self.story.say("world", "start", life=self.starts)
         self.loop.begin(life, self._live(life)).add_done_callback(lambda task: task.cancelled())
         return life
