@@ -51,9 +51,11 @@ def described() -> dict[str, Any]:
     """Return the server's own description; nothing is opened for it."""
     clock, here = SystemClock(), Path()
     board = Board(lambda: open_browser("sqlite:///none.db", here), clock)
-    shown = SettingsAnswer(versions={}, journal="", listen="", exposure=None, accounts=[], bots=[])
+    shown = SettingsAnswer(
+        versions={}, journal="", listen="", exposure=None, accounts=[], bots=[], doctor=[]
+    )
     guard: Any = application(
-        board=board, keys=Keys(here / "none"), names=(), settings=shown, clock=clock
+        board=board, keys=Keys(here / "none"), names=(), settings=lambda: shown, clock=clock
     )
     document: dict[str, Any] = guard._app.openapi()  # noqa: SLF001 (what stands behind the guard)
     return document

@@ -49,6 +49,7 @@ COMMANDS: Final = {
         "Show what the bots earned, and prove that it adds up.",
     ),
     "export": ("surefoot.cli.export:export", "Print positions, orders, fills and taxable trades."),
+    "report": ("surefoot.cli.report:report", "Write a bundle for whoever helps, safe to paste."),
     "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
     "notify": ("surefoot.cli.notify:notify", "Tell people what happens: Telegram, webhooks."),
     "paper": ("surefoot.cli.paper:paper", "Run the simulated exchange of an account on paper."),

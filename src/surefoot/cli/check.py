@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 
 from surefoot import app, config
 from surefoot.app import Checkup
-from surefoot.cli import open_files
+from surefoot.cli.doctor import examine
 from surefoot.cli.on_paper import differences, reached
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
@@ -14,20 +16,23 @@ from surefoot.cli.output import say, show_json, show_table
 from surefoot.config import Settings
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import journal_exists, open_reader
+from surefoot.web.answers import Symptom
+
+_STYLES: Final = {True: None, False: "bold red"}
 
 
 def check(*, options: Options | None = None) -> int:
     """Check the configuration, strategies, keys, clocks and the journal; change nothing.
 
     Exits with 2 if the configuration or the journal is unusable, 1 if an exchange does not answer
-    or too few files may be open.
+    or something on this machine is not well.
     """
     options = options or Options()
     settings = options.settings(keys=True)
     strategies = config.strategies(settings)
     records = asyncio.run(_records(settings))
     checkups = asyncio.run(_checkups(settings, strategies))
-    few = open_files.too_few(settings)
+    symptoms = examine(settings)
     if options.json:
         show_json(
             {
@@ -35,14 +40,14 @@ def check(*, options: Options | None = None) -> int:
                 "bots": sorted(settings.bots),
                 "accounts": checkups,
                 "paper": {name: differences(settings, name) for name in settings.papers},
-                "open_files": few,
+                "machine": symptoms,
             },
         )
     else:
         _show(settings, records, checkups)
-        if few is not None:
-            say(few)
-    return FAILED if few is not None or any(each.failure for each in checkups) else FINE
+        _show_machine(symptoms)
+    failed = any(not each.well for each in symptoms) or any(each.failure for each in checkups)
+    return FAILED if failed else FINE
 
 
 async def _checkups(settings: Settings, strategies: app.Strategies) -> tuple[Checkup, ...]:
@@ -86,3 +91,9 @@ def _show(settings: Settings, records: int | None, checkups: tuple[Checkup, ...]
         say(f"{name} trades on PAPER. With `paper = false` under [accounts.{name}]:", "bold")
         for each in differences(settings, name):
             say(f"- {each}", indent="  ")
+
+
+def _show_machine(symptoms: Sequence[Symptom]) -> None:
+    say("")
+    for each in symptoms:
+        say(f"{'ok ' if each.well else 'BAD'}  {each.what}: {each.said}", _STYLES[each.well])

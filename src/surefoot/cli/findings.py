@@ -49,7 +49,7 @@ def _about(finding: ReviewFinding) -> str:
     """Return whom a finding is about, by the name that its commands take."""
     if finding.kind == "in-review":
         return finding.bot or ""
-    return finding.position or finding.bot or finding.account or ""
+    return finding.subject
 
 
 def _kind(finding: ReviewFinding) -> str:
@@ -62,5 +62,6 @@ def _kind(finding: ReviewFinding) -> str:
         "read-unproven": "not read for certain",
         "price-stale": "without a price",
         "in-review": "in review",
+        "not-told": "not told everything",
         UNWATCHED: "not watched",
     }.get(finding.kind, finding.kind)

@@ -116,6 +116,13 @@ class Progress:
         self._status.stop()
 
 
+def blackened(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without these secrets."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
 class Redactor:
     """A last line of defence: no field of a log line holds a secret, whatever put it there."""
 
@@ -131,9 +138,7 @@ class Redactor:
     def _clean(self, value: Any) -> Any:
         match value:
             case str():
-                for secret in self._secrets:
-                    value = value.replace(secret, "***")
-                return value
+                return blackened(value, self._secrets)
             case Mapping():
                 return {key: self._clean(each) for key, each in value.items()}
             case list() | tuple():

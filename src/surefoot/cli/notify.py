@@ -17,8 +17,8 @@ from surefoot.cli.stopping import until_stopped
 from surefoot.config import ConfigError, Settings
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_browser
+from surefoot.journal.cursors import Cursors, outbox_of
 from surefoot.journal.tenancy import Tenancy
-from surefoot.notify.cursors import Cursors
 from surefoot.notify.service import Service, greet
 
 
@@ -55,7 +55,7 @@ def notify(
     service = Service(
         settings.notify,
         open_journal=partial(open_browser, settings.journal_url, settings.directory),
-        cursors=Cursors(journal.with_name(f"{journal.name}.outbox")),
+        cursors=Cursors(outbox_of(journal)),
         tenancy=Tenancy(journal, "notify"),
         clock=SystemClock(),
         log=log,

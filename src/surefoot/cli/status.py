@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
+from typing import Annotated, Final
 
+from cyclopts import Parameter
 from msgspec.structs import replace
 
 from surefoot.cli.findings import show_findings
@@ -26,8 +29,18 @@ from surefoot.journal.status import (
     read_status,
 )
 
+WATCH_EVERY_S: Final = 2.0
+# Puts the cursor into the corner and wipes what is below.
+CLEAR: Final = "\x1b[H\x1b[2J"
 
-def status(bot: str | None = None, /, *, options: Options | None = None) -> int:
+
+def status(
+    bot: str | None = None,
+    /,
+    *,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    options: Options | None = None,
+) -> int:
     """Show what wants somebody, bots, positions and the last recovery, also while no server runs.
 
     Exits with 3 if something wants somebody.
@@ -36,16 +49,31 @@ def status(bot: str | None = None, /, *, options: Options | None = None) -> int:
     ----------
     bot
         Only this bot and its orders; the name of its position means the same.
+    watch
+        Show it again every two seconds, until Ctrl-C.
     options
         Where the configuration is, and how to answer.
     """
     options = options or Options()
+    if watch:
+        return asyncio.run(_watch(options, bot))
     document = asyncio.run(_read(options.reader(), bot))
     if options.json:
         show_json(document)
     else:
         show(document, orders=bot is not None)
     return REVIEW if document.review else FINE
+
+
+async def _watch(options: Options, bot: str | None) -> int:
+    """Show it again and again, each time in the place of the last."""
+    clock = SystemClock()
+    while True:
+        document = await _read(options.reader(), bot)
+        sys.stdout.write(CLEAR if sys.stdout.isatty() else "\n")
+        show(document, orders=bot is not None)
+        sys.stdout.flush()
+        await clock.sleep(WATCH_EVERY_S)
 
 
 async def _read(reader: Reader, name: str | None) -> StatusDocument:

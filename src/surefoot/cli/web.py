@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
 
-import surefoot
+from surefoot.cli.doctor import examine, versions
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
@@ -50,7 +49,7 @@ def web(
         open_journal=partial(open_browser, settings.journal_url, settings.directory),
         keys=Keys(token_file(journal)),
         tenancy=Tenancy(journal, "web"),
-        shown=shown(settings),
+        shown=partial(shown, settings),
         clock=SystemClock(),
         log=log,
         take_over=take_over,
@@ -63,18 +62,19 @@ def web(
 def shown(settings: Settings) -> SettingsAnswer:
     """Return what the configuration says, for reading only."""
     return SettingsAnswer(
-        versions={"surefoot": surefoot.__version__, "python": platform.python_version()},
+        versions=versions(),
         journal=settings.journal_shown,
         listen=f"{settings.web.host}:{settings.web.port}",
         exposure=settings.web.exposure,
         accounts=[
             AccountShown(
                 account=each.name, exchange=each.exchange, environment=each.environment,
-                ownership=each.ownership,
+                ownership=each.ownership, api_key=each.api_key.source, secret=each.secret.source,
             )
             for each in settings.accounts.values()
         ],
         bots=[_bot(each) for each in settings.bots.values()],
+        doctor=examine(settings),
     )  # fmt: skip
 
 

@@ -25,10 +25,12 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 class Secret:
     """A value that prints as `***` and cannot be pickled, compared or turned into JSON."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "source")
 
-    def __init__(self, value: str | None) -> None:
+    def __init__(self, value: str | None, setting: str = "") -> None:
         self._value = value
+        # Where it comes from, for people: the name of a variable or a file, never the value.
+        self.source = setting if setting.startswith(("env:", "file:")) else "in the configuration"
 
     @property
     def loaded(self) -> tuple[str, ...]:

@@ -192,7 +192,12 @@ class Stage:
             stderr=asyncio.subprocess.PIPE,
             stdin=asyncio.subprocess.DEVNULL,
         )
-        output, errors = await process.communicate()
+        try:
+            output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:  # whoever waited was told to stop
+                process.kill()
+                await process.wait()
         return process.returncode or 0, output.decode(), errors.decode()
 
     async def until(

@@ -36,6 +36,7 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.journal.commands import validate
+from surefoot.journal.cursors import Aside
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, JournalUnusable, StaleAppend
 from surefoot.journal.port import (
     Append,
@@ -118,6 +119,10 @@ class MemoryJournal:
             pulses=dict(self._gauges.pulses),
             remarks=dict(self._gauges.remarks),
         )
+
+    async def parked(self) -> Mapping[str, tuple[Aside, ...]]:
+        """Return nothing: nobody is told of a journal in memory."""
+        return {}
 
     async def accounts(self) -> tuple[AccountName, ...]:
         """Return every account that has a record of its own."""

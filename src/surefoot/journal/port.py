@@ -29,6 +29,7 @@ from surefoot.core.values import (
     Symbol,
     TradeId,
 )
+from surefoot.journal.cursors import Aside
 
 # Whoever reads everything reads this many rows at a time.
 PAGE: Final = 1_000
@@ -308,6 +309,10 @@ class Reader(Protocol):
 
     async def signs(self) -> Signs:
         """Return the last signs of life. They are gauges, like prices."""
+        ...
+
+    async def parked(self) -> Mapping[str, tuple[Aside, ...]]:
+        """Return the messages that each destination refused for good, oldest first."""
         ...
 
     def holder(self) -> Holder | None:

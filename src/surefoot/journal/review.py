@@ -6,9 +6,9 @@ Empty means that nobody has to look; exit code 3 is exactly "not empty".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import assert_never
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -19,8 +19,12 @@ from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName, BotName, PositionId, counted, plain
+from surefoot.journal.cursors import Aside
 from surefoot.journal.port import BotRow, Reader, bot_stream, position_stream
 from surefoot.journal.standing import NO_SERVER, Standing
+
+# For so long a message that was refused for good wants somebody.
+UNTOLD_FOR: Final = timedelta(days=1)
 
 
 class ReviewFinding(Struct, frozen=True, kw_only=True):
@@ -41,9 +45,14 @@ class ReviewFinding(Struct, frozen=True, kw_only=True):
     meaning: str
     actions: list[str]
 
+    @property
+    def subject(self) -> str:
+        """Return whom or what it is about, by the name that commands take."""
+        return self.position or self.bot or self.account or self.id.partition("/")[2]
+
 
 async def read_review(
-    reader: Reader, rows: Iterable[BotRow], standings: Iterable[Standing]
+    reader: Reader, rows: Iterable[BotRow], standings: Iterable[Standing], now: datetime
 ) -> list[ReviewFinding]:
     """Read everything that wants somebody: accounts first, then bots and their positions."""
     by_account = {each.account: each for each in standings}
@@ -64,7 +73,9 @@ async def read_review(
         for standing in by_account.values()
         for stuck in standing.stuck
     ]
-    return [*of_accounts, *of_stuck, *of_bots]
+    parked = await reader.parked()
+    untold = [_untold(*each, now) for each in parked.items()]
+    return [*of_accounts, *of_stuck, *of_bots, *(each for each in untold if each is not None)]
 
 
 async def _positions(reader: Reader, row: BotRow) -> list[Position]:
@@ -263,6 +274,29 @@ def _way_out(position: Position) -> list[str]:
     open_ = position.quantity and not insists and position.state.value in {"OPENING", "OPEN"}
     proven = position.set_back_at is None
     return [f"surefoot close {position.bot}"] if open_ and proven else []
+
+
+# Who was not told --------------------------------------------------------------------------------
+
+
+def _untold(destination: str, parked: Sequence[Aside], now: datetime) -> ReviewFinding | None:
+    """Say what somebody was not told; a day later it is history, and the outbox still has it."""
+    fresh = [each for each in parked if now - each.at < UNTOLD_FOR]
+    if not fresh:
+        return None
+    newest = fresh[-1]
+    return ReviewFinding(
+        id=f"not-told/{destination}",
+        account=None,
+        bot=None,
+        position=None,
+        kind="not-told",
+        since=fresh[0].at,
+        believed=f"{destination} is told what happens",
+        true=f"it refused {counted(len(fresh), 'message')} for good: {newest.why}",
+        meaning=f"Nobody read there: {newest.text}",
+        actions=["surefoot notify --test"],
+    )
 
 
 # What is stuck -----------------------------------------------------------------------------------

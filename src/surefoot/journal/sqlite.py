@@ -32,6 +32,7 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.journal import rows
+from surefoot.journal.cursors import Aside, Cursors, outbox_of
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.gauges import GaugeFile, gauges_of, read_marks, read_signs
 from surefoot.journal.inbox import Tray, inbox_of, post
@@ -228,6 +229,11 @@ class SqliteReader:
     async def signs(self) -> Signs:
         """Return the last signs of life."""
         return read_signs(gauges_of(self.path))
+
+    async def parked(self) -> Mapping[str, tuple[Aside, ...]]:
+        """Return the messages that each destination refused for good."""
+        cursors = Cursors(outbox_of(self.path)).all()
+        return {name: cursor.parked for name, cursor in cursors.items() if cursor.parked}
 
     async def accounts(self) -> tuple[AccountName, ...]:
         """Return every account that has a record of its own."""

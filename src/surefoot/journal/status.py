@@ -189,7 +189,7 @@ async def put_together(
             _health(each, pulses.get(each.account), _marked(each.account, rows, ground.marks), now)
             for each in standings
         ],
-        review=await read_review(reader, rows, standings),
+        review=await read_review(reader, rows, standings, now),
         server=None if ground.holder is None else asdict(ground.holder),
     )
 

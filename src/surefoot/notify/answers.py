@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from surefoot.core.values import counted
 from surefoot.journal.review import ReviewFinding
 from surefoot.journal.status import BotStatus, HealthStatus, PositionStatus, StatusDocument
 
@@ -95,14 +96,10 @@ def balance(document: StatusDocument) -> str:
     return _listed(lines, "The bots hold nothing.") + "".join(f"\n{each}" for each in total)
 
 
-def profit(results: Iterable[tuple[str, Decimal]], span: str) -> str:
-    """Sum up closed positions by bot; what is still open is not in it."""
-    by_bot: dict[str, tuple[int, Decimal]] = {}
-    for bot, pnl in results:
-        trades, total = by_bot.get(bot, (0, Decimal(0)))
-        by_bot[bot] = trades + 1, total + pnl
+def profit(by_bot: Mapping[str, tuple[int, Decimal]], span: str) -> str:
+    """Say what closed positions brought, by bot; what is still open is not in it."""
     lines = [
-        f"{bot}: {total:+,.2f} in {trades} {'trade' if trades == 1 else 'trades'}"
+        f"{bot}: {total:+,.2f} in {counted(trades, 'trade')}"
         for bot, (trades, total) in sorted(by_bot.items(), key=lambda each: -each[1][1])
     ]
     return f"Closed positions, {span}:\n" + _listed(lines, "none")
@@ -142,9 +139,8 @@ def _position(position: PositionStatus) -> str:
 
 
 def _finding(finding: ReviewFinding) -> str:
-    subject = finding.position or finding.bot or finding.account or ""
     lines = [
-        f"🔴 {subject}: {finding.kind}, since {finding.since:%d %b %H:%M} UTC",
+        f"🔴 {finding.subject}: {finding.kind}, since {finding.since:%d %b %H:%M} UTC",
         f"Believed: {finding.believed}",
         f"True: {finding.true}",
         finding.meaning,

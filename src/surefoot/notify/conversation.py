@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct
 
-from surefoot.core.values import BotName, plain
+from surefoot.core.values import BotName, counted, plain
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
@@ -36,6 +37,8 @@ VALID_FOR: Final = timedelta(seconds=60)
 _WAIT_S: Final = 8.0
 _STEP_S: Final = 0.2
 _LOG_LINES: Final = 15
+# Records that are looked through for results in one reading.
+STRETCH: Final = 20_000
 # Telegram lets a button carry so many bytes.
 _BUTTON_MAX: Final = 64
 
@@ -178,12 +181,21 @@ class Conversation:
     async def _profit(self, rest: Sequence[str]) -> str:
         days = int(rest[0]) if rest and rest[0].isascii() and rest[0].isdigit() else None
         since = None if days is None else self._clock.now() - timedelta(days=min(days, 36_500))
-        found = await self._reader.outcomes(after=0, upto=await self._reader.records())
-        span = "all" if days is None else f"last {days} {'day' if days == 1 else 'days'}"
-        return answers.profit(
-            [(each.bot, each.realized_pnl) for each in found if since is None or each.at >= since],
-            span,
-        )
+        span = "all" if days is None else f"last {counted(days, 'day')}"
+        return answers.profit(await self._results(since), span)
+
+    async def _results(self, since: datetime | None) -> dict[str, tuple[int, Decimal]]:
+        """Add up what closed positions brought, in short reads: others are told meanwhile."""
+        sums: dict[str, tuple[int, Decimal]] = {}
+        records = await self._reader.records()
+        for after in range(0, records, STRETCH):
+            upto = min(records, after + STRETCH)
+            for each in await self._reader.outcomes(after=after, upto=upto):
+                if since is None or each.at >= since:
+                    trades, total = sums.get(each.bot, (0, Decimal(0)))
+                    sums[each.bot] = trades + 1, total + each.realized_pnl
+            await self._clock.sleep(0)
+        return sums
 
     async def _ask_back(self, wish: Wish) -> tuple[str, Sequence[tuple[str, str]]]:
         """Ask first; the button says it again, and is good for a minute."""

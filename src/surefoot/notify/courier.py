@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.clock import Clock
+from surefoot.journal.cursors import PARKED_MAX, Aside, Cursor, Cursors
 from surefoot.journal.port import Reader
 from surefoot.notify.back_off import BackOff
-from surefoot.notify.cursors import PARKED_MAX, Aside, Cursor, Cursors
 from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import Event, EventKind, Weight
 from surefoot.notify.presence import absence, presence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from surefoot.notify.cursors import Cursor
+from surefoot.journal.cursors import Cursor
 from surefoot.notify.event import Event, EventKind, Weight
 
 

@@ -9,11 +9,11 @@ from typing import Final, TypeAlias
 
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
+from surefoot.journal.cursors import Cursors
 from surefoot.journal.errors import JournalError
 from surefoot.journal.tenancy import Tenancy
 from surefoot.notify.conversation import Conversation
 from surefoot.notify.courier import Courier, Log
-from surefoot.notify.cursors import Cursors
 from surefoot.notify.errors import NotDelivered
 from surefoot.notify.event import Event, EventKind, Weight
 from surefoot.notify.heartbeat import Heartbeat

@@ -164,12 +164,22 @@ class BotShown(Struct, frozen=True, kw_only=True):
 
 
 class AccountShown(Struct, frozen=True, kw_only=True):
-    """What the configuration says of an account; its keys are not loaded here at all."""
+    """What the configuration says of an account; its keys are named, and not even loaded here."""
 
     account: str
     exchange: str
     environment: str
     ownership: str
+    api_key: str
+    secret: str
+
+
+class Symptom(Struct, frozen=True, kw_only=True):
+    """One thing that was looked at on this machine, and how it is."""
+
+    what: str
+    well: bool
+    said: str
 
 
 class SettingsAnswer(Struct, frozen=True, kw_only=True):
@@ -181,6 +191,7 @@ class SettingsAnswer(Struct, frozen=True, kw_only=True):
     exposure: str | None
     accounts: list[AccountShown]
     bots: list[BotShown]
+    doctor: list[Symptom]
 
 
 class Problem(Struct, frozen=True, kw_only=True):

@@ -41,7 +41,12 @@ FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 def application(
-    *, board: Board, keys: Keys, names: Collection[str], settings: SettingsAnswer, clock: Clock
+    *,
+    board: Board,
+    keys: Keys,
+    names: Collection[str],
+    settings: Callable[[], SettingsAnswer],
+    clock: Clock,
 ) -> ASGIApp:
     """Put the application together; what is returned stands behind its guard."""
     app = FastAPI(

@@ -285,5 +285,5 @@ async def candles(
 
 @router.get("/settings", responses=answering(answers.SettingsAnswer))
 async def settings(request: Request) -> Response:
-    """Return what runs, for reading only; keys are not even loaded here."""
-    return Written(request.app.state.settings)
+    """Return what runs, for reading only, and how this machine is; keys are named, never shown."""
+    return Written(request.app.state.settings())

@@ -48,7 +48,7 @@ async def serve(  # noqa: PLR0913 (everything it is made of)
     open_journal: Callable[[], Browser],
     keys: Keys,
     tenancy: Tenancy,
-    shown: SettingsAnswer,
+    shown: Callable[[], SettingsAnswer],
     clock: Clock,
     log: Said,
     take_over: bool,

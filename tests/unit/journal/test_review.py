@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
 
 from surefoot.core.health import Health, HealthState
@@ -22,6 +23,7 @@ from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName, BotName
+from surefoot.journal.cursors import Aside
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Holder, Pulse, position_stream
 from surefoot.journal.status import read_status
@@ -90,6 +92,25 @@ async def well(life: Life, *, server: bool = True) -> Served:
     await journal.keep(life)
     await journal.stand(HealthState.OK, watched=True)
     return journal
+
+
+async def test_who_was_not_told_wants_somebody_for_a_day() -> None:
+    """What a messenger refuses for good was put aside in a file that nobody opened."""
+
+    class Untold(Served):
+        async def parked(self) -> dict[str, tuple[Aside, ...]]:
+            old = Aside(id="a-1", at=LATER - timedelta(hours=25), text="old", why="gone")
+            new = replace(old, id="a-2", at=LATER - timedelta(hours=1), text="bought 1 BTC")
+            return {"telegram-7": (old, new), "webhook-1": (old,)}
+
+    journal = Untold()
+    await journal.keep(held())
+    await journal.stand(HealthState.OK, watched=True)
+    (finding,) = (await journal.read())["review"]
+    assert (finding["id"], finding["kind"]) == ("not-told/telegram-7", "not-told")
+    assert finding["true"] == "it refused 1 message for good: gone"
+    assert finding["meaning"] == "Nobody read there: bought 1 BTC"
+    assert finding["actions"] == ["surefoot notify --test"]
 
 
 async def test_all_is_well() -> None:

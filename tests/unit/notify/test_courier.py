@@ -10,8 +10,8 @@ from tests.builders import START
 from tests.unit.engine.clock import HandClock
 from tests.unit.notify.scene import Journal, Told, Voice
 
+from surefoot.journal.cursors import PARKED_MAX, Cursors
 from surefoot.notify.courier import Courier
-from surefoot.notify.cursors import PARKED_MAX, Cursors
 from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import EventKind, Weight
 

@@ -122,9 +122,9 @@ class Desk:
             settings = WebSettings(enabled=True, host="127.0.0.1", port=self.port)
             self.app = application(
                 board=self.board, keys=self.keys, names=names(settings), clock=self.clock,
-                settings=SettingsAnswer(
+                settings=lambda: SettingsAnswer(
                     versions={}, journal="surefoot.db", listen=self.host, exposure=None,
-                    accounts=[], bots=[],
+                    accounts=[], bots=[], doctor=[],
                 ),
             )  # fmt: skip
             server = uvicorn.Server(_config(self.app))

@@ -67,7 +67,8 @@ export interface Verdict {
 }
 export interface Settings {
   versions: Record<string, string>; journal: string; listen: string; exposure: string | null;
-  accounts: { account: string; exchange: string; environment: string; ownership: string }[];
+  accounts: { account: string; exchange: string; environment: string; ownership: string; api_key: string; secret: string }[];
+  doctor: { what: string; well: boolean; said: string }[];
   bots: {
     bot: string; account: string; symbol: string; strategy: string; notional: string;
     stop_loss: string | null; take_profit: string | null; break_even: string | null;

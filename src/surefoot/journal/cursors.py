@@ -39,6 +39,11 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     parked: tuple[Aside, ...] = ()
 
 
+def outbox_of(journal: Path) -> Path:
+    """Return the folder of a journal's cursors."""
+    return journal.with_name(f"{journal.name}.outbox")
+
+
 class Cursors:
     """The folder of them; one process at a time moves them."""
 
@@ -51,6 +56,12 @@ class Cursors:
             return msgspec.json.decode(self._file(destination).read_bytes(), type=Cursor)
         except (OSError, msgspec.DecodeError):
             return None
+
+    def all(self) -> dict[str, Cursor]:
+        """Return where every destination stands that was ever told anything."""
+        names = sorted(each.stem for each in self._folder.glob("*.json"))
+        found = ((name, self.read(name)) for name in names)
+        return {name: cursor for name, cursor in found if cursor is not None}
 
     def write(self, destination: str, cursor: Cursor) -> None:
         """Move a destination's cursor, durably."""
