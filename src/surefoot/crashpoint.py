@@ -1,8 +1,9 @@
-"""Named places where a test may kill this process.
+"""Named places where a test may kill this process, or make it stand still.
 
 Always compiled in and free when unused: without `SUREFOOT_CRASH_AT` in the environment every call
 returns at once. `SUREFOOT_CRASH_AT=NAME` or `NAME:K` kills the process with SIGKILL when NAME is
 reached for the first (or K-th) time, which is exactly what a power switch would do there.
+`SUREFOOT_STOP_AT` stops it there with SIGSTOP instead, with whatever it holds.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ POINTS: Final = frozenset(
         "migration.after-commit",
         "journal.before-commit",
         "journal.after-commit",
+        "inbox.before-commit",
+        "inbox.after-commit",
+        "cursor.before-replace",
+        "state.before-replace",
         "notify.before-delivery",
         "notify.after-delivery",
         "notify.after-cursor",
@@ -49,9 +54,10 @@ _seen = 0
 
 
 def crashpoint(name: str) -> None:
-    """Die here if the environment asks for it."""
+    """Die or stop here if the environment asks for it."""
     global _seen  # noqa: PLW0603 (one counter per process is the point)
-    wanted = os.environ.get("SUREFOOT_CRASH_AT")
+    stops = os.environ.get("SUREFOOT_STOP_AT")
+    wanted = stops or os.environ.get("SUREFOOT_CRASH_AT")
     if wanted is None:
         return
     if name not in POINTS:
@@ -61,4 +67,4 @@ def crashpoint(name: str) -> None:
         return
     _seen += 1
     if _seen == int(count or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGSTOP if stops else signal.SIGKILL)

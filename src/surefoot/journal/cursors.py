@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from surefoot.crashpoint import crashpoint
+
 # A destination that refuses everything must not fill the disk; the newest are kept.
 PARKED_MAX: Final = 50
 
@@ -73,6 +75,7 @@ class Cursors:
             output.write(msgspec.json.encode(cursor))
             output.flush()
             os.fsync(output.fileno())
+        crashpoint("cursor.before-replace")
         new.replace(file)
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

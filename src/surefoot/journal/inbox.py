@@ -16,6 +16,7 @@ from typing import Any, Final
 import apsw
 
 from surefoot.core.errors import InvalidValue
+from surefoot.crashpoint import crashpoint
 from surefoot.journal.commands import COLUMNS, read_row, row_of, validate
 from surefoot.journal.errors import InboxFull, InboxHeld, JournalUnusable
 from surefoot.journal.port import Command
@@ -86,7 +87,9 @@ def _transaction(inbox: Path) -> Iterator[apsw.Connection]:
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
         yield connection
+        crashpoint("inbox.before-commit")
         connection.execute("COMMIT")
+        crashpoint("inbox.after-commit")
     finally:
         connection.close()  # takes back what was not committed
 

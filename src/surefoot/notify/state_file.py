@@ -16,6 +16,7 @@ import msgspec
 from surefoot.core.position import Position
 from surefoot.core.protection import protection
 from surefoot.core.values import plain
+from surefoot.crashpoint import crashpoint
 from surefoot.journal.clock import Clock
 from surefoot.journal.port import Reader
 from surefoot.journal.standing import read_standings
@@ -145,4 +146,5 @@ def _replace(path: Path, content: bytes) -> None:
         output.write(content)
         output.flush()
         os.fsync(output.fileno())
+    crashpoint("state.before-replace")
     new.replace(path)
