@@ -25,7 +25,7 @@ WEB = f'\n[web]\nenabled = true\nlisten = "127.0.0.1:{PORT}"\n'
 PICTURES = (
     ("overview", "/", 1360, 860, "dark"),
     ("position", "", 1360, 1180, "light"),
-    ("recovery", "/recovery", 1360, 620, "dark"),
+    ("recovery", "/recovery", 1360, 780, "dark"),
     ("phone", "/", 390, 844, "dark"),
 )
 
@@ -41,6 +41,9 @@ async def main() -> None:
             server = await stage.start()
             await asyncio.sleep(25)
             await server.kill()
+            # Then with an order out, so that recovery has something to find.
+            server = await stage.start(crash_at="order.after-response:2")
+            await server.wait()
             await asyncio.sleep(5)
             server = await stage.start()
             await asyncio.sleep(25)
