@@ -16,7 +16,7 @@ from tests.architecture.tree import ROOT, copy_of_the_tree, plant, run
 ROOMS: Final = "Rooms import downwards only"
 ORDER: Final = "Core reads in one order"
 PURE: Final = "Core touches nothing outside itself"
-SIMULATOR: Final = "Only the command line and the demo start a simulator or virtual time"
+SIMULATOR: Final = "Only the command line, the demo and replay start a simulator or virtual time"
 VENUES: Final = "Only the table of venues reaches into a venue's folder"
 READERS: Final = "Dashboard and messengers reach neither an exchange nor a strategy"
 CCXT: Final = "Only a venue's folder imports ccxt"

@@ -21,7 +21,6 @@ from types import MethodType
 from typing import Any, Final
 from unittest.mock import patch
 
-from tests.simulation.ambient import ambient
 from typing_extensions import override
 
 from surefoot import app, config
@@ -32,6 +31,7 @@ from surefoot.simulator.clock import Clock
 from surefoot.strategy.call import Room
 from surefoot.strategy.inline import Inline, InlineLoop
 from surefoot.virtual import Life, VirtualLoop
+from surefoot.virtual.ambient import ambient
 
 BEGINNING: Final = datetime(2026, 3, 1, tzinfo=UTC)
 KEPT_LINES: Final = 4_000

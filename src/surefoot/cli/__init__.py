@@ -52,6 +52,7 @@ COMMANDS: Final = {
     "report": ("surefoot.cli.report:report", "Write a bundle for whoever helps, safe to paste."),
     "web": ("surefoot.cli.web:web", "Serve the dashboard and the API."),
     "notify": ("surefoot.cli.notify:notify", "Tell people what happens: Telegram, webhooks."),
+    "replay": ("surefoot.cli.replay:replay", "Run the bots over recorded prices."),
     "paper": ("surefoot.cli.paper:paper", "Run the simulated exchange of an account on paper."),
     "token": ("surefoot.cli.token:token", "Print the token of the dashboard and the API."),
     "sim": ("surefoot.cli.sim:sim", "Run the simulated exchange alone."),

@@ -46,14 +46,16 @@ class Candle:
 class Candles:
     """The candles of every symbol and time frame; the last of each is still open."""
 
-    def __init__(self, rules: Iterable[Rules], now_ms: int, seed: int) -> None:
+    def __init__(
+        self, rules: Iterable[Rules], now_ms: int, seed: int, invented: int = _HISTORY
+    ) -> None:
         luck = Random(seed)  # noqa: S311 (no secret hangs on it)
         self._kept: dict[tuple[str, str], deque[Candle]] = {}
         self._closed: list[tuple[str, str, Candle]] = []
         for each in rules:
             for frame, length in FRAMES_MS.items():
                 start = now_ms - now_ms % length
-                self._kept[each.symbol, frame] = _history(each, start, length, luck)
+                self._kept[each.symbol, frame] = _history(each, start, length, luck, invented)
 
     def trade(self, symbol: str, price: Decimal, quantity: Decimal, now_ms: int) -> None:
         """Count one trade in every time frame."""
@@ -116,10 +118,12 @@ class Candles:
         }
 
 
-def _history(rules: Rules, start_ms: int, length: int, luck: Random) -> deque[Candle]:
+def _history(
+    rules: Rules, start_ms: int, length: int, luck: Random, invented: int
+) -> deque[Candle]:
     """Walk backwards from the first price."""
     price, rows = rules.price, list[Candle]()
-    for number in range(1, _HISTORY + 1):
+    for number in range(1, invented + 1):
         drift = Decimal(luck.randint(-100, 100)) / 100 * _STEP
         before = (price * (1 + drift)).quantize(rules.tick)
         low, high = min(before, price), max(before, price)

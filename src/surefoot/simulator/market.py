@@ -175,6 +175,10 @@ class PlayedMarket(Market):
                 self._walk(symbol)
             elif quiet:
                 self._floor.repeat(symbol)
+        self._roll()
+
+    def _roll(self) -> None:
+        """Tell of every candle that is over."""
         now = self._clock.now_ms()
         for symbol, frame, candle in self._candles.roll(now):
             event = self._candles.event(symbol, frame, candle, now, closed=True)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 Side = Literal["BUY", "SELL"]
 FeeMode = Literal["received", "quote", "bnb", "mixed"]
-MarketMode = Literal["tape", "random", "manual", "mirror"]
+MarketMode = Literal["tape", "random", "manual", "mirror", "recorded"]
 # How orders meet the market: see `matching`.
 Fills = Literal["touch", "through"]
 # Orders that wait for a price before they reach the book; they take a slot of their own.
@@ -139,6 +139,23 @@ class Origin:
         )
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Tick:
+    """One recorded price at one time."""
+
+    at_ms: int
+    symbol: str
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What was recorded, in the order of time; `spread` is a part of the price."""
+
+    ticks: tuple[Tick, ...]
+    spread: Decimal
+
+
 @dataclass(kw_only=True)
 class Settings:
     """How to set the exchange up; `port` 0 takes a free one. It listens on loopback only."""
@@ -152,6 +169,7 @@ class Settings:
     market: MarketMode = "manual"
     tape: Path | None = None
     origin: Origin | None = None  # of a mirror
+    recording: Recording | None = None  # of a market that has been
     state: Path | None = None  # what outlives the process; none: nothing does
     seed: int = 1
     speed: float = 1.0

@@ -19,6 +19,7 @@ from surefoot.simulator.floor import Floor
 from surefoot.simulator.market import Market, PlayedMarket
 from surefoot.simulator.mirror import MirroredMarket
 from surefoot.simulator.model import Settings
+from surefoot.simulator.recorded import RecordedMarket
 from surefoot.simulator.rest import Rest
 from surefoot.simulator.store import Forgetful, Kept, Store
 from surefoot.simulator.streams import Streams
@@ -64,7 +65,12 @@ class Simulator:
         settings = self._settings
         if settings.market == "mirror":
             return MirroredMarket(self.exchange, self.streams, self.store, self.clock, settings)
-        candles = Candles(settings.rules, self.clock.now_ms(), settings.seed)
+        now_ms = self.clock.now_ms()
+        if settings.market == "recorded":  # what was before it began is not known
+            candles = Candles(settings.rules, now_ms, settings.seed, invented=0)
+            floor = Floor(self.exchange, candles, self.streams.publish, self.clock)
+            return RecordedMarket(self.exchange, candles, floor, self.clock, settings)
+        candles = Candles(settings.rules, now_ms, settings.seed)
         floor = Floor(self.exchange, candles, self.streams.publish, self.clock)
         return PlayedMarket(self.exchange, candles, floor, self.clock, settings)
 

@@ -5,6 +5,7 @@ jumps to the next timer when nothing is ready, so that hours take seconds. It im
 Surefoot.
 
 loop      an event loop whose time is virtual, and whose inhabitants can be killed
+ambient   the clock and the luck of the machine, replaced for a while
 network   connections in memory, with latency, that can be cut
 """
 

@@ -1,0 +1,172 @@
+"""`surefoot replay`: the bots over recorded prices, through the same engine, in virtual time."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from surefoot.cli.options import Options
+from surefoot.cli.outcome import FAILED, FINE, Failed
+from surefoot.cli.output import say, show_json, show_table
+from surefoot.config import ConfigError, Settings
+from surefoot.replay.page import page as page_of
+from surefoot.replay.result import Result
+from surefoot.replay.world import Replay, Told
+from surefoot.simulator import Rules
+from surefoot.simulator.model import Recording, default_rules
+from surefoot.simulator.recorded import Unreadable, candles, recording, tape
+
+# When a tape, which has no date, is taken to begin.
+_TAPE_BEGIN_MS: Final = 1_767_225_600_000
+
+
+def replay(
+    *files: str,
+    tape_: Annotated[Path | None, Parameter(name="--tape")] = None,
+    bots: str | None = None,
+    balance: Decimal = Decimal(10_000),
+    spread: Decimal = Decimal("0.0002"),
+    fee: Decimal = Decimal("0.001"),
+    seed: int = 1,
+    page: Path | None = None,
+    options: Options | None = None,
+) -> int:
+    """Run the bots over recorded candles: the same engine and the fills of paper trading.
+
+    What it says follows from the recording, the configuration and the seed: the same again is the
+    same. Nothing is sent anywhere, and the journal of `surefoot run` is not touched.
+
+    Parameters
+    ----------
+    files
+        Candles as SYMBOL=FILE, such as BTC/USDT=btc.csv: time, open, high, low, close; .gz is read.
+    tape_
+        A tape of the simulator, beside or instead of candles.
+    bots
+        Only these, such as one,two.
+    balance
+        What there is at the beginning, of the first symbol's quote asset.
+    spread
+        Between bid and ask, as a part of the price.
+    fee
+        What a trade costs, as a part of what is received.
+    seed
+        Of what is drawn: delays.
+    page
+        Where to write the result as an HTML page.
+    options
+        Where the configuration is, and how to answer.
+    """
+    options = options or Options()
+    settings = _chosen(options.settings(keys=False), bots, options)
+    try:
+        played = _recording(files, tape_, spread)
+    except Unreadable as error:
+        raise Failed(str(error)) from error
+    rules = _rules(settings, played)
+    result = Replay(
+        settings,
+        played,
+        rules=rules,
+        balances={rules[0].quote: balance},
+        fee=fee,
+        seed=seed,
+        tell=_progress(played) if sys.stderr.isatty() else None,
+    ).run()
+    if page is not None:
+        page.write_text(page_of(result), encoding="utf-8")
+    if options.json:
+        show_json(result)
+    else:
+        _show(result, page)
+    return FAILED if result.wrong else FINE
+
+
+def _chosen(settings: Settings, bots: str | None, options: Options) -> Settings:
+    wanted = None if bots is None else bots.split(",")
+    unknown = [name for name in wanted or () if name not in settings.bots]
+    if unknown:
+        raise ConfigError(str(options.config), [f"there is no bot {each}" for each in unknown])
+    kept = {n: bot for n, bot in settings.bots.items() if wanted is None or n in wanted}
+    return replace(settings, bots=kept)
+
+
+def _recording(files: tuple[str, ...], path: Path | None, spread: Decimal) -> Recording:
+    sources = []
+    for each in files:
+        symbol, found, name = each.partition("=")
+        if not found:
+            raise Unreadable(f"{each}: expected SYMBOL=FILE, such as BTC/USDT=btc.csv")
+        sources.append(candles(Path(name), symbol.replace("/", "")))
+    if path is not None:
+        sources.append(tape(path, _TAPE_BEGIN_MS))
+    played = recording(sources, spread)
+    if not played.ticks:
+        raise Unreadable("there is nothing to replay: give SYMBOL=FILE or --tape FILE")
+    return played
+
+
+def _rules(settings: Settings, played: Recording) -> tuple[Rules, ...]:
+    """Return the filters of every symbol that a bot trades: Binance's where they are known.
+
+    Raises:
+        Failed: a bot's symbol was not recorded.
+    """
+    firsts = {each.symbol: each.price for each in reversed(played.ticks)}
+    known = {each.symbol: each for each in default_rules()}
+    rules: dict[str, Rules] = {}
+    for bot in settings.bots.values():
+        name = bot.symbol.replace("/", "")
+        if name not in firsts:
+            raise Failed(f"{bot.name} trades {bot.symbol}, which was not recorded")
+        base, _, quote = bot.symbol.partition("/")
+        like = known.get(name) or Rules(symbol=name, base=base, quote=quote, price=firsts[name])
+        rules[name] = replace(like, price=firsts[name])
+    if not rules:
+        raise Failed("there is no bot to replay")
+    return tuple(rules.values())
+
+
+def _progress(played: Recording) -> Told:
+    total = len(played.ticks)
+
+    def tell(at: datetime, number: int) -> None:
+        sys.stderr.write(f"\r{at:%F %H:%M} {number / total:4.0%} ")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _show(result: Result, page: Path | None) -> None:
+    say(
+        f"{result.begin:%F %H:%M} to {result.end:%F %H:%M} UTC, {result.prices} prices: "
+        f"{result.value_before:,.2f} became {result.value_after:,.2f}; "
+        f"deepest fall {result.drawdown:,.2f}."
+    )
+    rows = [
+        (
+            each.name,
+            str(each.trades),
+            str(each.won),
+            f"{each.pnl:,.2f} {each.quote}",
+            f"{each.expectancy:,.2f}",
+            f"{each.drawdown:,.2f}",
+        )
+        for each in result.bots
+    ]
+    show_table(("BOT", "TRADES", "WON", "PROFIT", "A TRADE", "DRAWDOWN"), rows)
+    for name in result.idle:
+        say(f"{name}: no finished trade.")
+    for each in result.wrong:
+        say(each, "red")
+    say("What this cannot know:")
+    for each in result.cannot_know:
+        say(f"- {each}", indent="  ")
+    if page is not None:
+        say(f"The page is {page}.")
