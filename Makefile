@@ -92,8 +92,8 @@ simulate: $(STAMP) ## Worlds in virtual time: make simulate [SEED=1] [SEEDS=10] 
 simulation-page: $(STAMP) ## Write docs/simulation.md from what was recorded
 	@$(PYTHON) -m tests.simulation --page
 
-simulate-ci: $(STAMP) ## Two minutes of fresh worlds, from a seed that no run had before
-	@$(PYTHON) -m tests.simulation --seed $$(date +%s)000 --seeds 100000 --seconds 120
+simulate-ci: $(STAMP) ## Under two minutes of fresh worlds, from a seed that no run had before
+	@$(PYTHON) -m tests.simulation --seed $$(date +%s)000 --seeds 100000 --seconds 90
 
 golden: $(STAMP) ## Make the golden journal anew (only until its format is frozen)
 	@PYTHONPATH=. $(PYTHON) -m tests.golden.make

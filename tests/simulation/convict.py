@@ -1,6 +1,7 @@
 """`python -m tests.simulation.convict`: put mistakes back, and count the worlds that convict them.
 
-Only worlds that end well without the mistake are asked, in the order of their seeds.
+Only worlds that end well without the mistake are asked, in the order of their seeds; quiet ones
+are left out, which take long and see little.
 """
 
 from __future__ import annotations
@@ -16,20 +17,27 @@ from typing import Final
 
 from benchmarks.sabotage import SABOTAGES, Sabotage
 from tests.simulation.ledger import Ledger
+from tests.simulation.plan import draw
 
 ROOT: Final = Path(__file__).parents[2]
 # Mistakes of the whole program, which a world of bots can meet.
 WHOLE: Final = (
-    "send again when no answer came",
-    "take one empty answer for absence",
+    "forget the protective stop",
     "send before it is written",
+    "ignore the fee that is kept back",
     "book a fill as often as it is told",
     "take an entry while one is out",
-    "cancel whatever is not known",
-    "ignore the fee that is kept back",
-    "forget the protective stop",
+    "send again when no answer came",
+    "take one empty answer for absence",
     "leave a stop as it is when more is held",
     "leave the row of what is replaced as it was",
+    "believe an ending before its fills are counted",
+    "give every life the same names",
+    "use a name twice",
+    "wait for ever in silence",
+    "cancel whatever is not known",
+    "conclude absence of what has moved on",
+    "call an order of a lost journal a stranger's",
 )
 _HARM: Final = "  HARM: "
 
@@ -43,7 +51,8 @@ def main() -> None:
     for sabotage in SABOTAGES:
         if sabotage.name in given.names:
             ledger = Ledger()
-            worlds, harm = convicted(sabotage, ledger.sound()[: given.within])
+            busy = [seed for seed in ledger.sound() if draw(seed).sort != "quiet"]
+            worlds, harm = convicted(sabotage, busy[: given.within])
             ledger.convict(sabotage.name, worlds, harm)
             print(f"{sabotage.name}: {worlds} worlds, {harm or 'NOT CONVICTED'}", flush=True)
 

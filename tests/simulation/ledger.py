@@ -139,7 +139,7 @@ def _mistakes(sums: dict[str, Any]) -> Iterable[str]:
     yield "## Mistakes put back on purpose"
     yield ""
     yield "Each is a patch of `benchmarks/sabotage.py`, made in a copy; the worlds that convict it"
-    yield "end well without it."
+    yield "end well without it. Quiet worlds are not asked."
     yield ""
     yield "| mistake | convicted within worlds | of |\n|---|---:|---|"
     for name, said in sorted(sums.get("convictions", {}).items()):
