@@ -23,7 +23,7 @@ def main() -> int:
     for seed in _seeds(given, ledger):
         if given.seconds is not None and time.monotonic() - began > given.seconds:
             break
-        plan = draw(seed).without(*given.without)
+        plan = draw(seed).without(*given.without).only(given.bots, given.lasts)
         verdict = simulate(plan, print if given.trace else None)
         if ledger is not None:
             ledger.add(plan, verdict)
@@ -44,6 +44,8 @@ def _arguments() -> argparse.Namespace:
     add("--among", type=int, nargs="*", default=None, help="these seeds only")
     add("--seconds", type=float, default=None, help="begin none after this many")
     add("--without", nargs="*", default=(), help="kinds of trouble to leave out")
+    add("--bots", nargs="*", default=None, help="these bots only")
+    add("--lasts", type=float, default=None, help="heal after so many virtual seconds")
     add("--trace", action="store_true", help="print the whole story")
     add("--shrink", action="store_true", help="leave out what the harm does not need")
     add("--until-harm", action="store_true", help="stop at the first harm")
@@ -73,19 +75,41 @@ def _tell(plan: Plan, verdict: Verdict, *, shrink: bool) -> None:
         plan = shrunk(plan, verdict.harms[0].kind)
         verdict = simulate(plan)
     print(story_of(verdict))
-    gone = sorted(set(draw(plan.seed).kinds) - set(plan.kinds))
-    without = f" --without {' '.join(gone)}" if gone else ""
-    print(f"again: python -m tests.simulation --seed {plan.seed}{without} --trace", flush=True)
+    print(f"again: python -m tests.simulation {_asked_for(plan)} --trace", flush=True)
+
+
+def _asked_for(plan: Plan) -> str:
+    """Return the arguments that tell a plan again."""
+    whole = draw(plan.seed)
+    words = [f"--seed {plan.seed}"]
+    gone = sorted(set(whole.kinds) - set(plan.kinds))
+    if gone:
+        words.append(f"--without {' '.join(gone)}")
+    if len(plan.bots) < len(whole.bots):
+        words.append(f"--bots {' '.join(bot.name for bot in plan.bots)}")
+    if plan.lasts_s < whole.lasts_s:
+        words.append(f"--lasts {plan.lasts_s:g}")
+    return " ".join(words)
 
 
 def shrunk(plan: Plan, harm: str) -> Plan:
-    """Leave out every kind of trouble that this harm does not need."""
+    """Leave out every kind of trouble and every bot that this harm does not need, and the end."""
     for kind in plan.kinds:
-        smaller = plan.without(kind)
-        verdict = simulate(smaller)
-        if verdict.harms and verdict.harms[0].kind == harm:
-            plan = smaller
+        plan = _smaller(plan, plan.without(kind), harm)
+    for bot in plan.bots:
+        others = [each.name for each in plan.bots if each is not bot]
+        plan = _smaller(plan, plan.only(others, None), harm) if others else plan
+    for share in (0.25, 0.5, 0.75):
+        sooner = plan.only(None, round(plan.lasts_s * share))
+        if _smaller(plan, sooner, harm) is sooner:
+            return sooner
     return plan
+
+
+def _smaller(plan: Plan, smaller: Plan, harm: str) -> Plan:
+    """Return the smaller plan if it comes to the same harm, or else the plan."""
+    harms = simulate(smaller).harms
+    return smaller if harms and harms[0].kind == harm else plan
 
 
 if __name__ == "__main__":

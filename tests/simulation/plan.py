@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
@@ -76,6 +77,11 @@ class Plan:
         return replace(
             self, kinds={name: rate for name, rate in self.kinds.items() if name not in kinds}
         )
+
+    def only(self, bots: Collection[str] | None, lasts_s: float | None) -> Plan:
+        """Return the same plan with these bots (None: all), ended earlier if a time is given."""
+        kept = tuple(bot for bot in self.bots if bots is None or bot.name in bots)
+        return replace(self, bots=kept, lasts_s=lasts_s or self.lasts_s)
 
     def configuration(self) -> str:
         """Return the tables of the bots."""
