@@ -151,9 +151,10 @@ def _harms(sums: dict[str, Any]) -> Iterable[str]:
     yield "## Harm that was found"
     yield ""
     yield "A seed draws another world once the program takes one step more or less, so a seed"
-    yield "is a story of one revision. What was mended by a seed is listed in"
-    yield "`tests/simulation/test_seeds.py`, and lived through again by the ordinary tests."
+    yield "is a story of one revision. What was mended has a test of its own where it was mended."
     yield ""
     yield "| harm | seeds, as the code was then |\n|---|---|"
+    for kind, told in sorted(sums.get("earlier", {}).items()):
+        yield f"| {kind} | {told} |"
     for kind, seeds in sorted(sums["harms"].items()):
         yield f"| {kind} | {', '.join(str(seed) for seed in sorted(set(seeds))[:20])} |"
