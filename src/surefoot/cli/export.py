@@ -76,6 +76,11 @@ async def _all(reader: Reader) -> AsyncIterator[Position]:
             yield position
 
 
+_NO_COLUMNS: Final = (
+    "orders", "orders_not_shown", "mark_price", "marked_at", "unrealized_pnl", "fees", "protection"
+)  # fmt: skip
+
+
 async def _positions(reader: Reader) -> AsyncIterator[Row]:
     async for position in _all(reader):
         yield _position(position)
@@ -83,7 +88,7 @@ async def _positions(reader: Reader) -> AsyncIterator[Row]:
 
 def _position(position: Position) -> Row:
     shown = asdict(position_status(position))
-    for left_out in ("orders", "mark_price", "marked_at", "unrealized_pnl", "fees", "protection"):
+    for left_out in _NO_COLUMNS:
         del shown[left_out]
     fees = " ".join(f"{plain(fee)} {asset}" for asset, fee in position.fees.items())
     return {

@@ -168,6 +168,9 @@ def _show_bot(bot: BotStatus, *, orders: bool) -> None:
         say(f"waits for: {bot.waits_for}", indent="    ")
     if position.quantity == "0" and bot.refused is not None and bot.refused_at is not None:
         say(f"refused at {bot.refused_at:%F %T} UTC, {bot.refused}", indent="    ")
+    if orders and position.orders_not_shown:
+        many = counted(position.orders_not_shown, "earlier order")
+        say(f"{many} not shown: `surefoot export orders` has them", indent="    ")
     for order in position.orders if orders else ():
         price = order.trigger or order.limit or "the market"
         say(

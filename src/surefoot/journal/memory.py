@@ -297,13 +297,15 @@ class MemoryJournal:
         return tuple(each.position_id for each in await self.positions())
 
     async def orders_of(
-        self, positions: Collection[PositionId]
+        self, positions: Collection[PositionId], *, newest: int | None = None
     ) -> Mapping[PositionId, tuple[Order, ...]]:
-        """Return all orders that these positions ever had, in the order of their attempts."""
-        return {
-            name: tuple(each.order for each in self._orders.values() if each.position_id == name)
-            for name in positions
-        }
+        """Return the orders that these positions had, all or so many, in order of attempts."""
+        found: dict[PositionId, list[Order]] = {name: [] for name in positions}
+        for each in self._orders.values():
+            if each.position_id in found:
+                found[each.position_id].append(each.order)
+        since = 0 if newest is None else -newest
+        return {name: tuple(orders[since:]) for name, orders in found.items()}
 
     async def find_orders(
         self,

@@ -238,9 +238,9 @@ class Reader(Protocol):
         ...
 
     async def orders_of(
-        self, positions: Collection[PositionId]
+        self, positions: Collection[PositionId], *, newest: int | None = None
     ) -> Mapping[PositionId, tuple[Order, ...]]:
-        """Return all orders that these positions ever had, in the order of their attempts."""
+        """Return the orders that these positions had, all or so many, in order of attempts."""
         ...
 
     async def find_orders(

@@ -43,6 +43,12 @@ SELECT {ORDER_OF}, orders.seal, chain, bot FROM orders
 JOIN positions USING (position_id) JOIN records USING (sequence)"""  # noqa: S608
 _AMONG: Final = "IN (SELECT value FROM json_each(?))"
 _ORDERS_OF: Final = f"{_ORDERS} WHERE position_id {_AMONG} ORDER BY position_id, attempt"
+# Attempts are numbered without a gap.
+_NEWEST_ORDERS_OF: Final = f"""{_ORDERS}
+WHERE (position_id, attempt) IN (
+    SELECT value, attempt FROM json_each(?2) CROSS JOIN orders ON position_id = value
+    AND attempt > (SELECT max(attempt) FROM orders WHERE position_id = value) - ?1)
+ORDER BY position_id, attempt"""  # noqa: S608
 _ORDERS_NAMED: Final = f"{_ORDERS} WHERE client_order_id {_AMONG} AND account = ? AND symbol = ?"
 _HELD_ORDERS: Final = f"SELECT client_order_id, data FROM orders WHERE client_order_id {_AMONG}"  # noqa: S608
 _HELD_FILLS: Final = f"SELECT client_order_id, trade_id FROM fills WHERE client_order_id {_AMONG}"  # noqa: S608
@@ -291,11 +297,13 @@ def _position(row: tuple[Any, ...]) -> Position:
 
 
 def orders_of(
-    connection: apsw.Connection, positions: Collection[PositionId]
+    connection: apsw.Connection, positions: Collection[PositionId], newest: int | None
 ) -> dict[PositionId, tuple[Order, ...]]:
-    """Read all orders that these positions ever had, in the order of their attempts."""
+    """Read the orders that these positions had, all or so many, in the order of their attempts."""
     found: dict[PositionId, list[Order]] = {}
-    for row in connection.execute(_ORDERS_OF, (encode_json(list(positions)),)):
+    names = encode_json(list(positions))
+    asked = (_ORDERS_OF, (names,)) if newest is None else (_NEWEST_ORDERS_OF, (newest, names))
+    for row in connection.execute(*asked):
         owned = _owned(row)
         found.setdefault(owned.position_id, []).append(owned.order)
     return {name: tuple(orders) for name, orders in found.items()}

@@ -145,10 +145,10 @@ class SqliteReader:
         return tuple(PositionId(name) for (name,) in found)
 
     async def orders_of(
-        self, positions: Collection[PositionId]
+        self, positions: Collection[PositionId], *, newest: int | None = None
     ) -> Mapping[PositionId, tuple[Order, ...]]:
-        """Return all orders that these positions ever had, in the order of their attempts."""
-        return rows.orders_of(self._read, positions)
+        """Return the orders that these positions had, all or so many, in order of attempts."""
+        return rows.orders_of(self._read, positions, newest)
 
     async def find_orders(
         self,

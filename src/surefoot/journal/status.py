@@ -26,7 +26,8 @@ from surefoot.journal.review import ReviewFinding, read_review
 from surefoot.journal.standing import Standing, read_standings
 
 Orders: TypeAlias = Mapping[PositionId, Sequence[Order]]
-
+# Of the orders that are over so many of a position are listed, the newest.
+ORDERS_SHOWN: Final = 10
 _DIGITS: Final = Decimal("0.00000001")
 
 
@@ -68,7 +69,7 @@ class OrderStatusRow(Struct, frozen=True, kw_only=True):
 
 
 class PositionStatus(Struct, frozen=True, kw_only=True):
-    """A bot's current position."""
+    """A bot's current position, with what is open of its orders and the newest of the others."""
 
     id: str
     state: str
@@ -86,6 +87,7 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
     take_profit: str | None
     protection: Protection
     orders: list[OrderStatusRow]
+    orders_not_shown: int
 
 
 class BotStatus(Struct, frozen=True, kw_only=True):
@@ -158,8 +160,10 @@ async def read_status(reader: Reader, *, now: datetime) -> StatusDocument:
 
 
 async def orders_of(reader: Reader, rows: Iterable[BotRow]) -> Orders:
-    """Read all orders of what some bots have now."""
-    return await reader.orders_of([row.position.position_id for row in rows if row.position])
+    """Read the newest orders that have left what some bots have now."""
+    current = [row.position for row in rows if row.position is not None]
+    departed = [each.position_id for each in current if each.attempts > len(each.orders)]
+    return await reader.orders_of(departed, newest=ORDERS_SHOWN)
 
 
 async def read_ground(reader: Reader, rows: Iterable[BotRow], now: datetime) -> Ground:
@@ -275,7 +279,11 @@ def position_status(
     *,
     watched: bool = False,
 ) -> PositionStatus:
-    """Describe one position with its orders, marked to the last known price if there is one."""
+    """Describe one position, marked to the last known price if there is one.
+
+    `orders` are those of its orders that have left it and are to be listed as well.
+    """
+    listed = {order.attempt: order for order in (*orders, *position.orders)}
     price = None if mark is None else mark.price
     unrealized = None if price is None else position.unrealized_pnl(price)
     levels = position.levels
@@ -295,7 +303,8 @@ def position_status(
         stop_loss=_shown(levels.stop),
         take_profit=_shown(levels.take_profit),
         protection=protection(position, watched=watched),
-        orders=[order_status(order) for order in orders],
+        orders=[order_status(listed[attempt]) for attempt in sorted(listed)],
+        orders_not_shown=position.attempts - len(listed),
     )
 
 

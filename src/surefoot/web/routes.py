@@ -177,7 +177,7 @@ async def one_position(board: Stand, position: Name) -> Response:
     if found is None:
         raise Refused(404, f"there is no position {position}")
     mark = (await board.journal.marks()).get((found.account, found.symbol))
-    orders = await board.journal.orders_of([found.position_id])
+    orders = await board.journal.orders_of([found.position_id], newest=LIFE_MAX)
     life: list[answers.RecordAnswer] = []
     fills: list[answers.FillAnswer] = []
     async for entry in entries_of(board.journal, position_stream(found.position_id)):

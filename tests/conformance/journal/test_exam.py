@@ -180,6 +180,8 @@ async def test_an_order_is_found_by_either_of_its_names(journal: Journal) -> Non
     assert await journal.find_orders(account, Symbol("ETH/USDT"), numbers=[number]) == ()
     assert await journal.find_orders(AccountName("other"), BTC, numbers=[number]) == ()
     assert dict(await journal.orders_of([position])) == {position: (entry, out)}
+    assert dict(await journal.orders_of([position], newest=1)) == {position: (out,)}
+    assert dict(await journal.orders_of([position], newest=9)) == {position: (entry, out)}
 
 
 async def test_what_is_settled_needs_no_looking_after(journal: Journal) -> None:

@@ -9,7 +9,7 @@ export interface Position {
   unrealized_pnl: string | null; realized_pnl: string; fees: Record<string, string>;
   stop_loss: string | null; take_profit: string | null;
   protection: { stop: 'exchange' | 'here' | 'none'; take_profit: 'exchange' | 'here' | 'none' };
-  orders: Order[];
+  orders: Order[]; orders_not_shown: number;
 }
 export interface Bot {
   bot: string; account: string | null; symbol: string | null; status: string;
