@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.coins import coins_of, contradiction
 from surefoot.core.comparison import Comparison, as_read
@@ -304,6 +305,27 @@ def unmoved(
             for asset, amount in coins_of(belief.positions, balances).items()
         )
     )
+
+
+def explained(belief: Belief, evidence: Evidence, now: datetime) -> bool:
+    """Tell whether list and balance show just what is believed once the evidence is taken.
+
+    What would be written down because of it is in neither of them yet.
+    """
+    outcome = reconcile(belief, evidence, now)
+    known = {order.client_order_id for each in belief.positions for order in each.orders}
+    after = [
+        outcome.decisions[each.position_id].position
+        if each.position_id in outcome.decisions
+        else each
+        for each in belief.positions
+    ]
+    positions = tuple(
+        replace(each, orders=tuple(o for o in each.orders if o.client_order_id in known))
+        for each in after
+    )
+    believed = replace(belief, positions=positions)
+    return unmoved(believed, evidence.open_orders, evidence.balances, now)
 
 
 def _is_shown(order: Order, report: OrderReport | None) -> bool:

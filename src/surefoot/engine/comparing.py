@@ -8,7 +8,7 @@ be read is enough. What follows from a comparison is made durable by `books`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -56,9 +56,9 @@ class Comparing:
 
     # Reading -------------------------------------------------------------------------------------
 
-    async def shared(self, symbols: Sequence[Symbol]) -> Shared:
-        """Read what is told of the whole account at once."""
-        return await self._sweep.shared(symbols)
+    async def shared(self, symbols: Sequence[Symbol], since: datetime | None = None) -> Shared:
+        """Read what is told of the whole account at once; of balances, also since a time."""
+        return await self._sweep.shared(symbols, since)
 
     async def symbol(
         self, belief: Belief, symbol: Symbol, shared: Shared, lookback: timedelta | None

@@ -39,12 +39,16 @@ REPEAT_AFTER_S: Final = 60.0
 
 
 class Inspected(Struct, frozen=True, kw_only=True):
-    """What a comparison came to: what it found and wrote down, and what could not be read."""
+    """What a comparison came to: what it found and wrote down, and what could not be read.
+
+    `again` are the symbols of which something was written down that another look should confirm.
+    """
 
     applied: Applied = Applied()
     findings: tuple[Finding, ...] = ()
     failures: tuple[str, ...] = ()
     unread: frozenset[Symbol] = frozenset()
+    again: frozenset[Symbol] = frozenset()
 
 
 class _Seen(Struct, kw_only=True):
@@ -97,11 +101,13 @@ class Inspection:
         symbols: Iterable[Symbol] | None = None,
         *,
         lookback: timedelta | None = None,
+        since: datetime | None = None,
         proven: Callable[[Symbol], None] | None = None,
     ) -> Inspected:
         """Compare some symbols, or all of them, in order of urgency.
 
-        `proven` hears of each symbol as soon as all of it was read and concluded upon.
+        `proven` hears of each symbol as soon as all of it was read and concluded upon. What was
+        said of the balances at or after `since` serves.
 
         Raises:
             Halted: the exchange contradicts the journal as a whole.
@@ -110,7 +116,7 @@ class Inspection:
         self._busy |= {*wanted}
         before = self._login.exchange.spending().weight
         try:
-            return await self._everything(wanted, lookback, proven)
+            return await self._everything(wanted, lookback, since, proven)
         finally:
             self._busy -= {*wanted}
             self.cost = self._login.exchange.spending().weight - before
@@ -119,12 +125,13 @@ class Inspection:
         self,
         wanted: Sequence[Symbol],
         lookback: timedelta | None,
+        since: datetime | None,
         proven: Callable[[Symbol], None] | None,
     ) -> Inspected:
         await self._books.recall()
         versions = {p.position_id: p.version for p in self._books.belief(wanted).positions}
         at = self._login.now()
-        shared = await self._comparing.shared(wanted)
+        shared = await self._comparing.shared(wanted, since)
         seen = _Seen(shared=shared, versions=versions, at=at, others={})
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
@@ -230,11 +237,14 @@ class Inspection:
         for finding in outcome.findings:
             self._say(finding)
         cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]
+        applied += Applied(cancels=sum(cancelled))
+        moved = bool(applied.records) and not gathered.accounted
         return Inspected(
-            applied=applied + Applied(cancels=sum(cancelled)),
+            applied=applied,
             findings=outcome.findings,
             failures=gathered.failures,
             unread=gathered.unread,
+            again=frozenset(symbols) if moved else frozenset(),
         )
 
     def _say(self, finding: Finding) -> None:
@@ -294,15 +304,17 @@ async def at_once(works: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 def _summed(told: Iterable[Inspected]) -> Inspected:
     applied, findings, failures = Applied(), list[Finding](), list[str]()
-    unread = set[Symbol]()
+    unread, again = set[Symbol](), set[Symbol]()
     for each in told:
         applied += each.applied
         findings += each.findings
         failures += each.failures
         unread |= each.unread
+        again |= each.again
     return Inspected(
         applied=applied,
         findings=tuple(findings),
         failures=tuple(failures),
         unread=frozenset(unread),
+        again=frozenset(again),
     )

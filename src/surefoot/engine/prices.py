@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from surefoot.core.protection import stop_rests
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.feed import Feed
 from surefoot.engine.keeper import Keeper
@@ -32,16 +33,17 @@ class Prices:
             await self.ask()
             await self._login.clock.sleep(ASK_EVERY_S)
 
-    async def ask(self) -> None:
+    async def ask(self, *, of_the_bare: bool = False) -> None:
         """Ask once for every symbol that is held and that the market stream has not told of.
 
-        That it was in vain is noticed by the price that is missing.
+        With `of_the_bare` only for what no stop at the exchange protects: the others give the
+        stream its time. That it was in vain is noticed by the price that is missing.
         """
         held = {
             position.symbol
             for keeper in self._keepers.values()
             for position in keeper.positions
-            if position.quantity
+            if position.quantity and not (of_the_bare and stop_rests(position))
         }
         unpriced = sorted(self._login.senses.unpriced(held))
         if not unpriced:

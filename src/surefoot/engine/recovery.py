@@ -32,7 +32,7 @@ from surefoot.engine.books import Applied
 from surefoot.engine.comparing import Halted
 from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
-from surefoot.engine.login import Login
+from surefoot.engine.login import SERVES_S, Login
 from surefoot.engine.prices import Prices
 from surefoot.engine.report import counted, told
 from surefoot.engine.roster import Roster
@@ -180,7 +180,7 @@ class Recovery:
         crashpoint("recovery.after-load")
         await self._start_streams()
         self._step("streams connected")
-        self._supervision.attend(self._prices.ask())
+        self._supervision.attend(self._prices.ask(of_the_bare=True))
         total = await self._compare(course)
         self._step("compared with the exchange", records=total.records)
         crashpoint("recovery.before-report")
@@ -208,18 +208,23 @@ class Recovery:
             )
 
     async def _compare(self, course: _Course) -> Applied:
-        """Compare until nothing more follows."""
+        """Compare until nothing more follows: everything, and then again what calls for it."""
         total = Applied()
+        left: frozenset[Symbol] | None = None
         lookback = None if self._roster.admits else self._login.spec.lookback
+        since: datetime | None = self._login.now() - timedelta(seconds=SERVES_S)
         for _ in range(ROUNDS_MAX):
-            inspected = await self._inspection.everything(lookback=lookback, proven=self._watch)
+            inspected = await self._inspection.everything(
+                left, lookback=lookback, since=since, proven=self._watch
+            )
             crashpoint("recovery.before-orphans")
             applied = inspected.applied
             course.findings += inspected.findings
             if inspected.failures and not applied.records:
                 course.go_on_without(inspected.unread, inspected.failures[0])
             total += applied
-            if not applied.records:
+            left, since = inspected.again | inspected.unread, None
+            if not applied.records or not left:
                 break
         return total
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
-from surefoot.core.reconcile import unmoved, wanted
+from surefoot.core.reconcile import explained, unmoved, wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
     AccountName,
@@ -57,7 +57,7 @@ class Gathered(Struct, frozen=True, kw_only=True):
     """What was read of some symbols: the evidence, how far fills are read, and what failed.
 
     `known` are the orders that belief had when the reads began, `unread` the symbols that a failed
-    answer was about.
+    answer was about. `accounted` tells that list and balance are accounted for, order by order.
     """
 
     evidence: Evidence
@@ -66,6 +66,7 @@ class Gathered(Struct, frozen=True, kw_only=True):
     known: frozenset[ClientOrderId] = frozenset()
     unread: frozenset[Symbol] = frozenset()
     reset: str | None = None
+    accounted: bool = False
 
 
 class Sweep:
@@ -79,8 +80,11 @@ class Sweep:
         # symbol, and the client order id that it carries.
         self.names: dict[Symbol, dict[ExchangeOrderId, ClientOrderId | None]] = {}
 
-    async def shared(self, symbols: Sequence[Symbol]) -> Shared:
-        """Read what is told of the whole account at once, where that is cheaper."""
+    async def shared(self, symbols: Sequence[Symbol], since: datetime | None = None) -> Shared:
+        """Read what is told of the whole account at once, where that is cheaper.
+
+        What was said of the balances at or after `since` serves.
+        """
         listed, balances = None, None
         failures: list[str] = []
         all_at_once = self._exchange.price(Question.ALL_OPEN_ORDERS)
@@ -90,7 +94,7 @@ class Sweep:
             except (ReadFailed, Misconfigured) as error:
                 failures.append(_unless_banned("open orders", error))
         try:
-            balances = await self._exchange.balances()
+            balances = await self._exchange.balances(since=since)
         except (ReadFailed, Misconfigured) as error:
             failures.append(_unless_banned("balances", error))
         return Shared(open_orders=listed, balances=balances, failures=tuple(failures))
@@ -101,7 +105,8 @@ class Sweep:
         """Read all that bears on one symbol: recovery, reconnects and the slow timer.
 
         Trades are read only where they can have been: if the list and the balance are as believed,
-        there was none of ours. A bot that never ordered starts reading at the newest one there is.
+        there was none of ours; and also if the orders that are not, asked for one by one, explain
+        all of it. A bot that never ordered starts reading at the newest one there is.
         With `lookback`, fills are read again from where the watermark stood so long ago: whatever
         became visible late is found.
         """
@@ -112,7 +117,7 @@ class Sweep:
         if restored or not round_.is_as_believed(symbol):
             orders = wanted(belief.positions, round_.started)
             await round_.by_id(tuple(order for _, order in orders))
-            if restored or not await round_.begin(symbol):
+            if restored or not (round_.is_explained(symbol) or await round_.begin(symbol)):
                 await round_.window(symbol, lookback)
         crashpoint("recovery.after-fills")
         return round_.result()
@@ -181,6 +186,7 @@ class _Round:
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
+        self._accounted = False
 
     def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
         self._failures.append(_unless_banned(what, error))
@@ -259,6 +265,15 @@ class _Round:
         if not unmoved(self._belief, self._open, self._balances, self.started):
             return False
         self._windows[symbol] = Window(fills=(), complete=True)
+        self._accounted = True
+        return True
+
+    def is_explained(self, symbol: Symbol) -> bool:
+        """Tell whether the orders that were looked up leave no room for another fill of ours."""
+        if not explained(self._belief, self.result().evidence, self.started):
+            return False
+        self._merge(symbol, (), complete=True)
+        self._accounted = True
         return True
 
     async def begin(self, symbol: Symbol) -> bool:
@@ -403,6 +418,7 @@ class _Round:
             known=self._known,
             unread=frozenset(self._unread),
             reset=self._reset,
+            accounted=self._accounted,
         )
 
 

@@ -302,8 +302,12 @@ class Reads(Protocol):
         """Return the id of the account's newest fill of a symbol, or None if there is none."""
         ...
 
-    async def balances(self) -> dict[Asset, Decimal]:
-        """Return total holdings (free and locked) of every asset that is not zero."""
+    async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
+        """Return total holdings (free and locked) of every asset that is not zero.
+
+        What the exchange said of them in answer to another question serves as well, if it was
+        asked at or after `since`.
+        """
         ...
 
     async def holding(self, asset: Asset) -> Holding:

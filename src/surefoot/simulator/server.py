@@ -43,6 +43,7 @@ class Simulator:
         )
         self.market = self._market()
         rest = Rest(self.exchange, self.market, self.store, self.armory, self.clock, settings)
+        self.meter = rest.meter
         control = ControlApi(
             self.exchange,
             market=self.market,

@@ -407,3 +407,19 @@ def test_settings_that_lead_elsewhere_are_refused(settings: dict[str, Any], word
 def test_a_venue_that_nobody_has_described_is_refused() -> None:
     with pytest.raises(Misconfigured, match="did you mean binance"):
         opened("binanse")
+
+
+async def test_balances_told_with_the_keys_serve_once(exchange: Exchange) -> None:
+    """A start paid twice for one answer; what is older than wanted is asked for again."""
+    before = exchange.now()
+    await exchange.identify()
+    asked = exchange.spending().requests
+    told = await exchange.balances(since=before)
+    assert exchange.spending().requests == asked
+    assert await exchange.balances(since=before) == told
+    assert exchange.spending().requests == asked + 1
+    await exchange.identify()
+    await exchange.balances(since=exchange.now() + timedelta(seconds=1))
+    await exchange.identify()
+    await exchange.balances()
+    assert exchange.spending().requests == asked + 5

@@ -336,7 +336,7 @@ class FakeExchange:
         await self._reading("holding", asset)
         return self.holdings.get(asset, Holding(free=D(0), locked=D(0)))
 
-    async def balances(self) -> dict[Asset, Decimal]:
+    async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:  # noqa: ARG002
         await self._reading("balances")
         held: dict[Asset, Decimal] = {}
         for trade in self.trades:

@@ -95,8 +95,22 @@ async def test_a_start_reads_the_trades_of_what_has_changed(exchange: FakeExchan
     stop = exchange.orders[-1]
     exchange.execute(stop.exchange_order_id, stop.quantity)
     asked = await asked_at_a_start(exchange, journal)
+    assert [each for each in asked if "fills" in each] == [
+        f"fills_of BTC/USDT,{stop.exchange_order_id}"
+    ]
+
+
+async def test_what_a_fill_does_not_explain_is_looked_for_among_all_trades(
+    exchange: FakeExchange,
+) -> None:
+    """Catches a stop that filled, taken for all there was: somebody sold beside it."""
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    stop = exchange.orders[-1]
+    exchange.execute(stop.exchange_order_id, stop.quantity)
+    exchange.trade(Side.BUY, "1")
+    asked = await asked_at_a_start(exchange, journal)
     assert [each for each in asked if each.startswith("fills BTC")]
-    assert not [each for each in asked if "ETH" in each and "fills" in each]
 
 
 async def test_a_restored_journal_reads_everything(exchange: FakeExchange) -> None:

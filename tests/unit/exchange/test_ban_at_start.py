@@ -26,8 +26,8 @@ class Noted:
     def __init__(self, until: datetime) -> None:
         self._until = until
 
-    async def bots(self) -> tuple[Any, ...]:
-        return ()
+    async def bot_names(self) -> frozenset[Any]:
+        return frozenset()
 
     async def last(self, _stream: str, kind: str) -> Any:
         if kind != "ban-noted":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, Role
@@ -56,6 +56,10 @@ from surefoot.exchange.port import (
     Tick,
 )
 
+T = TypeVar("T")
+# What an account held when it was asked whose it is, and when that was.
+NEVER_TOLD: Final[tuple[datetime, dict[Asset, Holding]]] = (datetime.min.replace(tzinfo=UTC), {})
+
 # A read of fills that needs more pages than this goes on in the next round.
 _PAGES_MAX: Final = 50
 _CLOCK_SAMPLES: Final = 3
@@ -76,6 +80,7 @@ class Binance:
         self._carrier = Carrier(login.time, login.address)
         self._rest: FencedBinance | None = None
         self._session: Any = None
+        self._told = NEVER_TOLD
 
     # Being there ---------------------------------------------------------------------------------
 
@@ -87,14 +92,15 @@ class Binance:
         await self.measure_clock()
         client = self._ccxt
         await self._carrier.ask("exchangeInfo", client.load_markets_again, {}, _markets)
-        self._carrier.adopt(
-            payloads.windows(client.rate_limits, "REQUEST_WEIGHT"),
-            payloads.windows(client.rate_limits, "ORDERS"),
-        )
+        limits = client.rate_limits
+        weight, orders = (payloads.windows(limits, each) for each in ("REQUEST_WEIGHT", "ORDERS"))
+        self._carrier.adopt(weight, orders)
 
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
-        uid = await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, _uid)
+        at = self.now()
+        uid, held = await self._read_account(lambda told: (_uid(told), payloads.holdings(told)))
+        self._told = (at, held)
         return Identity(exchange=self.venue.name, uid=uid, environment=self._environment)
 
     async def measure_clock(self) -> Decimal:
@@ -358,19 +364,21 @@ class Binance:
         fills = await self._read_trades("myTrades", request, symbol)
         return fills[-1].trade_id if fills else None
 
-    async def balances(self) -> dict[Asset, Decimal]:
-        """Return total holdings (free and locked) of every asset that is not zero."""
-        held = await self._holdings()
+    async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
+        """Return total holdings, as the answer that tells whose the keys are lists them too."""
+        (at, held), self._told = self._told, NEVER_TOLD
+        if since is None or at < since:
+            held = await self._read_account(payloads.holdings)
         totals = {asset: each.free + each.locked for asset, each in held.items()}
         return {asset: total for asset, total in totals.items() if total != ZERO}
 
     async def holding(self, asset: Asset) -> Holding:
         """Return what the account has of one asset, and how much is not bound by orders."""
-        return (await self._holdings()).get(asset, Holding(free=ZERO, locked=ZERO))
+        held = await self._read_account(payloads.holdings)
+        return held.get(asset, Holding(free=ZERO, locked=ZERO))
 
-    async def _holdings(self) -> dict[Asset, Holding]:
-        call = self._ccxt.privateGetAccount
-        return await self._carrier.ask("account", call, {}, payloads.holdings)
+    async def _read_account(self, read: Callable[[Any], T]) -> T:
+        return await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, read)
 
     async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:
         """Read the last price and the book of these symbols; one without either is left out."""

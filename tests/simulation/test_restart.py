@@ -1,0 +1,87 @@
+"""What a restart asks of the exchange: little, and more only of what has changed since.
+
+The weight is the simulator's own count, from the start of the program to its report.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import pytest
+from tests.simulation.world import BEAT_S, World
+
+from surefoot.simulator import Settings
+from surefoot.simulator.model import Rules
+
+BASE: Final = 130
+PER_SYMBOL: Final = 20
+PATIENCE_S: Final = 120.0
+
+
+def configuration(bots: int) -> str:
+    return "".join(
+        f"""
+[bots.bot-{bot}]
+account = "main"
+symbol = "C{bot}/USDT"
+strategy = "tests.simulation.traders:InAndOut"
+notional = 100
+stop_loss = "2%"
+params = {{ hold = 100000.0 }}
+"""
+        for bot in range(bots)
+    )
+
+
+def rules(bots: int) -> tuple[Rules, ...]:
+    return tuple(
+        Rules(symbol=f"C{n}USDT", base=f"C{n}", quote="USDT", price=Decimal(100))
+        for n in range(bots)
+    )
+
+
+async def protected(world: World, bots: int) -> None:
+    """Wait until every bot holds something, with its stop at the exchange."""
+    for _ in range(600):
+        await world.sleep(1)
+        orders = world.simulator.exchange.orders.values()
+        if sum(order.type == "STOP_LOSS" and order.open for order in orders) == bots:
+            return
+    raise AssertionError("\n".join(world.story.lines[-20:]))
+
+
+async def restarted(world: World) -> int:
+    """Start the program; return the weight that it has spent when it has recovered."""
+    meter = world.simulator.meter
+    before, reports = meter.total, world.story.counts["bot recovery finished"]
+    world.start()
+    for _ in range(int(PATIENCE_S / 0.1)):
+        await world.sleep(0.1)
+        if world.story.counts["bot recovery finished"] > reports:
+            return int(meter.total - before)
+    raise AssertionError("\n".join(world.story.lines[-20:]))
+
+
+@pytest.mark.parametrize(
+    ("bots", "changed"), [(1, 0), (1, 1), (30, 0), (30, 3), (200, 0), (200, 20)]
+)
+def test_a_restart_pays_for_what_has_changed(bots: int, changed: int) -> None:
+    spent: list[int] = []
+
+    async def play(world: World) -> None:
+        world.configure(configuration(bots))
+        world.start()
+        await protected(world, bots)
+        await world.sleep(90)
+        world.stop()
+        await world.sleep(30)
+        for number in range(changed):
+            world.move(f"C{number}USDT", 0.9)  # its stop fills while nobody looks
+        await world.sleep(60)
+        spent.append(await restarted(world))
+
+    exchange = Settings(beat_s=BEAT_S, rules=rules(bots), orders_per_10s=1_000)
+    world = World(1, exchange)
+    world.run(play)
+    assert spent[0] <= BASE + PER_SYMBOL * changed
