@@ -143,11 +143,6 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Tell whether it was called NEVER so recently that it is still looked for."""
         return self.sought_until is not None and now < self.sought_until
 
-    @property
-    def average_price(self) -> Decimal | None:
-        """Return the volume-weighted price of its fills, or None without any."""
-        return self.cost / self.filled if self.filled else None
-
 
 class Lesson(StrEnum):
     """What a report teaches, given what we believed."""

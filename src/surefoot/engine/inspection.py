@@ -191,20 +191,6 @@ class Inspection:
 
     # Some orders ---------------------------------------------------------------------------------
 
-    async def ask(self, orders: Collection[ClientOrderId]) -> None:
-        """Ask about some orders only, compare, and see to what follows.
-
-        Raises:
-            Halted: the exchange contradicts the journal as a whole.
-        """
-        symbols = {
-            position.symbol
-            for keeper in self._keepers.values()
-            for position in keeper.positions
-            if any(order.client_order_id in orders for order in position.orders)
-        }
-        await at_once(self.ask_on(symbol, orders) for symbol in self._in_order(symbols))
-
     async def ask_on(self, symbol: Symbol, orders: Collection[ClientOrderId]) -> None:
         """Ask about orders of one symbol, and again for cancels of them that are still owed.
 

@@ -140,7 +140,7 @@ async def test_a_new_order_of_one_bot_freezes_no_other_on_the_symbol() -> None:
         floor.clock.elapsed += 70
         answered = floor.exchange.hold("fills")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(floor.account.rounds.inspection.ask([doubt.client_order_id]))
+            tasks.create_task(floor.account.rounds.inspection.ask_on(BTC, [doubt.client_order_id]))
             await turns()
             await kept(floor, PAIR).tell(ENTER)
             await turns()
@@ -160,7 +160,7 @@ async def test_a_settled_order_of_one_bot_freezes_no_other_on_the_symbol() -> No
         floor.clock.elapsed += 70
         pair._positions = {}
         floor.account.roster.keepers.pop(PAIR)
-        await floor.account.rounds.inspection.ask([doubt.client_order_id])
+        await floor.account.rounds.inspection.ask_on(BTC, [doubt.client_order_id])
         assert bought in floor.exchange.trades
         assert kept(floor).position.frozen is None
 
@@ -321,7 +321,9 @@ async def test_a_coin_that_nobody_can_explain_keeps_a_doubt() -> None:
         floor.exchange.hide_trades = True
         floor.clock.elapsed += 70
         await floor.account.rounds.inspection.everything()
-        await floor.account.rounds.inspection.ask([kept(floor).position.orders[0].client_order_id])
+        await floor.account.rounds.inspection.ask_on(
+            BTC, [kept(floor).position.orders[0].client_order_id]
+        )
         assert kept(floor).position.orders[0].status == "INTENDED"
 
 
