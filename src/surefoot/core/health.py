@@ -53,10 +53,12 @@ class Trouble(Struct, frozen=True, kw_only=True):
 class Circumstances(Struct, frozen=True, kw_only=True):
     """What is noticed of one account. `silent`: nothing was answered since something failed.
 
-    `unpriced` are the held symbols of which no price arrives, by stream or by asking.
+    `progress` is how far a start has come, if that takes long. `unpriced` are the held symbols of
+    which no price arrives, by stream or by asking.
     """
 
     recovered: bool = False
+    progress: str | None = None
     halted: str | None = None
     banned_until: datetime | None = None
     silent: Trouble | None = None
@@ -91,7 +93,7 @@ def _state(seen: Circumstances, now: datetime) -> tuple[HealthState, str | None,
     if silent is not None and (not seen.recovered or now - silent.since > SILENCE):
         return HealthState.UNREACHABLE, silent.why, None
     if not seen.recovered:
-        return HealthState.STARTING, None, None
+        return HealthState.STARTING, seen.progress, None
     missing = _missing(seen, now)
     if missing:
         return HealthState.DEGRADED, "; ".join(missing), None

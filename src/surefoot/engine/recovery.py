@@ -34,6 +34,7 @@ from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.login import SERVES_S, Login
 from surefoot.engine.prices import Prices
+from surefoot.engine.progress import Progress
 from surefoot.engine.report import counted, told
 from surefoot.engine.roster import Roster
 from surefoot.engine.specs import BotSpec
@@ -214,8 +215,9 @@ class Recovery:
         lookback = None if self._roster.admits else self._login.spec.lookback
         since: datetime | None = self._login.now() - timedelta(seconds=SERVES_S)
         for _ in range(ROUNDS_MAX):
+            proven = self._proven(len(self._roster.symbols if left is None else left))
             inspected = await self._inspection.everything(
-                left, lookback=lookback, since=since, proven=self._watch
+                left, lookback=lookback, since=since, proven=proven
             )
             crashpoint("recovery.before-orphans")
             applied = inspected.applied
@@ -227,6 +229,16 @@ class Recovery:
             if not applied.records or not left:
                 break
         return total
+
+    def _proven(self, symbols: int) -> Callable[[Symbol], None]:
+        """Return what hears of each of so many symbols when it is proven."""
+        progress = Progress(self._login, symbols)
+
+        def hear(symbol: Symbol) -> None:
+            self._watch(symbol)
+            progress.step()
+
+        return hear
 
     async def _start_bots(self, course: _Course) -> None:
         roster = self._roster

@@ -24,6 +24,7 @@ class Senses:
         self._answered_at: datetime | None = None
         self._halted: str | None = None
         self._recovered_at: datetime | None = None
+        self._progress: str | None = None
         self._streams: dict[str, Trouble | None] = {}
         self._unproven: dict[Symbol, datetime] = {}
         self._priced: dict[Symbol, datetime] = {}
@@ -43,6 +44,7 @@ class Senses:
         """Return all of it at this moment; prices matter of what is held."""
         return Circumstances(
             recovered=self._recovered_at is not None,
+            progress=self._progress,
             halted=self._halted,
             banned_until=banned_until,
             silent=self._silent,
@@ -68,6 +70,10 @@ class Senses:
         """Note that something was answered."""
         self._silent, self._answered_at = None, self._now()
         self.attempt, self.next_try = 0, None
+
+    def come_so_far(self, progress: str) -> None:
+        """Note how far a start has come."""
+        self._progress = progress
 
     def recover(self) -> None:
         """Note that everything is known."""
