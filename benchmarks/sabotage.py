@@ -424,7 +424,7 @@ SABOTAGES = [
     Sabotage(
         "leave a quiet market without a price",
         "engine/recovery.py",
-        "        self._supervision.attend(self._prices.ask())",
+        "        self._supervision.attend(self._prices.ask(of_the_bare=True))",
         "        pass",
         "tests/unit/engine/test_protection_first.py -k levels",
     ),
