@@ -87,7 +87,11 @@ def test_the_invariant_knows_the_table_too(source: State, target: State) -> None
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-@pytest.mark.parametrize("signal", [ENTRY, ExitSignal(reason="out")], ids=["entry", "exit"])
+@pytest.mark.parametrize(
+    "signal",
+    [ENTRY, ExitSignal(reason="out"), ExitSignal(fraction=Decimal("0.5"))],
+    ids=["entry", "exit", "half"],
+)
 @pytest.mark.parametrize("state", State)
 def test_every_state_and_signal(
     state: State, signal: EntrySignal | ExitSignal, frozen: bool

@@ -39,9 +39,9 @@ def signal(line):
     """
     verb, *words = line.split()
     given = dict(word.split("=") for word in words)
-    limit, ttl = given.get("limit"), given.get("ttl")
+    limit, ttl, part = given.get("limit"), given.get("ttl"), given.get("fraction")
     what = {"limit": limit, "time_to_live": float(ttl) if ttl else None, "reason": line}
-    return Enter(**what) if verb in {"enter", "buy"} else Exit(**what)
+    return Enter(**what) if verb in {"enter", "buy"} else Exit(fraction=part, **what)
 
 
 class Eager(Strategy):

@@ -6,7 +6,10 @@ must end up, so that "nothing happened" cannot pass for "nothing went wrong".
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN
+
 import pytest
+from tests.builders import D
 from tests.process.play import Play
 
 # point → the state after an entry and after an exit that died there. An intent that never left
@@ -55,6 +58,30 @@ async def test_killed_while_leaving(play: Play, point: str) -> None:
     position = await play.state_is(ending, server=server)
     assert (position.quantity > 0.001) == (ending == "OPEN")
     assert len(play.orders("SELL")) == (1 if ending == "CLOSED" else 0)
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.parametrize("point", ENDINGS)
+async def test_killed_while_selling_a_part(play: Play, point: str) -> None:
+    """Half of it goes, once, or it is decided anew; never more than the half."""
+    await play.open()
+    play.say("enter")
+    server = await play.start(crash_at=f"{point}:2")
+    held = (await play.state_is("OPEN", server=server)).quantity
+    play.say("exit fraction=50%")
+    await play.die(server)
+    server = await play.start()
+    await play.recovered(server)
+    await play.until(lambda: not play.rows(UNSURE), server)
+    sold = ENDINGS[point][1] == "CLOSED"
+    await play.until(lambda: len(play.orders("SELL")) == sold, server)
+    position = await play.state_is("OPEN", server=server)
+    half = (held / 2).quantize(D("0.00001"), ROUND_DOWN)
+    assert held - position.quantity == (half if sold else 0)
+    assert (await play.stage.run("close", "bot"))[0] == 0
+    await play.state_is("CLOSED", server=server)
+    assert len(play.orders("SELL")) == 1 + sold
     await server.stop()
     play.judge()
 

@@ -26,7 +26,7 @@ from surefoot.core.exits import ExitPlan
 from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import Reconciliation, reconcile, wanted
-from surefoot.core.records import OrderIntended, PositionRecord
+from surefoot.core.records import OrderIntended, PositionRecord, kind_of
 from surefoot.core.reports import Doubt, Fill, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.values import (
@@ -118,8 +118,7 @@ class World:
         position = before
         for record in records:
             position = watch(position, record)
-            self.seen.add(str(record.__struct_config__.tag))
-            self.seen.add(f"{before.state}->{position.state}")
+            self.seen |= {kind_of(record), f"{before.state}->{position.state}"}
         assert position == after
         self.seen.update(f"{order.role} {order.status}" for order in after.orders)
         self.seen |= {"dust carried on"} if after.carried.quantity and after.entered else set()
@@ -153,6 +152,7 @@ class World:
     def leave(self, n: int) -> None:
         state = self.life.position.state
         signal = ExitSignal(
+            fraction=D("0.5") if n & 4 else None,
             time_to_live=timedelta(seconds=20) if n & 1 else None,
             limit=D(50600) if n & 2 else None,
         )

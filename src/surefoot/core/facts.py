@@ -198,7 +198,8 @@ def _leave_at(stop: Order, draft: Draft) -> None:
     """Leave: what refuses a stop because it would trigger proves that its level is reached."""
     position = draft.position
     wish, level = position.exit_wish, STOP_OF[position.levels.phase]
-    if position.state in {State.OPEN, State.CLOSING} and (wish is None or wish.limit is not None):
+    replaceable = wish is None or wish.limit is not None or wish.keep
+    if position.state in {State.OPEN, State.CLOSING} and replaceable:
         at = "" if stop.trigger is None else f" at {plain(stop.trigger)}"
         reason = f"the exchange says that a stop{at} would trigger at once"
         leave = ExitWish(by=level.value, level=level, reason=reason)

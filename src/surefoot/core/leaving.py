@@ -25,7 +25,7 @@ from surefoot.core.records import ExitWished, LevelsSet
 from surefoot.core.reports import PriceSeen
 from surefoot.core.rules import Terms, is_dust, is_in_place, move_stop, sell_at_limit
 from surefoot.core.signals import Close, ExitSignal
-from surefoot.core.values import plain
+from surefoot.core.values import ZERO, plain
 
 # A resting stop at the exchange has first go; only this far past it do we step in ourselves.
 STOP_GRACE: Final = Decimal("0.002")
@@ -44,7 +44,8 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     if level is None or (level is Level.TAKE_PROFIT and wish is not None):
         _sell_or_follow(seen.price, draft)
         return
-    # While a limit waits or rests the stop is honoured; nothing else is left twice.
+    # While a limit waits or rests, or a part is sold, the stop is honoured; else no wish replaces
+    # another.
     if (position.state is State.CLOSING or wish is not None) and not _waits(wish):
         return
     if level is not Level.TAKE_PROFIT and _exchange_has_first_go(position, seen.price):
@@ -86,7 +87,7 @@ def is_at_rest(position: Position, terms: Terms) -> bool:
 
 
 def _waits(wish: ExitWish | None) -> bool:
-    return wish is not None and wish.limit is not None
+    return wish is not None and (wish.limit is not None or wish.keep > ZERO)
 
 
 def _sell_or_follow(price: Decimal, draft: Draft) -> None:
@@ -139,10 +140,24 @@ def take_exit(signal: ExitSignal, draft: Draft) -> None:
     wish = ExitWish(
         by="strategy",
         reason=signal.reason,
+        keep=_kept(signal, draft),
         limit=signal.limit,
         expires_at=None if signal.time_to_live is None else draft.now + signal.time_to_live,
     )
     draft.add(ExitWished(at=draft.now, wish=wish))
+
+
+def _kept(signal: ExitSignal, draft: Draft) -> Decimal:
+    """Return what is to stay, so that both parts can be traded; nothing if it would be dust."""
+    if signal.fraction is None:
+        return ZERO
+    position, instrument = draft.position, draft.terms.instrument
+    price = position.entry_price or ZERO
+    part = instrument.sellable(position.available * signal.fraction)
+    if instrument.is_dust(part, price):
+        raise SignalRefused(f"{plain(part)} {position.base} are too little to trade")
+    kept = position.available - part
+    return ZERO if instrument.is_dust(kept, price) else kept
 
 
 def take_close(close: Close, draft: Draft) -> None:

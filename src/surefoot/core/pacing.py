@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from surefoot.core.order import OrderStatus, Role
+from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position
 
 RETRY_FIRST: Final = timedelta(seconds=1)
@@ -33,3 +33,11 @@ def resting(position: Position, now: datetime, role: Role) -> bool:
     """Tell whether the last orders of a role failed so recently that the next one has to wait."""
     until = retry_at(position, role)
     return until is not None and now < until
+
+
+def turned_away(position: Position, stop: Order, now: datetime) -> bool:
+    """Tell whether an exit in this stop's place was refused: now the stop makes way first."""
+    last = position.last(Role.EXIT)
+    if last is None or last.status is not OrderStatus.REJECTED or last.attempt < stop.attempt:
+        return False
+    return not resting(position, now, Role.EXIT)

@@ -82,7 +82,8 @@ class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Somebody decided to leave, and that decision is durable.
 
     `by` tells a person who it was: the strategy, an operator or a level; the code asks `level`,
-    the one that a price reached. `persistent` wishes outlive a failed exit.
+    the one that a price reached. `persistent` wishes outlive a failed exit. So much is to stay as
+    `keep` says: what is sold twice by mistake would be more, and this cannot be.
     """
 
     by: str
@@ -91,6 +92,7 @@ class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: Decimal | None = None
     expires_at: datetime | None = None
     persistent: bool = False
+    keep: Decimal = ZERO
 
 
 class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

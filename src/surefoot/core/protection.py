@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position
 
@@ -42,6 +43,14 @@ def protection(position: Position, *, watched: bool) -> Protection:
 def stop_rests(position: Position) -> bool:
     """Tell whether the exchange is known to have a stop of this position."""
     return any(_rests(order) for order in position.orders if order.role is Role.STOP)
+
+
+def stands(position: Position, order: Order) -> bool:
+    """Tell whether an order is a stop that rests, and no exit is on its way in its place."""
+    if order.role is not Role.STOP or not order.rests or position.lane(Lane.EXIT) is not None:
+        return False
+    rivals = position.rivals(order.client_order_id)
+    return order.replaced_by in {None, *(rival.client_order_id for rival in rivals)}
 
 
 def _rests(order: Order) -> bool:

@@ -20,8 +20,9 @@ from surefoot.core.exits import STOP_OF, at_entry
 from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.pacing import resting
+from surefoot.core.pacing import resting, turned_away
 from surefoot.core.position import Dust, ExitWish, Position, State
+from surefoot.core.protection import stands
 from surefoot.core.records import (
     CancelIntended,
     DustLeft,
@@ -150,6 +151,19 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
 
 
+def lapse_part(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
+    """Let a wish to sell a part lapse once it is sold, or too little of it is left to trade."""
+    wish, live = position.exit_wish, position.unfinished
+    if wish is None or not wish.keep or position.state not in {State.OPEN, State.CLOSING}:
+        return None
+    if live is not None and not stands(position, live):
+        return None
+    rest = position.available - wish.keep
+    if not terms.instrument.is_dust(rest, position.entry_price or ZERO):
+        return None
+    return ExitLapsed(at=now, why=f"{plain(wish.keep)} {position.base} are to stay")
+
+
 def watched_limit(position: Position, terms: Terms) -> Decimal | None:
     """Return the limit of an exit that is watched here, because a stop rests or is to rest.
 
@@ -179,7 +193,9 @@ def leave_after_stop(position: Position, now: datetime, terms: Terms) -> Positio
     stop = position.last(Role.STOP)
     if stop is None or stop is not position.orders[-1] or not stop.finished or not stop.filled:
         return None
-    if position.state not in {State.OPEN, State.CLOSING} or position.exit_wish is not None:
+    if position.state not in {State.OPEN, State.CLOSING}:
+        return None
+    if position.exit_wish is not None and not position.exit_wish.keep:
         return None
     if stop.filled == stop.quantity or is_dust(position, terms):
         return None
@@ -257,7 +273,7 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
         return None  # It is selling already, or all that is certain: let it.
     wish, replaceable = position.exit_wish, terms.instrument.replaces
     leaving = wish is not None and watched_limit(position, terms) is None
-    if wish is not None and leaving and (not replaceable or _turned_away(position, order, now)):
+    if wish is not None and leaving and (not replaceable or turned_away(position, order, now)):
         return f"making way for the exit: {wish.reason}"
     if replaceable and order.quantity <= position.quantity:
         return None  # It protects until what takes its place is accepted.
@@ -266,14 +282,6 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
     if order.quantity != _stop_quantity(position, terms):
         return "the held quantity has changed"
     return None
-
-
-def _turned_away(position: Position, stop: Order, now: datetime) -> bool:
-    """Tell whether an exit in this stop's place was refused: now the stop makes way first."""
-    last = position.last(Role.EXIT)
-    if last is None or last.status is not OrderStatus.REJECTED or last.attempt < stop.attempt:
-        return False
-    return not resting(position, now, Role.EXIT)
 
 
 def lags(position: Position, stop: Order, terms: Terms) -> bool:
@@ -293,14 +301,6 @@ def is_in_place(position: Position, stop: Order, terms: Terms) -> bool:
         and not lags(position, stop, terms)
         and stop.quantity == _stop_quantity(position, terms)
     )
-
-
-def stands(position: Position, order: Order) -> bool:
-    """Tell whether an order is a stop that rests, and no exit is on its way in its place."""
-    if order.role is not Role.STOP or not order.rests or position.lane(Lane.EXIT) is not None:
-        return False
-    rivals = position.rivals(order.client_order_id)
-    return order.replaced_by in {None, *(rival.client_order_id for rival in rivals)}
 
 
 def resting_stop(position: Position, terms: Terms) -> Order | None:
@@ -343,7 +343,9 @@ def _exit(
     if not _free_to_leave(position, now, terms, Role.EXIT):
         return None
     stop = resting_stop(position, terms)
-    quantity = terms.instrument.sellable(position.available)
+    quantity = terms.instrument.sellable(position.available - wish.keep)
+    if terms.instrument.is_dust(quantity, position.entry_price or ZERO):
+        return None
     largest = terms.instrument.market_quantity_max
     if wish.limit is None and largest is not None:
         quantity = terms.instrument.sellable(min(quantity, largest))
@@ -417,6 +419,7 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
 
 RULES: Final[tuple[Rule, ...]] = (
     lapse_limit,
+    lapse_part,
     lapse_exit,  # before the state moves, while it is seen that an exit has failed
     leave_dust,
     move_state,

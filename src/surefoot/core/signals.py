@@ -30,8 +30,9 @@ class EntrySignal(Struct, frozen=True, kw_only=True):
 
 
 class ExitSignal(Struct, frozen=True, kw_only=True):
-    """A wish to leave the whole position."""
+    """A wish to leave the whole position, or a `fraction` of it."""
 
+    fraction: Decimal | None = None
     limit: Decimal | None = None
     time_to_live: timedelta | None = None
     reason: str = ""

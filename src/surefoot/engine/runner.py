@@ -334,7 +334,12 @@ class Runner:
                     price=limit,
                     last=self._tick.price,
                 )
-        return ExitSignal(limit=limit, time_to_live=signal.time_to_live, reason=signal.reason)
+        return ExitSignal(
+            fraction=signal.fraction,
+            limit=limit,
+            time_to_live=signal.time_to_live,
+            reason=signal.reason,
+        )
 
     def _admitted(self) -> Tick:
         """Return the newest tick, if the bot may enter now and its own time is recent.

@@ -98,8 +98,12 @@ class Enter:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Exit:
-    """Leave the whole position; without a limit by a market order."""
+    """Leave the whole position, or a part of it; without a limit by a market order.
 
+    `fraction` ("50%" or 0.5) is how much of what is held goes; the rest keeps its levels.
+    """
+
+    fraction: Decimal | None
     limit: Decimal | None
     time_to_live: timedelta | None
     reason: str
@@ -107,11 +111,13 @@ class Exit:
     def __init__(
         self,
         *,
+        fraction: Number | None = None,
         limit: Number | None = None,
         time_to_live: timedelta | float | str | None = None,
         reason: str = "",
     ) -> None:
         store = object.__setattr__
+        store(self, "fraction", _fraction(fraction, "Exit.fraction"))
         store(self, "limit", _limit(limit, "Exit.limit"))
         store(self, "time_to_live", _time_to_live(time_to_live, "Exit.time_to_live"))
         store(self, "reason", _reason(reason, "Exit.reason"))
@@ -125,6 +131,16 @@ def _size(value: Number | None, name: str) -> Size | None:
         return None if value is None else parse.size(value)
     except InvalidValue as error:
         raise InvalidValue(f"{name}: {error}") from None
+
+
+def _fraction(value: Number | None, name: str) -> Decimal | None:
+    try:
+        part = None if value is None else parse.fraction(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from None
+    if part is not None and part > 1:
+        raise InvalidValue(f"{name}: nobody has more than 100%, got {parse.shown(value)}")
+    return None if part == 1 else part
 
 
 def _limit(value: Number | None, name: str) -> Decimal | None:

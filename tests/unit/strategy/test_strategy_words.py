@@ -199,3 +199,16 @@ class ExactTick:
 class ExactCandle:
     symbol, timeframe, at = BTC, "1m", AT
     open, high, low, close, volume = D(1), D("2.5"), D(1), D(2), D("3.5")
+
+
+@pytest.mark.parametrize(
+    ("written", "exact"), [("50%", "0.5"), (0.25, "0.25"), ("100%", None), (None, None)]
+)
+def test_a_part_is_the_fraction_that_was_written(written: Any, exact: str | None) -> None:
+    assert Exit(fraction=written).fraction == (None if exact is None else D(exact))
+
+
+@pytest.mark.parametrize("wrong", ["150%", 2, 0, -0.5, "half", float("nan")])
+def test_a_part_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"Exit\.fraction"):
+        Exit(fraction=wrong)
