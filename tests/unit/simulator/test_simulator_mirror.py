@@ -328,3 +328,23 @@ async def test_a_source_that_counts_anew_is_joined_by_time(tmp_path: Path) -> No
         source.market.move("BTCUSDT", D(59_000), D(1))
         async with mirrored(source, state=state) as pair:
             assert await pair.status("rested") == "FILLED"
+
+
+# Recorded streams --------------------------------------------------------------------------------
+
+
+async def test_every_recorded_trade_passes_through_the_mirror_once() -> None:
+    """A tape of the real exchange, played by the source fifty times as fast."""
+    played = source_settings(market="tape", speed=50, beat_s=0.05)
+    async with Simulator(played) as source, mirrored(source) as pair:
+        listener = await pair.trader.market_stream("btcusdt@trade")
+        heard = [await listener.next() for _ in range(200)]
+        numbers = [each["t"] for each in heard]
+        assert numbers == sorted(set(numbers))
+        rows = await source.market.read(
+            "aggTrades", {"symbol": "BTCUSDT", "fromId": str(numbers[0]), "limit": "1000"}
+        )
+        there = {each["a"]: each for each in rows if each["a"] <= numbers[-1]}
+        assert [(each["t"], each["p"], each["q"], each["T"]) for each in heard] == [
+            (each["a"], each["p"], each["q"], each["T"]) for each in there.values()
+        ]
