@@ -39,6 +39,7 @@ from surefoot.engine.runner import Runner
 from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision, Work
+from surefoot.engine.turnstile import Turnstile
 from surefoot.engine.voice import say_outcome, say_record
 from surefoot.engine.windows import Windows
 from surefoot.exchange.errors import Misconfigured
@@ -84,6 +85,7 @@ class Roster:
         self._journal = journal
         self._make_advisor = make_advisor
         self._questions = questions
+        self._turnstile = Turnstile()
         self._supervision = supervision
         self._admits = False
         self._driving = False
@@ -388,6 +390,7 @@ class Roster:
             keeper=self.keepers[spec.bot],
             allowance=self.allowance,
             advisor=advisor,
+            turnstile=self._turnstile,
             journal=self._journal,
             clock=self.login.clock,
             now=self.login.now,

@@ -29,6 +29,7 @@ from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import MINUTE, check_price, check_rate
 from surefoot.engine.quotes import Quote
 from surefoot.engine.specs import BotSpec, Pair, length_of
+from surefoot.engine.turnstile import Turnstile
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import Tick
 from surefoot.journal.port import Change, Journal, Memory, Remark
@@ -71,6 +72,7 @@ class Runner:
         keeper: Keeper,
         allowance: Allowance,
         advisor: Advisor | None,
+        turnstile: Turnstile,
         journal: Journal,
         clock: Clock,
         now: Callable[[], datetime],
@@ -83,6 +85,7 @@ class Runner:
         self.refused = 0
         self._allowance = allowance
         self._advisor = advisor
+        self._turnstile = turnstile
         self._journal = journal
         self._clock = clock
         self._now = now
@@ -199,12 +202,12 @@ class Runner:
             await self._start()
             while self._news:
                 await self._hear(self._news.pop(0))
-            tick = self._tick
-            if tick is None or tick is told or self._advisor is None:
+            if self._tick is None or self._tick is told:
                 continue
-            if self._advisor.listens("on_tick"):
-                told = tick
-                await self._ask(self._advisor.on_tick(tick, self._glance()))
+            await self._turnstile.come()  # a price that comes meanwhile is the one to ask about
+            told = self._tick
+            if self._advisor is not None and self._advisor.listens("on_tick"):
+                await self._ask(self._advisor.on_tick(told, self._glance()))
 
     async def _hear(self, news: News) -> None:
         if self._advisor is None:

@@ -20,6 +20,7 @@ from surefoot.engine.keeper import Keeper
 from surefoot.engine.quotes import Quote
 from surefoot.engine.runner import Heard, Runner
 from surefoot.engine.specs import BotSpec
+from surefoot.engine.turnstile import Turnstile
 from surefoot.exchange.port import Candle, Tick
 from surefoot.strategy import Candles, Signal
 
@@ -98,6 +99,7 @@ class Ring:
             keeper=keeper,
             allowance=allowance or Allowance(desk.login, desk.keepers, desk.journal),
             advisor=counsel,  # type: ignore[arg-type]
+            turnstile=Turnstile(),
             journal=desk.journal,
             clock=desk.clock,
             now=desk.exchange.now,
