@@ -237,7 +237,8 @@ class Inspection:
         key = (finding.kind, finding.position_id, finding.order, finding.outcome)
         now = self._login.clock.monotonic()
         if now - self._said.get(key, -REPEAT_AFTER_S) >= REPEAT_AFTER_S:
-            self._said[key] = now
+            recent = ((k, at) for k, at in self._said.items() if now - at < REPEAT_AFTER_S)
+            self._said = dict(recent) | {key: now}
             say_finding(self._login.log, finding)
 
     async def _cancel_orphan(self, orphan: Orphan) -> bool:

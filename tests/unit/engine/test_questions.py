@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from tests.builders import START, Life
 
 from surefoot.core.order import Order, OrderStatus
-from surefoot.engine.questions import Questions
+from surefoot.core.values import ClientOrderId
+from surefoot.engine.questions import RESTING_SHARE, Questions
 
 AT = 100.0
 
@@ -75,3 +76,20 @@ def test_only_what_is_due_is_asked_and_what_is_over_is_forgotten() -> None:
     assert questions.due([second], AT + 5.3) == (second.client_order_id,)
     assert questions.due([first], AT + 6) == ()  # forgotten meanwhile, so it starts anew
     assert questions.due([first], AT + 6.3) == (first.client_order_id,)
+
+
+def test_a_thousand_orders_that_rest_cost_their_share_and_no_more() -> None:
+    """Catches 24 weight a minute for each resting stop: 250 of them used up the address."""
+    limit, price = 6_000, 4
+    spacing_s = price / (limit * RESTING_SHARE / 60)
+    questions = Questions(spacing_s=spacing_s)
+    resting = [
+        replace(unsure(), client_order_id=ClientOrderId(f"n{n}"), status=OrderStatus.WORKING)
+        for n in range(1_000)
+    ]
+    minutes = [
+        sum(len(questions.due(resting, AT + minute * 60 + second)) for second in range(60)) * price
+        for minute in range(20)
+    ]
+    assert sum(minutes) / len(minutes) <= limit * RESTING_SHARE
+    assert max(minutes) <= limit / 2
