@@ -140,11 +140,12 @@ class World:
         *,
         tell: Callable[[str], None] | None = None,
         pace: float = 1.0,
+        loop: type[VirtualLoop] = VirtualLoop,
     ) -> None:
         self.seed = seed
         self._pace = pace
         self.luck = Random(f"{seed} world")
-        self.loop = VirtualLoop(Random(f"{seed} loop"))
+        self.loop = loop(Random(f"{seed} loop"))
         self.directory = Path(tempfile.mkdtemp(prefix="surefoot-", dir=DISK))
         self.story = Story(self.loop, self.directory, tell)
         self.clock = MachineClock(self)
