@@ -447,8 +447,7 @@ def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
     return {
         name: open_exchange(
             account.exchange,
-            key=account.api_key.reveal(),
-            secret=account.secret.reveal(),
+            keys=partial(config.keys, settings, name),
             settings=dict(account.ccxt),
             allow_custom_host=account.allow_custom_host,
             time=clock,

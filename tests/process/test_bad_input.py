@@ -121,6 +121,24 @@ async def test_a_journal_of_another_account(play: Play) -> None:
     assert "but the keys of accounts.main are of binance account 42" in said
 
 
+async def test_keys_that_were_wrong_are_read_again_when_an_operator_says_recover(
+    play: Play,
+) -> None:
+    """The server runs on with them, and needs no restart once they are corrected."""
+    await run_once(play)
+    change(play, '"simulated-key"', '"someone-elses"')
+    server = await play.start()
+    await play.until(lambda: "does not accept these keys" in log_of(server), server)
+    code, _, _ = await play.stage.run("recover", "bot")
+    assert code != 0
+    change(play, '"someone-elses"', '"simulated-key"')
+    code, output, errors = await play.stage.run("recover", "bot")
+    assert code == 0, output + errors
+    (health,) = (await play.status())["health"]
+    assert health["state"] == "ok"
+    await server.stop()
+
+
 async def test_a_truncated_journal(play: Play) -> None:
     await run_once(play)
     file = play.stage.journal

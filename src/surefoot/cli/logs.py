@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
@@ -44,7 +45,7 @@ def start_log(
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             _drop_nothings,
-            Redactor(secrets_of(settings)),
+            Redactor(partial(secrets_of, settings)),
             *([] if progress is None else [progress]),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
@@ -124,27 +125,32 @@ def blackened(text: str, secrets: Iterable[str]) -> str:
 
 
 class Redactor:
-    """A last line of defence: no field of a log line holds a secret, whatever put it there."""
+    """A last line of defence: no field of a log line holds a secret, whatever put it there.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(secrets)
+    Asked for each line: keys may be corrected while the server runs.
+    """
+
+    def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
+        self._secrets = secrets
 
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """Black secrets out in every field."""
-        return {key: self._clean(value) for key, value in event.items()}
+        secrets = tuple(self._secrets())
+        return {key: _cleaned(value, secrets) for key, value in event.items()}
 
-    def _clean(self, value: Any) -> Any:
-        match value:
-            case str():
-                return blackened(value, self._secrets)
-            case Mapping():
-                return {key: self._clean(each) for key, each in value.items()}
-            case list() | tuple():
-                return [self._clean(each) for each in value]
-            case _:
-                return value
+
+def _cleaned(value: Any, secrets: tuple[str, ...]) -> Any:
+    match value:
+        case str():
+            return blackened(value, secrets)
+        case Mapping():
+            return {key: _cleaned(each, secrets) for key, each in value.items()}
+        case list() | tuple():
+            return [_cleaned(each, secrets) for each in value]
+        case _:
+            return value
 
 
 class _Unfailing:

@@ -13,7 +13,7 @@ template    what `surefoot init` writes
 from __future__ import annotations
 
 from surefoot.config.errors import ConfigError
-from surefoot.config.load import load, strategies, strategy
+from surefoot.config.load import keys, load, strategies, strategy
 from surefoot.config.secret import Secret
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
 from surefoot.config.template import STRATEGY_TEMPLATE, paper, template
@@ -27,6 +27,7 @@ __all__ = [
     "Recovery",
     "Secret",
     "Settings",
+    "keys",
     "load",
     "paper",
     "strategies",

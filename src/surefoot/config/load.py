@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +84,8 @@ def load(
     if problems:
         raise ConfigError(str(path), problems)
     return Settings(
+        path=path,
+        environment=environment,
         directory=directory,
         journal_url=paper_journal(tables.journal.url) if on_paper else tables.journal.url,
         accounts=accounts,
@@ -99,6 +102,24 @@ def load(
         ),
         notify=notify,
     )
+
+
+def keys(settings: Settings, name: AccountName) -> tuple[str, str]:
+    """Return an account's key and secret as they are written now, and remember them.
+
+    While the file cannot be read, or means another place, those that are known stay.
+    """
+    known = settings.accounts[name]
+    with suppress(ConfigError, KeyError):
+        now = load(settings.path, settings.environment).accounts[name]
+        if (now.exchange, now.environment, now.ccxt) == (
+            known.exchange,
+            known.environment,
+            known.ccxt,
+        ):
+            known.api_key.renew(now.api_key.reveal())
+            known.secret.renew(now.secret.reveal())
+    return known.api_key.reveal(), known.secret.reveal()
 
 
 def strategies(settings: Settings) -> dict[BotName, Strategy]:

@@ -25,17 +25,23 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 class Secret:
     """A value that prints as `***` and cannot be pickled, compared or turned into JSON."""
 
-    __slots__ = ("_value", "source")
+    __slots__ = ("_former", "_value", "source")
 
     def __init__(self, value: str | None, setting: str = "") -> None:
         self._value = value
+        self._former: frozenset[str] = frozenset()
         # Where it comes from, for people: the name of a variable or a file, never the value.
         self.source = setting if setting.startswith(("env:", "file:")) else "in the configuration"
 
     @property
     def loaded(self) -> tuple[str, ...]:
-        """Return the value if it was looked for, to be blacked out wherever it appears."""
-        return () if self._value is None else (self._value,)
+        """Return every value that it ever had, to be blacked out wherever one appears."""
+        return (*self._former, *(() if self._value is None else (self._value,)))
+
+    def renew(self, value: str) -> None:
+        """Stand for another value from now on: it was corrected."""
+        self._former |= frozenset(self.loaded)
+        self._value = value
 
     def reveal(self) -> str:
         """Return the value, for the one call that signs with it.

@@ -85,6 +85,8 @@ class Log:
 class Settings:
     """A whole configuration; `directory` is where its file lies."""
 
+    path: Path
+    environment: Mapping[str, str] = field(repr=False)  # may hold keys
     directory: Path
     journal_url: str = field(repr=False)  # may hold a password
     accounts: Mapping[AccountName, Account]

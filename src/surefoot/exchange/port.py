@@ -8,7 +8,7 @@ port means that the exchange really said "none".
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -160,10 +160,12 @@ class Time(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Login:
-    """One account's keys, its settings, and where they lead (its environment)."""
+    """One account's keys, its settings, and where they lead (its environment).
 
-    key: str = field(repr=False)
-    secret: str = field(repr=False)
+    `keys` returns the key and the secret as they are written now, whenever it connects.
+    """
+
+    keys: Callable[[], tuple[str, str]] = field(repr=False)
     settings: dict[str, Any] = field(repr=False)
     environment: str
     time: Time

@@ -7,6 +7,7 @@ become proof. A new one needs its folder and a row here.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -49,11 +50,10 @@ def venue(name: str) -> Venue:
     return _row(name).facts
 
 
-def open_exchange(  # noqa: PLR0913 (what an account is opened with)
+def open_exchange(
     name: str,
     *,
-    key: str,
-    secret: str,
+    keys: Callable[[], tuple[str, str]],
     settings: dict[str, Any],
     allow_custom_host: bool,
     time: Time,
@@ -82,8 +82,7 @@ def open_exchange(  # noqa: PLR0913 (what an account is opened with)
     address = known.setdefault(f"{name} {where}", Address(row.facts.weight, time))
     return row.open(
         Login(
-            key=key,
-            secret=secret,
+            keys=keys,
             settings=settings,
             environment=where,
             time=time,

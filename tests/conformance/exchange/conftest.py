@@ -83,8 +83,7 @@ async def exchange(simulator: Simulator, changes: dict[str, Any]) -> AsyncIterat
     """Open our adapter, and connect it."""
     opened = open_exchange(
         "binance",
-        key=KEYS["apiKey"],
-        secret=KEYS["secret"],
+        keys=lambda: (KEYS["apiKey"], KEYS["secret"]),
         settings={**BRISK, **ccxt_settings(simulator.url), **changes},
         allow_custom_host=False,
         time=BriskTime(),

@@ -33,8 +33,7 @@ def settings() -> Settings:
 def opened(simulator: Simulator, addresses: dict[str, Address] | None = None) -> Exchange:
     return open_exchange(
         "binance",
-        key=KEYS["apiKey"],
-        secret=KEYS["secret"],
+        keys=lambda: (KEYS["apiKey"], KEYS["secret"]),
         settings={**BRISK, **ccxt_settings(simulator.url)},
         allow_custom_host=False,
         time=BriskTime(),

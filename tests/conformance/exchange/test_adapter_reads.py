@@ -375,8 +375,7 @@ def opened(name: str = "binance", *, custom: bool = False, **settings: Any) -> E
     given = {**BRISK, **ccxt_settings("http://127.0.0.1:9"), **settings}
     return open_exchange(
         name,
-        key=KEYS["apiKey"],
-        secret=KEYS["secret"],
+        keys=lambda: (KEYS["apiKey"], KEYS["secret"]),
         settings=given,
         allow_custom_host=custom,
         time=SystemClock(),

@@ -23,7 +23,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_secret_is_blacked_out_wherever_it_stands() -> None:
-    clean = Redactor(["hunter2-and-more"])
+    clean = Redactor(lambda: ["hunter2-and-more"])
     event = {"why": "key hunter2-and-more is bad", "deep": [{"x": "hunter2-and-more"}], "n": 1}
     assert clean(None, "info", event) == {
         "why": "key *** is bad",

@@ -12,9 +12,10 @@ from typing import Final
 
 import pytest
 
-from surefoot.config import Account, ConfigError, Secret, load
+from surefoot.config import Account, ConfigError, Secret, keys, load
 from surefoot.config.secret import BYTES_MAX
 from surefoot.core.errors import InvalidValue
+from surefoot.core.values import AccountName
 
 
 def loopback(host: str) -> str:
@@ -335,3 +336,26 @@ def test_an_account_neither_shows_nor_gives_away_its_keys(file: Path) -> None:
         dataclasses.asdict(found)
     with pytest.raises(TypeError, match="a secret cannot be copied or pickled"):
         pickle.dumps(found)
+
+
+def test_corrected_keys_are_read_again_and_the_old_ones_stay_blacked_out(file: Path) -> None:
+    """While the file is half written, or means another place, the known ones stay."""
+
+    def write(key: str, exchange: str = "binance") -> None:
+        file.write_text(
+            f'[accounts.main]\nexchange = "{exchange}"\napi_key = "{key}"\nsecret = "hush-hush"\n'
+            f"[accounts.main.ccxt.urls.api]\n{LOOPBACK}"
+        )
+
+    write("first-key")
+    settings = load(file, {})
+    name = AccountName("main")
+    write("second-key")
+    assert keys(settings, name) == ("second-key", "hush-hush")
+    assert set(settings.accounts[name].api_key.loaded) == {"first-key", "second-key"}
+    file.write_text("[accounts.main")
+    assert keys(settings, name) == ("second-key", "hush-hush")
+    write("third-key")
+    text = file.read_text().replace("127.0.0.1:1", "127.0.0.1:2")
+    file.write_text(text)
+    assert keys(settings, name) == ("second-key", "hush-hush")

@@ -75,7 +75,8 @@ class Binance:
 
     def __init__(self, login: Login) -> None:
         self._environment = login.environment
-        self._settings = constructor_settings(login.key, login.secret, login.settings)
+        self._keys = login.keys
+        self._settings = constructor_settings(*login.keys(), login.settings)
         self._time = login.time
         self._carrier = Carrier(login.time, login.address)
         self._rest: FencedBinance | None = None
@@ -86,9 +87,13 @@ class Binance:
 
     async def connect(self) -> None:
         """Load the markets and measure the clock offset."""
+        # Wrong keys may have been corrected since: an operator says `recover`, and is heard.
+        key, secret = self._keys()
+        self._settings |= {"apiKey": key, "secret": secret}
         if self._rest is None:
             self._session = session()
             self._rest = self._client(self._session)
+        self._rest.apiKey, self._rest.secret = key, secret
         await self.measure_clock()
         client = self._ccxt
         await self._carrier.ask("exchangeInfo", client.load_markets_again, {}, _markets)
