@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from surefoot import config
 from surefoot.config import ConfigError, Settings
-from surefoot.config.specs import account_spec
+from surefoot.config.specs import Asking, account_spec
 from surefoot.core.errors import InvalidValue
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted, RecoveryFinished
@@ -197,7 +197,7 @@ async def balances(settings: Settings) -> Mapping[AccountName, Mapping[Asset, De
         await reader.close()
 
 
-async def check(settings: Settings, strategies: Strategies) -> tuple[Checkup, ...]:
+async def check(settings: Settings, strategies: Mapping[BotName, Asking]) -> tuple[Checkup, ...]:
     """Ask every account's exchange who it is and what the clock says; changes nothing.
 
     Raises:
@@ -375,7 +375,7 @@ async def _prepared(
 
 async def preflight(
     settings: Settings,
-    strategies: Strategies,
+    strategies: Mapping[BotName, Asking],
     exchanges: Mapping[AccountName, Exchange],
     journal: Reader | None,
 ) -> Mapping[AccountName, Identity]:

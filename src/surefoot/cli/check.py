@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from surefoot import app, config
@@ -14,8 +14,10 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.config import Settings
+from surefoot.config.trial import Asked
+from surefoot.core.values import BotName
 from surefoot.engine.clock import SystemClock
-from surefoot.journal import journal_exists, open_reader
+from surefoot.journal import journal_exists, journal_holder, open_reader
 from surefoot.web.answers import Symptom
 
 _STYLES: Final = {True: None, False: "bold red"}
@@ -29,15 +31,17 @@ def check(*, options: Options | None = None) -> int:
     """
     options = options or Options()
     settings = options.settings(keys=True)
-    strategies = config.strategies(settings)
+    serving = journal_holder(settings.journal_url, settings.directory) is not None
+    trial = config.tried(settings, serving=serving)
     records = asyncio.run(_records(settings))
-    checkups = asyncio.run(_checkups(settings, strategies))
+    checkups = asyncio.run(_checkups(settings, trial.asked))
     symptoms = examine(settings)
     if options.json:
         show_json(
             {
                 "journal": {"url": settings.journal_shown, "records": records},
                 "bots": sorted(settings.bots),
+                "not_tried": sorted(trial.in_use),
                 "accounts": checkups,
                 "paper": {name: differences(settings, name) for name in settings.papers},
                 "machine": symptoms,
@@ -45,14 +49,16 @@ def check(*, options: Options | None = None) -> int:
         )
     else:
         _show(settings, records, checkups)
+        for bot in trial.in_use:
+            say(f"{bot}: its strategy wants an address that is in use; the server that runs has it")
         _show_machine(symptoms)
     failed = any(not each.well for each in symptoms) or any(each.failure for each in checkups)
     return FAILED if failed else FINE
 
 
-async def _checkups(settings: Settings, strategies: app.Strategies) -> tuple[Checkup, ...]:
+async def _checkups(settings: Settings, asked: Mapping[BotName, Asked]) -> tuple[Checkup, ...]:
     async with reached(settings, SystemClock(), changing=False) as placed:
-        return await app.check(placed, strategies)
+        return await app.check(placed, asked)
 
 
 async def _records(settings: Settings) -> int | None:

@@ -17,6 +17,7 @@ from surefoot.config.load import keys, load, strategies, strategy
 from surefoot.config.secret import Secret
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
 from surefoot.config.template import STRATEGY_TEMPLATE, paper, template
+from surefoot.config.trial import tried
 
 __all__ = [
     "STRATEGY_TEMPLATE",
@@ -33,4 +34,5 @@ __all__ = [
     "strategies",
     "strategy",
     "template",
+    "tried",
 ]

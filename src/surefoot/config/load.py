@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from surefoot.config import overrides
@@ -128,20 +130,38 @@ def strategies(settings: Settings) -> dict[BotName, Strategy]:
     Raises:
         ConfigError: some are missing, broken or have wrong parameters; all are listed.
     """
-    made: dict[BotName, Strategy] = {}
-    problems: list[str] = []
-    for bot in settings.bots.values():
-        where = dotted(("bots", bot.name))
-        try:
-            kind = load_strategy(bot.strategy, settings.directory)
-            made[bot.name] = make_strategy(kind, bot.params)
-        except InvalidParameters as error:
-            problems += [f"{where}.params: {problem}" for problem in error.problems]
-        except StrategyNotLoaded as error:
-            problems.append(f"{where}.strategy: {error}")
+    made, refused = make_each(settings.bots.values(), settings.directory)
+    problems = [problem for error in refused.values() for problem in error.sentences]
     if problems:
         raise ConfigError("the configuration", problems)
     return made
+
+
+class Refused(Struct, frozen=True):
+    """Why a strategy could not be made."""
+
+    error: Exception
+    sentences: list[str]
+
+
+def make_each(
+    bots: Iterable[Bot], directory: Path
+) -> tuple[dict[BotName, Strategy], dict[BotName, Refused]]:
+    """Make the strategy of each of these bots; a file that several name is imported once."""
+    made: dict[BotName, Strategy] = {}
+    refused: dict[BotName, Refused] = {}
+    files: dict[str, ModuleType] = {}
+    for bot in bots:
+        where = dotted(("bots", bot.name))
+        try:
+            kind = load_strategy(bot.strategy, directory, files)
+            made[bot.name] = make_strategy(kind, bot.params)
+        except InvalidParameters as error:
+            told = [f"{where}.params: {problem}" for problem in error.problems]
+            refused[bot.name] = Refused(error, told)
+        except StrategyNotLoaded as error:
+            refused[bot.name] = Refused(error, [f"{where}.strategy: {error}"])
+    return made, refused
 
 
 def strategy(settings: Settings, bot: BotName) -> Strategy:

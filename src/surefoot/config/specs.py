@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from surefoot.config.errors import ConfigError
 from surefoot.config.settings import Account, Bot, Settings
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.specs import AccountSpec, BotSpec, Pair
 from surefoot.exchange.venues import venue
-from surefoot.strategy import Strategy
+
+
+class Asking(Protocol):
+    """What a strategy asks for, made or only tried."""
+
+    @property
+    def timeframe(self) -> str | None: ...  # noqa: D102 (as in Strategy)
+    @property
+    def history(self) -> int: ...  # noqa: D102
+    @property
+    def timeframes(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def symbols(self) -> Sequence[str]: ...  # noqa: D102
 
 
 def account_spec(
-    settings: Settings, name: AccountName, strategies: Mapping[BotName, Strategy]
+    settings: Settings, name: AccountName, strategies: Mapping[BotName, Asking]
 ) -> AccountSpec:
     """Return what one account is to run; a bot without its strategy is only looked after.
 
@@ -39,7 +52,7 @@ def account_spec(
     )
 
 
-def _bot_spec(bot: Bot, strategy: Strategy | None) -> BotSpec:
+def _bot_spec(bot: Bot, strategy: Asking | None) -> BotSpec:
     return BotSpec(
         bot=bot.name,
         account=bot.account,
@@ -57,7 +70,7 @@ def _bot_spec(bot: Bot, strategy: Strategy | None) -> BotSpec:
     )
 
 
-def _others(symbol: Symbol, strategy: Strategy) -> tuple[Pair, ...]:
+def _others(symbol: Symbol, strategy: Asking) -> tuple[Pair, ...]:
     """Return which candles a strategy reads beside those that it is shown."""
     own = () if strategy.timeframe is None else (strategy.timeframe,)
     pairs = {

@@ -50,7 +50,7 @@ def venue(name: str) -> Venue:
     return _row(name).facts
 
 
-def open_exchange(
+def open_exchange(  # noqa: PLR0913 (what an account is opened with)
     name: str,
     *,
     keys: Callable[[], tuple[str, str]],

@@ -34,8 +34,12 @@ HISTORY_MAX: Final = 5_000
 _TIMEFRAME: Final = re.compile(r"[1-9][0-9]{0,3}[smhdwM]")
 
 
-def load_strategy(spec: str, directory: Path) -> type[Strategy]:
+def load_strategy(
+    spec: str, directory: Path, files: dict[str, ModuleType] | None = None
+) -> type[Strategy]:
     """Return the class that a configuration in this directory means.
+
+    A file that is among `files` already is not imported again; a new one is put there.
 
     Raises:
         StrategyNotLoaded: there is none, or it is no strategy; the message says which.
@@ -47,7 +51,8 @@ def load_strategy(spec: str, directory: Path) -> type[Strategy]:
         )
     home = directory.resolve()
     if source.endswith(".py"):
-        module = _from_file(source, home)
+        known = {} if files is None else files
+        module = known[source] = known.get(source) or _from_file(source, home)
     elif _MODULE.fullmatch(source):
         module = _from_module(source, home)
     else:
