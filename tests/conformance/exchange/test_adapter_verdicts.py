@@ -139,8 +139,7 @@ async def test_an_exchange_that_does_not_listen_was_sent_nothing(simulator: Simu
     """The connection was refused: of all breaks the only one that proves something."""
     exchange = open_exchange(
         "binance",
-        key=KEYS["apiKey"],
-        secret=KEYS["secret"],
+        keys=lambda: (KEYS["apiKey"], KEYS["secret"]),
         settings={**BRISK, **ccxt_settings(simulator.url)},
         allow_custom_host=False,
         time=SystemClock(),

@@ -71,8 +71,7 @@ def test_what_is_on_paper_is_never_opened_at_the_real_exchange() -> None:
     with pytest.raises(Misconfigured, match=r"on paper"):
         open_exchange(
             "binance",
-            key="k",
-            secret="s",
+            keys=lambda: ("k", "s"),
             settings={},
             allow_custom_host=False,
             time=SystemClock(),
