@@ -43,8 +43,7 @@ async def test_a_ban_in_the_journal_is_heeded_before_anything_is_sent(
     """Five requests were sent into it, and each makes the next ban longer."""
     nowhere = "http://127.0.0.1:9/api/v3"
     login = Login(
-        key="k",
-        secret="s",
+        keys=lambda: ("k", "s"),
         settings={"urls": {"api": {"public": nowhere, "private": nowhere}}, "timeout_on_exit": 0},
         environment="simulated",
         time=SystemClock(),

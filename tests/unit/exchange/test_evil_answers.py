@@ -259,8 +259,7 @@ async def exchange(evil: Evil) -> AsyncIterator[Binance]:
     given: dict[str, Any] = {"urls": urls, "rateLimit": 1, "timeout_on_exit": 0}
     time = SystemClock()
     login = Login(
-        key="k",
-        secret="s",
+        keys=lambda: ("k", "s"),
         settings=given,
         environment="simulated",
         time=time,
