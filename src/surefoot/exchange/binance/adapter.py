@@ -113,7 +113,9 @@ class Binance:
         best: tuple[float, timedelta] | None = None
         for _ in range(_CLOCK_SAMPLES):
             before, started = self._carrier.local(), self._time.monotonic()
-            there = await self._carrier.ask("time", self._ccxt.publicGetTime, {}, _server_time)
+            there = await self._carrier.ask(
+                "time", self._ccxt.publicGetTime, {}, payloads.server_time
+            )
             trip = self._time.monotonic() - started
             offset = before + timedelta(seconds=trip / 2) - there
             if best is None or trip < best[0]:
@@ -481,14 +483,6 @@ class Binance:
     def _in_time(self, at: datetime | None) -> None:
         if at is not None and at > self.now() + _AHEAD_MAX:
             raise Garbled(f"it happened at {at}, and it is {self.now()}")
-
-
-def _server_time(answer: Any) -> datetime:
-    return payloads.moment(payloads.payload(answer), "serverTime")
-
-
-def _uid(answer: Any) -> str:
-    return payloads.number(payloads.payload(answer), "uid")
 
 
 def _markets(answer: Any) -> None:

@@ -250,6 +250,16 @@ def is_market(raw: Payload) -> bool:
     return True
 
 
+def server_time(answer: object) -> datetime:
+    """Read what time it is at the exchange."""
+    return moment(payload(answer), "serverTime")
+
+
+def uid(answer: object) -> str:
+    """Read whose account it is."""
+    return number(payload(answer), "uid")
+
+
 def holdings(answer: object) -> dict[Asset, Holding]:
     """Read what the account has, by asset."""
     return {
