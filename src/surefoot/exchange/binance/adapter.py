@@ -104,7 +104,9 @@ class Binance:
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
         at = self.now()
-        uid, held = await self._read_account(lambda told: (_uid(told), payloads.holdings(told)))
+        uid, held = await self._read_account(
+            lambda told: (payloads.uid(told), payloads.holdings(told))
+        )
         self._told = (at, held)
         return Identity(exchange=self.venue.name, uid=uid, environment=self._environment)
 
