@@ -316,6 +316,8 @@ class Roster:
         if not held and reason is LEFT_OVER:
             await self._let_go(bot, positions)
             return
+        if not held:  # Its dust is still its own, for the day on which it can run again.
+            held = [p for p in positions if p.claim > ZERO]
         if held:
             positions = [p for p in held if p.symbol == held[-1].symbol]
             reason = f"{reason}; what it holds is still watched"

@@ -400,6 +400,20 @@ async def test_dust_that_nobody_will_sell_is_left_to_the_owner(
     assert (position.claim, position.realized_pnl) == (0, -dust.cost)
 
 
+async def test_a_bot_that_cannot_run_as_configured_keeps_its_dust(exchange: FakeExchange) -> None:
+    """Catches coins that are the owner's while a mistake stands, and are missed when it is mended.
+
+    Another bot on the asset would be frozen for them then.
+    """
+    desk, dust = Desk(), Dust(quantity=D("0.0000084"), cost=D("0.42"))
+    await desk.keeper(carried=dust)
+    wrong = account_spec(bot_spec(timeframe="7m"))
+    async with opened(wrong, exchange=exchange, journal=desk.journal) as floor:
+        await recovered(floor)
+        assert floor.account.roster.keepers[DIP].position.claim == dust.quantity
+        assert floor.account.roster.statuses.of(DIP) is Status.REVIEW
+
+
 async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
     """Bound before anything is loaded, streams up before anything is read, bots last.
 
