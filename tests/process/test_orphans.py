@@ -107,6 +107,25 @@ async def test_an_entry_that_filled_after_the_backup_is_not_made_twice(play: Pla
     await server.stop()
 
 
+async def test_a_new_journal_does_not_buy_beside_what_a_deleted_one_bought(play: Play) -> None:
+    """Nothing of ours is live, and no file tells of it: the account's trades do."""
+    await play.open()
+    play.say("buy")
+    server = await play.start()
+    await play.state_is("OPEN", server=server)
+    await server.stop()
+    for file in play.stage.directory.glob("surefoot.db*"):
+        file.unlink()
+    server = await play.start()
+    await play.recovered(server)
+    await play.until(lambda: '"signal refused"' in log_of(server), server)
+    (bot,) = (await play.status())["bots"]
+    assert "carries our mark, but the journal has no such order" in bot["position"]["frozen"]
+    assert len(play.orders()) == 1
+    assert (await play.stage.run("resolve", "bot-1", "--ignore"))[0] == 0
+    await server.stop()
+
+
 async def test_what_was_sold_after_the_copy_is_not_sold_again_from_the_owners_coins(
     play: Play,
 ) -> None:

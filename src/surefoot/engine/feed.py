@@ -118,7 +118,10 @@ class Feed:
                 self._say_unkept(event, owned)
             return
         if event.client_order_id is not None and self._is_ours(event.client_order_id):
-            return  # Of a bot that is not kept, or of a journal that was restored: comparing tells.
+            # Of a journal that is lost or was restored: comparing tells, and freezes.
+            self._log.warning("unknown order of ours", order=event.client_order_id)
+            self._gap()
+            return
         self._log.info(
             "foreign event",
             account=self._account,

@@ -277,19 +277,24 @@ class _Round:
         return True
 
     async def begin(self, symbol: Symbol) -> bool:
-        """Start reading at the newest trade, if nothing of ours can be among those before."""
+        """Start reading at the newest trade, if this journal has ordered nothing here before.
+
+        Another one may have, that is lost: of the newest trades those with our mark are evidence.
+        """
         if any(each.attempts or each.number > 1 for each in self._belief.positions):
             return False
         if await self._journal.watermark(self._account, symbol) is not None:
             return False
         try:
-            newest = await self._exchange.newest_trade(symbol)
+            newest = await self._exchange.newest_fills(symbol)
+            named = await self._attributed(symbol, newest, ())
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return True
-        self._windows[symbol] = Window(fills=(), complete=True)
-        if newest is not None:
-            self._watermarks[symbol] = newest
+        ours = (fill for fill in named if self._belief.is_ours(fill.client_order_id or ""))
+        self._windows[symbol] = Window(fills=tuple(ours), complete=True)
+        if newest:
+            self._watermarks[symbol] = newest[-1].trade_id
         return True
 
     async def window(self, symbol: Symbol, lookback: timedelta | None = None) -> None:
@@ -324,29 +329,35 @@ class _Round:
         *,
         every: bool = False,
     ) -> tuple[Fill, ...]:
-        """Give each fill its client order id, if an intent's fate may hang on it, or if told to."""
-        intended = [o for o in self._orders_on(symbol) if o.status is OrderStatus.INTENDED]
+        """Give each fill its client order id.
+
+        All of them, if an intent's fate may hang on it, or if told to: that proves something. Else
+        those of the newest orders, as many as are cheap, so that one of ours is noticed that no
+        record explains.
+        """
+        orders = self._orders_on(symbol)
+        intended = [order for order in orders if order.status is OrderStatus.INTENDED]
         # A journal that was restored may lack orders of ours: then every fill is asked about.
         restored = len(self._journal.epochs) > 1
         every = every or restored
-        if not intended and not every:
-            return tuple(fills)
         most = LOOK_UPS_RESTORED if restored else LOOK_UPS_MAX
         since = min((order.signed_at for order in intended), default=self.started) - EARLIER
         names = self._sweep.names.setdefault(symbol, {})
         names |= {
             order.exchange_order_id: order.client_order_id
-            for order in (*departed, *self._orders_on(symbol))
+            for order in (*departed, *orders)
             if order.exchange_order_id is not None
         }
-        later = (fill.exchange_order_id for fill in fills if every or fill.at >= since)
+        proving = every or bool(intended)
+        later = (f.exchange_order_id for f in fills if every or not intended or f.at >= since)
         unknown = [each for each in dict.fromkeys(later) if each not in names]
-        for each in unknown[:most]:
+        for each in unknown[:most] if proving else unknown[-most:]:
             report = await self._exchange.order_by_exchange_id(symbol, each)
-            if report is None:
+            if report is not None:
+                names[each] = report.client_order_id
+            elif proving:
                 raise ReadFailed(f"a trade names order {each}, which the exchange denies")
-            names[each] = report.client_order_id
-        if len(unknown) > most:
+        if proving and len(unknown) > most:
             raise ReadFailed(f"{len(unknown) - most} orders on {symbol} are not known yet")
         return tuple(
             replace(

@@ -300,8 +300,8 @@ class Reads(Protocol):
         """Read the fills of one order."""
         ...
 
-    async def newest_trade(self, symbol: Symbol) -> TradeId | None:
-        """Return the id of the account's newest fill of a symbol, or None if there is none."""
+    async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:
+        """Read the account's newest fills of a symbol, as many as one answer has, oldest first."""
         ...
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:

@@ -27,7 +27,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Exchange], Awaitable[Any]]]] = {
     "open orders": ("openOrders", lambda at: at.open_orders([BTC])),
     "fills": ("myTrades", lambda at: at.fills(BTC, None)),
     "fills of an order": ("myTrades", lambda at: at.fills_of(BTC, ExchangeOrderId("1"))),
-    "newest trade": ("myTrades", lambda at: at.newest_trade(BTC)),
+    "newest fills": ("myTrades", lambda at: at.newest_fills(BTC)),
     "balances": ("account", lambda at: at.balances()),
     "identity": ("account", lambda at: at.identify()),
     "candles": ("klines", lambda at: at.candles(BTC, "1m", None, 5)),
@@ -174,14 +174,14 @@ async def test_fills_follow_a_trade(exchange: Exchange) -> None:
     assert (await exchange.fills(BTC, first.trade_id)).fills == (second, third)
     last = await exchange.fills(BTC, third.trade_id)
     assert (last.fills, last.complete, last.reset) == ((), True, False)
-    assert await exchange.newest_trade(BTC) == third.trade_id
+    assert await exchange.newest_fills(BTC) == (first, second, third)
     assert await exchange.fills_of(BTC, second.exchange_order_id) == (second,)
 
 
 async def test_no_fills_are_no_fills(exchange: Exchange) -> None:
     found = await exchange.fills(BTC, None)
     assert (found.fills, found.complete) == ((), True)
-    assert await exchange.newest_trade(BTC) is None
+    assert await exchange.newest_fills(BTC) == ()
 
 
 class TestManyFills:
@@ -234,7 +234,7 @@ async def test_an_answer_without_the_known_trade_is_asked_again(
 
 async def test_an_exchange_that_started_over_is_told(exchange: Exchange, do: Do) -> None:
     await buy(exchange, number=3)
-    newest = await exchange.newest_trade(BTC)
+    newest = (await exchange.newest_fills(BTC))[-1].trade_id
     await do("reset")
     with pytest.raises(ReadFailed):  # no trade at all: an empty answer, or a reset; who knows
         await exchange.fills(BTC, newest)
@@ -246,8 +246,7 @@ async def test_an_exchange_that_started_over_is_told(exchange: Exchange, do: Do)
 async def test_a_known_trade_that_never_was_is_told(exchange: Exchange) -> None:
     """Later trades are there, this one is not, twice: another account."""
     await buy(exchange, number=2)
-    newest = await exchange.newest_trade(BTC)
-    assert newest is not None
+    newest = (await exchange.newest_fills(BTC))[-1].trade_id
     assert (await exchange.fills(BTC, TradeId(str(int(newest) - 1)))).reset
 
 

@@ -327,10 +327,9 @@ class FakeExchange:
             if (trade.symbol, trade.exchange_order_id) == (symbol, exchange_order_id)
         )
 
-    async def newest_trade(self, symbol: Symbol) -> TradeId | None:
-        await self._reading("newest_trade", symbol)
-        known = [trade.trade_id for trade in self.trades if trade.symbol == symbol]
-        return known[-1] if known else None
+    async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:
+        await self._reading("newest_fills", symbol)
+        return tuple(trade for trade in self.trades if trade.symbol == symbol)
 
     async def holding(self, asset: Asset) -> Holding:
         await self._reading("holding", asset)

@@ -90,7 +90,7 @@ async def test_a_start_reads_the_trades_of_what_has_changed(exchange: FakeExchan
     exchange.trade(Side.BUY, "1", symbol=ETH)
     asked = await asked_at_a_start(exchange, journal)
     assert [each for each in asked if "fills" in each or "newest" in each] == [
-        "newest_trade ETH/USDT"
+        "newest_fills ETH/USDT"
     ]
     stop = exchange.orders[-1]
     exchange.execute(stop.exchange_order_id, stop.quantity)
@@ -126,8 +126,8 @@ async def test_fresh_bots_cost_one_read_of_trades_each_and_no_second(
     exchange: FakeExchange,
 ) -> None:
     async with crowd(exchange, 40) as floor:
-        reads = [e.verb for e in exchange.asked if e.verb in {"fills", "newest_trade"}]
-        assert reads == ["newest_trade"] * 40
+        reads = [e.verb for e in exchange.asked if e.verb in {"fills", "newest_fills"}]
+        assert reads == ["newest_fills"] * 40
         exchange.asked.clear()
         await floor.account.rounds.inspection.everything()
         assert [e.verb for e in exchange.asked] == ["open_orders", "balances"]

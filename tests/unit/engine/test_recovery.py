@@ -250,7 +250,7 @@ async def test_fills_are_read_from_the_newest_trade_of_a_new_bot(exchange: FakeE
 # One bad symbol ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["open_orders", "newest_trade"])
+@pytest.mark.parametrize("verb", ["open_orders", "newest_fills"])
 async def test_one_unreadable_symbol_is_reviewed_after_three_tries(
     exchange: FakeExchange, verb: str
 ) -> None:
@@ -429,7 +429,7 @@ async def test_steps_come_in_their_order(exchange: FakeExchange) -> None:
         "market",
         "balances",
         "open_orders",
-        "newest_trade",
+        "newest_fills",
     ]
     assert await kinds_in(journal, "account/main") == [
         "account-bound",

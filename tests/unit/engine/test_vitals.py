@@ -81,7 +81,7 @@ async def enter(floor: Floor) -> None:
 async def test_an_outage_is_one_record_and_one_line_and_so_is_its_end() -> None:
     """45 lines in 30 s, and a green status: catches a word for every failed question."""
     async with living() as floor:
-        for verb in ("open_orders", "fills", "newest_trade", "balances"):
+        for verb in ("open_orders", "fills", "newest_fills", "balances"):
             floor.exchange.fail(verb, ReadFailed("502"), times=4)
         await go_round(floor, 4)
         assert await states(floor.journal) == ["starting", "ok", "unreachable"]

@@ -294,7 +294,7 @@ QUESTIONS: dict[str, tuple[str, Ask]] = {
     "open orders": ("openOrders", lambda at: at.open_orders([BTC])),
     "fills": ("myTrades", lambda at: at.fills(BTC, None)),
     "fills of": ("myTrades", lambda at: at.fills_of(BTC, ExchangeOrderId("7"))),
-    "newest trade": ("myTrades", lambda at: at.newest_trade(BTC)),
+    "newest fills": ("myTrades", lambda at: at.newest_fills(BTC)),
     "candles": ("klines", lambda at: at.candles(BTC, "1m", None, 5)),
 }
 VERBS: dict[str, Ask] = {

@@ -350,8 +350,8 @@ class Binance:
         self, symbol: Symbol, after: TradeId, rows: Sequence[Fill]
     ) -> FillsRead:
         """Tell a reset exchange from an answer that is merely incomplete."""
-        newest = await self.newest_trade(symbol)
-        started_over = newest is not None and int(newest) < int(after)
+        newest = await self.newest_fills(symbol)
+        started_over = bool(newest) and int(newest[-1].trade_id) < int(after)
         if rows and not started_over:
             again = await self._page(symbol, int(after))  # one answer may have lost a row
             started_over = bool(again) and again[0].trade_id != after
@@ -367,11 +367,11 @@ class Binance:
         fills = await self._read_trades("myTrades.order", request, symbol)
         return tuple(fill for fill in fills if fill.exchange_order_id == exchange_order_id)
 
-    async def newest_trade(self, symbol: Symbol) -> TradeId | None:
-        """Return the id of the account's newest fill of a symbol, or None if there is none."""
-        request = {"symbol": self._id(symbol), "limit": 1}
+    async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:
+        """Read the account's newest fills of a symbol, as many as one answer has, oldest first."""
+        request = {"symbol": self._id(symbol), "limit": PAGE_SIZE}
         fills = await self._read_trades("myTrades", request, symbol)
-        return fills[-1].trade_id if fills else None
+        return tuple(sorted(fills, key=lambda fill: int(fill.trade_id)))
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
         """Return total holdings, as the answer that tells whose the keys are lists them too."""
