@@ -2,7 +2,7 @@
 
     an order in doubt        one minute after its absence could have been proven
     fills that do not count  one minute after the exchange told of them
-    a cancel                 one minute after it was decided
+    a cancel                 one minute after it was decided, of an orphan after it was first seen
     a wish to leave          one minute after it was wished, however often it was tried since
     a missing stop           one minute after the last one ended, or since its tries began to fail
     a read that proves nothing, and a price that is missing: one minute after the last good one
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from surefoot.core.evidence import Lingering
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State, Tally
@@ -57,6 +58,22 @@ def unsensed(
         if bare is not None and position.quantity:
             found.append(_unpriced(position, bare))
     return tuple(stuck for stuck in found if now > stuck.since + PATIENCE)
+
+
+def lingering(orphans: Iterable[Lingering], now: datetime) -> tuple[Stuck, ...]:
+    """Return the orphans whose cancel has come to nothing for too long."""
+    return tuple(
+        Stuck(
+            kind=StuckKind.CANCEL_UNFINISHED,
+            subject=each.orphan.name,
+            symbol=each.orphan.report.symbol,
+            since=each.since,
+            believed=f"{each.orphan.name} is to be cancelled: {each.orphan.reason}",
+            true=f"it is still live at the exchange as {each.orphan.report.exchange_order_id}",
+        )
+        for each in orphans
+        if now > each.since + PATIENCE
+    )
 
 
 def _of_position(position: Position, terms: Terms, now: datetime) -> Iterator[Stuck]:

@@ -112,3 +112,15 @@ class Orphan(Struct, frozen=True, kw_only=True):
 
     report: OrderReport
     reason: str
+
+    @property
+    def name(self) -> str:
+        """Return what an operator can find it by."""
+        return self.report.client_order_id or self.report.exchange_order_id
+
+
+class Lingering(Struct, frozen=True, kw_only=True):
+    """An orphan that every read since then has shown."""
+
+    orphan: Orphan
+    since: datetime

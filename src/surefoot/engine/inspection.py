@@ -169,7 +169,7 @@ class Inspection:
             belief = self._books.belief([symbol])
             gathered = await self._comparing.symbol(belief, symbol, shared, lookback)
             self._login.senses.gather(gathered, everything=True)
-            return await self._conclude([symbol], gathered, self._comparing.compare)
+            return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
 
     async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
         """Weigh what is held of an asset, if others have not what they had before.
@@ -215,13 +215,20 @@ class Inspection:
     # What follows --------------------------------------------------------------------------------
 
     async def _conclude(
-        self, symbols: Sequence[Symbol], gathered: Gathered, compare: Compare
+        self,
+        symbols: Sequence[Symbol],
+        gathered: Gathered,
+        compare: Compare,
+        *,
+        listed: Symbol | None = None,
     ) -> Inspected:
         for failure in gathered.failures:
             self._login.log.debug("read failed", why=failure)
         outcome, applied = await self._books.conclude(symbols, gathered, compare)
         for finding in outcome.findings:
             self._say(finding)
+        if listed is not None and listed not in gathered.unread:
+            self._login.senses.list_orphans(listed, outcome.orphans)
         cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]
         applied += Applied(cancels=sum(cancelled))
         moved = bool(applied.records) and not gathered.accounted

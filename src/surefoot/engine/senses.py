@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
+from surefoot.core.evidence import Lingering, Orphan
 from surefoot.core.health import Circumstances, Trouble
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import Symbol
@@ -28,6 +29,8 @@ class Senses:
         self._streams: dict[str, Trouble | None] = {}
         self._unproven: dict[Symbol, datetime] = {}
         self._priced: dict[Symbol, datetime] = {}
+        self._orphans: dict[Symbol, dict[str, Lingering]] = {}
+        self._lingered: dict[str, datetime] = {}
         # Symbols that the market stream has told of since it is up: no news is no change.
         self._alive: set[Symbol] = set()
         self.attempt = 0
@@ -90,6 +93,8 @@ class Senses:
             self._unproven[stuck.symbol] = stuck.since
         elif stuck.kind is StuckKind.PRICE_STALE:
             self._priced[stuck.symbol] = stuck.since
+        elif stuck.kind is StuckKind.CANCEL_UNFINISHED and stuck.bot is None:
+            self._lingered[stuck.subject] = stuck.since
 
     # Reads ---------------------------------------------------------------------------------------
 
@@ -110,6 +115,20 @@ class Senses:
                     self._unproven.pop(symbol, None)
                 else:
                     self._unproven.setdefault(symbol, self._now())
+
+    @property
+    def orphans(self) -> tuple[Lingering, ...]:
+        """Return the orphans that the last reads have shown."""
+        return tuple(each for found in self._orphans.values() for each in found.values())
+
+    def list_orphans(self, symbol: Symbol, found: Iterable[Orphan]) -> None:
+        """Note all the orphans that a list of a symbol shows; those that are gone are forgotten."""
+        before, now = self._orphans.get(symbol, {}), self._now()
+        self._orphans[symbol] = {
+            each.name: before.get(each.name)
+            or Lingering(orphan=each, since=self._lingered.pop(each.name, now))
+            for each in found
+        }
 
     # Streams -------------------------------------------------------------------------------------
 

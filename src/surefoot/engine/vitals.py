@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from surefoot.core.deadlines import overdue, unsensed
+from surefoot.core.deadlines import lingering, overdue, unsensed
 from surefoot.core.health import Circumstances, Health, HealthState, diagnose
 from surefoot.core.records import AccountRecord, HealthChanged, StuckChanged
 from surefoot.core.stuck import Stuck
@@ -126,6 +126,7 @@ class Vitals:
         found = (
             *overdue(roster.positions, terms, now),
             *(each for each in missed if not silent or each.id in self._stuck),
+            *lingering(self._login.senses.orphans, now),
         )
         return {each.id: self._continued(each) for each in found}
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from tests.builders import START
+from msgspec.structs import replace
+from tests.builders import START, D, Life
 from tests.unit.engine.clock import HandClock
 from tests.unit.engine.desk import (
     DIP,
@@ -28,8 +29,9 @@ from tests.unit.engine.fake import ETH, FakeExchange
 from surefoot.core.position import State
 from surefoot.core.records import HealthChanged, StuckChanged
 from surefoot.core.stuck import StuckKind
+from surefoot.core.values import ClientOrderId
 from surefoot.engine.recovery import Outcome
-from surefoot.exchange.errors import ReadFailed, TooMany, Unknown
+from surefoot.exchange.errors import ReadFailed, Refused, TooMany, Unknown
 from surefoot.exchange.port import Connected, Gap
 from surefoot.journal.memory import MemoryJournal
 
@@ -52,9 +54,10 @@ async def living(
     journal: MemoryJournal | None = None,
     *,
     native_stop: bool = False,
+    exclusive: bool = False,
 ) -> AsyncIterator[Floor]:
     """Serve an account whose recovery is done, and whose market moves."""
-    spec = account_spec(bot_spec(native_stop=native_stop))
+    spec = account_spec(bot_spec(native_stop=native_stop), exclusive=exclusive)
     async with opened(spec, exchange=exchange, journal=journal) as floor:
         floor.account.attend()
         await floor.account.recovery.patiently()
@@ -234,3 +237,31 @@ async def test_a_new_server_does_not_live_on_the_word_of_the_last_one() -> None:
         (START + timedelta(hours=1), "starting"),
         (START + timedelta(hours=1), "ok"),
     ]
+
+
+async def test_an_orphan_whose_cancel_is_refused_for_ever_is_found_and_stays_so() -> None:
+    """It was asked to go every half minute, silently; also over a restart, with its beginning."""
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    by_hand = replace(Life().enter(), client_order_id=ClientOrderId("web_1"), limit=D(40000))
+    for _ in range(30):
+        exchange.answer_cancel(Refused("-2011", "no"))
+    for _ in range(2):
+        async with living(exchange, journal, exclusive=True) as floor:
+            if not exchange.orders:
+                exchange.place(by_hand)
+            await go_round(floor, 4)
+    changes = await stuck_in(journal)
+    assert [(each.raised, each.ended) for each in changes] == [
+        (("cancel-unfinished/web_1",), ()),
+    ]
+    (stuck,) = changes[0].standing
+    assert stuck.believed == "web_1 is to be cancelled: not ours"
+    async with living(exchange, journal, exclusive=True) as floor:
+        exchange.end("1", "CANCELED")
+        await go_round(floor, 4)
+    assert (await stuck_in(journal))[-1].ended == ("cancel-unfinished/web_1",)
+
+
+async def stuck_in(journal: PoisonableJournal) -> list[StuckChanged]:
+    records = await records_in(journal, "account/main")
+    return [each for each in records if isinstance(each, StuckChanged)]
