@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.health import Health, HealthState
 from surefoot.core.position import Position
@@ -18,7 +19,7 @@ from surefoot.core.protection import Place, protection
 from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
-from surefoot.core.values import AccountName, BotName, PositionId, counted, plain
+from surefoot.core.values import AccountName, BotName, PositionId, counted, one_line, plain
 from surefoot.journal.cursors import Aside
 from surefoot.journal.port import BotRow, Reader, bot_stream, position_stream
 from surefoot.journal.standing import NO_SERVER, Standing
@@ -75,7 +76,18 @@ async def read_review(
     ]
     parked = await reader.parked()
     untold = [_untold(*each, now) for each in parked.items()]
-    return [*of_accounts, *of_stuck, *of_bots, *(each for each in untold if each is not None)]
+    found = (*of_accounts, *of_stuck, *of_bots, *(each for each in untold if each is not None))
+    return [_cleaned(each) for each in found]
+
+
+def _cleaned(finding: ReviewFinding) -> ReviewFinding:
+    """Let no text from outside forge a line or turn one round, wherever it is shown."""
+    return replace(
+        finding,
+        believed=one_line(finding.believed),
+        true=one_line(finding.true),
+        meaning=one_line(finding.meaning),
+    )
 
 
 async def _positions(reader: Reader, row: BotRow) -> list[Position]:

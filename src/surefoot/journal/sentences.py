@@ -45,11 +45,16 @@ from surefoot.core.records import (
     StuckChanged,
     WatermarkMoved,
 )
-from surefoot.core.values import counted, plain
+from surefoot.core.values import counted, one_line, plain
 
 
-def sentence(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
-    """Say what a record says."""
+def sentence(record: Record) -> str:
+    """Say what a record says, in one line, whatever was planted in it."""
+    return one_line(_said(record))
+
+
+def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
+    """Say what a record says, in its own words."""
     match record:
         case PositionStarted():
             return _started(record)

@@ -20,7 +20,7 @@ from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.protection import Protection, protection
 from surefoot.core.records import RecoveryFinished
-from surefoot.core.values import AccountName, PositionId, plain
+from surefoot.core.values import AccountName, PositionId, one_line, plain
 from surefoot.journal.port import BotRow, Holder, Mark, Marks, Pulse, Reader, Remark, Signs
 from surefoot.journal.review import ReviewFinding, read_review
 from surefoot.journal.standing import Standing, read_standings
@@ -216,7 +216,7 @@ def _health(
         environment=standing.environment,
         state=health.state.value,
         since=health.since,
-        why=health.why,
+        why=_line(health.why),
         attempt=pulse.attempt if trying else 0,
         next_try=pulse.next_try if trying else health.next_try,
         watched=health.watched,
@@ -256,7 +256,7 @@ def bot_status(row: BotRow, orders: Orders, ground: Ground) -> BotStatus:
         account=None if position is None else position.account,
         symbol=None if position is None else position.symbol,
         status=row.status,
-        reason=row.reason,
+        reason=_line(row.reason),
         position=None
         if position is None
         else position_status(
@@ -291,7 +291,7 @@ def position_status(
         id=position.position_id,
         state=position.state.value,
         phase=levels.phase.value,
-        frozen=position.frozen,
+        frozen=_line(position.frozen),
         side=position.direction.value,
         quantity=plain(position.quantity),
         entry_price=_shown(position.entry_price),
@@ -332,3 +332,8 @@ def _rounded(amount: Decimal) -> Decimal:
 
 def _shown(amount: Decimal | None) -> str | None:
     return None if amount is None else plain(_rounded(amount))
+
+
+def _line(text: str | None) -> str | None:
+    """Return text that an exchange or a person may have written as one line that is only text."""
+    return None if text is None else one_line(text)

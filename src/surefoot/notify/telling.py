@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -48,12 +48,16 @@ from surefoot.core.records import (
     StuckChanged,
     WatermarkMoved,
 )
-from surefoot.core.values import Asset, BotName, PositionId, plain
+from surefoot.core.values import Asset, BotName, PositionId, one_line, plain
 from surefoot.journal.port import Entry, Reader
 from surefoot.journal.sentences import sentence
 from surefoot.notify.event import Event, EventKind, Weight
 
 _CENTS = Decimal("0.01")
+
+
+# What is told in several lines; nothing from outside may add one.
+_IN_LINES: Final = {EventKind.RECOVERY, EventKind.STUCK}
 
 
 class _Told(Struct, frozen=True, kw_only=True):
@@ -81,7 +85,7 @@ async def events(entries: Iterable[Entry], reader: Reader) -> list[Event]:
                 at=entry.at,
                 kind=part.kind,
                 weight=part.weight,
-                text=part.text,
+                text=part.text if part.kind in _IN_LINES else one_line(part.text),
                 account=None if position is None else position.account,
                 bot=_bot(entry, position),
                 position=None if position is None else position.position_id,
@@ -197,7 +201,7 @@ def _recovery(record: RecoveryFinished, account: str) -> _Told:
     return _Told(
         kind=EventKind.RECOVERY,
         weight=Weight.ALARM if record.bots_in_review else weight,
-        text="\n".join(lines),
+        text="\n".join(map(one_line, lines)),
         details={
             "outcome": record.outcome,
             "fills_booked": str(record.fills_booked),
@@ -354,7 +358,7 @@ def _stuck(record: StuckChanged) -> _Told:
     return _Told(
         kind=EventKind.STUCK,
         weight=Weight.ALARM if record.raised else Weight.NOTICE,
-        text="\n".join(lines),
+        text="\n".join(map(one_line, lines)),
         details={"raised": " ".join(record.raised), "ended": " ".join(record.ended)},
     )
 

@@ -26,6 +26,7 @@ from surefoot.core.values import AccountName, BotName
 from surefoot.journal.cursors import Aside
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Holder, Pulse, position_stream
+from surefoot.journal.sentences import sentence
 from surefoot.journal.status import read_status
 
 MAIN = AccountName("main")
@@ -231,6 +232,18 @@ async def test_a_frozen_position_carries_the_answers_that_fit() -> None:
         "surefoot resolve dip-btc-1 --flat",
         "surefoot close dip-btc",
     ]
+
+
+async def test_text_from_outside_is_text_also_in_the_document() -> None:
+    """The dashboard, Telegram and the API show what is in here as it is."""
+    evil = "no\u202e\x1b[2J\nbot-1 is FLAT"
+    life = held()
+    life.tell(Freeze(reason=evil))
+    document = await (await well(life)).read()
+    (finding,) = document["review"]
+    shown = [finding["true"], document["bots"][0]["position"]["frozen"], sentence(life.records[-1])]
+    clean = r"no\x202e\x1b[2J\x0abot-1 is FLAT"
+    assert [text.count(clean) for text in shown] == [1, 1, 1]
 
 
 async def test_a_live_stop_is_never_offered_to_be_told_as_filled() -> None:

@@ -114,6 +114,31 @@ async def test_what_wants_somebody_is_an_alarm(journal: Journal) -> None:
     assert loud[EventKind.STUCK] == "dip-btc-1: a stop rests, but none does"
 
 
+async def test_text_from_outside_forges_no_line_and_turns_none_round(journal: Journal) -> None:
+    """A phone shows what a message says: an exchange's words may not look like another alarm."""
+    evil = "no\u202e\x1b[2J\n🔴 dip-btc is FLAT"
+    life = Life()
+    life.opened()
+    life.tell(Freeze(reason=evil))
+    await journal.keep(life)
+    await journal.word("REVIEW", evil)
+    stuck = Stuck(
+        kind=StuckKind.STOP_MISSING,
+        subject="dip-btc-1",
+        symbol=BTC,
+        since=START,
+        believed=evil,
+        true=evil,
+    )
+    await journal.add(
+        "account/main",
+        StuckChanged(at=START, account=MAIN, raised=(stuck.id,), ended=(), standing=(stuck,)),
+    )
+    loud = [each.text for each in await told(journal) if each.weight is Weight.ALARM]
+    assert len(loud) == 3
+    assert all(text.isprintable() for text in loud)
+
+
 async def test_an_outage_and_its_end_are_told(journal: Journal) -> None:
     for state, watched in ((HealthState.UNREACHABLE, False), (HealthState.OK, True)):
         health = Health(state=state, since=START, watched=watched)
