@@ -227,6 +227,8 @@ class _Scale:
         if self.seen.before is not None and self._holders:
             change = amount - self.seen.before
             said = f"{plain(abs(change))} {self._asset} {'came' if change > 0 else 'went'}"
+            if self._sold:
+                said += f", others sold in trades {', '.join(f.trade_id for f in self._sold[:8])}"
             self._holders[0].find(
                 FindingKind.OTHERS_COINS, None, said, "they are not the bots'; nothing follows"
             )

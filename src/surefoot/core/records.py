@@ -313,10 +313,14 @@ class Coins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class OthersSeen(_Record, frozen=True, kw_only=True):
-    """What the account holds of its bots' assets beyond what they hold: the coins of others."""
+    """What the account holds of its bots' assets beyond what they hold: the coins of others.
+
+    `found` is what came or went since, and by which trades of others on the bots' symbols.
+    """
 
     account: AccountName
     coins: dict[Asset, Coins]
+    found: tuple[str, ...] = ()
 
 
 class OrphanCancelIntended(_Record, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.core.coins import held_of
-from surefoot.core.evidence import Belief, Evidence, Orphan
+from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.order import Role
 from surefoot.core.orphans import orphans
 from surefoot.core.reconcile import Reconciliation
@@ -144,7 +144,10 @@ class Books:
                 await locks.enter_async_context(keeper.lock)
             outcome, staged = await self._decided(symbols, gathered, compare)
             appends = [append for _, each in staged for append in each.appends()]
-            moves = (*self._moves(symbols, gathered), *self._weighed(outcome.others))
+            moves = (
+                *self._moves(symbols, gathered),
+                *self._weighed(outcome.others, outcome.findings),
+            )
             appends += await locks.enter_async_context(self._login.appending(moves))
             if not appends:
                 return outcome, Applied()
@@ -245,13 +248,16 @@ class Books:
             if symbol not in fresh
         )
 
-    def _weighed(self, coins: Mapping[Asset, Coins]) -> tuple[AccountRecord, ...]:
+    def _weighed(
+        self, coins: Mapping[Asset, Coins], findings: Iterable[Finding] = ()
+    ) -> tuple[AccountRecord, ...]:
         """Return the record of coins that are not the bots', if there is news of any."""
         if not coins:
             return ()
         self._others = {**(self._others or {}), **coins}
         at, account = self._login.now(), self._login.name
-        return (OthersSeen(at=at, account=account, coins=self._others),)
+        found = tuple(f.evidence for f in findings if f.kind is FindingKind.OTHERS_COINS)
+        return (OthersSeen(at=at, account=account, coins=self._others, found=found),)
 
     async def note_others(self, coins: Mapping[Asset, Coins]) -> None:
         """Write down which coins are not the bots'."""

@@ -76,8 +76,8 @@ async def read_review(
     ]
     parked = await reader.parked()
     untold = [_untold(*each, now) for each in parked.items()]
-    found = (*of_accounts, *of_stuck, *of_bots, *(each for each in untold if each is not None))
-    return [_cleaned(each) for each in found]
+    told = (*of_accounts, *of_stuck, *of_bots, *(each for each in untold if each is not None))
+    return [_cleaned(each) for each in told]
 
 
 def _cleaned(finding: ReviewFinding) -> ReviewFinding:

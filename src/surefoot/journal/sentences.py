@@ -243,7 +243,10 @@ def _evident(record: ShortageSeen | PositionThawed | PositionSetBack | PositionP
 
 def _others(record: OthersSeen) -> str:
     coins = ", ".join(f"{plain(each.amount)} {asset}" for asset, each in record.coins.items())
-    return f"Beside what the bots hold, the account has {coins or 'nothing of their assets'}."
+    found = f" ({'; '.join(record.found)})" if record.found else ""
+    return (
+        f"Beside what the bots hold, the account has {coins or 'nothing of their assets'}{found}."
+    )
 
 
 def _watermark(record: WatermarkMoved) -> str:

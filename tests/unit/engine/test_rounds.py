@@ -19,11 +19,13 @@ from tests.unit.engine.desk import (
     account_spec,
     bot_spec,
     opened,
+    records_in,
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import State
+from surefoot.core.records import OthersSeen
 from surefoot.core.reports import Fill, Grounds, OrderReport
 from surefoot.core.values import Asset, BotName, ClientOrderId, Side, Symbol
 from surefoot.engine.keeper import Keeper
@@ -309,6 +311,21 @@ async def test_what_others_have_is_written_down_and_known_after_a_restart() -> N
         records = await journal.records()
         await floor.account.rounds.inspection.everything()
         assert await journal.records() == records
+
+
+async def test_what_others_bring_and_sell_is_in_the_record() -> None:
+    """It was a line of the log only: who read the journal later saw coins come out of nothing."""
+    async with floor_of(RESTING) as floor:
+        await with_a_stop(floor)
+        await floor.account.rounds.inspection.everything()
+        for side, amount in ((Side.BUY, "2"), (Side.SELL, "1.5")):
+            floor.clock.elapsed += 5
+            floor.exchange.trade(side, amount, f"by-hand-{side}")
+            await floor.account.rounds.inspection.everything()
+        records = await records_in(floor.journal, "account/main")
+    *_, came, went = [each.found for each in records if isinstance(each, OthersSeen)]
+    assert came == ("2 BTC came",)
+    assert went == ("1.5 BTC went, others sold in trades 3",)
 
 
 async def test_a_coin_that_nobody_can_explain_keeps_a_doubt() -> None:
