@@ -249,6 +249,27 @@ async def test_what_was_missed_is_played_through_the_orders_that_rested() -> Non
         assert pair.mirror.exchange.quotes["BTCUSDT"].last == 60_500
 
 
+async def test_what_comes_while_the_missed_is_read_is_not_lost() -> None:
+    """It is on neither page, and was heard before the symbol's prices were believed again."""
+    async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as pair:
+        await pair.sees("60000")
+        await pair.trader.rest_buy(price="59500", name="rested")
+        source.armory.arm("outage", {})
+        source.streams.disconnect()
+        await pair.blind()
+        # The second question is for what was missed; its answer is on its way for a while.
+        slow = source.armory.arm("slow_response", {"on": "aggTrades", "skip": 1, "seconds": 0.5})
+        [outage] = [each for each in source.armory.faults.values() if each.name == "outage"]
+        source.armory.disarm(outage.fault_id)
+        await pair.until(lambda: slow.hits == 1)
+        source.market.move("BTCUSDT", D(59_000), D(1))
+        source.market.move("BTCUSDT", D(60_500), D(1))
+        assert pair.mirror.market.stale is not None
+        await pair.fresh()
+        assert await pair.status("rested") == "FILLED"
+        assert pair.mirror.exchange.quotes["BTCUSDT"].last == 60_500
+
+
 async def test_a_stop_that_was_jumped_over_meanwhile_sells_below_the_trade() -> None:
     """Nobody knows the book of that moment: it is taken to be as wide as it is now."""
     async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as pair:
