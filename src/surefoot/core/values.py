@@ -37,7 +37,10 @@ class Side(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way a position gains."""
+    """Which way a position gains.
+
+    SHORT is there for venues that lend: sides, signs and levels know it. Spot refuses its entry.
+    """
 
     LONG = "long"
     SHORT = "short"
