@@ -36,6 +36,7 @@ NEEDED: Final = {
     "resume-all": Scope.OPERATE,
     "close": Scope.ADMIN,
     "resolve": Scope.ADMIN,
+    "lift": Scope.ADMIN,
 }
 
 router = APIRouter(prefix="/api/v1")
@@ -69,7 +70,9 @@ class Wish(BaseModel):
         },
     )
 
-    kind: Literal["pause", "resume", "recover", "stop-all", "resume-all", "close", "resolve"]
+    kind: Literal[
+        "pause", "resume", "recover", "stop-all", "resume-all", "close", "resolve", "lift"
+    ]
     target: str = Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")
     arguments: Arguments = Field(default_factory=Arguments)
     confirm: str | None = Field(default=None, max_length=80)

@@ -66,6 +66,20 @@ async def test_the_button_of_a_bad_day_is_for_whoever_operates(
     assert [(each.kind, each.target) for each in await journal.commands()] == [("stop-all", "all")]
 
 
+async def test_lifting_the_loss_of_a_day_is_for_the_owner_and_is_confirmed(
+    desk: Desk, journal: Journal
+) -> None:
+    """It lets an account lose as much once more."""
+    lift = {"kind": "lift", "target": "main", "confirm": "main"}
+    head = {"Idempotency-Key": "lift-once"}
+    post = ("/api/v1/commands", "POST")
+    assert (await desk.ask(*post, json=lift, headers=head, scope=Scope.OPERATE))[0] == 403
+    assert (await wish(desk, "lift-once", {**lift, "confirm": "other"}))[0] == 422
+    assert (await wish(desk, "lift-once", lift))[0] == 200
+    await journal.take_commands(at=START)
+    assert [(each.kind, each.target) for each in await journal.commands()] == [("lift", "main")]
+
+
 async def test_a_reason_that_forges_a_line_is_refused_with_a_sentence(desk: Desk) -> None:
     """It was a broken answer (500)."""
     forged = {**PAUSE, "arguments": {"reason": "lunch\nFROZEN"}}
