@@ -153,9 +153,14 @@ async def test_what_was_sold_after_the_copy_is_not_sold_again_from_the_owners_co
     code, output, _ = await play.stage.run("close", "bot")
     assert code == 1
     assert "nothing of it is sold: surefoot resolve bot-1 first" in output
-    code, output, _ = await play.stage.run("recover", "--dry-run")
-    assert code == 3, output
     await server.stop()
+    for how in ((), ("--dry-run",)):
+        code, output, _ = await play.stage.run("recover", *how)
+        assert code == 3, output
+        assert "LOOK HERE" in output
+        assert "bot-1 is frozen: " in output
+        assert "carries our mark, but the journal has no such order" in " ".join(output.split())
+    assert len(play.orders("SELL")) == 1
 
 
 async def test_a_stop_that_a_position_left_behind_is_cancelled(play: Play) -> None:
