@@ -106,7 +106,7 @@ def test_a_second_venue_is_a_folder_and_a_row(tmp_path: Path) -> None:
         "python",
         "-c",
         "from surefoot.exchange import open_exchange as o\n"
-        "print(type(o('second', key='', secret='', settings={}, allow_custom_host=False,"
+        "print(type(o('second', keys=lambda: ('', ''), settings={}, allow_custom_host=False,"
         " time=None)).__name__)",
         tree=tree,
     )
