@@ -10,16 +10,17 @@ from tests.unit.engine.test_plan import crowd
 from typing_extensions import override
 
 from surefoot.core.health import HealthState, diagnose
-from surefoot.core.values import Symbol, TradeId
+from surefoot.core.reports import Fill
+from surefoot.core.values import Symbol
 
 
 class Slow(FakeExchange):
     """An exchange that takes a second for each symbol."""
 
     @override
-    async def newest_trade(self, symbol: Symbol) -> TradeId | None:
+    async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:
         self.clock.elapsed += 1
-        return await super().newest_trade(symbol)
+        return await super().newest_fills(symbol)
 
 
 def said(floor: Floor) -> list[tuple[int, int]]:
