@@ -14,7 +14,7 @@ from tests.process.play import Play
 from surefoot.demo.stage import clean, command
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_the_demo_ends_with_all_zero(play: Play, seed: int) -> None:
     code, output, errors = await play.stage.run(
         "demo", "--kills", "4", "--seed", str(seed), "--json"

@@ -34,7 +34,7 @@ async def proven(play: Play) -> tuple[int, dict[str, Any]]:
     return code, {line["asset"]: line for line in proof["lines"]}
 
 
-@pytest.mark.parametrize("fees", ["received", "bnb"])
+@pytest.mark.parametrize("fees", ["received", pytest.param("bnb", marks=pytest.mark.slow)])
 async def test_every_cent_is_explained(play: Play, fees: str) -> None:
     await play.open("--fees", fees)
     for number, crash_at in enumerate(KILLS, start=1):

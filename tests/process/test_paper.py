@@ -110,7 +110,9 @@ async def test_a_source_that_dies_fills_nothing_and_comes_back(paper: PaperPlay)
     await server.stop()
 
 
-@pytest.mark.parametrize("fault", ["die_before_write", "die_after_write"])
+@pytest.mark.parametrize(
+    "fault", ["die_before_write", pytest.param("die_after_write", marks=pytest.mark.slow)]
+)
 async def test_the_paper_exchange_is_killed_at_every_write(paper: PaperPlay, fault: str) -> None:
     """Nothing is half there, nothing happens twice, and what was done is found out by asking.
 

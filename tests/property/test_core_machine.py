@@ -18,7 +18,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from tests.builders import Life, replay
 from tests.property.adversary import MOVES, World
@@ -51,7 +51,7 @@ SOMETIMES = {
 CALM = settings(
     derandomize=True,
     deadline=None,
-    max_examples=800,
+    max_examples=500,
     database=None,
     phases=(Phase.generate, Phase.shrink),
     report_multiple_bugs=False,
@@ -173,7 +173,11 @@ def test_belief_becomes_the_truth_whatever_happens_on_the_way() -> None:
         parts = [r for r in records if isinstance(r, ExitLapsed) and "to stay" in r.why]
         seen.update(world.seen, ["a part sold"] if parts else [])
 
-    stories()
+    # The same stories each time; rare things may want some hundred more.
+    for number in range(6):
+        seed(number)(stories)()
+        if seen >= SOMETIMES:
+            break
     assert seen >= SOMETIMES, f"the stories never told of {sorted(SOMETIMES - seen)}"
 
 

@@ -64,7 +64,15 @@ async def restarted(world: World) -> int:
 
 
 @pytest.mark.parametrize(
-    ("bots", "changed"), [(1, 0), (1, 1), (30, 0), (30, 3), (200, 0), (200, 20)]
+    ("bots", "changed"),
+    [
+        (1, 0),
+        (1, 1),
+        (30, 0),
+        (30, 3),
+        pytest.param(200, 0, marks=pytest.mark.slow),
+        pytest.param(200, 20, marks=pytest.mark.slow),
+    ],
 )
 def test_a_restart_pays_for_what_has_changed(bots: int, changed: int) -> None:
     spent: list[int] = []

@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surefoot import simulator
 from surefoot.cli.companion import Companion
 from surefoot.config import Account, ConfigError, Settings
 from surefoot.core.values import AccountName, plain
 from surefoot.engine.clock import Clock
 from surefoot.journal.tenancy import Tenancy
-from surefoot.simulator import Origin, Simulator, ccxt_settings
-from surefoot.simulator.store import kept_uid
+
+if TYPE_CHECKING:
+    from surefoot import simulator
 
 _LOOK_S = 0.05
 # The first question to the venue may take its whole time; a predecessor has to leave before.
@@ -43,12 +43,14 @@ def exchange_of(settings: Settings, account: Account, state: Path | None) -> sim
     Raises:
         ConfigError: the account is not on paper.
     """
+    from surefoot import simulator  # noqa: PLC0415 (half a second, and most trade for real)
+
     paper = account.paper
     if paper is None:
         raise ConfigError("the configuration", [f"accounts.{account.name} is not on paper"])
     symbols = {bot.symbol for bot in settings.bots.values() if bot.account == account.name}
     # Binance writes a symbol without its slash.
-    origin = Origin.at(None, sorted(symbol.replace("/", "") for symbol in symbols))
+    origin = simulator.Origin.at(None, sorted(symbol.replace("/", "") for symbol in symbols))
     if paper.rest is not None and paper.streams is not None:
         origin = replace(origin, rest=paper.rest, streams=paper.streams)
     key = account.api_key.reveal()
@@ -65,6 +67,10 @@ def exchange_of(settings: Settings, account: Account, state: Path | None) -> sim
 
 def placed(settings: Settings, urls: Mapping[AccountName, str]) -> Settings:
     """Return the settings with every account on paper at the address of its exchange."""
+    if not urls:
+        return settings
+    from surefoot.simulator import ccxt_settings  # noqa: PLC0415 (as above)
+
     return replace(
         settings,
         accounts={
@@ -116,6 +122,9 @@ async def reached(settings: Settings, clock: Clock, *, changing: bool) -> AsyncI
             if changing:
                 await lock.take("", clock, over=False)
                 stack.callback(lock.leave)
+            from surefoot.simulator import Simulator  # noqa: PLC0415 (as above)
+            from surefoot.simulator.store import kept_uid  # noqa: PLC0415
+
             how = exchange_of(settings, settings.accounts[name], state if changing else None)
             how.uid = kept_uid(state) or how.uid
             running = await stack.enter_async_context(Simulator(how))
