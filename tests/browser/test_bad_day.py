@@ -84,8 +84,12 @@ async def test_what_happened_while_nobody_watched_is_told_from_belief_to_deed(
     play.say("enter")
     server = await play.start(crash_at="order.after-response")
     await play.die(server)
+    former = dashboard.pid
     successor = await play.start()
     await play.recovered(successor)
+    # The one that outlived its server serves until its successor takes over, maybe in mid-page.
+    await play.until(lambda: dashboard.pid not in {None, former}, successor)
+    await play.until(lambda: dashboard.serves(engine=True), successor)
     page = await operator.enter()
     await operator.goes("/recovery")
     newest = page.get_by_role("article").first

@@ -23,6 +23,13 @@ MINUS = "\N{MINUS SIGN}"
 STATE = '[state]\nfile = "open_positions.json"\n'
 
 
+# Two of them at every change, all in the long sweeps.
+ORDERS = [
+    pytest.param(each, id="-".join(each), marks=[pytest.mark.slow] if number % 5 else [])
+    for number, each in enumerate(permutations(("engine", "web", "notify")))
+]
+
+
 def tenant(play: Play, what: str) -> int | None:
     found = Tenancy(play.stage.journal, what).tenant()
     return None if found is None else found.pid
@@ -45,7 +52,7 @@ async def known(play: Play) -> tuple[str, ...] | None:
     return f"{held:.2f}", f"{pnl:+.2f}" if abs(pnl) >= D("0.005") else "0.00"
 
 
-@pytest.mark.parametrize("order", [*permutations(("engine", "web", "notify"))], ids="-".join)
+@pytest.mark.parametrize("order", ORDERS)
 async def test_whoever_dies_first_no_command_is_lost_or_done_twice(
     play: Play, dashboard: Dashboard, operator: Operator, order: tuple[str, ...]
 ) -> None:

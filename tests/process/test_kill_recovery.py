@@ -34,7 +34,10 @@ async def leave_unknown(play: Play, side: str) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize(("side", "ending"), [("BUY", "OPEN"), ("SELL", "CLOSED")])
+@pytest.mark.parametrize(
+    ("side", "ending"),
+    [("BUY", "OPEN"), pytest.param("SELL", "CLOSED", marks=pytest.mark.slow)],
+)
 async def test_killed_inside_recovery(play: Play, step: str, side: str, ending: str) -> None:
     """Twice at the same step, then let go: as if it had never been killed (S9)."""
     await leave_unknown(play, side)
