@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.browser.operator import Operator
 from tests.browser.test_operating import commands
 from tests.process.dashboard import Dashboard
@@ -76,6 +77,9 @@ async def test_a_frozen_position_is_resolved_from_its_finding(
     await server.stop()
 
 
+# For the long sweeps until it is known why: alone it passes, but beside three other workers the
+# page showed nothing for 30 s, twice.
+@pytest.mark.slow
 async def test_what_happened_while_nobody_watched_is_told_from_belief_to_deed(
     play: Play, dashboard: Dashboard, operator: Operator
 ) -> None:
