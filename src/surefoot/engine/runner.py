@@ -311,11 +311,15 @@ class Runner:
 
     async def _enter(self, signal: Enter) -> None:
         self._admitted()
+        wanted_at = self._now()
         async with self._allowance.turn(signal):
             tick = self._admitted()
             wish = await self._allowance.entry(self.spec, signal, tick, self._instrument)
             await self._check_rate()
             self._admitted()  # what there is may have been asked for, which takes its time
+            # Prices went on while it waited for others: they are not those that it was about.
+            if self._now() - wanted_at > STALE_AFTER:
+                raise SignalRefused("it waited too long for what is free to be known")
             await self.keeper.tell(wish, memory=self._memory())
 
     async def _check_rate(self, *, spare: int = 0) -> None:

@@ -110,6 +110,25 @@ async def test_a_share_of_what_is_free_is_asked_for_when_it_is_spent(desk: Desk)
     assert 195 < spent <= 200
 
 
+async def test_an_entry_that_waited_too_long_for_its_size_is_not_made(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prices stay fresh while the exchange hangs: a tick proves nothing about the opinion."""
+    here = await till(desk, bot(ALL))
+    holding = desk.exchange.holding
+
+    async def slow(asset: Asset) -> Holding:
+        desk.clock.elapsed += 40.0
+        here.rings[DIP].see(tick("49000"))
+        return await holding(asset)
+
+    monkeypatch.setattr(desk.exchange, "holding", slow)
+    await here.say(Enter())
+    await here.settle()
+    assert here.notional() == []
+    assert "waited too long" in here.refusals()[0]
+
+
 async def test_two_bots_at_once_do_not_both_take_all_that_is_free(desk: Desk) -> None:
     """The exchange has not said a word of the first when the second is sized."""
     here = await till(desk, bot(ALL), bot(ALL, OTHER))
