@@ -17,9 +17,9 @@ from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, PositionStarted, kind_of
 from surefoot.core.reports import Absence, Fill, LateFact, OrderReport
-from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.core.state import evolve
+from surefoot.core.terms import Terms
 from surefoot.core.values import (
     AccountName,
     Asset,

@@ -11,7 +11,7 @@ from surefoot.core.leaving import is_at_rest, matters
 from surefoot.core.position import Position
 from surefoot.core.records import PositionRecord
 from surefoot.core.reports import PriceSeen, TimePassed
-from surefoot.core.rules import Terms
+from surefoot.core.terms import Terms
 
 
 def silence(position: Position, event: Input, terms: Terms) -> str | None:

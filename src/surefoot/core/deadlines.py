@@ -21,8 +21,9 @@ from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State, Tally
 from surefoot.core.protection import stop_rests
-from surefoot.core.rules import Terms, is_dust, watched_limit
+from surefoot.core.rules import is_dust, watched_limit
 from surefoot.core.stuck import Stuck, StuckKind
+from surefoot.core.terms import Terms
 from surefoot.core.values import BotName, Symbol, plain
 
 PATIENCE: Final = timedelta(minutes=1)

@@ -38,7 +38,6 @@ from surefoot.core.reports import (
     TimePassed,
     Unsent,
 )
-from surefoot.core.rules import Terms
 from surefoot.core.signals import (
     Adopt,
     Close,
@@ -51,6 +50,7 @@ from surefoot.core.signals import (
     Withhold,
 )
 from surefoot.core.state import evolve
+from surefoot.core.terms import Terms
 from surefoot.core.values import ExchangeOrderId
 
 Input: TypeAlias = (

@@ -18,8 +18,9 @@ from surefoot.core.records import (
     PositionRecord,
     PositionThawed,
 )
-from surefoot.core.rules import RULES, Terms
+from surefoot.core.rules import RULES
 from surefoot.core.state import evolve
+from surefoot.core.terms import Terms
 from surefoot.core.values import ClientOrderId, ExchangeOrderId
 
 # Every rule adds at most one record a round; a position that is not complete by then never will be.

@@ -14,7 +14,7 @@ from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.rules import Terms
+from surefoot.core.terms import Terms
 from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Symbol
 
 

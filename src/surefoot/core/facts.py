@@ -36,7 +36,8 @@ from surefoot.core.reports import (
     Shortage,
     Unsent,
 )
-from surefoot.core.rules import Terms, withdrawal
+from surefoot.core.rules import withdrawal
+from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain
 
 # This many refused exits or stops in a row, and a person has to look (they go on being tried).

@@ -23,8 +23,9 @@ from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitWished, LevelsSet
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import Terms, is_dust, is_in_place, move_stop, sell_at_limit
+from surefoot.core.rules import is_dust, is_in_place, move_stop, sell_at_limit
 from surefoot.core.signals import Close, ExitSignal
+from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain
 
 # A resting stop at the exchange has first go; only this far past it do we step in ourselves.

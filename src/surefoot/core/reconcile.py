@@ -31,9 +31,9 @@ from surefoot.core.position import Position
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
 from surefoot.core.reports import Absence, Fill, OrderReport, Proof, TimePassed
 from surefoot.core.resolving import vanishing
-from surefoot.core.rules import Terms
 from surefoot.core.setback import unexplained
 from surefoot.core.signals import Freeze
+from surefoot.core.terms import Terms
 from surefoot.core.values import (
     ZERO,
     Asset,

@@ -8,16 +8,14 @@ the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.core.exits import STOP_OF, at_entry
-from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import resting, turned_away
@@ -34,35 +32,10 @@ from surefoot.core.records import (
     PositionRecord,
     StateChanged,
 )
-from surefoot.core.values import ZERO, ClientOrderId, PositionId, plain
+from surefoot.core.terms import Terms
+from surefoot.core.values import ZERO, plain
 
 CANCEL: Final = "cancel"
-# A resting stop that is moved with every step of the watched one is a stream of requests, each of
-# which may fail; a fifth of a percent is what a market moves while nobody looks.
-STOP_STEP: Final = Decimal("0.002")
-
-
-class Terms(Struct, frozen=True, kw_only=True):
-    """What the venue and the operator have fixed for one bot.
-
-    `request_lifetime` bounds how long an order request may travel, `visibility` (V) how late an
-    accepted order may still be missing from every read. `native_stop` asks for a stop order that
-    rests at the exchange; it follows the watched level in steps of `stop_step`, a fraction of its
-    price; `stop_may_wait_here` if there is no place for one. `name_order` encodes identities the
-    venue's way: of an order of this role, or of a CANCEL, by the attempt that it is. `held` are the
-    roles of orders that may not be written down now, because the venue has no room for them, and
-    why.
-    """
-
-    instrument: Instrument
-    request_lifetime: timedelta
-    visibility: timedelta
-    native_stop: bool
-    name_order: Callable[[PositionId, str, int], ClientOrderId]
-    stop_step: Decimal = STOP_STEP
-    stop_may_wait_here: bool = False
-    held: Mapping[Role, str] = {}
-
 
 Rule = Callable[[Position, datetime, Terms], "PositionRecord | None"]
 

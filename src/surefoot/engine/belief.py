@@ -15,7 +15,7 @@ from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, OthersSeen
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.rules import STOP_STEP, Terms
+from surefoot.core.terms import STOP_STEP, Terms
 from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.exchange.port import Exchange, Venue

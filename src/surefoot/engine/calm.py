@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from surefoot.core.leaving import matters
 from surefoot.core.position import Position
-from surefoot.core.rules import Terms
+from surefoot.core.terms import Terms
 
 
 class Calm:

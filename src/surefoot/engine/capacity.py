@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from surefoot.core.order import Order, Role
 from surefoot.core.records import OrderIntended, PositionRecord
-from surefoot.core.rules import Terms
+from surefoot.core.terms import Terms
 from surefoot.core.values import BotName, Symbol
 from surefoot.engine.voice import Log
 from surefoot.exchange.budget import Urgency

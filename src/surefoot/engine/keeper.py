@@ -33,9 +33,9 @@ from surefoot.core.records import (
     Record,
 )
 from surefoot.core.reports import Fill, LateFact, OrderReport
-from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
+from surefoot.core.terms import Terms
 from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.calm import Calm

@@ -9,8 +9,8 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from surefoot.core.exits import ExitPlan
-from surefoot.core.rules import STOP_STEP
 from surefoot.core.sizing import Size
+from surefoot.core.terms import STOP_STEP
 from surefoot.core.values import AccountName, BotName, Symbol
 from surefoot.engine.limits import Caps, Limits
 

@@ -10,9 +10,9 @@ from tests.builders import BTC, PROTECTED, TERMS, D, Life, fill, report
 
 from surefoot.core.deadlines import PATIENCE, overdue, unsensed
 from surefoot.core.reports import Doubt, PriceSeen, Refusal, TimePassed, Unsent
-from surefoot.core.rules import Terms
 from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.stuck import StuckKind
+from surefoot.core.terms import Terms
 from surefoot.core.values import BotName
 
 MOMENT = timedelta(milliseconds=1)

@@ -17,8 +17,8 @@ from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, Refusal, TimePassed
-from surefoot.core.rules import Terms
 from surefoot.core.signals import Adopt, ExitSignal
+from surefoot.core.terms import Terms
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, TradeId
 
 BASE = Asset("BTC")

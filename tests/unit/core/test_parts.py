@@ -11,8 +11,8 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Role
 from surefoot.core.position import State
 from surefoot.core.reports import PriceSeen, TimePassed
-from surefoot.core.rules import Terms
 from surefoot.core.signals import Close, ExitSignal
+from surefoot.core.terms import Terms
 
 HALF = ExitSignal(fraction=D("0.5"))
 

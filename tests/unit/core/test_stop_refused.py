@@ -18,7 +18,7 @@ from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import ExitWished
 from surefoot.core.reports import Grounds, PriceSeen, Refusal, TimePassed
-from surefoot.core.rules import Terms
+from surefoot.core.terms import Terms
 
 SECOND = timedelta(seconds=1)
 

@@ -17,10 +17,10 @@ from surefoot.app import assemble
 from surefoot.core.evidence import Evidence
 from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, Record, kind_of
-from surefoot.core.rules import Terms
 from surefoot.core.signals import EntrySignal
 from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve
+from surefoot.core.terms import Terms
 from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.books import Books
 from surefoot.engine.by_symbol import BySymbol

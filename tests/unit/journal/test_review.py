@@ -19,9 +19,9 @@ from surefoot.core.records import (
     Record,
     StuckChanged,
 )
-from surefoot.core.rules import Terms
 from surefoot.core.signals import Freeze
 from surefoot.core.stuck import Stuck, StuckKind
+from surefoot.core.terms import Terms
 from surefoot.core.values import AccountName, BotName
 from surefoot.journal.cursors import Aside
 from surefoot.journal.memory import MemoryJournal
