@@ -88,8 +88,9 @@ WITH RECURSIVE names (bot) AS (
 SELECT bot, (SELECT max(number) FROM positions WHERE positions.bot = names.bot)
 FROM names WHERE bot <> ''"""
 _NEWEST_POSITIONS: Final = f"{_POSITIONS} WHERE (bot, number) IN ({_NEWEST_NUMBERS})"
+# The plus keeps the index of names from being walked for its order: that is every position ever.
 _UNSETTLED: Final = f"""{_POSITIONS}
-WHERE settled_at IS NULL OR settled_at > ? ORDER BY bot, number"""
+WHERE settled_at IS NULL OR settled_at > ? ORDER BY +bot, number"""
 _FROZEN_OF: Final = (
     "SELECT position_id FROM positions WHERE bot = ? AND frozen IS NOT NULL ORDER BY number"
 )
