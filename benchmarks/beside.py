@@ -82,6 +82,8 @@ async def watched(directory: Path, url: str) -> AsyncIterator[None]:
         yield
     finally:
         for each in started:
+            if each.returncode is not None:
+                raise RuntimeError(f"somebody who watches ended with {each.returncode}")
             each.kill()
             await each.wait()
 

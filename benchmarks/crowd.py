@@ -22,6 +22,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from surefoot.simulator import Settings, Simulator, ccxt_settings
 from surefoot.simulator.model import Rules
 from surefoot.strategy import Enter, Exit, Strategy
@@ -37,6 +39,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 class Idle(Strategy):
     """Listens and wants nothing."""
 
+    @override
     def on_tick(self, tick: Tick, view: View) -> Signal | None:
         """Want nothing."""
 
@@ -44,6 +47,7 @@ class Idle(Strategy):
 class Busy(Strategy):
     """Enters and leaves every few minutes, for ever."""
 
+    @override
     def on_tick(self, _tick: Tick, view: View) -> Signal | None:
         """Turn around."""
         view.memory["ticks"] = seen = view.memory.get("ticks", 0) + 1
@@ -83,8 +87,8 @@ def main() -> None:
         )
     few, many = found[0], found[-1]
     if many.bots > few.bots:
-        each = (many.memory[-1] - few.memory[-1]) / (many.bots - few.bots)
-        print(f"one bot more: {each:.1f} kB")
+        more = (many.memory[-1] - few.memory[-1]) / (many.bots - few.bots)
+        print(f"one bot more: {more:.1f} kB")
 
 
 async def measured(bots: int, chosen: argparse.Namespace) -> Figures:

@@ -74,7 +74,8 @@ class Bots:
         self._turn += 1
         life = self._lives[number]
         levels = life.position.levels
-        record = LevelsSet(at=datetime.now(UTC), levels=replace(levels, stop=levels.stop + STEP))
+        stop = (levels.stop or Decimal(0)) + STEP
+        record = LevelsSet(at=datetime.now(UTC), levels=replace(levels, stop=stop))
         life.records.append(record)
         life.position = evolve(life.position, record)
         receipt = await self._journal.commit(Change(at=record.at, appends=(self._news(number),)))

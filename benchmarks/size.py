@@ -25,7 +25,8 @@ from surefoot.engine.runner import Runner
 from surefoot.simulator import Settings
 from surefoot.simulator.model import Rules
 from surefoot.strategy import Enter, Strategy
-from surefoot.strategy.facts import Candle, Tick, View
+from surefoot.strategy.candles import Candle
+from surefoot.strategy.facts import Tick, View
 from surefoot.strategy.signals import Signal
 
 MEASURED_S: Final = 20.0
@@ -60,6 +61,7 @@ class OnTick(Strategy):
 
     ages: ClassVar[Ages | None] = None
 
+    @override
     def on_tick(self, tick: Tick, view: View) -> Signal | None:
         """Enter, or only look."""
         if self.ages is not None:
@@ -70,6 +72,7 @@ class OnTick(Strategy):
 class OnCandle(Strategy):
     """Enters once and holds, and looks at candles only."""
 
+    @override
     def on_candle(self, _candle: Candle, view: View) -> Signal | None:
         """Enter, or only look."""
         return Enter(reason="hold") if view.position is None else None

@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 
 from tests.simulation.world import BEAT_S, World
+from typing_extensions import override
 
 from surefoot.simulator import Settings
 from surefoot.simulator.model import Rules
@@ -32,6 +33,7 @@ FRAMES: Final = 12
 class Restless(Strategy):
     """Enters, and leaves half a minute later, for ever."""
 
+    @override
     def on_tick(self, tick: Tick, view: View) -> Signal | None:
         """Turn around."""
         since = view.memory.setdefault("since", tick.at.timestamp())

@@ -25,6 +25,7 @@ from typing import Final
 from tests.builders import PROTECTED, START, Life, fill, named, report
 
 from surefoot.core.records import BotStatusChanged
+from surefoot.core.values import BotName, PositionId
 from surefoot.journal import open_journal, open_reader
 from surefoot.journal.codec import decode, decode_order, decode_position, encode
 from surefoot.journal.port import Append, Change, bot_stream, position_stream
@@ -123,7 +124,7 @@ async def populate(directory: Path, bots: int, before: int) -> int:
     last.opened()
     last.tell(report(last.order, "OPEN"))
     for number in range(0, bots, AT_ONCE):
-        names = [f"bot-{each:05}" for each in range(number, min(number + AT_ONCE, bots))]
+        names = [BotName(f"bot-{each:05}") for each in range(number, min(number + AT_ONCE, bots))]
         for count in range(1, before + 1):
             appends = tuple(renamed(first, name, count) for name in names)
             await journal.commit(Change(at=START, appends=appends))
@@ -145,19 +146,19 @@ def closed() -> Life:
     return life
 
 
-def running(name: str) -> Append:
+def running(name: BotName) -> Append:
     """Return an operator's word."""
     record = BotStatusChanged(at=START, bot=name, status="RUNNING", by="bench")
     return Append(stream=bot_stream(name), expected=0, records=(record,))
 
 
-def renamed(life: Life, bot: str, number: int) -> Append:
+def renamed(life: Life, bot: BotName, number: int) -> Append:
     """Return the same life as that of another position: to live it again would take longer."""
     former, name = life.position.position_id, f"{bot}-{number}"
     names = {former: name, f'"bot":"{life.position.bot}"': f'"bot":"{bot}"'}
     names |= {f'"number":{life.position.number}': f'"number":{number}'}
     for order in life.orders.values():
-        names[order.client_order_id] = named(name, order.role, order.attempt)
+        names[order.client_order_id] = named(PositionId(name), order.role, order.attempt)
 
     def again(text: str) -> str:
         for each, other in names.items():

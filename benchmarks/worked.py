@@ -38,7 +38,7 @@ class WorkedLoop(VirtualLoop):
 
     @override
     def _wait(self, timeout: float | None) -> None:
-        self._rest()
+        self._settle()
         super()._wait(timeout)
 
     @override
@@ -55,12 +55,12 @@ class WorkedLoop(VirtualLoop):
 
     def _step(self, callback: Callable[..., object], *args: Any) -> None:
         if life_now() is None:
-            self._rest()
+            self._settle()
         elif self._began is None:
             self._began = time.thread_time()
         callback(*args)
 
-    def _rest(self) -> None:
+    def _settle(self) -> None:
         if self._began is None:
             return
         took = time.thread_time() - self._began
