@@ -29,6 +29,12 @@ class RecordAnswer(Struct, frozen=True, kw_only=True):
     record: Any = None
 
 
+class KindList(Struct, frozen=True, kw_only=True):
+    """Every kind of record that a journal may hold, by the name that a filter takes."""
+
+    kinds: list[str]
+
+
 class RecordPage(Struct, frozen=True, kw_only=True):
     """Records, newest first; `next` is the cursor of the following page, None at the end."""
 
@@ -80,7 +86,10 @@ class BotList(Struct, frozen=True, kw_only=True):
 
 
 class PositionAnswer(Struct, frozen=True, kw_only=True):
-    """One position with its orders and fills, and its life in sentences, oldest first."""
+    """One position with its orders, its fills and its life in sentences, oldest first.
+
+    Of a very long life the newest records are told; `records_not_shown` are older ones.
+    """
 
     bot: str
     account: str
@@ -90,6 +99,7 @@ class PositionAnswer(Struct, frozen=True, kw_only=True):
     position: PositionStatus
     fills: list[FillAnswer]
     life: list[RecordAnswer]
+    records_not_shown: int
 
 
 class ProfitRow(Struct, frozen=True, kw_only=True):

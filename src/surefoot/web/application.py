@@ -32,7 +32,8 @@ from surefoot.web.throttle import Throttle
 
 SHAPES: Final = (
     StatusDocument, BotStatus, answers.BotList, answers.RecordAnswer, answers.RecordPage,
-    answers.PositionPage, answers.PositionAnswer, answers.OrderPage, answers.FillPage,
+    answers.KindList, answers.PositionPage,
+    answers.PositionAnswer, answers.OrderPage, answers.FillPage,
     answers.ProfitAnswer, answers.CandleList, answers.CommandAnswer, answers.SessionAnswer,
     answers.SettingsAnswer, answers.Problem,
 )  # fmt: skip

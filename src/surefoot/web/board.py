@@ -195,7 +195,7 @@ class Board:
 
     async def _read(self, journal: Browser) -> None:
         began = self._clock.monotonic()
-        before = self.marks
+        before, read_at = self.marks, self._clock.now()
 
         async def between() -> None:
             await self._keep_up(journal)
@@ -204,7 +204,7 @@ class Board:
         await self._figures.read(journal, between)
         self._note_marks(before)
         self.turned_at = (await journal.signs()).turned
-        self.read_at = self._clock.now()
+        self.read_at = read_at
         document = self._figures.document
         if document is not None:
             self._show(document.bots, document)

@@ -30,13 +30,17 @@ router = APIRouter()
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One message; `at` is this server's time, for ages that do not trust the reader's clock."""
+    """One message; `at` is this server's time, for ages that do not trust the reader's clock.
+
+    `read_at` is when the figures were read: what is not read again gets old, whatever beats.
+    """
 
     at: datetime
     cursor: int
     epoch: str | None = None
     problem: str | None = None
     turned_at: datetime | None = None
+    read_at: datetime | None = None
     records: list[Any] = []
     status: Any = None
     bots: list[Any] = []
@@ -88,7 +92,10 @@ async def _send(socket: WebSocket, board: Board, clock: Clock, after: int | None
         if cursor is None or cursor > board.cursor:
             cursor = board.cursor
         problem = board.problem
-        message = Message(at=clock.now(), cursor=cursor, problem=problem, turned_at=board.turned_at)
+        message = Message(
+            at=clock.now(), cursor=cursor, problem=problem,
+            turned_at=board.turned_at, read_at=board.read_at,
+        )  # fmt: skip
         if problem is None:
             news = await board.news(cursor, version)
             cursor, version = news.cursor, news.version

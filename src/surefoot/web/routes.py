@@ -6,26 +6,27 @@ document. Nothing here reaches the engine or an exchange.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import override
 
-from surefoot.core.records import FillBooked
+from surefoot.core.records import FillBooked, Record, kind_of
 from surefoot.core.values import BotName, PositionId
 from surefoot.journal.browse import Filter
 from surefoot.journal.clock import Clock
-from surefoot.journal.port import entries_of, position_stream
+from surefoot.journal.port import Entry
 from surefoot.journal.status import BotStatus, StatusDocument, position_status
 from surefoot.web import answers
 from surefoot.web.board import Board
 from surefoot.web.guard import Pass, Refused
 
 PAGE_MAX: Final = 200
-# Of one position's records no more are told at once.
+# Of one position's records no more are told at once: the newest.
 LIFE_MAX: Final = 2_000
 
 router = APIRouter(prefix="/api/v1")
@@ -178,20 +179,18 @@ async def one_position(board: Stand, position: Name) -> Response:
         raise Refused(404, f"there is no position {position}")
     mark = (await board.journal.marks()).get((found.account, found.symbol))
     orders = await board.journal.orders_of([found.position_id], newest=LIFE_MAX)
-    life: list[answers.RecordAnswer] = []
-    fills: list[answers.FillAnswer] = []
-    async for entry in entries_of(board.journal, position_stream(found.position_id)):
-        if len(life) >= LIFE_MAX:
-            break
-        life.append(answers.record_answer(entry))
-        if isinstance(entry.record, FillBooked):
-            fills.append(answers.fill_answer(entry, entry.record))
+    wanted = Filter(position=found.position_id)
+    life = await board.journal.page(wanted, before=None, limit=LIFE_MAX)
+    wanted = msgspec.structs.replace(wanted, kind="fill-booked")
+    booked = await board.journal.page(wanted, before=None, limit=LIFE_MAX)
     return Written(
         answers.PositionAnswer(
             bot=found.bot, account=found.account, symbol=found.symbol,
             opened_at=found.opened_at, closed_at=found.closed_at,
             position=position_status(found, orders.get(found.position_id, ()), mark),
-            fills=fills, life=life,
+            fills=_fills(reversed(booked.entries)),
+            life=[answers.record_answer(entry) for entry in reversed(life.entries)],
+            records_not_shown=max(0, found.version - len(life.entries)),
         )
     )  # fmt: skip
 
@@ -220,12 +219,12 @@ async def fills(board: Stand, query: Annotated[RecordQuery, Query()]) -> Respons
     """Return booked fills, newest first."""
     wanted = msgspec.structs.replace(query.wanted(), kind="fill-booked")
     page = await board.journal.page(wanted, before=query.cursor, limit=query.limit)
-    found = [
-        answers.fill_answer(entry, entry.record)
-        for entry in page.entries
-        if isinstance(entry.record, FillBooked)
-    ]
-    return Written(answers.FillPage(fills=found, next=page.before))
+    return Written(answers.FillPage(fills=_fills(page.entries), next=page.before))
+
+
+def _fills(entries: Iterable[Entry]) -> list[answers.FillAnswer]:
+    booked = [(each, each.record) for each in entries if isinstance(each.record, FillBooked)]
+    return [answers.fill_answer(entry, record) for entry, record in booked]
 
 
 @router.get("/recoveries", responses=answering(answers.RecordPage))
@@ -238,6 +237,12 @@ async def recoveries(board: Stand, query: Annotated[RecordQuery, Query()]) -> Re
 async def records(board: Stand, query: Annotated[RecordQuery, Query()]) -> Response:
     """Return what was written down, newest first."""
     return await _records(board, query)
+
+
+@router.get("/kinds", responses=answering(answers.KindList))
+async def kinds() -> Response:
+    """Return the kinds of records that there are."""
+    return Written(answers.KindList(kinds=sorted(map(kind_of, get_args(Record)))))
 
 
 @router.get("/records/{sequence}", responses=answering(answers.RecordAnswer))

@@ -57,6 +57,10 @@ class Desk:
         self.settings = WebSettings(enabled=True, host="127.0.0.1", port=0)
         self.client = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         self.port = 0
+        self.shown = SettingsAnswer(
+            versions={}, journal="surefoot.db", listen="", exposure=None,
+            accounts=[], bots=[], doctor=[],
+        )  # fmt: skip
         self.app: Any = None
 
     @property
@@ -122,10 +126,7 @@ class Desk:
             settings = WebSettings(enabled=True, host="127.0.0.1", port=self.port)
             self.app = application(
                 board=self.board, keys=self.keys, names=names(settings), clock=self.clock,
-                settings=lambda: SettingsAnswer(
-                    versions={}, journal="surefoot.db", listen=self.host, exposure=None,
-                    accounts=[], bots=[], doctor=[],
-                ),
+                settings=lambda: self.shown,
             )  # fmt: skip
             server = uvicorn.Server(_config(self.app))
             async with asyncio.TaskGroup() as tasks:

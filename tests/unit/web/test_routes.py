@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from tests.unit.web.desk import Desk
 
+from surefoot.core.records import Record
 from surefoot.journal.port import Journal
 from surefoot.journal.status import read_status
+from surefoot.web import routes
 
 
 async def test_status_is_the_document_of_the_command_line(desk: Desk, journal: Journal) -> None:
@@ -151,3 +153,22 @@ def references(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*(references(each) for each in value))
     return set()
+
+
+async def test_of_a_long_life_the_newest_is_told_and_how_much_is_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole = await desk.ask("/api/v1/positions/dip-btc-1")
+    assert whole["records_not_shown"] == 0
+    monkeypatch.setattr(routes, "LIFE_MAX", 3)
+    _, cut = await desk.ask("/api/v1/positions/dip-btc-1")
+    assert cut["life"] == whole["life"][-3:]
+    assert cut["records_not_shown"] == len(whole["life"]) - 3
+    assert cut["fills"] == whole["fills"]
+
+
+async def test_every_kind_that_a_record_may_have_can_be_asked_for(desk: Desk) -> None:
+    _, answer = await desk.ask("/api/v1/kinds")
+    _, page = await desk.ask("/api/v1/records?limit=200")
+    assert {each["kind"] for each in page["records"]} <= set(answer["kinds"])
+    assert len(answer["kinds"]) == len(set(answer["kinds"])) == len(get_args(Record))

@@ -8,18 +8,21 @@ export function number(text: string | number | null | undefined, digits?: number
   return value.toLocaleString('en-US', { minimumFractionDigits: digits ?? 0, maximumFractionDigits: most });
 }
 
-export function money(value: number | string | null | undefined, sign = false): string {
+// Money that people count in cents; of any other (bitcoin, say) six digits are shown.
+const CENTS = /USD|EUR|GBP|DAI|TRY|BRL|JPY|AUD|CHF/;
+export function money(value: number | string | null | undefined, sign = false, quote = 'USD'): string {
   if (value === null || value === undefined) return '–';
   const amount = Number(value);
-  const rounded = Math.abs(amount) < 0.005 ? 0 : amount;
-  const text = Math.abs(rounded).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const digits = CENTS.test(quote) ? 2 : 6;
+  const rounded = Math.abs(amount) < 0.5 * 10 ** -digits ? 0 : amount;
+  const text = Math.abs(rounded).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: digits });
   const before = rounded < 0 ? '−' : sign && rounded > 0 ? '+' : '';
   return before + text;
 }
 
-export const tone = (value: number | string | null | undefined) => {
-  const amount = Number(value ?? 0);
-  return Math.abs(amount) < 0.005 ? '' : amount > 0 ? 'gain' : 'loss';
+export const tone = (value: number | string | null | undefined, quote = 'USD') => {
+  const shown = money(value ?? 0, true, quote);
+  return shown.startsWith('+') ? 'gain' : shown.startsWith('−') ? 'loss' : '';
 };
 
 export function age(seconds: number | null | undefined): string {

@@ -4,8 +4,9 @@ import { get, session } from './api.svelte';
 import type { Bot, JournalRecord, Status } from './types';
 
 const STALE_MS = 6000;
+const UNREAD_MS = 15000;
 const HANGS_MS = 30000;
-const KEPT = 400;
+export const KEPT = 400;
 
 class Live {
   bots = $state.raw<Map<string, Bot>>(new Map());
@@ -18,6 +19,7 @@ class Live {
   private heard = $state(0);
   private ahead = 0;
   private turned = $state<number | null>(null);
+  private read = $state<number | null>(null);
   private socket: WebSocket | null = null;
   private epoch: string | null = null;
   private started = 0;
@@ -33,8 +35,14 @@ class Live {
   // The server's time as this page counts it, for ages.
   get time() { return this.now + this.ahead; }
   get list() { return [...this.bots.values()]; }
-  get fresh() { return this.connected && this.now - this.heard < STALE_MS && this.problem === null; }
-  get silence() { return this.heard ? Math.max(0, this.now - this.heard) / 1000 : null; }
+  get fresh() {
+    return this.connected && this.now - this.heard < STALE_MS && this.problem === null && this.unread < UNREAD_MS;
+  }
+  // For how long the server has not read the journal, as far as this page knows.
+  private get unread() { return this.read === null ? 0 : Math.max(0, this.time - this.read); }
+  get silence() { return this.heard ? Math.max(this.now - this.heard, this.unread) / 1000 : null; }
+  // An age that the server told, grown by what has passed since it read it.
+  grown(seconds: number | null) { return seconds === null ? null : seconds + this.unread / 1000; }
   get hangs() {
     return this.status?.server != null && this.turned !== null && this.time - this.turned > HANGS_MS;
   }
@@ -89,6 +97,7 @@ class Live {
     this.now = this.heard = Date.now();
     this.ahead = Date.parse(message.at) - this.now;
     this.problem = message.problem ?? null;
+    if (message.read_at) this.read = Date.parse(message.read_at);
     this.turned = message.turned_at ? Date.parse(message.turned_at) : null;
     if (message.epoch && message.epoch !== this.epoch) {
       if (this.epoch !== null) { this.bots = new Map(); this.recent = []; }

@@ -14,6 +14,7 @@ export interface Position {
 export interface Bot {
   bot: string; account: string | null; symbol: string | null; status: string;
   reason: string | null; position: Position | null; unsettled: string[];
+  waits_for: string | null; refused: string | null; refused_at: string | null;
 }
 export interface Health {
   account: string; environment: string; state: string; since: string; why: string | null;
@@ -58,6 +59,7 @@ export interface PositionRow {
 export interface Life {
   bot: string; account: string; symbol: string; opened_at: string | null;
   closed_at: string | null; position: Position; fills: Fill[]; life: JournalRecord[];
+  records_not_shown: number;
 }
 export interface ProfitRow { bot: string; account: string; day: string; quote: string; pnl: string; positions: number }
 export interface Candle { at: number; open: number; high: number; low: number; close: number }
