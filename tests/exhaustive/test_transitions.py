@@ -19,7 +19,7 @@ from surefoot.core.invariants import check
 from surefoot.core.order import Lesson, OrderStatus, ReportedStatus, compare
 from surefoot.core.position import TRANSITIONS, State, permit
 from surefoot.core.records import StateChanged
-from surefoot.core.signals import EntrySignal, ExitSignal, Freeze
+from surefoot.core.signals import AddSignal, EntrySignal, ExitSignal, Freeze
 from surefoot.core.state import evolve
 
 LEGAL = {
@@ -32,6 +32,7 @@ LEGAL = {
 }
 PAIRS = list(product(State, State))
 ENTRY = EntrySignal(quantity=Decimal("0.00160"), plan=PLAN)
+MORE = AddSignal(quantity=Decimal("0.00160"))
 
 
 def in_state(state: State) -> Life:
@@ -89,23 +90,26 @@ def test_the_invariant_knows_the_table_too(source: State, target: State) -> None
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize(
     "signal",
-    [ENTRY, ExitSignal(reason="out"), ExitSignal(fraction=Decimal("0.5"))],
-    ids=["entry", "exit", "half"],
+    [ENTRY, MORE, ExitSignal(reason="out"), ExitSignal(fraction=Decimal("0.5"))],
+    ids=["entry", "addition", "exit", "half"],
 )
 @pytest.mark.parametrize("state", State)
 def test_every_state_and_signal(
-    state: State, signal: EntrySignal | ExitSignal, frozen: bool
+    state: State, signal: EntrySignal | AddSignal | ExitSignal, frozen: bool
 ) -> None:
-    """Entries from FLAT only and not while frozen, exits from OPEN only; a refusal is harmless."""
+    """Entries from FLAT only, additions and exits from OPEN only, and nothing more while frozen."""
     life = in_state(state)
     if frozen:
         life.tell(Freeze(reason="look at this"))
     before, count = life.position, len(life.records)
-    entry = isinstance(signal, EntrySignal)
-    taken = (state is State.FLAT and not frozen) if entry else state is State.OPEN
-    if taken:
+    source, target = {
+        EntrySignal: (State.FLAT, State.OPENING),
+        AddSignal: (State.OPEN, State.OPEN),
+        ExitSignal: (State.OPEN, State.CLOSING),
+    }[type(signal)]
+    if state is source and not (frozen and not isinstance(signal, ExitSignal)):
         assert "order-intended" in life.tell(signal)
-        assert life.position.state is (State.OPENING if entry else State.CLOSING)
+        assert life.position.state is target
         return
     with pytest.raises(SignalRefused):
         life.tell(signal)
@@ -113,9 +117,11 @@ def test_every_state_and_signal(
     assert len(life.records) == count
 
 
-@pytest.mark.parametrize("signal", [ENTRY, ExitSignal()], ids=["entry", "exit"])
+@pytest.mark.parametrize("signal", [ENTRY, MORE, ExitSignal()], ids=["entry", "addition", "exit"])
 @pytest.mark.parametrize("state", State)
-def test_a_second_signal_at_once_is_refused(state: State, signal: EntrySignal | ExitSignal) -> None:
+def test_a_second_signal_at_once_is_refused(
+    state: State, signal: EntrySignal | AddSignal | ExitSignal
+) -> None:
     """S2: whatever the first one led to, the second leads nowhere."""
     life = in_state(state)
     try:

@@ -16,19 +16,19 @@ from typing import Final
 
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, REPLACING, START, TERMS, D, Life
+from tests.property.choices import OVER, PLANS, PRICES, QUANTITIES, WAITS
 from tests.property.ticket import Ticket
-from tests.property.truth import held_by, watch
+from tests.property.truth import check_able, held_by, watch
 
 from surefoot.core.decide import Input, Withdraw, owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
 from surefoot.core.evidence import Belief, Evidence, Owned, Window
-from surefoot.core.exits import ExitPlan
 from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import Reconciliation, reconcile, wanted
 from surefoot.core.records import OrderIntended, PositionRecord, kind_of
 from surefoot.core.reports import Doubt, Fill, PriceSeen, Refusal, TimePassed, Unsent
-from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
+from surefoot.core.signals import AddSignal, Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.values import (
     ZERO,
     Asset,
@@ -40,21 +40,6 @@ from surefoot.core.values import (
 )
 
 LOT: Final = TERMS.instrument.lot
-QUANTITIES: Final = (D("0.00160"), D("0.00011"), D("0.00321"))
-PRICES: Final = tuple(D(p) for p in ("50000", "50250", "50600", "51500", "52100", "49500", "48900"))
-PLANS: Final = (
-    ExitPlan(stop_loss=D("0.02"), take_profit=D("0.04"), break_even=D("0.01")),
-    ExitPlan(stop_loss=D("0.02"), trailing_stop=D("0.01")),
-    ExitPlan(
-        stop_loss=D("0.02"),
-        take_profit=D("0.04"),
-        break_even=D("0.01"),
-        trailing_stop=D("0.005"),
-    ),
-    ExitPlan(),
-)
-WAITS: Final = tuple(timedelta(seconds=s) for s in (0.001, 1, 4, 6, 30, 61, 70))
-OVER: Final = (ReportedStatus.CANCELED, ReportedStatus.EXPIRED)
 
 
 @dataclass
@@ -121,6 +106,9 @@ class World:
             self.seen |= {kind_of(record), f"{before.state}->{position.state}"}
         assert position == after
         self.seen.update(f"{order.role} {order.status}" for order in after.orders)
+        stops = [order for order in after.orders if order.role is Role.STOP and order.rests]
+        grown = after.entries > 1 and after.entered > before.entered
+        self.seen |= {"filled beside a stop"} if stops and grown else set()
         self.seen |= {"dust carried on"} if after.carried.quantity and after.entered else set()
         for order in (record.order for record in records if isinstance(record, OrderIntended)):
             exchange_id = ExchangeOrderId(f"x{len(self.tickets) + 1}")
@@ -148,6 +136,15 @@ class World:
             time_to_live=timedelta(seconds=20) if n & 128 else None,
         )
         assert not self.wish(signal) or state is State.FLAT
+
+    def add(self, n: int) -> None:
+        lasts, before = timedelta(seconds=20) if n & 128 else None, self.life.position
+        limit = D(50000) if n & 64 else None
+        signal = AddSignal(quantity=QUANTITIES[n % 3], limit=limit, time_to_live=lasts)
+        if self.wish(signal):
+            assert before.state is self.life.position.state is State.OPEN
+            stopped = any(order.rests for order in before.orders)
+            self.seen.add("added beside a stop" if stopped else "added")
 
     def leave(self, n: int) -> None:
         state = self.life.position.state
@@ -250,7 +247,7 @@ class World:
             symbol=BTC,
             trade_id=TradeId(f"t{self.trades}"),
             exchange_order_id=ticket.exchange_order_id,
-            client_order_id=ticket.order.client_order_id if n & 1 else None,
+            client_order_id=ticket.order.client_order_id if n & 1 or self._left(ticket) else None,
             side=ticket.order.side,
             price=PRICES[n % len(PRICES)] + D("0.01") * (n % 5),
             quantity=quantity,
@@ -263,6 +260,10 @@ class World:
             ticket.status = ReportedStatus.FILLED
         self._say(fill, hear=n & 2 == 0)
         self._say(ticket.report(), hear=n & 4 == 0)
+
+    def _left(self, ticket: Ticket) -> bool:
+        """Tell whether nobody could say whose a nameless trade is: its order has left."""
+        return not any(o.position.find(ticket.order.client_order_id) for o in self.lives)
 
     @staticmethod
     def _fee(side: Side, quantity: Decimal, n: int) -> tuple[Decimal, Asset | None]:
@@ -430,13 +431,8 @@ class World:
         able = [t for t in self.tickets.values() if t.may_sell_or_buy(self.now)]
         # A request that replaces does nothing unless it can cancel, and then it is no second order.
         able = [t for t in able if t.live or self._can_come(t)]
-        alone = [t for t in able if t.live or t.order.replaces is None]
-        assert len(alone) <= 1, "never two orders that can still trade"
         held = held_by([fill for ticket in self.tickets.values() for fill in ticket.fills])
-        assert held >= ZERO, "never sold more than was held"
-        for ticket in able:
-            if ticket.order.role is not Role.ENTRY:
-                assert ticket.may_sell_or_buy(self.now) <= held, "no order can sell too much"
+        check_able(able, held, self.now)
         for life in self.lives:
             frozen = life.position.frozen
             refused = frozen is not None and " in a row: " in frozen  # exits, or stops
@@ -465,6 +461,8 @@ MOVES: Final[tuple[Callable[[World, int], None], ...]] = (
     World.enter,
     World.enter,
     World.enter,
+    World.add,
+    World.add,
     World.fair,
     World.fair,
     World.climb,

@@ -45,7 +45,7 @@ SOMETIMES = {
     *("time changes nothing", "the price changes nothing"),
     *("stop replaced by stop", "stop replaced by exit", "not tried", "half refused"),
     *("fills-missed", "levels-set", "cancel-intended", "order-doubted", "dust-left"),
-    *("dust carried on", "a part sold"),
+    *("dust carried on", "a part sold", "added", "added beside a stop", "filled beside a stop"),
     *("OPENING->FLAT", "OPENING->OPEN", "OPEN->CLOSING", "CLOSING->OPEN", "CLOSING->CLOSED"),
 }
 CALM = settings(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from tests.property.ticket import Ticket
+
+from surefoot.core.order import Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import PositionRecord
 from surefoot.core.reports import Fill
@@ -52,6 +56,20 @@ def _check_lanes(position: Position) -> None:
     apart = {order.replaces or order.client_order_id for order in intents}
     roles = sorted(order.role.value for order in intents)
     assert len(apart) <= 1 or roles == ["entry", "stop"], roles
+
+
+def check_able(able: Sequence[Ticket], held: Decimal, now: datetime) -> None:
+    """Hold what can still trade against what is held, whatever anybody believes."""
+    assert held >= ZERO, "never sold more than was held"
+    buying = [ticket for ticket in able if ticket.order.role is Role.ENTRY]
+    selling = [ticket for ticket in able if ticket.order.role is not Role.ENTRY]
+    # What is to replace another and is not there yet can come only in its place.
+    alone = [t for t in selling if t.live or t.order.replaces is None]
+    assert len(alone) <= 1 >= len(buying), "never two orders that can still trade alike"
+    leaving = [ticket for ticket in selling if ticket.order.role is Role.EXIT]
+    assert not (buying and leaving), "nobody enters and leaves at once"
+    for ticket in selling:
+        assert ticket.may_sell_or_buy(now) <= held, "no order can sell too much"
 
 
 def held_by(fills: Sequence[Fill]) -> Decimal:

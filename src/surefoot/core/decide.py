@@ -39,6 +39,7 @@ from surefoot.core.reports import (
     Unsent,
 )
 from surefoot.core.signals import (
+    AddSignal,
     Adopt,
     Close,
     EntrySignal,
@@ -68,6 +69,7 @@ Input: TypeAlias = (
     | PriceSeen
     | TimePassed
     | EntrySignal
+    | AddSignal
     | ExitSignal
     | Close
     | Freeze
@@ -149,6 +151,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (
             pass  # Only the rules run; an exit rule by the clock would be called here.
         case EntrySignal():
             wishes.take_entry(event, draft)
+        case AddSignal():
+            wishes.take_addition(event, draft)
         case ExitSignal():
             leaving.take_exit(event, draft)
         case Close():

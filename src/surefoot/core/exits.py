@@ -82,6 +82,17 @@ def at_entry(plan: ExitPlan, entry: Decimal, direction: Direction, tick: Decimal
     return Levels(stop=stop, take_profit=take_profit)
 
 
+def follow_entry(
+    plan: ExitPlan, levels: Levels, entry: Decimal, direction: Direction, tick: Decimal
+) -> Levels:
+    """Return the levels after more was bought: of the average price, and never looser."""
+    fresh = at_entry(plan, entry, direction, tick)
+    stop = levels.stop
+    if levels.phase is Phase.MONITORING and fresh.stop is not None:
+        stop = tightest(stop, fresh.stop, direction)
+    return Levels(stop=stop, take_profit=fresh.take_profit, phase=levels.phase)
+
+
 def advance(
     plan: ExitPlan,
     levels: Levels,
@@ -94,9 +105,11 @@ def advance(
     """Return the levels after the market traded at this price; the same object if unmoved."""
     phase, stop = levels.phase, levels.stop
     gain = (price - entry) * direction.sign
-    if phase is Phase.MONITORING and plan.break_even is not None:
-        if gain < entry * plan.break_even:
-            return levels
+    moves = plan.break_even is not None and gain >= entry * plan.break_even
+    if phase is Phase.MONITORING and plan.break_even is not None and not moves:
+        return levels
+    if phase is not Phase.TRAILING and moves:
+        # Again once more was bought at a higher price: break-even is the average price.
         # On the venue's grid, and never under the entry: an average price has endless digits.
         covered = ceil_to(entry, tick) if direction is Direction.LONG else floor_to(entry, tick)
         phase, stop = Phase.BREAK_EVEN, tightest(stop, covered, direction)

@@ -7,6 +7,7 @@ from typing import Final
 
 from surefoot.core.draft import Draft
 from surefoot.core.exits import STOP_OF
+from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
@@ -211,8 +212,8 @@ def _give_up_after(refusal: Refusal, order: Order, draft: Draft) -> None:
     """Freeze after so many refusals in a row that a person has to look; it goes on being tried."""
     tally = draft.position.tallies.get(order.role)
     refused = 0 if tally is None else tally.refused
-    stopped = draft.position.unfinished
-    if stopped is not None and stopped.rests and order.role is Role.STOP:
+    stops = unfinished(draft.position.orders, Lane.PROTECTION)
+    if order.role is Role.STOP and any(stop.rests for stop in stops):
         return  # The older stop still rests; only its move is refused.
     if refused >= REFUSALS_MAX and order.role is not Role.ENTRY:
         what = f"the exchange refused {REFUSALS_MAX} {order.role}s in a row: {refusal.message}"

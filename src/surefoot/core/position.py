@@ -126,7 +126,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     in `tallies` (absent: the last order of that role did not fail) and in `attempts`, which counts
     every order that was ever written down, so that no name comes again.
 
-    Money fields are in the quote asset unless named otherwise. `entered` and `exited` are gross
+    Money fields are in the quote asset unless named otherwise. `entries` counts the orders that
+    bought: the first opened it, the others added to it. `entered` and `exited` are gross
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
     is what was declared gone. `carried` is dust of the position before, which is sold with what
     this one buys; `left` is what goes into the next one. `outside` are trades of others that
@@ -151,6 +152,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     orders: tuple[Order, ...] = ()
     attempts: int = 0
     tallies: dict[Role, Tally] = field(default_factory=dict)
+    entries: int = 0
     entered: Decimal = ZERO
     entry_cost: Decimal = ZERO
     exited: Decimal = ZERO

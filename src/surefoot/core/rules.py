@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from surefoot.core.exits import STOP_OF, at_entry
+from surefoot.core.exits import STOP_OF, at_entry, follow_entry
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import resting, turned_away
@@ -164,7 +164,7 @@ def leave_after_stop(position: Position, now: datetime, terms: Terms) -> Positio
     It was cut short by the venue (a thin book, its price range) or by somebody's hand.
     """
     stop = position.last(Role.STOP)
-    if stop is None or stop is not position.orders[-1] or not stop.finished or not stop.filled:
+    if stop is None or stop is not _newest_seller(position) or not stop.finished or not stop.filled:
         return None
     if position.state not in {State.OPEN, State.CLOSING}:
         return None
@@ -177,12 +177,20 @@ def leave_after_stop(position: Position, now: datetime, terms: Terms) -> Positio
     return ExitWished(at=now, wish=ExitWish(by=level.value, level=level, reason=reason))
 
 
+def _newest_seller(position: Position) -> Order | None:
+    sellers = (order for order in reversed(position.orders) if order.role is not Role.ENTRY)
+    return next(sellers, None)
+
+
 def set_levels(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
     """Give a position its levels with its first fill, and follow its average price."""
-    entry = position.entry_price
-    if position.state is not State.OPENING or entry is None:
+    entry, tick = position.entry_price, terms.instrument.tick
+    if position.state not in {State.OPENING, State.OPEN} or entry is None:
         return None
-    levels = at_entry(position.plan, entry, position.direction, terms.instrument.tick)
+    if position.state is State.OPENING:
+        levels = at_entry(position.plan, entry, position.direction, tick)
+    else:
+        levels = follow_entry(position.plan, position.levels, entry, position.direction, tick)
     return None if levels == position.levels else LevelsSet(at=now, levels=levels)
 
 
@@ -236,7 +244,7 @@ def _unwanted_entry(position: Position) -> str | None:
         return f"leaving: {position.exit_wish.reason}"
     if position.frozen is not None:
         return "the position is frozen: no new risk"
-    if position.state is not State.OPENING:
+    if position.state not in {State.OPENING, State.OPEN}:
         return f"an entry is not wanted while {position.state}"
     return None
 
@@ -246,6 +254,8 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
         return None  # It is selling already, or all that is certain: let it.
     wish, replaceable = position.exit_wish, terms.instrument.replaces
     leaving = wish is not None and watched_limit(position, terms) is None
+    # No exit can follow while an entry is not over: until then it goes on protecting.
+    leaving = leaving and position.lane(Lane.ENTRY) is None
     if wish is not None and leaving and (not replaceable or turned_away(position, order, now)):
         return f"making way for the exit: {wish.reason}"
     if replaceable and order.quantity <= position.quantity:
@@ -279,12 +289,13 @@ def is_in_place(position: Position, stop: Order, terms: Terms) -> bool:
 def resting_stop(position: Position, terms: Terms) -> Order | None:
     """Return the stop that rests and can be replaced in one request, if this venue can do that.
 
-    Another request to replace it may be in doubt: of the two only one can succeed.
+    Another request to replace it may be in doubt: of the two only one can succeed. An entry beside
+    it is in nobody's way: it locks quote, not base.
     """
-    stop = position.unfinished
+    open_here = _sellers(position)
+    stop = open_here[0] if open_here else None
     if stop is None or not terms.instrument.replaces or not stands(position, stop):
         return None
-    open_here = [order for order in position.orders if not order.finished]
     tried = {
         stop.client_order_id,
         *(each.client_order_id for each in position.rivals(stop.client_order_id)),
@@ -379,7 +390,9 @@ def _stop_quantity(position: Position, terms: Terms) -> Decimal:
 
 def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
     # What is out may still sell, or lock what is to be sold, unless it is replaced by this.
-    free = position.unfinished is None or resting_stop(position, terms) is not None
+    free = not _sellers(position) or resting_stop(position, terms) is not None
+    if role is Role.EXIT and position.lane(Lane.ENTRY) is not None:
+        return False
     return (
         position.state is State.OPEN
         and position.set_back_at is None
@@ -388,6 +401,19 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
         and not terms.instrument.is_dust(position.available, position.entry_price or ZERO)
         and not resting(position, now, role)
     )
+
+
+def _sellers(position: Position) -> list[Order]:
+    """Return what may sell and is not over, oldest first."""
+    return [each for each in position.orders if not each.finished and each.role is not Role.ENTRY]
+
+
+def may_be_added_to(position: Position, terms: Terms) -> bool:
+    """Tell whether nothing is out but a stop that covers all that is held, where one is wanted."""
+    open_here = _sellers(position)
+    if not terms.native_stop or position.levels.stop is None:
+        return not open_here
+    return len(open_here) == 1 and is_in_place(position, open_here[0], terms)
 
 
 RULES: Final[tuple[Rule, ...]] = (

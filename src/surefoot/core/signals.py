@@ -29,6 +29,19 @@ class EntrySignal(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class AddSignal(Struct, frozen=True, kw_only=True):
+    """A sized wish to hold more of what is open: `quantity` in base units, on the venue's grid.
+
+    Its levels are those of the position. `immediate` as of an entry.
+    """
+
+    quantity: Decimal
+    limit: Decimal | None = None
+    immediate: bool = False
+    time_to_live: timedelta | None = None
+    reason: str = ""
+
+
 class ExitSignal(Struct, frozen=True, kw_only=True):
     """A wish to leave the whole position, or a `fraction` of it."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, assert_never
 
 from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import Position, State, Tally, permit
+from surefoot.core.position import ExitWish, Position, State, Tally, permit
 from surefoot.core.records import (
     CancelIntended,
     DustLeft,
@@ -286,8 +287,11 @@ def _booked(record: FillBooked, position: Position) -> Position:
     changed = _with(_with_fee(position, fill, order), booked)
     worth = fill.price * fill.quantity
     if order.role is Role.ENTRY:
+        fee = changed.base_fees - position.base_fees
         return replace(
             changed,
+            entries=changed.entries + (not order.filled),
+            exit_wish=_keeping(changed.exit_wish, fill.quantity - fee),
             entered=changed.entered + fill.quantity,
             entry_cost=changed.entry_cost + worth,
             opened_at=changed.opened_at or fill.at,
@@ -297,6 +301,13 @@ def _booked(record: FillBooked, position: Position) -> Position:
         exited=changed.exited + fill.quantity,
         exit_proceeds=changed.exit_proceeds + worth,
     )
+
+
+def _keeping(wish: ExitWish | None, bought: Decimal) -> ExitWish | None:
+    """Let what is bought after a wish to sell a part stay: it was not what was wished about."""
+    if wish is None or not wish.keep:
+        return wish
+    return replace(wish, keep=wish.keep + bought)
 
 
 def _reduced(record: ReductionBooked, position: Position) -> Position:

@@ -7,13 +7,13 @@ from msgspec.structs import replace
 from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.lanes import Lane
-from surefoot.core.order import Role
+from surefoot.core.order import Order, Role
 from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import State
 from surefoot.core.records import OrderIntended
-from surefoot.core.rules import new_order, withdrawal
-from surefoot.core.signals import EntrySignal, Withhold
-from surefoot.core.values import Direction
+from surefoot.core.rules import may_be_added_to, new_order, withdrawal
+from surefoot.core.signals import AddSignal, EntrySignal, Withhold
+from surefoot.core.values import Direction, plain
 
 
 def take_entry(signal: EntrySignal, draft: Draft) -> None:
@@ -29,6 +29,46 @@ def take_entry(signal: EntrySignal, draft: Draft) -> None:
         raise SignalRefused(f"no entry while the position is frozen: {position.frozen}")
     if signal.direction is not Direction.LONG:
         raise SignalRefused("a short entry needs a venue with derivatives; this one is spot")
+    draft.add(
+        OrderIntended(
+            at=draft.now,
+            order=_entry(signal, draft),
+            reason=signal.reason,
+            plan=signal.plan,
+            direction=signal.direction,
+        ),
+    )
+
+
+def take_addition(signal: AddSignal, draft: Draft) -> None:
+    """Write an entry down that adds to what is held, if the position may have one.
+
+    Raises:
+        SignalRefused: not here and not now.
+    """
+    position = draft.position
+    if position.state is not State.OPEN:
+        raise SignalRefused(f"nothing is added while the position is {position.state}")
+    if position.frozen is not None:
+        raise SignalRefused(f"nothing is added while the position is frozen: {position.frozen}")
+    if position.lane(Lane.ENTRY) is not None:
+        raise SignalRefused("an addition is under way")
+    if position.exit_wish is not None:
+        raise SignalRefused("an exit is under way")
+    if not may_be_added_to(position, draft.terms):
+        raise SignalRefused("nothing is added before its stop is in place for all that it holds")
+    largest = draft.terms.instrument.market_quantity_max
+    after = position.available + signal.quantity
+    if largest is not None and after > largest:
+        raise SignalRefused(
+            f"it would hold {plain(after)} {position.base}; one stop carries {plain(largest)}"
+        )
+    order = _entry(signal, draft)
+    draft.add(OrderIntended(at=draft.now, order=order, reason=signal.reason))
+
+
+def _entry(signal: EntrySignal | AddSignal, draft: Draft) -> Order:
+    position = draft.position
     if resting(position, draft.now, Role.ENTRY):
         until = retry_at(position, Role.ENTRY)
         raise SignalRefused(f"the last entry failed; the next may follow at {until}")
@@ -43,15 +83,7 @@ def take_entry(signal: EntrySignal, draft: Draft) -> None:
         limit=signal.limit,
         expires_at=None if signal.time_to_live is None else draft.now + signal.time_to_live,
     )
-    draft.add(
-        OrderIntended(
-            at=draft.now,
-            order=replace(order, immediate=signal.immediate),
-            reason=signal.reason,
-            plan=signal.plan,
-            direction=signal.direction,
-        ),
-    )
+    return replace(order, immediate=signal.immediate)
 
 
 def take_withhold(word: Withhold, draft: Draft) -> None:
