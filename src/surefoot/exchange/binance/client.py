@@ -18,11 +18,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import aiohttp
-import ccxt.pro
 from typing_extensions import override
 
 from surefoot.exchange.binance import payloads
 from surefoot.exchange.binance.bodies import Body, BoundedResponse
+from surefoot.exchange.binance.ccxt_alone import BinanceClient
 from surefoot.exchange.binance.verdicts import Answered
 from surefoot.exchange.errors import Misconfigured, NotSent
 
@@ -76,7 +76,7 @@ class RedirectRefused(aiohttp.ClientError):
     """A redirect was not followed."""
 
 
-class FencedBinance(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
+class FencedBinance(BinanceClient):  # type: ignore[misc]  # ccxt is untyped
     """ccxt's client with our fence around it."""
 
     lifetime_max_ms: int = 60_000

@@ -16,10 +16,10 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
-import ccxt
 
 from surefoot.core.reports import Grounds
 from surefoot.core.values import one_line
+from surefoot.exchange.binance.ccxt_alone import AuthenticationError
 from surefoot.exchange.binance.facts import DEFINITIVE
 from surefoot.exchange.errors import (
     Banned,
@@ -143,7 +143,7 @@ def of_read(error: Exception, *, now: datetime) -> ExchangeError:
         return _of_question(error, message, now)
     if isinstance(error, ReadFailed | Misconfigured):
         return error
-    if isinstance(error, ccxt.AuthenticationError):  # keys that are not even there
+    if isinstance(error, AuthenticationError):  # keys that are not even there
         return Misconfigured(f"these keys cannot be used: {message}")
     return ReadFailed(message)
 
