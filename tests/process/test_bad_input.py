@@ -200,7 +200,7 @@ notional = 100
 
 
 async def test_what_init_writes_for_the_simulator_runs(play: Play) -> None:
-    """Three commands from nothing to a bot that runs; pasting an account was a TOML error."""
+    """Three commands from nothing to a trade; pasting an account was a TOML error."""
     await play.open()
     stage = play.stage
     code, _, errors = await stage.run("init", "--sim", "https://api.binance.com")
@@ -213,6 +213,12 @@ async def test_what_init_writes_for_the_simulator_runs(play: Play) -> None:
     assert code == 0, errors
     server = await play.start()
     await play.recovered(server)
+
+    async def held() -> bool:
+        stage.control.price("BTCUSDT", "60000")
+        return (await play.position(bot="my-bot")).state == "OPEN"
+
+    await play.until(held, server)  # what it writes trades at the first price that it sees
     _, output, _ = await stage.run("explain", "my-bot")
     assert "my-bot-1" in output
     await server.stop()

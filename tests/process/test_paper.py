@@ -29,7 +29,7 @@ async def test_the_path_of_a_newcomer(paper: PaperPlay) -> None:
     """init, check, run, a position with its stop; killed, and the stop works on; found again."""
     stage = paper.stage
     source = await stage.open_exchange("--market", "manual")
-    assert (await stage.run("init", "--prices-from", source.url))[0] == 0
+    assert (await stage.run("init", "--prices-from", source.url, "--strategy", "dip"))[0] == 0
     written = stage.directory / "surefoot.toml"
     written.write_text(written.read_text("utf-8").replace("enabled = true", "enabled = false"))
     await _checked(paper)

@@ -15,7 +15,7 @@ from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.config import Settings
 from surefoot.config.trial import Asked
-from surefoot.core.values import BotName
+from surefoot.core.values import BotName, counted
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import journal_exists, journal_holder, open_reader
 from surefoot.web.answers import Symptom
@@ -73,9 +73,11 @@ async def _records(settings: Settings) -> int | None:
 
 def _show(settings: Settings, records: int | None, checkups: tuple[Checkup, ...]) -> None:
     found = (
-        "none yet; `surefoot run` creates it" if records is None else f"{records} records, sound"
+        "none yet; `surefoot run` creates it"
+        if records is None
+        else f"{counted(records, 'record')}, sound"
     )
-    say(f"Configuration: {len(settings.bots)} bots, strategies loaded.")
+    say(f"Configuration: {counted(len(settings.bots), 'bot')}, strategies loaded.")
     say(f"Journal {settings.journal_shown}: {found}.")
     say("")
     columns = ("ACCOUNT", "ENVIRONMENT", "UID", "CLOCK OFFSET", "VISIBILITY", "STOPS", "ANSWER")

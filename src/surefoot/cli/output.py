@@ -42,6 +42,12 @@ def show_json(value: Any) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
+def show_verbatim(text: str) -> None:
+    """Print text of ours that is to be pasted somewhere: no line of it may be broken."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def say(text: str, style: str | None = None, *, indent: str = "") -> None:
     """Print one line of text; on a terminal a long one goes on, indented, between two words."""
     text = one_line(text)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from surefoot.cli.outcome import FINE
-from surefoot.cli.output import say, show_json, show_table
+from surefoot.cli.output import say, show_json, show_table, show_verbatim
 from surefoot.cli.simulated import account_at
 from surefoot.simulator import Settings, Simulator
 from surefoot.simulator.faults import FAULTS
@@ -102,10 +102,8 @@ def _explain(url: str, settings: Settings) -> None:
     say(f"A simulated exchange listens on {url}; stop it with Ctrl-C.", "bold")
     say(f"A configuration for it: surefoot init --sim {url}")
     say("Or put this into a surefoot.toml, in the place of [accounts.main]:")
-    say("")
-    say(account_at(url, settings))
-    say("")
-    say(
+    show_verbatim(f"\n{account_at(url, settings)}\n")
+    show_verbatim(
         f'Faults: surefoot sim --faults, then e.g. curl -d \'{{"name": "lose_response", '
         f'"on": "order.send"}}\' {url}/sim/arm; the truth: curl {url}/sim/ledger'
     )

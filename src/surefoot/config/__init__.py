@@ -16,11 +16,20 @@ from surefoot.config.errors import ConfigError
 from surefoot.config.load import keys, load, strategies, strategy
 from surefoot.config.secret import Secret
 from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
-from surefoot.config.template import STRATEGY_TEMPLATE, paper, template
+from surefoot.config.template import (
+    FIRST,
+    FIRST_LIVE,
+    IDEAS,
+    paper,
+    strategy_file,
+    template,
+)
 from surefoot.config.trial import tried
 
 __all__ = [
-    "STRATEGY_TEMPLATE",
+    "FIRST",
+    "FIRST_LIVE",
+    "IDEAS",
     "Account",
     "Bot",
     "ConfigError",
@@ -33,6 +42,7 @@ __all__ = [
     "paper",
     "strategies",
     "strategy",
+    "strategy_file",
     "template",
     "tried",
 ]

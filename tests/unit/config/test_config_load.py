@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from surefoot.config import STRATEGY_TEMPLATE, Bot, ConfigError, Settings, load, template
+from surefoot.config import Bot, ConfigError, Settings, load, strategy_file, template
 from surefoot.config import strategies as make_strategies
 from surefoot.config.load import BYTES_MAX
 from surefoot.core.exits import ExitPlan
@@ -458,15 +458,15 @@ def test_every_strategy_that_cannot_be_made_is_listed(file: Path) -> None:
 
 def test_the_template_loads_and_so_does_its_strategy(file: Path) -> None:
     """What a newcomer starts from, with nothing changed and no keys: it is on paper."""
-    (file.parent / "my_bots.py").write_text(STRATEGY_TEMPLATE)
+    (file.parent / "my_bots.py").write_text(strategy_file())
     file.write_text(template())
     settings = load(file, {})
     [account] = settings.accounts.values()
     assert (account.environment, account.ccxt) == ("paper", {})
     assert settings.journal_url == "sqlite:///surefoot-paper.db"
     strategy: Any = make_strategies(settings)[next(iter(settings.bots))]
-    assert type(strategy).__name__ == "MyStrategy"
-    assert strategy.dip == 0.003
+    assert type(strategy).__name__ == "RoundTrip"
+    assert strategy.rounds == 3
 
 
 def test_every_key_that_the_template_hints_at_exists(file: Path) -> None:
