@@ -189,7 +189,7 @@ SABOTAGES = [
     ),
     Sabotage(
         "call a read of trades whole after its first page",
-        "exchange/binance/adapter.py",
+        "exchange/binance/trades.py",
         "            if len(rows) < PAGE_SIZE:\n",
         "            if True:\n",
         "tests/conformance/exchange/test_adapter_reads.py",
@@ -409,7 +409,7 @@ SABOTAGES = [
     ),
     Sabotage(
         "let one symbol keep the others waiting",
-        "engine/inspection.py",
+        "engine/abreast.py",
         "AT_ONCE: Final = 8",
         "AT_ONCE: Final = 1",
         "tests/unit/engine/test_rounds.py -k waiting",

@@ -22,6 +22,7 @@ from surefoot import config
 from surefoot.config import ConfigError, Settings
 from surefoot.config.specs import Asking, account_spec
 from surefoot.core.errors import InvalidValue
+from surefoot.core.instrument import Instrument
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted, RecoveryFinished
 from surefoot.core.sizing import Amount
@@ -392,12 +393,8 @@ async def preflight(
             await _heed_ban(journal, name, exchange)
             await exchange.connect()
             await recognise(name, await exchange.identify(), logins, journal)
-            fresh = [
-                spec
-                for spec in account_spec(settings, name, strategies).bots
-                if spec.bot not in known
-            ]
-            problems += [problem for spec in fresh async for problem in _doubts(exchange, spec)]
+            specs = account_spec(settings, name, strategies).bots
+            problems += await _doubts(exchange, [each for each in specs if each.bot not in known])
         except ReadFailed:
             continue  # Recovery will wait for it.
         except Misconfigured as error:
@@ -423,22 +420,30 @@ async def _is_bound(journal: Reader | None, name: AccountName) -> bool:
     return journal is not None and await journal.last(stream, "account-bound") is not None
 
 
-async def _doubts(exchange: Exchange, spec: BotSpec) -> AsyncIterator[str]:
-    """Yield what is wrong with a bot that has never run: a known one is put into review instead."""
-    try:
-        instrument = exchange.instrument(spec.symbol)
-    except Misconfigured as error:
-        yield f"bots.{spec.bot}.symbol: {error}"
-        return
-    if not exchange.is_trading(spec.symbol):
-        yield f"bots.{spec.bot}.symbol: {spec.symbol} is not trading at {exchange.venue.name} now"
-        return
-    candles = await exchange.candles(spec.symbol, "1m", None, 1)
-    try:
-        if candles and isinstance(spec.notional, Amount):
-            instrument.size(spec.notional.notional, candles[-1].close)
-    except InvalidValue as error:
-        yield f"bots.{spec.bot}.notional: {error}"
+async def _doubts(exchange: Exchange, fresh: Collection[BotSpec]) -> list[str]:
+    """Return what is wrong with bots that have never run; known ones are put into review."""
+    problems: list[str] = []
+    sized: list[tuple[BotSpec, Instrument, Decimal]] = []
+    for spec in fresh:
+        try:
+            instrument = exchange.instrument(spec.symbol)
+        except Misconfigured as error:
+            problems.append(f"bots.{spec.bot}.symbol: {error}")
+            continue
+        if not exchange.is_trading(spec.symbol):
+            venue = exchange.venue.name
+            problems.append(f"bots.{spec.bot}.symbol: {spec.symbol} is not trading at {venue} now")
+        elif isinstance(spec.notional, Amount):
+            sized.append((spec, instrument, spec.notional.notional))
+    symbols = dict.fromkeys(spec.symbol for spec, _, _ in sized)
+    prices = {t.symbol: t.price for t in await exchange.ticks(tuple(symbols))} if symbols else {}
+    for spec, instrument, notional in sized:
+        try:
+            if spec.symbol in prices:
+                instrument.size(notional, prices[spec.symbol])
+        except InvalidValue as error:
+            problems.append(f"bots.{spec.bot}.notional: {error}")
+    return problems
 
 
 def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:

@@ -15,6 +15,9 @@ from surefoot.simulator import Settings
 from surefoot.simulator.model import Rules
 
 BASE: Final = 130
+# The last prices and the best of the book, of all symbols.
+PRICES: Final = 8
+SECONDS: Final = 10.0
 PER_SYMBOL: Final = 20
 PATIENCE_S: Final = 120.0
 
@@ -54,13 +57,31 @@ async def protected(world: World, bots: int) -> None:
 async def restarted(world: World) -> int:
     """Start the program; return the weight that it has spent when it has recovered."""
     meter = world.simulator.meter
-    before, reports = meter.total, world.story.counts["bot recovery finished"]
+    before, reports = meter.total, world.story.counts.get("bot recovery finished", 0)
     world.start()
     for _ in range(int(PATIENCE_S / 0.1)):
         await world.sleep(0.1)
-        if world.story.counts["bot recovery finished"] > reports:
+        if world.story.counts.get("bot recovery finished", 0) > reports:
             return int(meter.total - before)
     raise AssertionError("\n".join(world.story.lines[-20:]))
+
+
+@pytest.mark.parametrize("bots", [40, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_fresh_bots_cost_what_one_does(bots: int) -> None:
+    """22 of weight each, one after the other: a thousand took five minutes to start."""
+    told: list[tuple[int, float]] = []
+
+    async def play(world: World) -> None:
+        world.configure(configuration(bots))
+        began = world.now
+        told.append((await restarted(world), world.now - began))
+
+    exchange = Settings(beat_s=BEAT_S, rules=rules(bots), orders_per_10s=1_000)
+    world = World(1, exchange)
+    world.run(play)
+    ((weight, seconds),) = told
+    assert weight <= BASE + PRICES
+    assert seconds <= SECONDS
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ async def _bind(login: Login, reader: Reader) -> None:
     await _refuse_shared(login.name, identity, reader)
     if await refuse_other(login.name, identity, reader):
         return
-    balances = await login.exchange.balances()
+    # Who said whose the keys are has said this as well.
+    balances = await login.exchange.balances(since=login.serving)
     await login.note(
         AccountBound(
             at=login.now(),

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.records import Coins
 from surefoot.core.values import ZERO, Asset, ClientOrderId, PositionId, Symbol
+from surefoot.engine.abreast import AT_ONCE, abreast
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
@@ -30,10 +31,7 @@ from surefoot.engine.login import Login
 from surefoot.engine.sweep import Gathered, Shared
 from surefoot.engine.voice import say_finding
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
-from surefoot.journal.errors import JournalError
 
-# So many symbols are read at a time; what one of them waits for, the others do not.
-AT_ONCE: Final = 8
 # The same finding is said again only after this long.
 REPEAT_AFTER_S: Final = 60.0
 
@@ -158,7 +156,7 @@ class Inspection:
                     pending.clear()
                     raise
 
-        await at_once(work() for _ in range(min(AT_ONCE, len(wanted))))
+        await abreast(work() for _ in range(min(AT_ONCE, len(wanted))))
         await self._books.note_others(seen.others)
         return _summed(told)
 
@@ -282,18 +280,6 @@ def leisure(position: Position) -> int:
     if unsure or bare or position.exit_wish is not None or position.state is State.CLOSING:
         return 0
     return 1 if position.quantity or position.frozen else 2
-
-
-async def at_once(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do works beside each other, each to its own end: none is broken off in a commit.
-
-    Raises:
-        JournalError | ExchangeError: what any of them raised, the journal's word first.
-    """
-    ends = await asyncio.gather(*works, return_exceptions=True)
-    errors = [end for end in ends if end is not None]
-    for error in sorted(errors, key=lambda each: not isinstance(each, JournalError)):
-        raise error
 
 
 def _summed(told: Iterable[Inspected]) -> Inspected:

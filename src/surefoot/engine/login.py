@@ -60,6 +60,11 @@ class Login:
         """Return exchange time."""
         return self.exchange.now()
 
+    @property
+    def serving(self) -> datetime:
+        """Return since when what the exchange said need not be asked again."""
+        return self.now() - timedelta(seconds=SERVES_S)
+
     def introduce(self, identity: Identity) -> None:
         """Note that the exchange is connected, and has just said whose the keys are."""
         self._introduced = (identity, self.clock.monotonic())

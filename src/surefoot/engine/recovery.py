@@ -32,7 +32,7 @@ from surefoot.engine.books import Applied
 from surefoot.engine.comparing import Halted
 from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
-from surefoot.engine.login import SERVES_S, Login
+from surefoot.engine.login import Login
 from surefoot.engine.prices import Prices
 from surefoot.engine.progress import Progress
 from surefoot.engine.report import counted, told
@@ -213,7 +213,7 @@ class Recovery:
         total = Applied()
         left: frozenset[Symbol] | None = None
         lookback = None if self._roster.admits else self._login.spec.lookback
-        since: datetime | None = self._login.now() - timedelta(seconds=SERVES_S)
+        since: datetime | None = self._login.serving
         for _ in range(ROUNDS_MAX):
             proven = self._proven(len(self._roster.symbols if left is None else left))
             inspected = await self._inspection.everything(

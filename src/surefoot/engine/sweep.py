@@ -32,7 +32,7 @@ from surefoot.core.values import (
 from surefoot.crashpoint import crashpoint
 from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange, Question
-from surefoot.journal.port import Reader
+from surefoot.journal.port import Reader, account_stream
 
 # Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
 # account that others trade on as well; no more than this in one round.
@@ -79,6 +79,11 @@ class Sweep:
         # Whose an order is never changes, so it is asked once: what the exchange calls it, per
         # symbol, and the client order id that it carries.
         self.names: dict[Symbol, dict[ExchangeOrderId, ClientOrderId | None]] = {}
+
+    async def bound_at(self) -> datetime | None:
+        """Return since when the journal has been this account's: it ordered nothing before."""
+        entry = await self._journal.last(account_stream(self._account), "account-bound")
+        return None if entry is None else entry.record.at
 
     async def shared(self, symbols: Sequence[Symbol], since: datetime | None = None) -> Shared:
         """Read what is told of the whole account at once, where that is cheaper.
@@ -277,14 +282,19 @@ class _Round:
         return True
 
     async def begin(self, symbol: Symbol) -> bool:
-        """Start reading at the newest trade, if this journal has ordered nothing here before.
+        """Prove that nothing of ours has traded, if this journal has ordered nothing here before.
 
-        Another one may have, that is lost: of the newest trades those with our mark are evidence.
+        Another one may have, that is lost. What is live of it is in the list, and what it bought is
+        there: only where coins lie are the newest trades asked for, and those with our mark are
+        evidence.
         """
         if any(each.attempts or each.number > 1 for each in self._belief.positions):
             return False
         if await self._journal.watermark(self._account, symbol) is not None:
             return False
+        if self._is_empty(symbol):
+            self._windows[symbol] = Window(fills=(), complete=True)
+            return True
         try:
             newest = await self._exchange.newest_fills(symbol)
             named = await self._attributed(symbol, newest, ())
@@ -297,12 +307,24 @@ class _Round:
             self._watermarks[symbol] = newest[-1].trade_id
         return True
 
+    def _is_empty(self, symbol: Symbol) -> bool:
+        """Tell whether the account has been told to hold nothing of what a symbol trades."""
+        bases = {each.base for each in self._belief.positions if each.symbol == symbol}
+        return self._balances is not None and bases.isdisjoint(self._balances)
+
     async def window(self, symbol: Symbol, lookback: timedelta | None = None) -> None:
-        """Read the fills since the watermark, and learn whose the unknown ones are."""
+        """Read the fills since the watermark, and learn whose the unknown ones are.
+
+        Without one, those since the journal has been the account's: it ordered nothing before.
+        """
         before = None if lookback is None else self.started - lookback
         watermark = await self._journal.watermark(self._account, symbol, before=before)
         try:
-            read = await self._exchange.fills(symbol, watermark)
+            bound_at = await self._sweep.bound_at() if watermark is None else None
+            if bound_at is None:
+                read = await self._exchange.fills(symbol, watermark)
+            else:
+                read = await self._exchange.fills_since(symbol, bound_at - EARLIER)
             departed = await self._departed(symbol, read.fills)
             fills = await self._attributed(symbol, _unbooked(read.fills, departed), departed)
         except (ReadFailed, Misconfigured) as error:

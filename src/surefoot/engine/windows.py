@@ -9,10 +9,12 @@ a candle that is overdue by the clock is read.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from surefoot.engine.abreast import AT_ONCE, abreast
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.login import Login
 from surefoot.engine.runner import Heard, Runner
@@ -138,6 +140,7 @@ class Windows:
         self._windows: dict[Pair, Window] = {}
         self._wanted = asyncio.Event()
         self._failing: set[Pair] = set()
+        self._waiting: defaultdict[Pair, list[Runner]] = defaultdict(list)
 
     def hear(self, candle: port.Candle) -> None:
         """Take in what the stream told; what does not follow waits until the rest is read."""
@@ -164,18 +167,23 @@ class Windows:
     async def keep(self) -> None:
         """Open every window that somebody asked for, and join those that are not, for ever."""
         now = self._login.now()
+        self._waiting.clear()
         for runner in self._runners.values():
             for pair in runner.spec.pairs:
                 window = self._windows.setdefault(pair, Window(pair, now))
                 window.history = max(window.history, runner.spec.history)
-        self._begin()
+                self._waiting[pair].append(runner)
+        self._begin(self._runners.values())
         self._wanted.set()
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            for pair, window in self._windows.items():
-                if not window.joined:
-                    await self._join(pair, window)
+            parted = deque(each for each in self._windows.items() if not each[1].joined)
+            await abreast(self._rejoin(parted) for _ in range(min(AT_ONCE, len(parted))))
+
+    async def _rejoin(self, parted: deque[tuple[Pair, Window]]) -> None:
+        while parted:
+            await self._join(*parted.popleft())
 
     async def look(self) -> None:
         """Look again and again whether a candle is overdue, or a question was in vain."""
@@ -204,7 +212,7 @@ class Windows:
             return
         self._failing.discard(pair)
         self._show(window, window.take(read, self._login.now()))
-        self._begin()
+        self._begin(self._waiting[pair])
 
     def _missed(self, pair: Pair) -> datetime | None:
         """Return the oldest candle after which some bot on this window was shown none."""
@@ -241,9 +249,9 @@ class Windows:
                 else:
                     runner.remember(view)
 
-    def _begin(self) -> None:
+    def _begin(self, runners: Iterable[Runner]) -> None:
         """Let those bots be asked whose windows are all there."""
-        for runner in self._runners.values():
+        for runner in runners:
             if all(self._windows[pair].ready for pair in runner.spec.pairs):
                 runner.begin(self.of)
 

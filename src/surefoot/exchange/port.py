@@ -294,6 +294,10 @@ class Reads(Protocol):
         """
         ...
 
+    async def fills_since(self, symbol: Symbol, at: datetime) -> FillsRead:
+        """Read every fill of a time and later; `complete` as for those after a trade."""
+        ...
+
     async def fills_of(
         self, symbol: Symbol, exchange_order_id: ExchangeOrderId
     ) -> tuple[Fill, ...]:

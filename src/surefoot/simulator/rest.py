@@ -276,8 +276,7 @@ class Rest:
         limits = wire.rate_limits(self.meter.limit, self.counts.windows)
         if not self._exchange.rules:
             self._believed()
-        wanted = _all(params) if "symbols" in params else list(self._exchange.rules)
-        rules = [self._exchange.rules_of(symbol) for symbol in wanted]
+        rules = [self._exchange.rules_of(symbol) for symbol in self._named(params)]
         return wire.exchange_info(rules, self._clock.now_ms(), limits)
 
     def _believed(self) -> None:
@@ -287,11 +286,14 @@ class Rest:
     def _last_prices(self, params: Params, _hits: Hits) -> Any:
         self._believed()
         quotes = self._exchange.quotes
-        return [{"symbol": each, "price": wire.amount(quotes[each].last)} for each in _all(params)]
+        return [
+            {"symbol": each, "price": wire.amount(quotes[each].last)}
+            for each in self._named(params)
+        ]
 
     def _books(self, params: Params, _hits: Hits) -> Any:
         self._believed()
-        quotes = {each: self._exchange.quotes[each] for each in _all(params)}
+        quotes = {each: self._exchange.quotes[each] for each in self._named(params)}
         return [
             {
                 "symbol": each,
@@ -303,18 +305,19 @@ class Rest:
             for each, quote in quotes.items()
         ]
 
+    def _named(self, params: Params) -> list[str]:
+        """Return the symbols of a request for many; without names it is for all of them."""
+        if "symbols" not in params:
+            return [*self._exchange.rules]
+        try:
+            names = json.loads(params["symbols"])
+        except ValueError as error:
+            raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.") from error
+        return [str(name) for name in names]
+
     def _history(self, what: History) -> _Route:
         """Return how a question about what was is answered: maybe by somebody else, so in time."""
         return _Route(what, lambda params, _hits: self._market.read(what, params), signed=False)
-
-
-def _all(params: Params) -> list[str]:
-    """Return the symbols of a request for many."""
-    try:
-        names = json.loads(needed(params, "symbols"))
-    except ValueError as error:
-        raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.") from error
-    return [str(name) for name in names]
 
 
 def _page(trades: list[Trade], params: Params) -> list[Trade]:

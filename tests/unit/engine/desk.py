@@ -9,19 +9,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
-from tests.builders import BTC, PLAN, START, TERMS, D, started
+from tests.builders import BTC, PLAN, START, TERMS, D, Life, started
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.fake import ETH, ETHER, FakeExchange
 
 from surefoot.app import assemble
 from surefoot.core.evidence import Evidence
+from surefoot.core.identity import Origin, order_identity
+from surefoot.core.order import Order, Role
 from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, Record, kind_of
 from surefoot.core.signals import EntrySignal
 from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve
 from surefoot.core.terms import Terms
-from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Symbol
+from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, PositionId, Symbol
 from surefoot.engine.books import Books
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
@@ -30,6 +32,7 @@ from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.sweep import Gathered, Sweep
+from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Candle, Tick
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.memory import MemoryJournal
@@ -45,6 +48,13 @@ LIMITS = Limits(
     price_band=D("0.05"),
 )
 ENTER = EntrySignal(quantity=D("0.00160"), plan=PLAN)
+
+
+def of_a_lost_journal() -> Order:
+    """Return an order that has the form of our names, and that no record explains."""
+    lost = Origin(epoch="lost", generation="lost", account=MAIN)
+    identity = order_identity(lost, PositionId("dip-btc-1"), Role.ENTRY, 1)
+    return Life(replace(TERMS, name_order=lambda *_: BINANCE.encode(identity))).enter()
 
 
 class SaidLog:

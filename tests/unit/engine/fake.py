@@ -317,6 +317,12 @@ class FakeExchange:
         fills = tuple(t for t in shown if t.symbol == symbol and int(t.trade_id) > since)
         return FillsRead(fills=fills, complete=self.complete, reset=self.reset)
 
+    async def fills_since(self, symbol: Symbol, at: datetime) -> FillsRead:
+        await self._reading("fills", symbol, "since the account is ours")
+        shown = () if self.hide_trades else self.trades
+        fills = tuple(t for t in shown if t.symbol == symbol and t.at >= at)
+        return FillsRead(fills=fills, complete=self.complete, reset=self.reset)
+
     async def fills_of(
         self, symbol: Symbol, exchange_order_id: ExchangeOrderId
     ) -> tuple[Fill, ...]:

@@ -21,14 +21,17 @@ from tests.unit.engine.desk import (
     PoisonableJournal,
     account_spec,
     bot_spec,
+    of_a_lost_journal,
     opened,
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 from typing_extensions import override
 
+from surefoot.core.position import State
 from surefoot.core.values import Asset, BotName, Side, Symbol
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.questions import RESTING_SHARE, Questions
+from surefoot.exchange.errors import Unknown
 
 TWO = account_spec(bot_spec(native_stop=True), bot_spec(SWING, ETH))
 
@@ -122,15 +125,51 @@ async def test_a_restored_journal_reads_everything(exchange: FakeExchange) -> No
     assert sum("fills" in each for each in asked) >= 2
 
 
-async def test_fresh_bots_cost_one_read_of_trades_each_and_no_second(
-    exchange: FakeExchange,
-) -> None:
+async def test_fresh_bots_cost_no_read_of_trades(exchange: FakeExchange) -> None:
+    """20 of weight each: a thousand took five minutes. Nothing of ours can have traded there."""
     async with crowd(exchange, 40) as floor:
-        reads = [e.verb for e in exchange.asked if e.verb in {"fills", "newest_fills"}]
-        assert reads == ["newest_fills"] * 40
+        assert [e.verb for e in exchange.asked if "fills" in e.verb] == []
         exchange.asked.clear()
         await floor.account.rounds.inspection.everything()
         assert [e.verb for e in exchange.asked] == ["open_orders", "balances"]
+
+
+async def test_fresh_bots_look_where_coins_lie_and_no_second_time(exchange: FakeExchange) -> None:
+    """They may be of a journal that is lost."""
+    exchange.trade(Side.BUY, "1", symbol=ETH)
+    async with opened(TWO, exchange=exchange, journal=PoisonableJournal()) as floor:
+        for asked in (["newest_fills ETH/USDT"], []):
+            exchange.asked.clear()
+            await floor.account.recovery.patiently()
+            found = [f"{e.verb} {e.about}" for e in exchange.asked if "fills" in e.verb]
+            assert found == asked
+
+
+async def test_what_a_lost_journal_buys_after_the_start_is_noticed(exchange: FakeExchange) -> None:
+    """Catches a symbol that was empty once and is never looked at again."""
+    async with crowd(exchange, 1) as floor:
+        keeper = floor.account.roster.keepers[BotName("bot-0")]
+        exchange.place(of_a_lost_journal(), keeper.symbol)
+        await floor.account.rounds.inspection.everything()
+        assert "carries our mark" in str(keeper.position.frozen)
+
+
+async def test_a_first_order_is_looked_for_since_the_journal_is_the_account_s(
+    exchange: FakeExchange,
+) -> None:
+    """Catches a proof of absence that reads every trade that the account ever had there."""
+    async with opened(TWO, exchange=exchange, journal=PoisonableJournal()) as floor:
+        await floor.account.recovery.patiently()
+        exchange.answer(Unknown("time-out"), accepted=False)
+        keeper = floor.account.roster.keepers[DIP]
+        await keeper.tell(ENTER)
+        await turns()
+        exchange.clock.elapsed += 70
+        exchange.asked.clear()
+        await floor.account.rounds.inspection.everything()
+        assert keeper.position.state is State.FLAT
+    found = [f"{e.verb} {e.about}" for e in exchange.asked if "fills" in e.verb]
+    assert found == ["fills BTC/USDT,since the account is ours"]
 
 
 def test_a_thousand_resting_stops_are_asked_about_within_their_share(desk: Desk) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+
 from msgspec.structs import replace
+from tests.builders import D
 from tests.unit.engine.clock import HandClock
 from tests.unit.engine.desk import Floor
 from tests.unit.engine.fake import FakeExchange
@@ -11,11 +15,16 @@ from typing_extensions import override
 
 from surefoot.core.health import HealthState, diagnose
 from surefoot.core.reports import Fill
-from surefoot.core.values import Symbol
+from surefoot.core.values import Asset, Symbol
 
 
 class Slow(FakeExchange):
-    """An exchange that takes a second for each symbol."""
+    """An exchange that takes a second for each symbol, of which the account has coins already."""
+
+    @override
+    async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
+        told = await super().balances(since=since)
+        return {Asset(name[:-5]): D(1) for name in self.instruments} | told
 
     @override
     async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:

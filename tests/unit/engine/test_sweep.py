@@ -6,20 +6,16 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, START, TERMS, D, Life
-from tests.unit.engine.desk import ENTER, MAIN, Desk
+from tests.builders import BTC, START, TERMS, D
+from tests.unit.engine.desk import ENTER, Desk, of_a_lost_journal
 from tests.unit.engine.fake import ETH, Ask
 from tests.unit.engine.test_books import concluded
 
 from surefoot.core.evidence import Evidence
-from surefoot.core.identity import Origin, order_identity
-from surefoot.core.order import Role
-from surefoot.core.reports import OrderReport
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import PositionId, Side, Symbol, TradeId
+from surefoot.core.values import Side, Symbol, TradeId
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.sweep import LOOK_UPS_MAX, Gathered
-from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Unknown
 
 NONE = frozenset[str]()
@@ -229,15 +225,6 @@ async def test_while_no_intent_is_open_only_the_newest_are_asked_about(desk: Des
     assert "BTC/USDT,theirs-0" not in about
 
 
-def of_a_lost_journal(desk: Desk) -> OrderReport:
-    """Let an order fill that has the form of our names, and that no record explains."""
-    lost = Origin(epoch="lost", generation="lost", account=MAIN)
-    identity = order_identity(lost, PositionId("dip-btc-1"), Role.ENTRY, 1)
-    terms = replace(TERMS, name_order=lambda *_: BINANCE.encode(identity))
-    life = Life(terms)
-    return desk.exchange.place(life.enter())
-
-
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_fill_of_a_lost_journal_freezes(desk: Desk, *, known: bool) -> None:
     """A new journal bought again beside what the deleted one held; one that is in use as well.
@@ -248,7 +235,7 @@ async def test_a_fill_of_a_lost_journal_freezes(desk: Desk, *, known: bool) -> N
     if known:
         await desk.opened(keeper)
         await concluded(desk, await everything(desk))
-    of_a_lost_journal(desk)
+    desk.exchange.place(of_a_lost_journal())
     await concluded(desk, await everything(desk))
     assert "carries our mark, but the journal has no such order" in str(keeper.position.frozen)
 

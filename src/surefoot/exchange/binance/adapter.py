@@ -32,8 +32,9 @@ from surefoot.exchange.binance.client import (
     constructor_settings,
     session,
 )
-from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, PRICES
+from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PRICES
 from surefoot.exchange.binance.streams import account_events, market_events
+from surefoot.exchange.binance.trades import Trades
 from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
 from surefoot.exchange.budget import Room, Urgency
 from surefoot.exchange.errors import (
@@ -60,8 +61,8 @@ T = TypeVar("T")
 # What an account held when it was asked whose it is, and when that was.
 NEVER_TOLD: Final[tuple[datetime, dict[Asset, Holding]]] = (datetime.min.replace(tzinfo=UTC), {})
 
-# A read of fills that needs more pages than this goes on in the next round.
-_PAGES_MAX: Final = 50
+# An address has room for so many names; all symbols cost the same weight.
+_NAMED_MAX: Final = 100
 _CLOCK_SAMPLES: Final = 3
 _NEAR_SYMBOLS: Final = 3
 # Nothing has happened later than this from now; two clocks may differ, and ours may be corrected.
@@ -319,63 +320,40 @@ class Binance:
 
     async def fills(self, symbol: Symbol, after: TradeId | None) -> FillsRead:
         """Read every fill after a trade, page by page until a short page."""
-        if after is not None and not payloads.is_number(after):
-            raise ReadFailed(f"{after} is no trade of {self.venue.name}")
-        start, fills = int(after or 0), list[Fill]()
-        known = 0 if after is None else 1
-        for _ in range(_PAGES_MAX):
-            rows = await self._page(symbol, start)
-            linked = bool(rows) and rows[0].trade_id == str(start)
-            if not fills and after is not None and not linked:
-                return await self._broken_chain(symbol, after, rows)
-            if fills and not linked:  # every page begins with the last trade of the one before
-                break
-            fills += rows[1:] if fills else rows
-            if len(rows) < PAGE_SIZE:
-                return FillsRead(fills=tuple(fills[known:]), complete=True)
-            start = int(fills[-1].trade_id)
-        return FillsRead(fills=tuple(fills[known:]), complete=False)
+        return await self._trades(symbol).after(after)
 
-    async def _page(self, symbol: Symbol, start: int) -> list[Fill]:
-        name = self._id(symbol)
-        request = {"symbol": name, "fromId": start, "limit": PAGE_SIZE}
-        page = await self._read_trades("myTrades", request, symbol)
-        return sorted(page, key=lambda fill: int(fill.trade_id))
-
-    async def _read_trades(self, price: str, request: dict[str, Any], symbol: Symbol) -> list[Fill]:
-        read = self._trades(symbol, request["symbol"])
-        return await self._carrier.ask(price, self._ccxt.privateGetMyTrades, request, read)
-
-    async def _broken_chain(
-        self, symbol: Symbol, after: TradeId, rows: Sequence[Fill]
-    ) -> FillsRead:
-        """Tell a reset exchange from an answer that is merely incomplete."""
-        newest = await self.newest_fills(symbol)
-        started_over = bool(newest) and int(newest[-1].trade_id) < int(after)
-        if rows and not started_over:
-            again = await self._page(symbol, int(after))  # one answer may have lost a row
-            started_over = bool(again) and again[0].trade_id != after
-        if started_over:
-            return FillsRead(fills=(), complete=False, reset=True)
-        raise ReadFailed(f"trade {after} of {symbol} is missing from the answer; asking again")
+    async def fills_since(self, symbol: Symbol, at: datetime) -> FillsRead:
+        """Read every fill of a time and later."""
+        return await self._trades(symbol).since(at)
 
     async def fills_of(
         self, symbol: Symbol, exchange_order_id: ExchangeOrderId
     ) -> tuple[Fill, ...]:
         """Read the fills of one order."""
-        request = {"symbol": self._id(symbol), "orderId": exchange_order_id}
-        fills = await self._read_trades("myTrades.order", request, symbol)
-        return tuple(fill for fill in fills if fill.exchange_order_id == exchange_order_id)
+        return await self._trades(symbol).of(exchange_order_id)
 
     async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:
         """Read the account's newest fills of a symbol, as many as one answer has, oldest first."""
-        request = {"symbol": self._id(symbol), "limit": PAGE_SIZE}
-        fills = await self._read_trades("myTrades", request, symbol)
-        return tuple(sorted(fills, key=lambda fill: int(fill.trade_id)))
+        return await self._trades(symbol).newest()
+
+    def _trades(self, symbol: Symbol) -> Trades:
+        name = self._id(symbol)
+
+        def read(answer: Any) -> list[Fill]:
+            fills = [payloads.fill(row, symbol, name) for row in payloads.listed(answer)]
+            for fill in fills:
+                self._in_time(fill.at)
+            return fills
+
+        async def ask(price: str, which: dict[str, Any]) -> list[Fill]:
+            request = {"symbol": name, **which}
+            return await self._carrier.ask(price, self._ccxt.privateGetMyTrades, request, read)
+
+        return Trades(ask, symbol)
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
         """Return total holdings, as the answer that tells whose the keys are lists them too."""
-        (at, held), self._told = self._told, NEVER_TOLD
+        at, held = self._told
         if since is None or at < since:
             held = await self._read_account(payloads.holdings)
         totals = {asset: each.free + each.locked for asset, each in held.items()}
@@ -392,7 +370,8 @@ class Binance:
     async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:
         """Read the last price and the book of these symbols; one without either is left out."""
         names = {self._id(symbol): symbol for symbol in symbols}
-        request = {"symbols": json.dumps(list(names), separators=(",", ":"))}
+        few = len(names) <= _NAMED_MAX
+        request = {"symbols": json.dumps(list(names), separators=(",", ":"))} if few else {}
         client, ask = self._ccxt, self._carrier.ask
         prices = await ask("ticker.price", client.publicGetTickerPrice, request, payloads.prices)
         books = await ask("ticker.book", client.publicGetTickerBookTicker, request, payloads.books)
@@ -468,17 +447,6 @@ class Binance:
             report = payloads.order_report(row, symbol, name)
             self._in_time(report.at)
             return report
-
-        return read
-
-    def _trades(self, symbol: Symbol, name: str) -> Callable[[Any], list[Fill]]:
-        """Return how trades of a symbol are read."""
-
-        def read(answer: Any) -> list[Fill]:
-            fills = [payloads.fill(row, symbol, name) for row in payloads.listed(answer)]
-            for fill in fills:
-                self._in_time(fill.at)
-            return fills
 
         return read
 
