@@ -66,7 +66,7 @@ async def test_a_position_is_closed_once_and_only_when_its_name_is_typed(
     assert await confirm.is_disabled()
     await page.get_by_role("dialog").get_by_role("textbox").fill("bot")
     await confirm.dblclick()
-    await operator.reads("Done: closing")
+    await operator.reads("Begun: closing")
     await play.state_is("CLOSED", server=server)
     await page.get_by_role("heading", name="closed").wait_for()
     assert await commands(play) == [("close", "done")]

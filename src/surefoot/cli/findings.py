@@ -36,9 +36,11 @@ def _show(group: Sequence[ReviewFinding]) -> None:
     since = min(each.since for each in group)
     believed = f"; believed: {first.believed}" if len(group) == 1 else ""
     say(f"since {since:%F %T} UTC{believed}", indent="  ")
-    same = len({each.meaning for each in group}) == 1
-    for name, finding in zip(names[:1] if same else names, group, strict=False):
-        say(finding.meaning if same else f"{name}: {finding.meaning}", indent="  ")
+    meanings: dict[str, list[str]] = {}
+    for name, finding in zip(names, group, strict=True):
+        meanings.setdefault(finding.meaning, []).append(name)
+    for meaning, whose in meanings.items():
+        say(meaning if len(meanings) == 1 else f"{', '.join(whose)}: {meaning}", indent="  ")
     for number, action in enumerate(first.actions):
         say(f"{'do  ' if number == 0 else 'or  '}{action}", "cyan", indent="  ")
     if len(group) > 1 and first.actions:

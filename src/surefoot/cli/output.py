@@ -14,6 +14,8 @@ from rich.table import Table
 
 from surefoot.core.values import one_line
 
+# Between a number and the word that tells what it is: a line is not broken there.
+TIE: Final = "\N{NO-BREAK SPACE}"
 _NARROWEST: Final = 40
 _STYLES: Final = {
     "RUNNING": "green",
@@ -50,12 +52,13 @@ def show_verbatim(text: str) -> None:
 
 def say(text: str, style: str | None = None, *, indent: str = "") -> None:
     """Print one line of text; on a terminal a long one goes on, indented, between two words."""
-    text = one_line(text)
+    # A tie is no printable character, and ours alone.
+    text = TIE.join(one_line(each) for each in text.split(TIE))
     lines = [f"{indent}{text}"]
     if sys.stdout.isatty():
         lines = wrapped(text, Console().width, indent) or [""]
     for line in lines:
-        console().print(escape(line), style=style)
+        console().print(escape(line.replace(TIE, " ")), style=style)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:

@@ -157,7 +157,8 @@ async def _until(
 
 def _answered(command: Command, *, serving: bool) -> _Effect:
     if command.status == "done":
-        return _Effect(text=f"Done: {command.result}.", code=FINE)
+        word = "Begun" if command.begins else "Done"
+        return _Effect(text=f"{word}: {command.result}.", code=FINE)
     if command.status == "refused":
         return _Effect(text=f"Refused: {command.result}", code=FAILED)
     until = f"{command.expires_at:%H:%M:%S} UTC"

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 from msgspec.structs import replace
+from typing_extensions import override
 
 from surefoot.cli.findings import show_findings
 from surefoot.cli.naming import find
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE, REVIEW
-from surefoot.cli.output import say, show_json
+from surefoot.cli.output import TIE, say, show_json
+from surefoot.core.errors import InvalidValue
 from surefoot.core.protection import Place
 from surefoot.core.values import BotName, counted
 from surefoot.engine.clock import SystemClock
@@ -32,6 +37,7 @@ from surefoot.journal.status import (
 WATCH_EVERY_S: Final = 2.0
 # Puts the cursor into the corner and wipes what is below.
 CLEAR: Final = "\x1b[H\x1b[2J"
+_CENTS: Final = 2
 
 
 def status(
@@ -56,7 +62,11 @@ def status(
     """
     options = options or Options()
     if watch:
-        return asyncio.run(_watch(options, bot))
+        if options.json:
+            raise InvalidValue("--json prints one document; --watch is for people")
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_watch(options, bot))
+        return FINE
     document = asyncio.run(_read(options.reader(), bot))
     if options.json:
         show_json(document)
@@ -65,15 +75,42 @@ def status(
     return REVIEW if document.review else FINE
 
 
-async def _watch(options: Options, bot: str | None) -> int:
-    """Show it again and again, each time in the place of the last."""
+async def _watch(options: Options, bot: str | None) -> None:
+    """Show it again and again, on a terminal each time in the place of the last."""
     clock = SystemClock()
     while True:
         document = await _read(options.reader(), bot)
-        sys.stdout.write(CLEAR if sys.stdout.isatty() else "\n")
-        show(document, orders=bot is not None)
+        drawn = Drawing(terminal=sys.stdout.isatty())
+        with redirect_stdout(drawn):
+            show(document, orders=bot is not None)
+        # At once: nobody sees half of it, or what is not there for a moment.
+        sys.stdout.write(drawn.page(shutil.get_terminal_size().lines))
         sys.stdout.flush()
         await clock.sleep(WATCH_EVERY_S)
+
+
+class Drawing(StringIO):
+    """What is printed, held back; it is as much of a terminal as what it is held back from."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    @override
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def page(self, height: int) -> str:
+        """Return what fits: its beginning, for what wants somebody comes first."""
+        lines = self.getvalue().splitlines()
+        if not self._terminal:
+            return "\n".join(["", *lines, ""])
+        # The cursor stands below the last line, and one line says how many are missing.
+        room = max(height - 2, 1)
+        if len(lines) > room + 1:
+            rest = len(lines) - room
+            lines = [*lines[:room], f"… {counted(rest, 'line')} more: surefoot status"]
+        return CLEAR + "\n".join([*lines, ""])
 
 
 async def _read(reader: Reader, name: str | None) -> StatusDocument:
@@ -122,7 +159,9 @@ def show(document: StatusDocument, *, orders: bool = False) -> None:
 
 
 def _show_health(health: HealthStatus) -> None:
-    simulated = "" if health.environment == "live" else f" ({health.environment.upper()})"
+    # Before the first answer of the exchange nobody knows.
+    plain = health.environment in {"live", "unknown"}
+    simulated = "" if plain else f" ({health.environment.upper()})"
     # `halted` is the engine's word; where there is none, nobody watches, and that is all.
     how = "not watched" if health.why == NO_SERVER else health.state
     parts = [f"{health.account}{simulated} is {how} since {health.since:%F %T} UTC"]
@@ -146,10 +185,15 @@ def _recovery(recovery: RecoveryStatus) -> str:
 
 
 def _groups(bots: Sequence[BotStatus]) -> Iterable[tuple[str, list[BotStatus]]]:
-    """Group bots by their status and its reason: thirty with one trouble are one trouble."""
+    """Group bots by what they do and why: thirty with one trouble are one trouble.
+
+    Who is frozen does not run, whatever it was told to.
+    """
     groups: dict[tuple[str, str | None], list[BotStatus]] = {}
     for bot in bots:
-        groups.setdefault((bot.status, bot.reason), []).append(bot)
+        frozen = None if bot.position is None else bot.position.frozen
+        key = (bot.status, bot.reason) if frozen is None else ("FROZEN", frozen)
+        groups.setdefault(key, []).append(bot)
     for (word, reason), group in sorted(groups.items(), key=lambda each: each[0][0] == "RUNNING"):
         why = f": {reason}" if reason else ""
         yield f"{word}, {counted(len(group), 'bot')}{why}", group
@@ -160,8 +204,7 @@ def _show_bot(bot: BotStatus, *, orders: bool) -> None:
     if position is None:
         say(f"{bot.bot}  has not begun", indent="  ")
         return
-    state = f"{position.state}, FROZEN" if position.frozen else position.state
-    say(f"{bot.bot}  {bot.symbol}  {state}{_gain(bot, position)}", indent="  ")
+    say(f"{bot.bot}  {bot.symbol}  {position.state}{_gain(bot, position)}", indent="  ")
     if position.quantity != "0":
         say(f"{_holding(bot, position)}; {_levels(position)}", _colour(position), indent="    ")
     elif bot.waits_for is not None:
@@ -185,13 +228,13 @@ def _gain(bot: BotStatus, position: PositionStatus) -> str:
     if gain is None or position.quantity == "0":
         return ""
     quote = (bot.symbol or "").partition("/")[2]
-    return f"  {'' if gain.startswith('-') else '+'}{_money(gain)} {quote}"
+    return f"  {'' if gain.startswith('-') else '+'}{money(gain)}{TIE}{quote}"
 
 
 def _holding(bot: BotStatus, position: PositionStatus) -> str:
     base = (bot.symbol or "").partition("/")[0]
-    now = "" if position.mark_price is None else f", now {position.mark_price}"
-    return f"{position.quantity} {base} at {position.entry_price}{now}"
+    now = "" if position.mark_price is None else f", now{TIE}{position.mark_price}"
+    return f"{position.quantity}{TIE}{base} at{TIE}{position.entry_price}{now}"
 
 
 def _levels(position: PositionStatus) -> str:
@@ -208,7 +251,7 @@ def _level(name: str, price: str | None, place: Place) -> str:
         Place.HERE: "watched here only",
         Place.NONE: "NOT WATCHED",
     }[place]
-    return f"{name} {price} {where}"
+    return f"{name}{TIE}{price} {where}"
 
 
 def _colour(position: PositionStatus) -> str | None:
@@ -216,7 +259,10 @@ def _colour(position: PositionStatus) -> str | None:
     return "bold red" if bare else None
 
 
-def _money(amount: str) -> str:
-    """Cut a result to cents; the document has every digit."""
+def money(amount: str) -> str:
+    """Cut a result to cents, or to the two first digits of less; the document has every digit."""
     whole, point, digits = amount.partition(".")
-    return f"{whole}{point}{digits[:2]}" if digits else whole
+    zeros = len(digits) - len(digits.lstrip("0"))
+    little = whole.lstrip("-") == "0" and _CENTS <= zeros < len(digits)
+    enough = zeros + _CENTS if little else _CENTS
+    return f"{whole}{point}{digits[:enough]}"

@@ -83,6 +83,11 @@ class Command(Struct, frozen=True, kw_only=True):
     status: str = "posted"
     result: str | None = None
 
+    @property
+    def begins(self) -> bool:
+        """Whether `done` tells a beginning: what was wished for takes its time."""
+        return self.kind in {"close", "recover"}
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One transaction: everything in it becomes durable together, or nothing does."""

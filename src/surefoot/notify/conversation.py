@@ -310,7 +310,7 @@ def _words(arguments: dict[str, str]) -> list[str]:
 def _verdict(command: Command) -> str:
     match command.status:
         case "done":
-            return f"Done: {command.result}."
+            return f"{'Begun' if command.begins else 'Done'}: {command.result}."
         case "refused":
             return f"Refused: {command.result}"
         case _:

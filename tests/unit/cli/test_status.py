@@ -8,8 +8,9 @@ import pytest
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
 from tests.unit.journal.test_review import LATER, MAIN, Served
 
+from surefoot.cli import run
 from surefoot.cli.output import wrapped
-from surefoot.cli.status import only, show
+from surefoot.cli.status import CLEAR, Drawing, money, only, show
 from surefoot.core.health import HealthState
 from surefoot.core.records import Cause
 from surefoot.core.signals import Freeze
@@ -45,7 +46,8 @@ async def test_who_is_woken_reads_first_what_to_do(capsys: pytest.CaptureFixture
     assert "  or  surefoot close dip" in lines
     assert "three, two are in review: 502 Bad Gateway" in lines
     assert "REVIEW, 2 bots: 502 Bad Gateway" in lines
-    assert "RUNNING, 4 bots" in lines
+    assert "FROZEN, 1 bot: the account holds 0.00161838 BTC less" in lines
+    assert "RUNNING, 3 bots" in lines
 
 
 async def test_where_nobody_serves_an_account_is_not_watched(
@@ -94,3 +96,63 @@ def test_no_number_is_broken(width: int) -> None:
     assert " ".join(" ".join(lines).split()) == " ".join(text.split())
     assert {word for line in lines for word in line.split()} == set(text.split())
     assert all(len(line) <= max(width, 40) for line in lines)
+
+
+async def test_a_number_stays_beside_the_word_that_tells_what_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches `target` at the end of one line, and its price on the next."""
+    document = await read_status(await journal(), now=LATER)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for width in (40, 60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        show(document)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).split("\n")
+        assert all(len(line) <= width for line in lines)
+        assert all(line.isprintable() for line in lines)
+        assert not [each for each in lines if re.search(r"(?<!the )(stop|target|now)$", each)]
+
+
+async def test_before_the_exchange_answered_nobody_knows_what_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = Served()
+    await kept.keep(Life())
+    show(await read_status(kept, now=LATER))
+    assert "UNKNOWN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("-12345.678901", "-12345.67"),
+        ("0.0224", "0.02"),
+        ("-0.00012345", "-0.00012"),
+        ("0.001", "0.001"),
+        ("0", "0"),
+        ("0.000", "0.00"),
+        ("7.5", "7.5"),
+        ("100.005", "100.00"),
+    ],
+)
+def test_a_small_result_is_not_shown_as_none(amount: str, shown: str) -> None:
+    """What a bot makes in BTC was always 0.00."""
+    assert money(amount) == shown
+
+
+def test_what_is_watched_fits_the_terminal_and_its_beginning_is_seen() -> None:
+    """Catches thirty bots that push LOOK HERE out of the window, every two seconds."""
+    drawn = Drawing(terminal=True)
+    drawn.write("".join(f"line {number}\n" for number in range(30)))
+    shown = drawn.page(10)
+    assert shown.startswith(f"{CLEAR}line 0\n")
+    assert shown.endswith("line 7\n… 22 lines more: surefoot status\n")
+    assert shown.count("\n") == 9
+    for height in (31, 100):
+        assert drawn.page(height).endswith("line 29\n")
+    assert CLEAR not in Drawing(terminal=False).page(10)
+
+
+def test_one_document_is_not_watched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["status", "--watch", "--json"]) == 2
+    assert "--watch is for people" in capsys.readouterr().err

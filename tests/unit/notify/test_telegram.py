@@ -148,7 +148,7 @@ async def test_a_button_that_is_pressed_twice_is_one_command(phone: Phone) -> No
     phone.api.press("close dip-btc")
     await phone.talk.step()
     assert phone.obeyed == [("close", "dip-btc")]
-    assert phone.api.texts == ["Done: dip-btc obeyed."] * 2
+    assert phone.api.texts == ["Begun: dip-btc obeyed."] * 2
 
 
 async def test_an_old_button_is_void(phone: Phone) -> None:
