@@ -169,7 +169,7 @@ async def test_a_file_that_is_no_journal(play: Play) -> None:
     ("strategy", "said"),
     [
         ("Raises", "KeyError: 'no such key'"),
-        ("Nonsense", "returned a str; return Enter(…), Exit(…) or None"),
+        ("Nonsense", "returned a str; return Enter(…), Add(…), Exit(…) or None"),
         ("Blocks", "blocked: no answer in 5 s"),
     ],
 )

@@ -82,6 +82,8 @@ class Judge:
         self.files_are_whole = True
         # What is not ours is nobody's business here (`ownership = "shared"`).
         self.hands_off = True
+        # Bots that buy more of what they hold; of the others a second entry is one too many.
+        self.adders: frozenset[str] = frozenset()
         self.trades = 0
         # Since when a holding has not been covered by anything that would sell it.
         self._bare_since: dict[str, float] = {}
@@ -168,6 +170,15 @@ class Judge:
                 same = known.bot == self.orders[name].bot
                 if same and not self.holdings[known.position].declared:
                     self.blame("two entries of one bot are live", f"{known.position}, {position}")
+        others = self._rows(
+            "SELECT client_order_id, status FROM orders "
+            "WHERE position_id = ? AND role = 'entry' AND client_order_id != ?",
+            position,
+            name,
+        )
+        unresolved = [other for other, status in others if status not in OVER]
+        if unresolved and self.files_are_whole:
+            self.blame("entered while an entry is unresolved", f"{position}: {unresolved}, {name}")
 
     def _on_trade(self, order: Any, trade: Any) -> None:
         self.trades += 1
@@ -197,7 +208,8 @@ class Judge:
         )
         if own < ZERO:
             self.blame("sold more than was bought", f"{holding.name}: {own}")
-        if len(holding.entries) > 1 and not holding.declared:
+        adds = holding.bot in self.adders
+        if len(holding.entries) > 1 and not holding.declared and not adds:
             self.blame("entered twice", f"{holding.name}: {sorted(holding.entries)}")
         base = self._exchange.rules[holding.symbol].base
         if known.role == "entry" and not self.taken[base]:
@@ -334,10 +346,11 @@ class Judge:
             if known is None or known.position != holding.name:
                 continue
             # An entry that still works has no stop at the exchange beside it (SAFETY.md says so):
-            # it is watched by the server, which runs.
-            if order.side == "BUY":
+            # it is watched by the server, which runs. What adds to it has one.
+            if order.side == "SELL":
+                covered += order.left
+            elif holding.entries <= {order.client_order_id}:
                 return ZERO
-            covered += order.left
         return holding.held - covered
 
     def _judge_doubts(self, alarmed: set[str]) -> None:

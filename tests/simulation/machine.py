@@ -72,6 +72,7 @@ class Machine:
         journal = world.directory / "surefoot.db"
         self.judge = Judge(journal, world.simulator.exchange, lambda: world.now)
         self.judge.hands_off = plan.ownership == "shared"
+        self.judge.adders = frozenset(bot.name for bot in plan.bots if bot.adds)
         self.trouble = Trouble(world, plan, self.judge)
         self._healing = False
 

@@ -48,6 +48,7 @@ class Bot:
     stop_at: Literal["exchange", "local"] = "exchange"
     strategy: str = "Impatient"
     eagerness: float = 0.2
+    adds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,8 @@ stop_loss = "{bot.stop_loss}"
 take_profit = "{bot.take_profit}"
 break_even = "{bot.break_even}"
 trailing_stop = "{bot.trailing_stop}"
-params = {{ eagerness = {bot.eagerness} }}
+params = {{ eagerness = {bot.eagerness}, adds = {str(bot.adds).lower()} }}
+limits = {{ position_notional = {5 * bot.notional} }}
 """
             for bot in self.bots
         )
@@ -124,7 +126,7 @@ def draw(seed: int) -> Plan:
         lasts_s=lasts_s,
         visibility_s=luck.choice((5, 20, 60)),
         ownership="shared" if "owner" in kinds else luck.choice(("shared", "shared", "exclusive")),
-        bots=tuple(_bot(luck, number, sort) for number in range(1, count + 1)),
+        bots=tuple(_adding(_bot(luck, number, sort), seed) for number in range(1, count + 1)),
         kinds=kinds,
         settings=Settings(
             beat_s=BEAT_S,
@@ -159,6 +161,11 @@ def _bot(luck: Random, number: int, sort: Sort) -> Bot:
         strategy="Patient" if sort == "quiet" else "Impatient",
         eagerness=luck.choice((0.02, 0.1, 0.3)),
     )
+
+
+def _adding(bot: Bot, seed: int) -> Bot:
+    """Let some bots add, of their own luck: what the other draws lead to stays as it was."""
+    return replace(bot, adds=Random(f"{seed} {bot.name} adds").random() < 0.4)
 
 
 def _log_uniform(luck: Random, low: float, high: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import ClassVar
 
-from surefoot.strategy import Enter, Exit, Strategy
+from surefoot.strategy import Add, Enter, Exit, Strategy
 from surefoot.strategy.facts import Candle, Tick, View
 from surefoot.strategy.signals import Signal
 
@@ -29,6 +29,8 @@ class Fickle(Strategy):
     """Wants something at random, now and then, whatever is on."""
 
     eagerness: float = 0.1
+    # Whether it buys more of what is open.
+    adds: bool = False
     luck: ClassVar[Random] = Random(0)
     # It wants nothing more: the world is coming to rest.
     calm: ClassVar[bool] = False
@@ -41,6 +43,8 @@ class Fickle(Strategy):
         away = luck.choice((None, None, 0.9995, 0.995, 1.0005, 1.01))
         limit = None if away is None else f"{price * away:.2f}"
         lasts = luck.choice((None, 20, 300))
+        if view.position is not None and self.adds and luck.random() < 0.6:
+            return Add(limit=limit, time_to_live=lasts if limit else None, reason="more")
         if view.position is None or luck.random() < 0.2:
             return Enter(limit=limit, time_to_live=lasts if limit else None, reason="why not")
         return Exit(limit=limit, time_to_live=lasts if limit else None, reason="enough")

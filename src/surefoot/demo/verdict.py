@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 from msgspec import Struct
@@ -21,7 +22,8 @@ _OPEN: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
 class Verdict(Struct, frozen=True, kw_only=True):
     """Counted at the exchange; everything but `orders` and `fills` has to be zero.
 
-    `duplicates`: orders of a name that was used before, or further filled entries of a position.
+    `duplicates`: orders of a name that was used before, or filled entries of a position that were
+    written down before the one before them was over.
     `orphans`: live orders that the journal does not expect. `unbooked`: fills in one of the two
     only. `unexplained`: per asset, what is held less what the positions add up to.
     """
@@ -77,11 +79,16 @@ def _duplicates(positions: Iterable[Iterable[Order]], ours: list[dict[str, Any]]
     twice = sum(count - 1 for count in names.values())
     for orders in positions:
         entries = [
-            order for order in orders
+            order for order in sorted(orders, key=lambda order: order.attempt)
             if order.role is Role.ENTRY and order.client_order_id in filled
         ]  # fmt: skip
-        twice += max(0, len(entries) - 1)
+        twice += sum(_overlap(one, following) for one, following in pairwise(entries))
     return twice
+
+
+def _overlap(one: Order, following: Order) -> bool:
+    """Tell whether an entry was written down before the one before it was over."""
+    return one.finished_at is None or following.signed_at < one.finished_at
 
 
 def _orphans(positions: Iterable[Position], ours: list[dict[str, Any]]) -> int:

@@ -14,12 +14,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec import Struct
+
 from surefoot.core.errors import InvalidValue, SignalRefused
-from surefoot.core.exits import ExitPlan
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
 from surefoot.core.records import LossCapLifted, LossCapReached
-from surefoot.core.signals import EntrySignal
+from surefoot.core.signals import AddSignal, EntrySignal
 from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
 from surefoot.core.values import ZERO, Asset, BotName, PositionId, Side, plain
 from surefoot.engine.by_symbol import BySymbol
@@ -30,7 +31,30 @@ from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Tick
 from surefoot.journal.port import Journal, account_stream
-from surefoot.strategy import Enter
+from surefoot.strategy import Add, Enter
+
+
+class _Offer(Struct, frozen=True, kw_only=True):
+    """What is paid at most for a unit; with `immediate` what that does not get is given up."""
+
+    instrument: Instrument
+    price: Decimal
+    last: Decimal
+    limit: Decimal | None
+    immediate: bool = False
+
+
+def _offer(spec: BotSpec, signal: Enter | Add, tick: Tick, instrument: Instrument) -> _Offer:
+    limit, immediate = None, False
+    if signal.limit is not None:
+        limit = instrument.price(signal.limit, Side.BUY)
+    elif spec.max_slippage is not None:
+        limit = instrument.price(tick.ask * (1 + spec.max_slippage), Side.BUY)
+        immediate = True
+    price = tick.ask if limit is None else limit
+    return _Offer(
+        instrument=instrument, price=price, last=tick.price, limit=limit, immediate=immediate
+    )
 
 
 class Allowance:
@@ -52,7 +76,7 @@ class Allowance:
         self._reached: LossCapReached | LossCapLifted | None = None
 
     @asynccontextmanager
-    async def turn(self, signal: Enter) -> AsyncIterator[None]:
+    async def turn(self, signal: Enter | Add) -> AsyncIterator[None]:
         """Let one entry at a time be decided and committed, if it matters what others do."""
         if self._together or not isinstance(signal.notional, Amount | None):
             async with self._alone:
@@ -69,46 +93,79 @@ class Allowance:
             SignalRefused: it passes a cap; the message says which, and by what figures.
             InvalidValue: the venue takes no order of this size.
         """
-        limit, immediate = self._limit(spec, signal, tick, instrument)
-        price = tick.ask if limit is None else limit
+        offer = _offer(spec, signal, tick, instrument)
         plan = signal.plan(spec.plan)
-        size = spec.notional if signal.notional is None else signal.notional
-        notional = await self._notional(spec, size, plan, instrument.quote)
-        quantity = instrument.size(notional, price)
-        check_order(
-            spec.limits, symbol=spec.symbol, quantity=quantity, price=price, last=tick.price
-        )
-        if self._caps is not None:
-            await self._refuse_loss(instrument.quote)
-            check_caps(self._caps, self._standing(instrument.quote), quantity * price)
-        self._asked[spec.bot] = quantity * price
+        stop = plan.stop_loss or plan.trailing_stop
         return EntrySignal(
-            quantity=quantity,
+            quantity=await self._quantity(spec, signal, offer, stop=stop),
             plan=plan,
             direction=signal.direction,
-            limit=limit,
-            immediate=immediate,
-            time_to_live=None if immediate else signal.time_to_live,
+            limit=offer.limit,
+            immediate=offer.immediate,
+            time_to_live=None if offer.immediate else signal.time_to_live,
             reason=signal.reason,
         )
 
-    def _limit(
-        self, spec: BotSpec, signal: Enter, tick: Tick, instrument: Instrument
-    ) -> tuple[Decimal | None, bool]:
-        """Return the highest price to pay, and whether what it does not get at once is given up."""
-        if signal.limit is not None:
-            return instrument.price(signal.limit, Side.BUY), False
-        if spec.max_slippage is None:
-            return None, False
-        return instrument.price(tick.ask * (1 + spec.max_slippage), Side.BUY), True
+    async def addition(
+        self, spec: BotSpec, signal: Add, position: Position, tick: Tick, instrument: Instrument
+    ) -> AddSignal:
+        """Return the addition that a signal means; the caps hold with what is on already.
 
-    async def _notional(self, spec: BotSpec, size: Size, plan: ExitPlan, quote: Asset) -> Decimal:
+        Raises:
+            SignalRefused: it passes a cap; the message says which, and by what figures.
+            InvalidValue: the venue takes no order of this size.
+        """
+        offer = _offer(spec, signal, tick, instrument)
+        level, price = position.levels.stop, offer.price
+        if level is not None and level >= price:
+            raise SignalRefused(f"at {plain(price)} it would be beyond its stop at {plain(level)}")
+        stop = None if level is None else (price - level) / price
+        return AddSignal(
+            quantity=await self._quantity(spec, signal, offer, stop=stop, onto=position),
+            limit=offer.limit,
+            immediate=offer.immediate,
+            time_to_live=None if offer.immediate else signal.time_to_live,
+            reason=signal.reason,
+        )
+
+    async def _quantity(
+        self,
+        spec: BotSpec,
+        signal: Enter | Add,
+        offer: _Offer,
+        *,
+        stop: Decimal | None,
+        onto: Position | None = None,
+    ) -> Decimal:
+        """Return how much is bought, if no cap forbids it beside what is held of it already."""
+        quote, held = offer.instrument.quote, ZERO if onto is None else onto.held_cost
+        size = spec.notional if signal.notional is None else signal.notional
+        notional = await self._notional(spec, size, stop, quote, held)
+        quantity = offer.instrument.size(notional, offer.price)
+        check_order(
+            spec.limits,
+            symbol=spec.symbol,
+            quantity=quantity,
+            price=offer.price,
+            last=offer.last,
+            held=held,
+        )
+        cost = quantity * offer.price
+        if self._caps is not None:
+            await self._refuse_loss(quote)
+            check_caps(self._caps, self._standing(quote), cost, adds=onto is not None)
+        self._asked[spec.bot] = cost
+        return quantity
+
+    async def _notional(
+        self, spec: BotSpec, size: Size, stop: Decimal | None, quote: Asset, held: Decimal
+    ) -> Decimal:
         if isinstance(size, Amount):
             return size.notional
-        stop = plan.stop_loss or plan.trailing_stop
         found = notional_of(size, funds=await self._funds(quote), stop=stop)
         # What grows with the account grows up to the caps; a figure that passes them is refused.
-        return min(found, spec.limits.order_notional, spec.limits.position_notional)
+        room = max(spec.limits.position_notional - held, ZERO)
+        return min(found, spec.limits.order_notional, room)
 
     async def _funds(self, quote: Asset) -> Funds:
         """Ask what there is; entries of which the exchange has not said a word are taken off.

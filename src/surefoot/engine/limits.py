@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from surefoot.core.errors import SignalRefused
-from surefoot.core.values import Asset, Symbol, plain
+from surefoot.core.values import ZERO, Asset, Symbol, plain
 
 MINUTE: Final = timedelta(minutes=1)
 
@@ -40,8 +40,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     quote: Asset
 
 
-def check_caps(caps: Caps, standing: Standing, notional: Decimal) -> None:
-    """Return if the account may have so much more on.
+def check_caps(caps: Caps, standing: Standing, notional: Decimal, *, adds: bool = False) -> None:
+    """Return if the account may have so much more on; what `adds` to a position is none more.
 
     Raises:
         SignalRefused: it passes a cap; the message says which, and by what figures.
@@ -52,7 +52,7 @@ def check_caps(caps: Caps, standing: Standing, notional: Decimal) -> None:
             f"the account would have {plain(exposure)} {standing.quote} on, of which "
             f"{plain(notional)} are this entry; the cap exposure is {plain(caps.exposure)}",
         )
-    if caps.positions is not None and standing.positions >= caps.positions:
+    if caps.positions is not None and standing.positions >= caps.positions and not adds:
         raise SignalRefused(
             f"the account has {standing.positions} positions on; the cap positions is "
             f"{caps.positions}",
@@ -60,9 +60,15 @@ def check_caps(caps: Caps, standing: Standing, notional: Decimal) -> None:
 
 
 def check_order(
-    limits: Limits, *, symbol: Symbol, quantity: Decimal, price: Decimal, last: Decimal
+    limits: Limits,
+    *,
+    symbol: Symbol,
+    quantity: Decimal,
+    price: Decimal,
+    last: Decimal,
+    held: Decimal = ZERO,
 ) -> None:
-    """Return if an order of this size at this price may be written down.
+    """Return if an order of this size at this price may be written down; `held` is on already.
 
     Raises:
         SignalRefused: it passes a cap; the message says which, and by what figures.
@@ -74,9 +80,9 @@ def check_order(
             f"{symbol}: an order worth {plain(notional)} passes the cap order_notional "
             f"{plain(limits.order_notional)}",
         )
-    if notional > limits.position_notional:
+    if held + notional > limits.position_notional:
         raise SignalRefused(
-            f"{symbol}: a position worth {plain(notional)} passes the cap position_notional "
+            f"{symbol}: a position worth {plain(held + notional)} passes the cap position_notional "
             f"{plain(limits.position_notional)}",
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from surefoot.core.evidence import Finding
+from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import Recovered
@@ -89,7 +90,10 @@ def _outcome(was: Position, position: Position) -> str:
     state = position.state.value
     if was.state is not position.state:
         return {"OPEN": "opened", "FLAT": "flat", "CLOSED": "closed"}.get(state, "working")
-    return "working" if state in {"OPENING", "CLOSING"} else "unchanged"
+    if position.state is State.OPEN and position.entered > was.entered:
+        return "opened"  # more of it than before
+    adding = position.lane(Lane.ENTRY) is not None
+    return "working" if adding or state in {"OPENING", "CLOSING"} else "unchanged"
 
 
 def believed(position: Position) -> str:

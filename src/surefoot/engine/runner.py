@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
 from surefoot.core.reports import Fill, PriceSeen
-from surefoot.core.signals import ExitSignal
+from surefoot.core.signals import AddSignal, EntrySignal, ExitSignal
 from surefoot.core.values import Side
 from surefoot.engine.advisor import Advisor, Glance
 from surefoot.engine.allowance import Allowance
@@ -33,7 +33,7 @@ from surefoot.engine.turnstile import Turnstile
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import Tick
 from surefoot.journal.port import Change, Journal, Memory, Remark
-from surefoot.strategy import Candle, Candles, Enter, Exit, Signal
+from surefoot.strategy import Add, Candle, Candles, Enter, Exit, Signal
 from surefoot.strategy.call import Hook
 from surefoot.strategy.errors import StrategyFailed
 
@@ -309,18 +309,24 @@ class Runner:
                 refused=self.refused,
             )
 
-    async def _enter(self, signal: Enter) -> None:
+    async def _enter(self, signal: Enter | Add) -> None:
         self._admitted()
         wanted_at = self._now()
         async with self._allowance.turn(signal):
             tick = self._admitted()
-            wish = await self._allowance.entry(self.spec, signal, tick, self._instrument)
+            wish = await self._sized(signal, tick)
             await self._check_rate()
             self._admitted()  # what there is may have been asked for, which takes its time
             # Prices went on while it waited for others: they are not those that it was about.
             if self._now() - wanted_at > STALE_AFTER:
                 raise SignalRefused("it waited too long for what is free to be known")
             await self.keeper.tell(wish, memory=self._memory())
+
+    async def _sized(self, signal: Enter | Add, tick: Tick) -> EntrySignal | AddSignal:
+        if isinstance(signal, Enter):
+            return await self._allowance.entry(self.spec, signal, tick, self._instrument)
+        onto = self.keeper.position
+        return await self._allowance.addition(self.spec, signal, onto, tick, self._instrument)
 
     async def _check_rate(self, *, spare: int = 0) -> None:
         now = self._now()

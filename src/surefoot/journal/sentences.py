@@ -125,7 +125,8 @@ def _intended(record: OrderIntended) -> str:
     order = record.order
     why = f" because: {record.reason}" if record.reason else ""
     return (
-        f"Written down before it is sent: {_described(order)} as {order.client_order_id}, void "
+        f"Written down before it is sent: {_described(order, adds=record.plan is None)} as "
+        f"{order.client_order_id}, void "
         f"after {order.not_after:%H:%M:%S}{why}."
     )
 
@@ -298,10 +299,10 @@ def _stuck(record: StuckChanged) -> str:
     return f"{'. '.join(parts)}."
 
 
-def _described(order: Order) -> str:
+def _described(order: Order, *, adds: bool) -> str:
     verb = "buy" if order.side == "buy" else "sell"
     kind = {
-        Role.ENTRY: "to enter",
+        Role.ENTRY: "to add to what is held" if adds else "to enter",
         Role.EXIT: "to leave",
         Role.STOP: "as protection",
     }[order.role]

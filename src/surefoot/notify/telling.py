@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from msgspec import Struct
 
 from surefoot.core.health import HealthState
+from surefoot.core.order import Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     AccountBound,
@@ -131,6 +132,8 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             return _recovery(record, name)
         case FillBooked():
             return _fill(record, position)
+        case OrderFinished():
+            return _added(record, position)
         case StateChanged():
             return _state(record, position)
         case LevelsSet():
@@ -170,7 +173,6 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | OrderReported()
             | OrderDoubted()
             | OrderNever()
-            | OrderFinished()
             | CancelIntended()
             | DustLeft()
             | ExitWished()
@@ -258,6 +260,22 @@ def _fill(record: FillBooked, position: Position | None) -> _Told | None:
             "price": plain(fill.price),
             "trade": fill.trade_id,
         },
+    )
+
+
+def _added(record: OrderFinished, position: Position | None) -> _Told | None:
+    order = None if position is None else position.find(record.client_order_id)
+    if position is None or order is None or order.role is not Role.ENTRY or not order.filled:
+        return None
+    if position.entries < 2:  # noqa: PLR2004 (the first opened it, and is told of when it is OPEN)
+        return None
+    return _Told(
+        kind=EventKind.ENTRY,
+        weight=Weight.NOTICE,
+        text=(
+            f"{position.position_id} was added to: {plain(order.filled)} {position.base} at "
+            f"{_price(order.cost / order.filled)} {position.quote}. {_holding(position)}"
+        ),
     )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from surefoot.strategy.candles import Candle, Candles
 from surefoot.strategy.contract import Strategy
 from surefoot.strategy.facts import Fill, PositionView, Tick, View
-from surefoot.strategy.signals import UNSET, Enter, Exit, Signal
+from surefoot.strategy.signals import UNSET, Add, Enter, Exit, Signal
 
 __all__ = [
     "UNSET",
+    "Add",
     "Candle",
     "Candles",
     "Enter",

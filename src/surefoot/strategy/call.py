@@ -30,7 +30,7 @@ from surefoot.strategy.facts import Fill, Tick, View
 from surefoot.strategy.inline import Inline, InlineLoop
 from surefoot.strategy.memory import durable
 from surefoot.strategy.shared_loop import Displaced, Owner, SharedLoop
-from surefoot.strategy.signals import Enter, Exit, Signal
+from surefoot.strategy.signals import Add, Enter, Exit, Signal
 from surefoot.strategy.workers import Abandoned, Crowded, Late, Say, Workers
 
 Hook: TypeAlias = Literal["on_start", "on_tick", "on_candle", "on_fill"]
@@ -218,11 +218,12 @@ class _Call:
 
 
 def _signal(result: object) -> Signal | None:
-    if result is None or isinstance(result, Enter | Exit):
+    if result is None or isinstance(result, Enter | Add | Exit):
         return result
-    if isinstance(result, type) and issubclass(result, Enter | Exit):
+    if isinstance(result, type) and issubclass(result, Enter | Add | Exit):
         raise InvalidValue(f"returned the class {result.__name__}; write {result.__name__}()")
-    raise InvalidValue(f"returned a {type(result).__name__}; return Enter(…), Exit(…) or None")
+    kind = type(result).__name__
+    raise InvalidValue(f"returned a {kind}; return Enter(…), Add(…), Exit(…) or None")
 
 
 def _reason(error: BaseException, strategy: type) -> str:

@@ -17,9 +17,9 @@ class Strategy:
     """An opinion about one symbol.
 
     Annotated class attributes are parameters, set from the bot's `params`. The hooks are called
-    one at a time and may be plain or `async`; override those you need and answer `Enter`, `Exit`
-    or None. Keep what must outlive a restart in `view.memory`, not on `self`. A hook that raises,
-    answers nonsense or does not come back stops this bot's entries; its stops stay.
+    one at a time and may be plain or `async`; override those you need and answer `Enter`, `Add`,
+    `Exit` or None. Keep what must outlive a restart in `view.memory`, not on `self`. A hook that
+    raises, answers nonsense or does not come back stops this bot's entries; its stops stay.
 
     `timeframe` ("1m", "1h") asks for closed candles; without it `on_candle` is never called.
     `history` is how many of them are in `view.candles` before any hook is called. `timeframes` and

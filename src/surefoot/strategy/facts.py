@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from surefoot.core import reports
 from surefoot.core.errors import InvalidValue
 from surefoot.core.exits import Phase
+from surefoot.core.lanes import Lane
 from surefoot.core.position import Position, State
 from surefoot.core.values import Direction, Side
 from surefoot.strategy.candles import Candle, Candles
@@ -92,6 +93,7 @@ class Fill:
 class PositionView:
     """The bot's own position. `state` is OPENING, OPEN or CLOSING; money is in the quote asset.
 
+    `entries` counts the orders that bought, additions among them; `adding` tells that one works.
     `unrealized_pnl` is what selling everything at the last price would gain, before fees.
     """
 
@@ -99,6 +101,8 @@ class PositionView:
     phase: Phase
     direction: Direction
     quantity: float
+    entries: int = 1
+    adding: bool = False
     entry_price: float | None
     stop_loss: float | None
     take_profit: float | None
@@ -117,6 +121,8 @@ class PositionView:
             phase=position.levels.phase,
             direction=position.direction,
             quantity=float(position.quantity),
+            entries=position.entries,
+            adding=position.entries > 0 and position.lane(Lane.ENTRY) is not None,
             entry_price=_float(position.entry_price),
             stop_loss=_float(position.levels.stop),
             take_profit=_float(position.levels.take_profit),

@@ -1,4 +1,4 @@
-"""What a strategy may answer: `Enter`, `Exit`, or None for "nothing now".
+"""What a strategy may answer: `Enter`, `Add`, `Exit`, or None for "nothing now".
 
 Numbers are made exact on construction, so a bad one is refused on the line that wrote it. A
 signal is a wish: limits, sizes and the state of the position decide whether it is taken.
@@ -97,6 +97,34 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True, init=False)
+class Add:
+    """Buy more of the position that is open; without a limit by a market order.
+
+    `notional` and `time_to_live` are as in `Enter`; "risk 1%" is to the stop as it stands. One
+    addition works at a time. The levels follow the average price, a stop never away from it.
+    """
+
+    notional: Size | None
+    limit: Decimal | None
+    time_to_live: timedelta | None
+    reason: str
+
+    def __init__(
+        self,
+        *,
+        notional: Number | None = None,
+        limit: Number | None = None,
+        time_to_live: timedelta | float | str | None = None,
+        reason: str = "",
+    ) -> None:
+        store = object.__setattr__
+        store(self, "notional", _size(notional, "Add.notional"))
+        store(self, "limit", _limit(limit, "Add.limit"))
+        store(self, "time_to_live", _time_to_live(time_to_live, "Add.time_to_live"))
+        store(self, "reason", _reason(reason, "Add.reason"))
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Exit:
     """Leave the whole position, or a part of it; without a limit by a market order.
 
@@ -123,7 +151,7 @@ class Exit:
         store(self, "reason", _reason(reason, "Exit.reason"))
 
 
-Signal: TypeAlias = Enter | Exit
+Signal: TypeAlias = Enter | Add | Exit
 
 
 def _size(value: Number | None, name: str) -> Size | None:

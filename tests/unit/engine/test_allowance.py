@@ -23,7 +23,7 @@ from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import ReadFailed
 from surefoot.exchange.port import Holding
 from surefoot.journal.port import account_stream
-from surefoot.strategy import Enter, Exit, Signal
+from surefoot.strategy import Add, Enter, Exit, Signal
 
 USDT = Asset("USDT")
 ALL = Share(fraction=D(1))
@@ -309,3 +309,65 @@ async def test_a_win_pays_for_a_loss(desk: Desk) -> None:
     await here.trade("50000", "60000")
     assert await here.allowance.lost_today(USDT) < 0
     assert SWING not in here.rings
+
+
+# Additions ---------------------------------------------------------------------------------------
+
+
+async def test_an_addition_is_sized_and_sent_and_the_caps_count_what_is_held(desk: Desk) -> None:
+    """Catches a position that grows past its caps one order at a time."""
+    limits = replace(WIDE, position_notional=D(250))
+    here = await till(desk, bot(Amount(notional=D(100)), limits=limits))
+    await here.say(Enter())
+    await here.settle()
+    await here.say(Add())
+    await here.settle()
+    (keeper,) = desk.keepers.values()
+    assert keeper.position.entries == len(desk.exchange.sent) == 2
+    assert 195 < keeper.position.held_cost <= 200
+    await here.say(Add())
+    assert "the cap position_notional 250" in here.refusals()[0]
+    await here.say(Add(notional=40))
+    await here.settle()
+    assert len(desk.exchange.sent) == 3
+
+
+async def test_an_addition_counts_in_the_account_s_exposure_and_is_no_further_position(
+    desk: Desk,
+) -> None:
+    hundred = Amount(notional=D(100))
+    here = await till(desk, bot(hundred), caps=Caps(exposure=D(250), positions=1))
+    for signal in (Enter(), Add(), Add()):
+        await here.say(signal)
+        await here.settle()
+    assert len(desk.exchange.sent) == 2
+    assert "the cap exposure is 250" in here.refusals()[0]
+
+
+async def test_a_share_is_cut_to_what_the_position_may_still_grow(desk: Desk) -> None:
+    limits = replace(WIDE, position_notional=D(250))
+    here = await till(desk, bot(Amount(notional=D(100)), limits=limits))
+    await here.say(Enter())
+    await here.settle()
+    await here.say(Add(notional="50%"))
+    await here.settle()
+    assert 245 < sum(here.notional()) <= 250
+
+
+async def test_the_risk_of_an_addition_is_to_the_stop_as_it_stands(desk: Desk) -> None:
+    """2 % to the stop of an entry at 50000; 1 % is left at 49490, so twice as much is bought."""
+    here = await till(desk, bot(Amount(notional=D(100))), free="900")
+    await here.say(Enter(stop_loss="2%"))
+    await here.settle()
+    await here.say(Add(notional="risk 0.1%"), price="49490")
+    await here.settle()
+    assert len(desk.exchange.sent) == 2
+    assert 95 < desk.exchange.sent[1].quantity * D(49_491) < 105
+    await here.say(Add(limit=48_900), price="49490")
+    assert "beyond its stop at 49000" in here.refusals()[0]
+
+
+async def test_an_addition_without_a_position_is_refused(desk: Desk) -> None:
+    here = await till(desk, bot(Amount(notional=D(100))))
+    await here.say(Add())
+    assert here.refusals() == ["nothing is added while the position is FLAT"]

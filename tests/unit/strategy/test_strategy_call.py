@@ -134,7 +134,7 @@ async def test_even_leaving_the_program_ends_only_the_call(
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("buy", "returned a str; return Enter(…), Exit(…) or None"),
+        ("buy", "returned a str; return Enter(…), Add(…), Exit(…) or None"),
         (True, "returned a bool"),
         (Enter, "returned the class Enter; write Enter()"),
         ({"enter": True}, "returned a dict"),
