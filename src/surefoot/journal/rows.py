@@ -94,14 +94,11 @@ WHERE settled_at IS NULL OR settled_at > ? ORDER BY +bot, number"""
 _FROZEN_OF: Final = (
     "SELECT position_id FROM positions WHERE bot = ? AND frozen IS NOT NULL ORDER BY number"
 )
+# The newest word on each: with max() the other columns are those of its row. An index alone.
 _FROZEN: Final = """
-WITH RECURSIVE names (stream) AS (
-    SELECT min(stream) FROM records INDEXED BY freezes WHERE kind = 'position-frozen'
-    UNION ALL
-    SELECT (SELECT min(stream) FROM records INDEXED BY freezes
-        WHERE kind = 'position-frozen' AND stream > names.stream)
-    FROM names WHERE names.stream IS NOT NULL)
-SELECT substr(stream, 10) FROM names WHERE stream <> ''"""
+SELECT substr(stream, 10), max(version), kind FROM records INDEXED BY freezes
+WHERE kind IN ('position-frozen', 'position-thawed', 'position-resolved')
+GROUP BY stream HAVING kind = 'position-frozen'"""
 _SOUGHT: Final = """
 SELECT DISTINCT substr(stream, 10) FROM records INDEXED BY nevers_by_time
 WHERE kind = 'order-never' AND data ->> 'may_have_left' AND at > ?"""
@@ -235,7 +232,7 @@ def positions(connection: apsw.Connection, bot: BotName | None) -> Iterator[Posi
 def unsettled(connection: apsw.Connection, now: datetime) -> tuple[Position, ...]:
     """Read every position that is not settled, with all that the tables say of it.
 
-    A table may also hide one. What is not settled is a bot's newest position, or was frozen, or an
+    A table may also hide one. What is not settled is a bot's newest position, or is frozen, or an
     order of it is looked for: those are asked for by name.
     """
     rows = connection.execute(_UNSETTLED, (stamp(now),))
@@ -243,7 +240,7 @@ def unsettled(connection: apsw.Connection, now: datetime) -> tuple[Position, ...
     numbers = {str(bot): 0 for bot in bot_names(connection)}
     numbers |= {str(bot): int(str(number)) for bot, number in connection.execute(_NEWEST_NUMBERS)}
     names = {f"{bot}-{number}" for bot, number in numbers.items() if number}
-    names |= {str(name) for (name,) in connection.execute(_FROZEN)}
+    names |= {str(name) for name, *_ in connection.execute(_FROZEN)}
     names |= {str(name) for (name,) in connection.execute(_SOUGHT, (stamp(now - LATE_SWEEP),))}
     hidden = names.difference(found)
     rows = connection.execute(_POSITIONS_NAMED, (encode_json(list(hidden)),))

@@ -49,7 +49,8 @@ CREATE INDEX newest_watermarks ON records (stream, data ->> 'symbol', sequence)
     WHERE kind = 'watermark-moved';
 CREATE INDEX intents_by_time ON records (at) WHERE kind = 'order-intended';
 CREATE INDEX recoveries ON records (sequence) WHERE kind = 'recovery-finished';
-CREATE INDEX freezes ON records (stream) WHERE kind = 'position-frozen';
+CREATE INDEX freezes ON records (stream, version, kind)
+    WHERE kind IN ('position-frozen', 'position-thawed', 'position-resolved');
 CREATE INDEX nevers_by_time ON records (at)
     WHERE kind = 'order-never' AND data ->> 'may_have_left';
 CREATE TRIGGER records_are_final BEFORE UPDATE ON records

@@ -13,9 +13,12 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, Life, started
 from tests.unit.journal.test_inbox import change
+from tests.unit.journal.test_integrity import lived
 
+from surefoot.core.position import Position
 from surefoot.core.records import BotStatusChanged, WatermarkMoved
 from surefoot.core.reports import Refusal
+from surefoot.core.signals import Adopt
 from surefoot.core.state import evolve
 from surefoot.core.values import (
     AccountName,
@@ -24,6 +27,8 @@ from surefoot.core.values import (
     ExchangeOrderId,
     PositionId,
 )
+from surefoot.journal import rows
+from surefoot.journal.codec import decode_position
 from surefoot.journal.port import Append, Change, Reader, entries_of
 from surefoot.journal.sqlite import SqliteJournal, SqliteReader, open_sqlite, open_sqlite_reader
 from surefoot.journal.status import ORDERS_SHOWN, read_status
@@ -86,6 +91,7 @@ QUESTIONS: dict[str, Ask] = {
 # The whole of these is what is asked for, or ends after one row of an index that has little else.
 SCANS = {
     "SCAN records USING INDEX recoveries",
+    "SCAN records USING COVERING INDEX freezes",
     "SCAN positions USING INDEX positions_frozen",
     "SCAN bots",
 }
@@ -174,6 +180,37 @@ class Asked:
     def __getattr__(self, name: str) -> Any:
         self.count += 1
         return getattr(self._reader, name)
+
+
+async def test_a_start_reads_what_is_frozen_and_not_what_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every position that was ever frozen was read, and verified, at each start for ever."""
+    read: list[str] = []
+
+    def decoded(data: str, name: str) -> Position:
+        read.append(name)
+        return decode_position(data, name)
+
+    monkeypatch.setattr(rows, "decode_position", decoded)
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    lives = [lived("dip", number, until="frozen") for number in range(1, 20)]
+    for life in lives[1:]:
+        life.tell(Adopt(by="ann"))
+    appends = tuple(
+        Append(
+            stream=f"position/{life.position.position_id}",
+            expected=0,
+            records=tuple(life.records),
+            position=life.position,
+        )
+        for life in lives
+    )
+    await journal.commit(Change(at=START, appends=appends))
+    read.clear()
+    await journal.unsettled(START + timedelta(days=2))
+    assert {*read} == {"dip-1", "dip-19"}  # what is frozen still, and the bot's newest
+    await journal.close()
 
 
 async def test_status_asks_as_many_questions_of_many_bots_as_of_few(tmp_path: Path) -> None:
