@@ -104,16 +104,12 @@ class Feed:
         self._gap()
 
     async def _tell(self, event: OrderReport | Fill) -> None:
-        # The exchange numbers orders per symbol: the same number may be another order.
-        for keeper in self._keepers.of(event.symbol):
-            for position in keeper.positions:
-                if position.find(event.client_order_id, event.exchange_order_id) is not None:
-                    await keeper.tell(event, position_id=position.position_id)
-                    return
+        # Whatever left was written down before, so the journal's index knows whose it is. The
+        # exchange numbers orders per symbol: the same number may be another order.
         for owned in await find_orders(self._journal, self._account, event):
-            its_keeper = self._keepers.get(owned.bot)
-            if its_keeper is not None and its_keeper.symbol == event.symbol:
-                await its_keeper.tell(event, position_id=owned.position_id)
+            keeper = self._keepers.get(owned.bot)
+            if keeper is not None and keeper.symbol == event.symbol:
+                await keeper.tell(event, position_id=owned.position_id)
             else:
                 self._say_unkept(event, owned)
             return

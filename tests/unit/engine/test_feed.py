@@ -17,8 +17,8 @@ from tests.unit.engine.fake import ETH
 
 from surefoot.core.identity import order_identity
 from surefoot.core.order import Role
-from surefoot.core.position import State
-from surefoot.core.values import ClientOrderId
+from surefoot.core.position import Position, State
+from surefoot.core.values import BotName, ClientOrderId
 from surefoot.engine import feed as feed_module
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.feed import Feed
@@ -188,6 +188,32 @@ async def test_a_late_word_about_a_settled_position_is_not_foreign(desk: Desk) -
     async with hearing(desk) as heard:
         await heard.account(late)
     assert desk.log.said("foreign event") == []
+
+
+@pytest.mark.parametrize("others", [0, 60])
+async def test_whose_an_order_is_is_not_looked_for_bot_by_bot(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    """Every position on the symbol was gone through for each event: 60 bots, 60 looks."""
+    for number in range(others):
+        await desk.keeper(bot=BotName(f"a-{number}"))
+    keeper = await desk.keeper()
+    await keeper.tell(replace(ENTER, limit=D(49000)))
+    await desk.works.run()
+    looked: list[str] = []
+    find = Position.find
+
+    def looking(position: Position, *names: Any) -> Any:
+        looked.append(position.position_id)
+        return find(position, *names)
+
+    monkeypatch.setattr(Position, "find", looking)
+    working = desk.exchange.orders[-1]
+    desk.exchange.execute(working.exchange_order_id, working.quantity)
+    async with hearing(desk) as heard:
+        await heard.account(desk.exchange.trades[-1])
+    assert keeper.position.entered
+    assert {*looked} == {keeper.position.position_id}
 
 
 # The market --------------------------------------------------------------------------------------
