@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterator, MutableMapping, ValuesView
 from typing import Generic, TypeVar
 
 from typing_extensions import override
@@ -50,6 +50,11 @@ class BySymbol(MutableMapping[BotName, T], Generic[T]):
     @override
     def __len__(self) -> int:
         return len(self._by_name)
+
+    @override
+    def values(self) -> ValuesView[T]:
+        """Return what is mapped; the inherited view looks each of them up by its name."""
+        return self._by_name.values()
 
     @property
     def count_of_changes(self) -> int:

@@ -118,6 +118,8 @@ class Keeper:
         self._spawn = spawn
         self._listener = listener
         self._calm = Calm()
+        # The last position that was asked whether it is idle, and what it was.
+        self._idle: tuple[Position | None, bool] = (None, False)
         if any(self._has_place(position) for position in self.positions):
             capacity.take(bot, terms)
 
@@ -140,6 +142,14 @@ class Keeper:
     def position(self) -> Position:
         """Return the bot's current position."""
         return next(reversed(self._positions.values()))
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether there is nothing that time could change: nothing held, ordered or frozen."""
+        position = self.position
+        if self._idle[0] is not position:
+            self._idle = (position, _is_idle(position))
+        return self._idle[1] and len(self._positions) == 1
 
     def find(self, position_id: PositionId) -> Position | None:
         """Return one position, or None if it is not kept here."""
@@ -374,6 +384,11 @@ class Keeper:
 
 def _is_open(position: Position) -> bool:
     return position.state not in {State.FLAT, State.CLOSED}
+
+
+def _is_idle(position: Position) -> bool:
+    nothing = not position.quantity and position.unfinished is None and position.frozen is None
+    return position.state is State.FLAT and nothing and position.exit_wish is None
 
 
 async def find_orders(

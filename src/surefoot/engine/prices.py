@@ -42,6 +42,7 @@ class Prices:
         held = {
             position.symbol
             for keeper in self._keepers.values()
+            if not keeper.idle
             for position in keeper.positions
             if position.quantity and not (of_the_bare and stop_rests(position))
         }

@@ -103,6 +103,11 @@ class Roster:
         return tuple(each for keeper in self.keepers.values() for each in keeper.positions)
 
     @property
+    def busy(self) -> list[Keeper]:
+        """Return who has anything that time could change: all that looks must cost nothing else."""
+        return [keeper for keeper in self.keepers.values() if not keeper.idle]
+
+    @property
     def symbols(self) -> tuple[Symbol, ...]:
         """Return the symbols of every position that is kept."""
         return self.keepers.symbols

@@ -82,7 +82,8 @@ class Rounds:
         """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
         while True:
             await self._login.clock.sleep(STEP_S)
-            positions = [p for p in self._roster.positions if p.symbol in self._watched]
+            keepers = [k for k in self._roster.busy if k.symbol in self._watched]
+            positions = [p for keeper in keepers for p in keeper.positions]
             orders = [(o, p.symbol) for p in positions for o in p.orders if not o.finished]
             symbols = {order.client_order_id: symbol for order, symbol in orders}
             due = self._questions.due(
@@ -155,7 +156,7 @@ class Rounds:
         """Let time pass for positions that wait for it: lifetimes, and retries that are due."""
         while True:
             await self._login.clock.sleep(SECOND_S)
-            proven = [k for k in self._roster.keepers.values() if k.symbol in self._watched]
+            proven = [k for k in self._roster.busy if k.symbol in self._watched]
             for number, keeper in enumerate(proven, start=1):
                 if number % KEEPERS_A_TURN == 0:
                     await self._login.clock.sleep(0)  # prices must not wait for all of them

@@ -6,6 +6,7 @@ into the gauges, which may be lost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,7 @@ from surefoot.core.deadlines import lingering, overdue, unsensed
 from surefoot.core.health import Circumstances, Health, HealthState, diagnose
 from surefoot.core.records import AccountRecord, HealthChanged, StuckChanged
 from surefoot.core.stuck import Stuck
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
 from surefoot.engine.roster import Roster
 from surefoot.journal.port import Journal, Pulse, account_stream
@@ -73,10 +75,11 @@ class Vitals:
         until = login.exchange.banned_until()
         if until is not None:
             await login.note_ban(until)
-        held = {position.symbol for position in self._roster.positions if position.quantity}
+        busy = self._roster.busy
+        held = {p.symbol for keeper in busy for p in keeper.positions if p.quantity}
         seen = login.senses.circumstances(until, held)
         health = diagnose(seen, self._health, now)
-        stuck = self._derived(seen, health, now)
+        stuck = self._derived(busy, seen, health, now)
         records = [*self._health_record(health, now), *self._stuck_record(stuck, now)]
         if records:
             await login.note(*records)
@@ -111,7 +114,9 @@ class Vitals:
 
     # What is stuck -------------------------------------------------------------------------------
 
-    def _derived(self, seen: Circumstances, health: Health, now: datetime) -> dict[str, Stuck]:
+    def _derived(
+        self, busy: Sequence[Keeper], seen: Circumstances, health: Health, now: datetime
+    ) -> dict[str, Stuck]:
         """Return all that is stuck now; before everything is known, what stood stands.
 
         While nobody answers, that reads and prices are missing is said already, once.
@@ -119,12 +124,12 @@ class Vitals:
         since = self._login.senses.recovered_at
         if not seen.recovered or since is None or now - since < self._settling:
             return self._stuck
-        roster = self._roster
-        terms = {bot: keeper.terms for bot, keeper in roster.keepers.items()}
+        terms = {keeper.bot: keeper.terms for keeper in busy}
+        positions = [position for keeper in busy for position in keeper.positions]
         silent = health.state in {HealthState.UNREACHABLE, HealthState.BANNED}
-        missed = unsensed(roster.positions, seen.unproven, seen.unpriced, now)
+        missed = unsensed(positions, seen.unproven, seen.unpriced, now)
         found = (
-            *overdue(roster.positions, terms, now),
+            *overdue(positions, terms, now),
             *(each for each in missed if not silent or each.id in self._stuck),
             *lingering(self._login.senses.orphans, now),
         )

@@ -245,6 +245,25 @@ async def test_only_settled_positions_are_forgotten(desk: Desk) -> None:
         assert again.position is current
 
 
+async def test_a_keeper_is_idle_while_time_could_change_nothing(desk: Desk) -> None:
+    """Catches a look that passes over an entry in doubt, a holding, or what is not settled."""
+    keeper = await desk.keeper()
+    assert keeper.idle
+    await keeper.tell(ENTER)
+    assert not keeper.idle
+    await desk.works.run()
+    await keeper.tell(desk.exchange.trades[-1])
+    assert not keeper.idle
+    await keeper.tell(ExitSignal())
+    await desk.works.run()
+    await keeper.tell(desk.exchange.trades[-1], position_id=FIRST)
+    assert (keeper.position.state, keeper.idle) == (State.FLAT, False)
+    keeper.forget_settled()
+    assert keeper.idle
+    await keeper.tell(Freeze(reason="somebody said so"))
+    assert not keeper.idle
+
+
 # Promises ----------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import OthersSeen
 from surefoot.core.reports import Fill, Grounds, OrderReport
+from surefoot.core.signals import Freeze
 from surefoot.core.values import Asset, BotName, ClientOrderId, Side, Symbol
 from surefoot.engine.keeper import Keeper
 from surefoot.exchange.errors import Refused, Unknown
@@ -348,6 +349,8 @@ async def test_time_passes_for_a_few_bots_in_a_turn() -> None:
     """Catches a second's work for a thousand bots in one piece: every price waited for its end."""
     many = account_spec(*(bot_spec(BotName(f"bot-{number}")) for number in range(25)))
     async with floor_of(many) as floor:
+        for keeper in floor.account.roster.keepers.values():
+            await keeper.tell(Freeze(reason="somebody said so"))
         floor.clock.slept.clear()
         async with asyncio.TaskGroup() as tasks:
             passing = tasks.create_task(floor.account.rounds.pass_time())
