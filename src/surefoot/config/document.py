@@ -64,8 +64,10 @@ class CapsTable(Table):
     )
     daily_loss: Amount | None = Field(
         default=None,
-        description="The most that closed trades of one day (UTC) may lose, wins taken off. Then "
-        "entries stop until the next day, or until `surefoot lift ACCOUNT`.",
+        description="The most that one day (UTC) may lose: what was sold, also parts of what is "
+        "still open, wins taken off. Then entries stop until the next day, or until "
+        "`surefoot lift ACCOUNT`. What is open and under water at the last prices counts too, for "
+        "as long as it is: entries wait for it.",
     )
 
 

@@ -9,7 +9,7 @@ follows from them. What a day has lost survives a restart, and so does an operat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from surefoot.core.position import Position, State
 from surefoot.core.records import LossCapLifted, LossCapReached
 from surefoot.core.signals import AddSignal, EntrySignal
 from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
-from surefoot.core.values import ZERO, Asset, BotName, PositionId, Side, plain
+from surefoot.core.values import ZERO, Asset, BotName, PositionId, Side, Symbol, plain
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Standing, check_caps, check_order
@@ -60,8 +60,15 @@ def _offer(spec: BotSpec, signal: Enter | Add, tick: Tick, instrument: Instrumen
 class Allowance:
     """Sizes entries, and refuses those that pass a cap of the bot or of the account."""
 
-    def __init__(self, login: Login, keepers: BySymbol[Keeper], journal: Journal) -> None:
+    def __init__(
+        self,
+        login: Login,
+        keepers: BySymbol[Keeper],
+        journal: Journal,
+        last_price: Callable[[Symbol], Decimal | None],
+    ) -> None:
         self._login = login
+        self._last_price = last_price
         self._keepers = keepers
         self._journal = journal
         self._caps = login.spec.caps
@@ -72,8 +79,10 @@ class Allowance:
         shared = any(not isinstance(bot.notional, Amount) for bot in login.spec.bots)
         self._together = shared or self._caps is not None
         # What closed today, by position: when it did is the key to which day it belongs.
-        self._closed: dict[PositionId, Position] | None = None
-        self._reached: LossCapReached | LossCapLifted | None = None
+        self._closed: dict[PositionId, Position] = {}
+        self._read = False
+        # The last word on what a day may lose, of each quote asset.
+        self._words: dict[Asset, LossCapReached | LossCapLifted] = {}
 
     @asynccontextmanager
     async def turn(self, signal: Enter | Add) -> AsyncIterator[None]:
@@ -214,30 +223,52 @@ class Allowance:
 
     def note(self, position: Position) -> None:
         """Hear of a position that changed: what it closed with belongs to a day."""
-        if self._closed is not None and position.closed_at is not None:
+        capped = self._caps is not None and self._caps.daily_loss is not None
+        if capped and position.closed_at is not None:
             self._closed[position.position_id] = position
 
     async def _refuse_loss(self, quote: Asset) -> None:
-        """Refuse entries for the rest of a day (UTC) that has lost as much as it may."""
+        """Refuse entries for the rest of a day (UTC) that has lost as much as it may.
+
+        What is open and stands worse than it was bought may be lost too: entries wait for it.
+        """
         most = None if self._caps is None else self._caps.daily_loss
         if most is None:
             return
         now, lost = self._login.now(), await self.lost_today(quote)
-        word = self._reached if self._reached and self._reached.at.date() == now.date() else None
-        forgiven = word.lost if isinstance(word, LossCapLifted) and word.quote == quote else ZERO
-        stopped = isinstance(word, LossCapReached) and word.quote == quote
+        word = self._words.get(quote)
+        today = word is not None and word.at.date() == now.date()
+        forgiven = word.lost if today and isinstance(word, LossCapLifted) else ZERO
+        stopped = today and isinstance(word, LossCapReached)
+        cap = f"(cap daily_loss {plain(most)})"
         if not stopped and lost - forgiven < most:
+            ahead = self._open_loss(quote)
+            if lost - forgiven + ahead >= most:
+                raise SignalRefused(
+                    f"the account has lost {plain(lost)} {quote} today, and {plain(ahead)} more "
+                    f"would be lost by what is open {cap}; entries go on when that is less",
+                )
             return
         if not stopped:
-            self._reached = LossCapReached(
+            reached = LossCapReached(
                 at=now, account=self._login.name, quote=quote, lost=lost, cap=most
             )
-            await self._login.note(self._reached)
+            self._words[quote] = reached
+            await self._login.note(reached)
             self._login.log.error("loss cap reached", lost=plain(lost), cap=plain(most))
         raise SignalRefused(
-            f"the account has lost {plain(lost)} {quote} today (cap daily_loss {plain(most)}); "
-            f"entries go on tomorrow, UTC, or after: surefoot lift {self._login.name}",
+            f"the account has lost {plain(lost)} {quote} today {cap}; entries go on tomorrow, UTC, "
+            f"or after: surefoot lift {self._login.name}",
         )
+
+    def _open_loss(self, quote: Asset) -> Decimal:
+        """Return what is open would lose at the last prices; what would win pays for nothing."""
+        losses = ZERO
+        for position in self._positions(quote):
+            price = self._last_price(position.symbol)
+            if price is not None and position.state is not State.CLOSED:
+                losses += max(ZERO, -position.unrealized_pnl(price))
+        return losses
 
     async def lost_today(self, quote: Asset) -> Decimal:
         """Return what trades of today (UTC) have lost, wins taken off; negative if they won."""
@@ -249,24 +280,32 @@ class Allowance:
         return -sum((p.realized_pnl for p in (*today, *going_on) if p.quote == quote), ZERO)
 
     async def _closed_today(self, now: datetime) -> dict[PositionId, Position]:
-        if self._closed is None:
-            self._reached = await self._last_word()
-            found = {}
-            for keeper in self._keepers.values():
-                for number in range(keeper.position.number, 0, -1):
-                    position = await self._journal.position(position_id(keeper.bot, number))
-                    if position is None or position.closed_at is None:
-                        continue
-                    if position.closed_at.date() < now.date():
-                        break
-                    found[position.position_id] = position
-            self._closed = found
+        if not self._read:
+            await self._read_today(now)
         for name, position in tuple(self._closed.items()):
             if position.closed_at is not None and position.closed_at.date() < now.date():
                 del self._closed[name]
         return self._closed
 
-    async def _last_word(self) -> LossCapReached | LossCapLifted | None:
+    async def _read_today(self, now: datetime) -> None:
+        """Read what closed today before this process was born, also of bots that are no more."""
+        self._words = await self._last_words()
+        newest = {row.bot: row.position for row in await self._journal.bots()}
+        newest |= {keeper.bot: keeper.position for keeper in self._keepers.values()}
+        for bot, last in newest.items():
+            if last is None or last.account != self._login.name:
+                continue
+            for number in range(last.number, 0, -1):
+                position = await self._journal.position(position_id(bot, number))
+                if position is None or position.closed_at is None:
+                    continue
+                if position.closed_at.date() < now.date():
+                    break
+                # What was heard meanwhile is newer.
+                self._closed.setdefault(position.position_id, position)
+        self._read = True
+
+    async def _last_words(self) -> dict[Asset, LossCapReached | LossCapLifted]:
         stream = account_stream(self._login.name)
         found = [
             entry.record
@@ -274,7 +313,7 @@ class Allowance:
             if (entry := await self._journal.last(stream, kind)) is not None
         ]
         words = [r for r in found if isinstance(r, LossCapReached | LossCapLifted)]
-        return max(words, key=lambda record: record.at, default=None)
+        return {word.quote: word for word in sorted(words, key=lambda word: word.at)}
 
     async def lift(self, by: str) -> str:
         """Let entries in again today: from now on as much may be lost once more.
@@ -285,12 +324,21 @@ class Allowance:
         async with self._alone:
             now = self._login.now()
             await self._closed_today(now)
-            word = self._reached
-            if not isinstance(word, LossCapReached) or word.at.date() != now.date():
+            stopped = [
+                word.quote
+                for word in self._words.values()
+                if isinstance(word, LossCapReached) and word.at.date() == now.date()
+            ]
+            if not stopped:
                 raise InvalidValue(f"{self._login.name} has not reached its loss of a day")
-            lost = await self.lost_today(word.quote)
-            self._reached = LossCapLifted(
-                at=now, account=self._login.name, quote=word.quote, lost=lost, by=by
-            )
-            await self._login.note(self._reached)
-        return f"entries go on; {plain(lost)} {word.quote} lost so far today are let pass"
+            for quote in stopped:
+                self._words[quote] = LossCapLifted(
+                    at=now,
+                    account=self._login.name,
+                    quote=quote,
+                    lost=await self.lost_today(quote),
+                    by=by,
+                )
+                await self._login.note(self._words[quote])
+        passed = " and ".join(f"{plain(self._words[each].lost)} {each}" for each in stopped)
+        return f"entries go on; {passed} lost so far today are let pass"

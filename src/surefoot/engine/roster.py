@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -78,7 +79,7 @@ class Roster:
         self.keepers: BySymbol[Keeper] = BySymbol(lambda keeper: keeper.symbol)
         self.runners: BySymbol[Runner] = BySymbol(lambda runner: runner.spec.symbol)
         self.windows = Windows(login, self.runners)
-        self.allowance = Allowance(login, self.keepers, journal)
+        self.allowance = Allowance(login, self.keepers, journal, self._last_price)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
         self.statuses = Statuses(journal, login.now, login.log)
@@ -116,6 +117,10 @@ class Roster:
     def timeframes(self) -> tuple[Pair, ...]:
         """Return which candles the bots asked for."""
         return tuple(sorted({p for runner in self.runners.values() for p in runner.spec.pairs}))
+
+    def _last_price(self, symbol: Symbol) -> Decimal | None:
+        prices = (runner.last_price for runner in self.runners.of(symbol))
+        return next((price for price in prices if price is not None), None)
 
     def find(self, position: str) -> tuple[Keeper, Position] | None:
         """Return the keeper of a position, and the position."""

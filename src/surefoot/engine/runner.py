@@ -9,6 +9,7 @@ passed. Exits pass all guards that are about risk being added.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -47,6 +48,7 @@ MEMORY_EVERY_S: Final = 1.0
 MARK_EVERY: Final = timedelta(seconds=5)
 # The same refusal is said again only after this long.
 REPEAT_AFTER_S: Final = 60.0
+_FIGURES: Final = re.compile(r"[\d.]+")
 
 # Shows candles of a symbol and time frame as they are now: so many, closed until then.
 Look: TypeAlias = Callable[[Pair, int, datetime | None], tuple[Candles, Candle | None]]
@@ -148,6 +150,11 @@ class Runner:
         self._advisor = None
 
     @property
+    def last_price(self) -> Decimal | None:
+        """Return the newest price that it saw, however old."""
+        return None if self._tick is None else self._tick.price
+
+    @property
     def muted(self) -> bool:
         """Tell whether no strategy is asked."""
         return self._advisor is None
@@ -236,7 +243,7 @@ class Runner:
         return Glance(
             position=self.keeper.position,
             now=self._now(),
-            price=None if self._tick is None else self._tick.price,
+            price=self.last_price,
             candles=self._candles,
             open_candle=open_candle,
             others=others,
@@ -297,10 +304,11 @@ class Runner:
     def _say_refused(self, signal: Signal, why: str) -> None:
         """Log a refusal, but not the same one again and again: strategies may ask every tick."""
         now = self._clock.monotonic()
-        kind = (type(signal).__name__, why)
+        # Its figures change with every price, and it is the same refusal.
+        kind = (type(signal).__name__, _FIGURES.sub("", why))
         if kind != self._refusal[0] or now - self._refusal[1] >= REPEAT_AFTER_S:
             self._refusal = (kind, now)
-            self._remark(refused=f"{kind[0]}: {why}")
+            self._remark(refused=f"{type(signal).__name__}: {why}")
             self._log.info(
                 "signal refused",
                 bot=self.spec.bot,

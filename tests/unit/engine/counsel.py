@@ -97,7 +97,8 @@ class Ring:
         self.runner = Runner(
             spec=spec or bot_spec(),
             keeper=keeper,
-            allowance=allowance or Allowance(desk.login, desk.keepers, desk.journal),
+            allowance=allowance
+            or Allowance(desk.login, desk.keepers, desk.journal, lambda _: None),
             advisor=counsel,  # type: ignore[arg-type]
             turnstile=Turnstile(),
             journal=desk.journal,

@@ -192,7 +192,7 @@ class Desk:
         """Start a bot's first position and keep it."""
         record = started(bot, carried=carried)
         if terms.instrument.symbol == ETH:
-            record = replace(record, symbol=ETH, base=Asset("ETH"))
+            record = replace(record, symbol=ETH, base=Asset("ETH"), quote=terms.instrument.quote)
         position = evolve(None, record)
         append = Append(
             stream=position_stream(record.position_id),

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import D
+from tests.builders import START, TERMS, D
 from tests.unit.engine.counsel import Counsel, Ring
 from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk, account_spec, bot_spec, tick
 from tests.unit.engine.fake import ETH, ETHER
 
 from surefoot.core.errors import InvalidValue
-from surefoot.core.records import LossCapLifted, LossCapReached
+from surefoot.core.records import BotStatusChanged, LossCapLifted, LossCapReached
 from surefoot.core.sizing import Amount, Risk, Share, Size
-from surefoot.core.values import Asset, BotName
+from surefoot.core.values import Asset, BotName, Symbol
 from surefoot.engine.allowance import Allowance
 from surefoot.engine.limits import Caps, Limits
 from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import ReadFailed
 from surefoot.exchange.port import Holding
-from surefoot.journal.port import account_stream
+from surefoot.journal.port import Append, Change, account_stream
 from surefoot.strategy import Add, Enter, Exit, Signal
 
 USDT = Asset("USDT")
@@ -44,12 +46,13 @@ class Till:
         self.bots = bots
         self.caps = caps
         self.rings: dict[BotName, Ring] = {}
+        self.prices: dict[Symbol, Decimal] = {}
 
     async def open(self) -> Till:
         desk = self.desk
         desk.clock.elapsed = max(desk.clock.elapsed, 60.0)
         desk.login.spec = account_spec(*self.bots, caps=self.caps)
-        self.allowance = Allowance(desk.login, desk.keepers, desk.journal)
+        self.allowance = Allowance(desk.login, desk.keepers, desk.journal, self.prices.get)
         for spec in self.bots:
             if spec.bot not in desk.keepers:
                 await desk.keeper(spec.bot)
@@ -59,7 +62,9 @@ class Till:
 
     async def say(self, signal: Signal, bot: BotName = DIP, price: str = "50000") -> None:
         ring = self.rings[bot]
-        ring.see(tick(price))
+        symbol = ring.keeper.symbol
+        self.prices[symbol] = D(price)
+        ring.see(tick(price, symbol=symbol))
         await ring.runner._take(signal)
         for position in ring.keeper.positions:
             self.allowance.note(position)
@@ -297,6 +302,7 @@ async def test_an_operator_lets_as_much_be_lost_once_more(desk: Desk) -> None:
     await here.say(Enter())
     assert "let pass" in await here.allowance.lift("ann")
     await here.trade("50000", "45000")
+    desk.clock.elapsed += 61.0  # the same refusal is not said again before
     await here.say(Enter())
     assert "has lost 1" in here.refusals()[-1] or "has lost 2" in here.refusals()[-1]
     kinds = [type(each) for each in await records(desk)]
@@ -371,3 +377,104 @@ async def test_an_addition_without_a_position_is_refused(desk: Desk) -> None:
     here = await till(desk, bot(Amount(notional=D(100))))
     await here.say(Add())
     assert here.refusals() == ["nothing is added while the position is FLAT"]
+
+
+EUR = Asset("EUR")
+
+
+async def two_quotes(desk: Desk) -> Till:
+    """Return two bots, paid with two assets, that have both lost their most of a day."""
+    desk.exchange.instruments[ETH] = replace(ETHER, quote=EUR)
+    hundred = Amount(notional=D(100))
+    await desk.keeper(SWING, terms=replace(TERMS, instrument=replace(ETHER, quote=EUR)))
+    here = await till(desk, bot(hundred), bot(hundred, SWING, symbol=ETH), caps=LOSING)
+    for name in (DIP, SWING):
+        await here.trade("50000", "45000", name)
+    return here
+
+
+async def test_each_quote_asset_has_a_word_of_its_own(desk: Desk) -> None:
+    """The second to reach its cap took the word of the first, and a lift of one undid the other's.
+
+    Every entry that was refused left a record then.
+    """
+    here = await two_quotes(desk)
+    for _ in range(3):
+        await here.say(Enter())
+        await here.say(Enter(), SWING)
+    reached = await records(desk)
+    assert [each.quote for each in reached] == [USDT, EUR]
+    assert " and " in await here.allowance.lift("ann")
+    before = len(desk.exchange.sent)
+    for _ in range(2):
+        await here.say(Enter())
+        await here.say(Enter(), SWING)
+    await here.settle()
+    assert len(desk.exchange.sent) == before + 2
+
+
+async def test_the_loss_of_a_bot_that_is_no_more_is_the_accounts_too(desk: Desk) -> None:
+    """A losing bot that was taken out of the configuration took its loss with it."""
+    here = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
+    await here.trade("50000", "45000", OTHER)
+    word = BotStatusChanged(at=START, bot=OTHER, status="RUNNING", by="surefoot", reason=None)
+    append = Append(stream=f"bot/{OTHER}", expected=0, records=(word,))
+    await desk.journal.commit(Change(at=START, appends=(append,)))
+    del desk.keepers[OTHER]
+    again = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
+    await again.say(Enter())
+    assert "cap daily_loss" in again.refusals()[-1]
+
+
+async def test_what_closes_while_the_day_is_read_counts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal was read before it closed, and nobody listened yet when it did."""
+    here = await lost(desk)
+    gone = desk.keepers[DIP].positions
+    closed = next(each for each in gone if each.closed_at is not None)
+    again = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
+    read = desk.journal.bots
+
+    async def slow() -> Any:
+        again.allowance.note(closed)
+        return await read()
+
+    monkeypatch.setattr(desk.journal, "bots", slow)
+    monkeypatch.setattr(desk.journal, "position", AsyncMock(return_value=None))
+    await again.say(Enter(), OTHER)
+    assert "cap daily_loss" in again.refusals()[-1]
+    assert here.refusals()
+
+
+async def test_what_is_open_and_under_water_may_be_lost_too(desk: Desk) -> None:
+    """Catches one entry after the other into a market that falls, with nothing closed yet."""
+    hundred = Amount(notional=D(100))
+    here = await till(desk, bot(hundred), bot(hundred, OTHER), caps=LOSING)
+    await here.say(Enter())
+    await here.settle()
+    await here.say(Enter(), OTHER, price="47000")
+    assert "more would be lost by what is open" in here.refusals()[-1]
+    assert await records(desk) == []
+    await here.say(Enter(), OTHER, price="49000")
+    await here.settle()
+    assert len(desk.exchange.sent) == 2
+
+
+async def test_what_is_open_and_wins_pays_for_no_loss(desk: Desk) -> None:
+    hundred = Amount(notional=D(100))
+    here = await till(desk, bot(hundred), bot(hundred, OTHER), caps=LOSING)
+    await here.say(Enter())
+    await here.settle()
+    await here.trade("50000", "45000", OTHER)
+    await here.say(Enter(), OTHER, price="90000")
+    assert "has lost" in here.refusals()[-1]
+
+
+async def test_the_same_refusal_with_other_figures_is_said_once(desk: Desk) -> None:
+    """Figures move with every price: a strategy that asks at each one filled the log."""
+    hundred = Amount(notional=D(100))
+    here = await till(desk, bot(hundred), caps=Caps(exposure=D(50)))
+    for price in ("50000", "50001.5", "49990"):
+        await here.say(Enter(), price=price)
+    assert len(here.refusals()) == 1
