@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 from tests.browser.operator import Operator
 from tests.process.dashboard import Dashboard
+from tests.process.nearby import NearbyStage
 from tests.process.play import Play
 
 import surefoot
-from surefoot.demo import Stage
 
 
 def missing() -> str | None:
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture
 async def play(tmp_path: Path) -> AsyncIterator[Play]:
-    stage = Stage(tmp_path)
+    stage = NearbyStage(tmp_path)
     try:
         yield Play(stage)
     finally:

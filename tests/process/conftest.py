@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.process.nearby import NearbyStage
 from tests.process.play import Play
-
-from surefoot.demo import Stage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture
 async def play(tmp_path: Path) -> AsyncIterator[Play]:
-    stage = Stage(tmp_path)
+    stage = NearbyStage(tmp_path)
     try:
         yield Play(stage)
     finally:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from surefoot.simulator.server import Simulator
 
 def main() -> None:
     """Start with the arguments of the command line."""
+    try:
+        asyncio.run(_serve(settings_of(sys.argv[1:])))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def settings_of(arguments: Sequence[str]) -> Settings:
+    """Return what the arguments of the command line ask for."""
     parser = argparse.ArgumentParser(prog="python -m surefoot.simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     modes = ("tape", "random", "manual", "mirror")
@@ -33,7 +42,7 @@ def main() -> None:
     parser.add_argument("--key", default=Settings.key)
     parser.add_argument("--secret", default=Settings.secret)
     parser.add_argument("--usdt", type=Decimal, default=Decimal(100_000))
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     how: dict[str, Any] = {
         "port": given.port,
         "key": given.key,
@@ -51,10 +60,7 @@ def main() -> None:
     else:
         settings = Settings(market=given.market, **how)
     settings.fills = given.fills or settings.fills
-    try:
-        asyncio.run(_serve(settings))
-    except KeyboardInterrupt:
-        sys.exit(0)
+    return settings
 
 
 async def _serve(settings: Settings) -> None:

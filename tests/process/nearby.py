@@ -1,0 +1,73 @@
+"""The simulated exchange of a test, in a thread beside it.
+
+A process of its own cost each test half a second before anything happened. It is the program under
+test that is started, killed and looked at as a process; what it trades on listens on a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from typing_extensions import override
+
+from surefoot.demo import Stage
+from surefoot.simulator import Control, Simulator
+from surefoot.simulator.__main__ import settings_of
+from surefoot.simulator.model import Settings
+
+PATIENCE_S: Final = 60
+
+
+class NearbyExchange:
+    """One simulated exchange, listening until it is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._address: Future[str] = Future()
+        self._closing = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._run, name="simulated exchange", daemon=True)
+
+    def open(self) -> str:
+        """Listen, and return the address."""
+        self._thread.start()
+        return self._address.result(PATIENCE_S)
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "the simulated exchange does not end"
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        async with Simulator(self._settings) as simulator:
+            self._address.set_result(simulator.url)
+            await self._closing.wait()
+
+
+class NearbyStage(Stage):
+    """A stage for one test, its exchange in a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._nearby: NearbyExchange | None = None
+
+    @override
+    async def open_exchange(self, *arguments: str) -> Control:
+        self._nearby = NearbyExchange(settings_of(arguments))
+        self._control = Control(await asyncio.to_thread(self._nearby.open))
+        return self._control
+
+    @override
+    async def close_exchange(self) -> None:
+        if self._nearby is not None:
+            await asyncio.to_thread(self._nearby.close)
+            self._nearby = None
