@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.doubt_mistakes import DOUBT_MISTAKES
 from benchmarks.journal_mistakes import JOURNAL_MISTAKES
 
 ROOT = Path(__file__).parent.parent
@@ -392,7 +393,7 @@ SABOTAGES = [
         "    honoured = True",
         "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
     ),
-    *(Sabotage(*each) for each in JOURNAL_MISTAKES),
+    *(Sabotage(*each) for each in (*JOURNAL_MISTAKES, *DOUBT_MISTAKES)),
     Sabotage(
         "conclude absence of what has moved on",
         "core/reconcile.py",

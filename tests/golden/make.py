@@ -36,6 +36,7 @@ from surefoot.core.records import (
     LossCapLifted,
     LossCapReached,
     OrderRecalled,
+    OrderShut,
     OrphanCancelIntended,
     OthersSeen,
     PositionFrozen,
@@ -104,8 +105,11 @@ def _tried() -> Life:
         client_order_id=order.client_order_id,
         cancel_name=ClientOrderId("sf4567"),
         reason="late",
+        hailed=True,
     )
     _add(life, cancel)
+    shut = OrderShut(at=life.now, client_order_id=order.client_order_id, evidence="none is open")
+    _add(life, shut)
     as_it_was = replace(refused, status=OrderStatus.REJECTED, finished_at=START)
     _add(life, OrderRecalled(at=life.now, order=as_it_was))
     return life

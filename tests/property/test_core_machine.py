@@ -44,6 +44,7 @@ SOMETIMES = {
     *("order-found", "order-over", "order-unknown", "order-absent", "order-vanished"),
     *("time changes nothing", "the price changes nothing"),
     *("stop replaced by stop", "stop replaced by exit", "not tried", "half refused"),
+    "order-shut",
     *("fills-missed", "levels-set", "cancel-intended", "order-doubted", "dust-left"),
     *("dust carried on", "a part sold", "added", "added beside a stop", "filled beside a stop"),
     *("OPENING->FLAT", "OPENING->OPEN", "OPEN->CLOSING", "CLOSING->OPEN", "CLOSING->CLOSED"),

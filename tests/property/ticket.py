@@ -10,7 +10,7 @@ from tests.builders import BTC, START
 
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import ZERO, ExchangeOrderId
+from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side
 
 
 @dataclass
@@ -47,3 +47,17 @@ class Ticket:
             quantity=self.order.quantity,
             filled=self.filled,
         )
+
+
+def fee_of(side: Side, quantity: Decimal, n: int) -> tuple[Decimal, Asset | None]:
+    """Return what a fill costs, in one asset or another."""
+    asset = (Asset("USDT"), Asset("BTC"), Asset("BNB"), None)[n % 4]
+    match asset:
+        case "BTC" if side is Side.BUY:
+            return quantity * Decimal("0.001"), asset
+        case "BNB":
+            return Decimal("0.0000137"), asset
+        case None:
+            return ZERO, None
+        case _:
+            return quantity * Decimal("49.99"), Asset("USDT")

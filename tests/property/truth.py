@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -49,7 +49,7 @@ def _check_lanes(position: Position) -> None:
 
     What is to be replaced and what is sent in its place are one: of those one can trade.
     """
-    live = [order for order in position.orders if not order.finished]
+    live = [order for order in position.orders if not order.finished and not order.shut]
     places = {order.replaces for order in live if order.replaces is not None}
     intents = [order for order in live if order.client_order_id not in places]
     assert len(intents) == len({order.role for order in intents}), "one intent a lane"
@@ -85,3 +85,11 @@ def fees_of(fills: Sequence[Fill]) -> dict[str, Decimal]:
         if fill.fee and fill.fee_asset is not None:
             fees[fill.fee_asset] = fees.get(fill.fee_asset, ZERO) + fill.fee
     return fees
+
+
+def free(tickets: Iterable[Ticket]) -> Decimal:
+    """Return the coins that no live order binds: an exchange lets no others be sold."""
+    tickets = tuple(tickets)
+    live = (each for each in tickets if each.live and each.order.side is Side.SELL)
+    bound = sum((each.order.quantity - each.filled for each in live), ZERO)
+    return held_by([fill for each in tickets for fill in each.fills]) - bound

@@ -37,6 +37,21 @@ def others_of(belief: Belief, evidence: Evidence, asset: Asset) -> Decimal | Non
     return evidence.balances.get(asset, ZERO) - claimed - belief.beside.get(asset, ZERO)
 
 
+def only_of(belief: Belief, evidence: Evidence, position: Position) -> bool:
+    """Tell whether the account holds no coins but a position's own, and never did beside it.
+
+    Then the exchange itself refuses to sell them twice.
+    """
+    asset, lot = position.base, belief.terms[position.bot].instrument.lot
+    before, others = belief.others.get(asset), others_of(belief, evidence, asset)
+    if before is None or others is None or belief.beside.get(asset, ZERO):
+        return False
+    same = (
+        p for p in belief.positions if p.base == asset and p.position_id != position.position_id
+    )
+    return max(before.amount, others) < lot and not any(held_of(each) for each in same)
+
+
 def contradiction(
     belief: Belief, evidence: Evidence, position: Position, order: Order
 ) -> str | None:

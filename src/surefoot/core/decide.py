@@ -28,6 +28,7 @@ from surefoot.core.reports import (
     Doubt,
     Fill,
     LateFact,
+    NothingOpen,
     OrderReport,
     PriceSeen,
     Proof,
@@ -62,6 +63,7 @@ Input: TypeAlias = (
     | Unsent
     | Doubt
     | Absence
+    | NothingOpen
     | Reduction
     | Shortage
     | SetBack
@@ -88,10 +90,13 @@ class Ask(Struct, frozen=True, kw_only=True):
 
 
 class Withdraw(Struct, frozen=True, kw_only=True):
-    """The exchange has to be told to cancel this order, and then asked."""
+    """The exchange has to be told to cancel this order, and then asked.
+
+    Without the exchange's id it is cancelled by its own name, to learn whether it is there.
+    """
 
     order: Order
-    exchange_order_id: ExchangeOrderId
+    exchange_order_id: ExchangeOrderId | None
 
 
 Duty: TypeAlias = Ask | Withdraw
@@ -137,6 +142,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (
             facts.take_doubt(event, draft)
         case Absence():
             facts.take_absence(event, draft)
+        case NothingOpen():
+            facts.take_nothing_open(event, draft)
         case Reduction():
             facts.take_reduction(event, draft)
         case Shortage():
@@ -182,7 +189,8 @@ def owed(position: Position) -> tuple[Duty, ...]:
             continue
         known = order.exchange_order_id
         kept = order.role is Role.STOP and position.set_back_at is not None
-        if order.cancel_at is not None and known is not None and order.verdict is None and not kept:
+        reachable = known is not None or (order.hailed and not order.shut)
+        if order.cancel_at is not None and reachable and order.verdict is None and not kept:
             duties.append(Withdraw(order=order, exchange_order_id=known))
         duties.append(Ask(order=order))
     return tuple(duties)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from surefoot.core.draft import Draft
 from surefoot.core.exits import STOP_OF
@@ -18,6 +20,7 @@ from surefoot.core.records import (
     OrderNever,
     OrderRefused,
     OrderReported,
+    OrderShut,
     PositionProven,
     PositionSetBack,
     ReductionBooked,
@@ -29,6 +32,7 @@ from surefoot.core.reports import (
     Doubt,
     Fill,
     Grounds,
+    NothingOpen,
     OrderReport,
     Proof,
     Reduction,
@@ -41,6 +45,8 @@ from surefoot.core.rules import withdrawal
 from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain
 
+# Reads show an accepted order later than this only seldom; then it is withdrawn for nothing.
+MISSED_AFTER: Final = timedelta(seconds=1)
 # This many refused exits or stops in a row, and a person has to look (they go on being tried).
 REFUSALS_MAX: Final = 3
 
@@ -170,7 +176,17 @@ def take_fill(fill: Fill, draft: Draft) -> None:
         draft.freeze(f"trade {fill.trade_id} came after {order.client_order_id} was over")
         draft.recall(order)
     _rule_out_rivals(order, draft, traded=True)
+    if order.shut:
+        _withdraw_others(order, draft)
     draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
+
+
+def _withdraw_others(shut: Order, draft: Draft) -> None:
+    """Take back what was sent because an order seemed to have sold nothing: it has."""
+    reason = f"{shut.client_order_id} has sold after all"
+    for other in draft.position.orders:
+        if other is not shut and not other.finished and other.cancel_at is None:
+            draft.add(withdrawal(draft.position, other, reason, draft.now, draft.terms))
 
 
 def take_refusal(refusal: Refusal, draft: Draft) -> None:
@@ -250,9 +266,15 @@ def take_doubt(doubt: Doubt, draft: Draft) -> None:
 
 
 def take_absence(absence: Absence, draft: Draft) -> None:
-    """Call an order NEVER, if the search proves it."""
-    order = draft.position.find(absence.client_order_id)
-    if order is None or unproven(order, absence, draft.position, draft.terms) is not None:
+    """Call an order NEVER, if the search proves it; a stop that is missed is withdrawn."""
+    position, order = draft.position, draft.position.find(absence.client_order_id)
+    if order is None:
+        return
+    if unproven(order, absence, position, draft.terms) is not None:
+        if _is_missed(order, absence, position, draft.terms):
+            reason = "nobody knows whether it rests, and nothing else does"
+            cancel = withdrawal(position, order, reason, draft.now, draft.terms)
+            draft.add(replace(cancel, hailed=True))
         return
     evidence = (
         f"not found by its id, nor in any fill, in a read begun at {absence.read_started_at}, "
@@ -266,6 +288,53 @@ def take_absence(absence: Absence, draft: Draft) -> None:
             may_have_left=True,
         ),
     )
+
+
+def decided_at(order: Order, position: Position, terms: Terms) -> datetime | None:
+    """Return from when on a request that is in doubt can no longer act; None: it still can.
+
+    What was to replace another was tried, if at all, when that one was cancelled: the venue does
+    both in one go, and the second half only after the first.
+    """
+    if order.replaces is None:
+        return order.not_after + terms.request_lifetime
+    old = position.find(order.replaces)
+    return None if old is None or old.verdict is None else old.told_at
+
+
+def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms) -> bool:
+    """Tell whether a stop is looked for in vain, and asking for its cancel settles more.
+
+    Whoever cancels is told by the matching engine itself whether there is anything to cancel. What
+    that leaves open is whether it has sold already: so the account must hold nothing else that the
+    next order could sell in its place.
+    """
+    decided = decided_at(order, position, terms)
+    return (
+        order.role is Role.STOP
+        and order.status is OrderStatus.INTENDED
+        and order.cancel_at is None
+        and position.set_back_at is None
+        and absence.alone
+        and absence.not_found
+        and not absence.named_by_a_fill
+        and absence.contradicted is None
+        and absence.version == position.version
+        and decided is not None
+        and absence.read_started_at > decided + MISSED_AFTER
+    )
+
+
+def take_nothing_open(answer: NothingOpen, draft: Draft) -> None:
+    """Free the lane of a stop that is not there and cannot come; what it did is still asked."""
+    position, order = draft.position, draft.position.find(answer.client_order_id)
+    if order is None or not order.hailed or order.shut:
+        return
+    decided = decided_at(order, position, draft.terms)
+    if order.status is not OrderStatus.INTENDED or decided is None or answer.asked_at <= decided:
+        return
+    evidence = f"asked to cancel it at {answer.asked_at}, the exchange had nothing of it at work"
+    draft.add(OrderShut(at=draft.now, client_order_id=order.client_order_id, evidence=evidence))
 
 
 def take_reduction(reduction: Reduction, draft: Draft) -> None:

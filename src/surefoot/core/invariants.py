@@ -96,7 +96,7 @@ def _check_state(position: Position) -> None:
 
 
 def _disagreement(position: Position) -> str | None:
-    live = position.unfinished
+    live = next((order for order in position.orders if not order.finished), None)
     match position.state:
         case State.FLAT if position.quantity:
             return f"but holds {position.quantity}"

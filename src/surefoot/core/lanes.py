@@ -42,13 +42,15 @@ def lane_of(role: Role) -> Lane:
 
 
 def unfinished(orders: Iterable[Order], lane: Lane) -> tuple[Order, ...]:
-    """Return what is not over in a lane, oldest first; what is being replaced is among it."""
-    return tuple([each for each in orders if not each.finished and lane_of(each.role) is lane])
+    """Return what may still trade in a lane, oldest first; what is being replaced is among it."""
+    return tuple([e for e in orders if not e.finished and not e.shut and lane_of(e.role) is lane])
 
 
 def crossing(orders: Iterable[Order]) -> str | None:
     """Say which orders must not be open together, or None if every lane is in order."""
-    intents = [each for each in orders if each.replaced_by is None and not each.finished]
+    intents = [
+        each for each in orders if each.replaced_by is None and not each.finished and not each.shut
+    ]
     if len(intents) <= 1:
         return (
             None  # One alone meets nobody; so it is nearly always, and this runs at every record.

@@ -67,7 +67,10 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     once is not to rest. `replaces` names the order whose cancel leaves in one request with this
     one; that one knows it as `replaced_by`, until it is turned away. `cancel_name` is what an
     order's cancel is called: the exchange may know the order by that name afterwards.
-    `may_have_left` is False once it is proven that no request for it was accepted.
+    `may_have_left` is False once it is proven that no request for it was accepted. `hailed`: it is
+    to be cancelled by its own name, because nobody knows whether the exchange has it; `shut`: the
+    exchange then had nothing of it at work, when it could no longer come. What it may have done
+    before is all that is left in doubt.
     """
 
     client_order_id: ClientOrderId
@@ -95,6 +98,8 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     replaced_by: ClientOrderId | None = None
     finished_at: datetime | None = None
     may_have_left: bool = True
+    hailed: bool = False
+    shut: bool = False
     doubt: str | None = None
 
     def is_named(

@@ -237,11 +237,16 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def unfinished(self) -> Order | None:
-        """Return an order that is not over, in any lane (the oldest), or None."""
+        """Return an order that may still trade, in any lane (the oldest), or None."""
         for order in self.orders:
-            if not order.finished:
+            if not order.finished and not order.shut:
                 return order
         return None
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether every order is over, so that what was traded is all that ever will be."""
+        return all(order.finished for order in self.orders)
 
     def lane(self, lane: Lane) -> Order | None:
         """Return the intent that is open in a lane, or None if it is free."""

@@ -20,7 +20,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import coins_of, contradiction
+from surefoot.core.coins import coins_of, contradiction, only_of
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
@@ -255,6 +255,7 @@ class _OfOrders(Comparison):
             version=self.before.version,
             group_answered=self._group_answered(order),
             contradicted=contradiction(self.belief, self.evidence, self.position, order),
+            alone=only_of(self.belief, self.evidence, self.position),
         )
 
     def _group_answered(self, order: Order) -> bool:

@@ -113,6 +113,16 @@ class OrderNever(_Record, frozen=True, kw_only=True):
     may_have_left: bool
 
 
+class OrderShut(_Record, frozen=True, kw_only=True):
+    """It can trade no more: nothing of it is at work, and it can no longer come.
+
+    Whether it traded before is not known yet.
+    """
+
+    client_order_id: ClientOrderId
+    evidence: str
+
+
 class OrderFinished(_Record, frozen=True, kw_only=True):
     """The exchange's ending is believed: its fills are counted and add up."""
 
@@ -121,11 +131,15 @@ class OrderFinished(_Record, frozen=True, kw_only=True):
 
 
 class CancelIntended(_Record, frozen=True, kw_only=True):
-    """The rest of an order is to be cancelled; the reply will only prompt a query."""
+    """The rest of an order is to be cancelled; the reply will only prompt a query.
+
+    `hailed`: by its own name, because nobody knows whether the exchange has it.
+    """
 
     client_order_id: ClientOrderId
     cancel_name: ClientOrderId
     reason: str
+    hailed: bool = False
 
 
 class FillBooked(_Record, frozen=True, kw_only=True):
@@ -232,6 +246,7 @@ PositionChange: TypeAlias = (
     | OrderRefused
     | OrderDoubted
     | OrderNever
+    | OrderShut
     | OrderFinished
     | CancelIntended
     | FillBooked

@@ -97,7 +97,8 @@ class Absence(Struct, frozen=True, kw_only=True):
     `read_started_at` is exchange time before the first read; `version` is the position's at that
     moment. `fills_complete` says that the window of fills since the intent is proven complete;
     `group_answered` that the same round was told of what the order was to replace, if anything;
-    `contradicted` says what the balance shows that only this order explains.
+    `contradicted` says what the balance shows that only this order explains; `alone` that the
+    account has no coins that could be sold in place of this position's.
     """
 
     client_order_id: ClientOrderId
@@ -108,6 +109,17 @@ class Absence(Struct, frozen=True, kw_only=True):
     version: int
     group_answered: bool = True
     contradicted: str | None = None
+    alone: bool = False
+
+
+class NothingOpen(Struct, frozen=True, kw_only=True):
+    """Asked at this time to cancel an order by its name, the exchange had nothing of it at work.
+
+    It is the matching engine that says so, of that instant: no read is as fresh.
+    """
+
+    client_order_id: ClientOrderId
+    asked_at: datetime
 
 
 class Reduction(Struct, frozen=True, kw_only=True):

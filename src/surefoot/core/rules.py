@@ -62,7 +62,7 @@ def _next_state(position: Position, terms: Terms) -> tuple[State, str] | None:
             why = _leaving(position, terms)
             return None if why is None else (State.CLOSING, why)
         case State.CLOSING if live is None and is_dust(position, terms):
-            return State.CLOSED, _ending(position)
+            return (State.CLOSED, _ending(position)) if position.is_counted else None
         case State.CLOSING if live is None or stands(position, live):
             return State.OPEN, f"{plain(position.quantity)} {position.base} remain"
         case _:
@@ -91,7 +91,7 @@ def _ending(position: Position) -> str:
 
 def leave_dust(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
     """Leave what cannot be sold to the next position, whose exit sells it with its own coins."""
-    if position.state is not State.CLOSING or position.unfinished is not None:
+    if position.state is not State.CLOSING or not position.is_counted:
         return None
     if not position.available or not is_dust(position, terms):
         return None
@@ -404,8 +404,9 @@ def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) 
 
 
 def _sellers(position: Position) -> list[Order]:
-    """Return what may sell and is not over, oldest first."""
-    return [each for each in position.orders if not each.finished and each.role is not Role.ENTRY]
+    """Return what may still sell, oldest first."""
+    live = (each for each in position.orders if not each.finished and not each.shut)
+    return [each for each in live if each.role is not Role.ENTRY]
 
 
 def may_be_added_to(position: Position, terms: Terms) -> bool:

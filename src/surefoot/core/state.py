@@ -32,6 +32,7 @@ from surefoot.core.records import (
     OrderRecalled,
     OrderRefused,
     OrderReported,
+    OrderShut,
     PositionChange,
     PositionFrozen,
     PositionProven,
@@ -100,6 +101,8 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _doubted(record, position)
         case OrderNever():
             return _never(record, position)
+        case OrderShut(client_order_id=name):
+            return _with(position, replace(_order(position, name), shut=True))
         case OrderFinished():
             return _finished(record, position)
         case CancelIntended():
@@ -262,7 +265,10 @@ def _finished(record: OrderFinished, position: Position) -> Position:
 
 def _cancel_intended(record: CancelIntended, position: Position) -> Position:
     order = _order(position, record.client_order_id)
-    return _with(position, replace(order, cancel_at=record.at, cancel_name=record.cancel_name))
+    return _with(
+        position,
+        replace(order, cancel_at=record.at, cancel_name=record.cancel_name, hailed=record.hailed),
+    )
 
 
 def _booked(record: FillBooked, position: Position) -> Position:

@@ -11,7 +11,7 @@ from typing import TypeAlias, assert_never
 
 from surefoot.core.errors import InvariantViolated
 from surefoot.core.order import Order
-from surefoot.core.reports import Doubt, OrderReport, Refusal, Unsent
+from surefoot.core.reports import Doubt, NothingOpen, OrderReport, Refusal, Unsent
 from surefoot.core.values import ClientOrderId, ExchangeOrderId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.exchange.errors import NotSent, Refused, Unknown
@@ -96,3 +96,14 @@ class Dispatch:
             return f"{type(error).__name__}: {error}"
         crashpoint("cancel.after-send")
         return "asked"
+
+    async def hail(self, symbol: Symbol, order: Order) -> OrderReport | NothingOpen | None:
+        """Cancel an order by its own name; return what the exchange says of it, None: nothing."""
+        crashpoint("cancel.before-send")
+        asked_at, name = self._orders.now(), order.client_order_id
+        try:
+            report = await self._orders.cancel_named(symbol, name, cancel_name=order.cancel_name)
+        except (NotSent, Refused, Unknown):
+            return None
+        crashpoint("cancel.after-send")
+        return report or NothingOpen(client_order_id=name, asked_at=asked_at)

@@ -15,7 +15,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from surefoot.core.decide import Withdraw, owed
 from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import Position, State
@@ -203,12 +202,9 @@ class Inspection:
 
     async def pursue(self, symbol: Symbol, orders: Collection[ClientOrderId]) -> None:
         """Ask once more for every cancel of these orders that is owed."""
-        positions = [p for keeper in self._keepers.of(symbol) for p in keeper.positions]
-        for position in positions:
-            for duty in owed(position):
-                if isinstance(duty, Withdraw) and duty.order.client_order_id in orders:
-                    known, name = duty.exchange_order_id, duty.order.cancel_name
-                    await self._login.dispatch.cancel(symbol, known, name)
+        for keeper in self._keepers.of(symbol):
+            for position in keeper.positions:
+                await keeper.pursue(position, orders)
 
     # What follows --------------------------------------------------------------------------------
 

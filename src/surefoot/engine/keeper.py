@@ -8,7 +8,7 @@ has it, and nothing is sent that this very commit did not make durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -36,7 +36,14 @@ from surefoot.core.reports import Fill, LateFact, OrderReport
 from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
 from surefoot.core.terms import Terms
-from surefoot.core.values import AccountName, BotName, ClientOrderId, PositionId, Symbol
+from surefoot.core.values import (
+    AccountName,
+    BotName,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+)
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.calm import Calm
 from surefoot.engine.capacity import Capacity
@@ -362,16 +369,31 @@ class Keeper:
             self._listener.urge(old.client_order_id)
 
     async def _withdraw(self, position_id: PositionId, name: ClientOrderId) -> None:
-        """Cancel if the exchange's id is known; if not, the asking that goes on will bring it."""
+        """Cancel if that is possible now; if not, the asking that goes on will make it so."""
         position = self._positions.get(position_id)
-        for duty in () if position is None else owed(position):
+        if position is not None:
+            await self.pursue(position, (name,))
+        self._listener.urge(name)
+
+    async def pursue(self, position: Position, names: Collection[ClientOrderId]) -> None:
+        """Ask for every cancel of these orders that is owed."""
+        for duty in owed(position):
             match duty:
                 case Withdraw(order=order, exchange_order_id=known):
-                    if order.client_order_id == name:
-                        await self._dispatch.cancel(self.symbol, known, order.cancel_name)
+                    if order.client_order_id in names:
+                        await self._cancel(position, order, known)
                 case Ask():
                     pass
-        self._listener.urge(name)
+
+    async def _cancel(
+        self, position: Position, order: Order, known: ExchangeOrderId | None
+    ) -> None:
+        if known is not None:
+            await self._dispatch.cancel(self.symbol, known, order.cancel_name)
+            return
+        answer = await self._dispatch.hail(self.symbol, order)
+        if answer is not None:
+            await self.tell(answer, position_id=position.position_id)
 
     def forget_settled(self) -> None:
         """Let go of every settled position but the current one."""

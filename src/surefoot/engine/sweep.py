@@ -18,7 +18,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence, Window
-from surefoot.core.order import Order, OrderStatus, ReportedStatus
+from surefoot.core.facts import decided_at
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.position import Position
 from surefoot.core.reconcile import explained, unmoved, wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
@@ -143,7 +145,7 @@ class Sweep:
             if order.status is OrderStatus.INTENDED
             and round_.started > order.not_after + belief.terms[position.bot].visibility
         }
-        if overdue:
+        if overdue or any(round_.is_missed(*each) for each in asked):
             await round_.balances()
         for symbol in sorted(overdue):
             await round_.window(symbol)
@@ -250,11 +252,13 @@ class _Round:
             await self._fills_of(symbol, report)
 
     async def _found(self, symbol: Symbol, order: Order) -> OrderReport | None:
-        """Look an order up by its name, and by the exchange's id if that knows it by another."""
+        """Look an order up by its name, and by what else the exchange may know it by."""
         report = await self._exchange.order(symbol, order.client_order_id)
-        known = order.exchange_order_id
+        known, cancel_name = order.exchange_order_id, order.cancel_name
         if report is None and known is not None:
             return await self._exchange.order_by_exchange_id(symbol, known)
+        if report is None and order.hailed and cancel_name is not None:
+            return await self._exchange.order(symbol, cancel_name)
         return report
 
     async def _fills_of(self, symbol: Symbol, report: OrderReport) -> None:
@@ -406,6 +410,15 @@ class _Round:
             fills=tuple(ordered),
             complete=complete or before.complete,
         )
+
+    def is_missed(self, position: Position, order: Order) -> bool:
+        """Tell whether an order is not there that could no longer come before this round."""
+        if order.status is not OrderStatus.INTENDED or order.cancel_at is not None:
+            return False
+        decided = decided_at(order, position, self._belief.terms[position.bot])
+        denied = self._looked_up.get(order.client_order_id, ...) is None
+        late = decided is not None and self.started > decided
+        return denied and late and order.role is Role.STOP
 
     async def balances(self) -> None:
         try:

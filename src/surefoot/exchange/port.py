@@ -252,6 +252,19 @@ class Orders(Protocol):
         """
         ...
 
+    async def cancel_named(
+        self, symbol: Symbol, client_order_id: ClientOrderId, *, cancel_name: ClientOrderId | None
+    ) -> OrderReport | None:
+        """Cancel an order by its own name; None: the venue's engine has none of it at work.
+
+        Either is the truth of that instant, which no read is. The order is told as its cancel left
+        it, perhaps under the name of the cancel.
+
+        Raises:
+            NotSent | Refused | Unknown: as for `send`; nothing is known then.
+        """
+        ...
+
     async def replace(
         self,
         symbol: Symbol,

@@ -29,6 +29,7 @@ from surefoot.core.records import (
     OrderRecalled,
     OrderRefused,
     OrderReported,
+    OrderShut,
     OrphanCancelIntended,
     OthersSeen,
     PositionFrozen,
@@ -68,7 +69,7 @@ def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _refused(record)
         case OrderDoubted():
             return _doubted(record)
-        case OrderNever():
+        case OrderNever() | OrderShut():
             return _never(record)
         case OrderFinished():
             return _finished(record)
@@ -153,7 +154,10 @@ def _doubted(record: OrderDoubted) -> str:
     )
 
 
-def _never(record: OrderNever) -> str:
+def _never(record: OrderNever | OrderShut) -> str:
+    if isinstance(record, OrderShut):
+        name = record.client_order_id
+        return f"{name} can trade no more: {record.evidence}. Whether it has is being asked."
     return f"{record.client_order_id} was never accepted: {record.evidence}."
 
 

@@ -33,6 +33,7 @@ from surefoot.core.records import (
     OrderRecalled,
     OrderRefused,
     OrderReported,
+    OrderShut,
     OrphanCancelIntended,
     OthersSeen,
     PositionFrozen,
@@ -149,9 +150,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
         case PositionFrozen():
             return _frozen(record, name, position)
         case PositionResolved() | PositionThawed() | PositionProven() | ShortageSeen() | DustLost():
-            return _Told(
-                kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
-            )
+            return _settled(record, name)
         case BotStatusChanged():
             return _bot_status(record)
         case BanNoted() | LossCapReached():
@@ -159,9 +158,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
                 kind=EventKind.EXCHANGE, weight=Weight.WARNING, text=f"{name}: {sentence(record)}"
             )
         case LossCapLifted():
-            return _Told(
-                kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
-            )
+            return _settled(record, name)
         case HealthChanged():
             return _health(record)
         case StuckChanged():
@@ -173,6 +170,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | OrderReported()
             | OrderDoubted()
             | OrderNever()
+            | OrderShut()
             | CancelIntended()
             | DustLeft()
             | ExitWished()
@@ -186,6 +184,11 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             return None
         case _:
             assert_never(record)
+
+
+def _settled(record: Record, name: str) -> _Told:
+    text = f"{name}: {sentence(record)}"
+    return _Told(kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=text)
 
 
 def _recovery(record: RecoveryFinished, account: str) -> _Told:

@@ -66,6 +66,7 @@ class Amendments:
         order = find_order(
             self._exchange,
             {"symbol": needed(params, "symbol"), "orderId": needed(params, "orderId")},
+            shown=True,
         )
         first = integer(params.get("fromExecutionId", "0"))
         rows = (

@@ -83,8 +83,13 @@ def find_order(
     params: Params,
     by_name: str = "origClientOrderId",
     by_number: str = "orderId",
+    *,
+    shown: bool = False,
 ) -> Order | None:
-    """Find the newest order that a request names; with both ids, both must be its own."""
+    """Find the newest order that a request names; with both ids, both must be its own.
+
+    The engine that cancels knows of every order; what only reads is answered what is `shown`.
+    """
     symbol = exchange.rules_of(needed(params, "symbol")).symbol
     name, number = params.get(by_name), params.get(by_number)
     if not name and not number:
@@ -92,8 +97,10 @@ def find_order(
     wanted = integer(number) if number else None
     found = [
         order
-        for order in exchange.visible(symbol)
-        if wanted in {None, order.order_id} and (not name or name == order.name)
+        for order in (exchange.visible(symbol) if shown else exchange.orders.values())
+        if order.symbol == symbol
+        and wanted in {None, order.order_id}
+        and (not name or name == order.name)
     ]
     return found[-1] if found else None
 

@@ -221,7 +221,7 @@ class Rest:
     # To the truth --------------------------------------------------------------------------------
 
     def _query(self, params: Params, _hits: Hits) -> Any:
-        order = find_order(self._exchange, params)
+        order = find_order(self._exchange, params, shown=True)
         if order is None:
             raise ApiError(-2013, "Order does not exist.")
         if order.key in self._exchange.archived:

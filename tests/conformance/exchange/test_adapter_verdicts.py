@@ -14,7 +14,7 @@ from tests.conformance.exchange.orders import BTC, NAME, order, resting
 
 from surefoot.core.order import ReportedStatus, Role
 from surefoot.core.reports import OrderReport
-from surefoot.core.values import ExchangeOrderId, Side
+from surefoot.core.values import ClientOrderId, ExchangeOrderId, Side
 from surefoot.engine.clock import SystemClock
 from surefoot.exchange import open_exchange
 from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Refused, TooMany, Unknown
@@ -292,6 +292,45 @@ async def test_a_broken_cancel_is_settled_by_asking(
     assert [each.open for each in simulator.exchange.orders.values()] == [
         after.status is ReportedStatus.OPEN
     ]
+
+
+async def test_the_engine_cancels_by_name_what_no_read_shows_yet(
+    exchange: Exchange, do: Do
+) -> None:
+    await do("arm", name="hide_order", on="order.send", seconds=30)
+    sent = resting(exchange)
+    placed = await exchange.send(BTC, sent)
+    assert await exchange.order(BTC, sent.client_order_id) is None
+    name = ClientOrderId("sfcancel")
+    found = await exchange.cancel_named(BTC, sent.client_order_id, cancel_name=name)
+    assert found is not None
+    assert (found.exchange_order_id, found.status) == (
+        placed.exchange_order_id,
+        ReportedStatus.CANCELED,
+    )
+    assert await exchange.cancel_named(BTC, sent.client_order_id, cancel_name=name) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "given"),
+    [
+        (
+            "reject",
+            {"code": -2011, "message": "Order was not canceled due to cancel restrictions."},
+        ),
+        ("reject", {"code": -2013, "message": "Order does not exist."}),
+        ("error_before", {"status": 503, "code": -2011, "message": "Unknown order sent."}),
+        ("empty_body", {}),
+    ],
+)
+async def test_nothing_less_than_the_engines_own_words_says_that_none_is_open(
+    exchange: Exchange, do: Do, fault: str, given: dict[str, Any]
+) -> None:
+    sent = resting(exchange)
+    await exchange.send(BTC, sent)
+    await do("arm", name=fault, on="order.cancel", **given)
+    with pytest.raises(Unknown):
+        await exchange.cancel_named(BTC, sent.client_order_id, cancel_name=None)
 
 
 async def test_cancelling_what_is_over_or_never_was_is_no_failure(exchange: Exchange) -> None:

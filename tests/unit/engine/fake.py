@@ -76,6 +76,7 @@ class FakeExchange:
         self.reserved: list[Order] = []
         self.room_for = dict.fromkeys(Urgency, 10_000)
         self.cancelled: list[tuple[Symbol, ExchangeOrderId]] = []
+        self.hailed: list[ClientOrderId] = []
         self.asked: list[Ask] = []
         self.bans: list[datetime] = []
         self.closed = False
@@ -234,6 +235,18 @@ class FakeExchange:
         row = self._row(symbol, exchange_order_id)
         if row.status is ReportedStatus.OPEN:
             self._end_as(row, name)
+
+    async def cancel_named(
+        self, symbol: Symbol, client_order_id: ClientOrderId, *, cancel_name: ClientOrderId | None
+    ) -> OrderReport | None:
+        self.hailed.append(client_order_id)
+        if self._cancel_answers:
+            raise self._cancel_answers.popleft()
+        for row in self.orders:
+            wanted = (symbol, client_order_id, ReportedStatus.OPEN)
+            if (row.symbol, row.client_order_id, row.status) == wanted:
+                return self._end_as(row, cancel_name)
+        return None
 
     def _end_as(self, row: OrderReport, name: ClientOrderId | None) -> OrderReport:
         """Cancel an order, which is known by the request's name afterwards."""

@@ -1,7 +1,8 @@
 """The resting stop is replaced in one request, and never is nothing at the exchange.
 
 Broken on purpose, and red here: a move that cancels by itself; a half that is not told; an order
-that is called vanished because the exchange knows it by its cancel's name.
+that is called vanished because the exchange knows it by its cancel's name; a lost answer after
+which nothing rests until V.
 """
 
 from __future__ import annotations
@@ -96,6 +97,31 @@ async def test_a_lost_answer_is_settled_by_asking(desk: Desk) -> None:
         await keeper.tell(report)
     old, new = stops(keeper)
     assert (old.status, new.status) == (OrderStatus.CANCELED, OrderStatus.WORKING)
+
+
+async def test_a_lost_answer_leaves_it_bare_for_seconds_only() -> None:
+    """Cancelled, the new one refused, and nobody heard: it was bare until V, for 65 seconds."""
+    house = House(native_stop=True)
+    house.exchange.instruments[BTC] = REPLACING.instrument
+    async with serving(house):
+        keeper = house.account.roster.keepers[DIP]
+        await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=TRAILING))
+        await turns()
+        await keeper.tell(house.exchange.trades[-1])
+        await house.clock.advance(1)
+        house.exchange.second_half = Refused("-1013", "no")
+        house.exchange.answer(Unknown("no answer"), accepted=True)
+        house.exchange.last_price = D(52000)
+        await keeper.tell(PriceSeen(price=D(52000)))
+        await turns()
+        assert not [r for r in house.exchange.orders if r.status is ReportedStatus.OPEN]
+        for _ in range(6):
+            await house.clock.advance(1)
+        (row,) = [r for r in house.exchange.orders if r.status is ReportedStatus.OPEN]
+        lost, again = stops(keeper)[-2:]
+        assert row.client_order_id == again.client_order_id
+        assert {*house.exchange.hailed} == {lost.client_order_id}
+        assert lost.status is OrderStatus.INTENDED
 
 
 async def test_a_venue_without_replace_keeps_the_old_way(desk: Desk) -> None:

@@ -261,15 +261,35 @@ class Binance:
         request = {"symbol": market, "orderId": exchange_order_id}
         if name is not None:
             request["newClientOrderId"] = name
-        read = self._orders(symbol, market)
         try:
-            report = await self._carrier.act(
-                "order.cancel", self._ccxt.privateDeleteOrder, request, read
-            )
+            report = await self._cancelled(symbol, request)
         except NothingToCancel:
             return
         if report.exchange_order_id != exchange_order_id:
             raise Unknown("the answer is about another order; asking")
+
+    async def cancel_named(
+        self, symbol: Symbol, client_order_id: ClientOrderId, *, cancel_name: ClientOrderId | None
+    ) -> OrderReport | None:
+        """Cancel an order by its own name; None: the matching engine has none of it at work."""
+        request = {
+            "symbol": self._built(self._id, symbol),
+            "origClientOrderId": client_order_id,
+            "newClientOrderId": cancel_name or client_order_id,
+        }
+        try:
+            report = await self._cancelled(symbol, request)
+        except NothingToCancel as answer:
+            if not answer.none_open:
+                raise
+            return None
+        if report.client_order_id not in {client_order_id, cancel_name}:
+            raise Unknown("the answer is about another order; asking")
+        return report
+
+    async def _cancelled(self, symbol: Symbol, request: dict[str, Any]) -> OrderReport:
+        read, call = self._orders(symbol, request["symbol"]), self._ccxt.privateDeleteOrder
+        return await self._carrier.act("order.cancel", call, request, read)
 
     # Questions -----------------------------------------------------------------------------------
 

@@ -58,7 +58,14 @@ class NoSuchOrder(ReadFailed):
 
 
 class NothingToCancel(Unknown):
-    """The exchange says that it has no such order open; it may have been filled or cancelled."""
+    """The exchange says that it has no such order open; it may have been filled or cancelled.
+
+    `none_open` tells that these are the matching engine's own words for it.
+    """
+
+    def __init__(self, message: str, *, none_open: bool = False) -> None:
+        self.none_open = none_open
+        super().__init__(message)
 
 
 class Answered(ExchangeError):
@@ -121,7 +128,8 @@ def _of_refusal(answer: Answered, message: str) -> NotSent | Refused | Unknown:
     if code in _TOO_MANY:
         return TooMany(f"too many requests or orders ({code}): {message}")
     if code in _UNKNOWN_ORDER:
-        return NothingToCancel(f"{code}: {message}")
+        none_open = code == "-2011" and "unknown order sent" in answer.text.lower()
+        return NothingToCancel(f"{code}: {message}", none_open=none_open)
     if code is not None and code in DEFINITIVE and "duplicate order" not in answer.text.lower():
         return Refused(code, message, _grounds(code, answer.text.lower()))
     return Unknown(message if answer.code is None else f"{answer.code}: {message}")
