@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from itertools import cycle
 from random import Random
 from typing import Any, ClassVar, Final
@@ -164,9 +165,9 @@ class Measured(World):
             price = PRICE * Decimal(repr(round(1 + luck.gauss(0, 0.001), 5)))
             at_ms = round((BEGINNING.timestamp() + due) * 1000)
             if number % 2:
-                tell(symbol, "trade", trade(symbol, price, number, at_ms))
+                tell(symbol, "trade", partial(trade, symbol, price, number, at_ms))
             else:
-                tell(symbol, "bookTicker", book(symbol, price, number))
+                tell(symbol, "bookTicker", partial(book, symbol, price, number))
 
 
 def at(found: list[float], share: float) -> float:

@@ -45,6 +45,7 @@ from surefoot.engine.rounds import Rounds
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.engine.supervision import Spawn, Supervision
 from surefoot.engine.supervisor import Supervisor
+from surefoot.engine.tempo import Tempo
 from surefoot.engine.vitals import Vitals
 from surefoot.engine.voice import Log
 from surefoot.exchange import open_exchange
@@ -67,6 +68,7 @@ class Ground:
 
     clock: Clock = field(default_factory=SystemClock)
     room: Callable[[Say], Room] = Room
+    tempo: Tempo = field(default_factory=Tempo)
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -107,6 +109,7 @@ async def serve(
             clock=parts.clock,
             accounts=parts.accounts,
             log=log,
+            tempo=parts.tempo,
         )
         await supervisor.run()
 
@@ -254,6 +257,7 @@ class _Parts:
     clock: Clock
     log: Log
     room: Room
+    tempo: Tempo
     # Who has answered a moment ago, and whose account it is.
     known: Mapping[AccountName, Identity]
 
@@ -266,6 +270,7 @@ class _Parts:
                 exchange=exchange,
                 journal=self.journal,
                 clock=self.clock,
+                tempo=self.tempo,
                 make_advisor=partial(_advisor, self.settings, made, self.room),
                 spawn=spawn,
                 log=self.log,
@@ -286,11 +291,12 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
     make_advisor: MakeAdvisor,
     spawn: Spawn,
     log: Log,
+    tempo: Tempo | None = None,
 ) -> Account:
     """Put one account together: every part is made once, and knows only those before it."""
-    login = Login(spec, exchange=exchange, journal=journal, clock=clock, log=log)
+    login = Login(spec, exchange=exchange, journal=journal, clock=clock, log=log, tempo=tempo)
     supervision = Supervision(spawn, clock, login.log)
-    questions = Questions.within(exchange)
+    questions = Questions.within(exchange, login.tempo.resting_s)
     roster = Roster(
         login,
         journal=journal,
@@ -302,11 +308,7 @@ def assemble(  # noqa: PLR0913 (the one place where an account's parts meet)
     comparing = Comparing(spec, exchange=exchange, reader=journal, clock=clock)
     inspection = Inspection(login, keepers=roster.keepers, books=books, comparing=comparing)
     rounds = Rounds(
-        login,
-        roster=roster,
-        inspection=inspection,
-        questions=questions,
-        supervision=supervision,
+        login, roster=roster, inspection=inspection, questions=questions, supervision=supervision
     )
     feed = Feed(
         login,
@@ -350,7 +352,7 @@ async def _prepared(
     existing = journal_exists(settings.journal_url, settings.directory)
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None
-    exchanges = _exchanges(settings, clock)
+    exchanges = _exchanges(settings, clock, ground.tempo)
     room = ground.room(log.warning)
     try:
         known = await preflight(settings, strategies, exchanges, journal)
@@ -364,6 +366,7 @@ async def _prepared(
             clock=clock,
             log=log,
             room=room,
+            tempo=ground.tempo,
             known=known,
         )
     finally:
@@ -446,7 +449,9 @@ async def _doubts(exchange: Exchange, fresh: Collection[BotSpec]) -> list[str]:
     return problems
 
 
-def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
+def _exchanges(
+    settings: Settings, clock: Clock, tempo: Tempo | None = None
+) -> dict[AccountName, Exchange]:
     used = {bot.account for bot in settings.bots.values()}
     addresses: dict[str, Address] = {}
     return {
@@ -458,6 +463,7 @@ def _exchanges(settings: Settings, clock: Clock) -> dict[AccountName, Exchange]:
             time=clock,
             paper=account.paper is not None,
             addresses=addresses,
+            pulse_s=(tempo or Tempo()).pulse_s,
         )
         for name, account in settings.accounts.items()
         if name in used

@@ -43,7 +43,7 @@ class Verdict:
 def simulate(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
     """Let a world happen, and judge it."""
     began = time.process_time()
-    world = World(plan.seed, plan.settings, tell=tell, pace=plan.pace)
+    world = World(plan.seed, plan.settings, tell=tell, tempo=plan.tempo)
     machine = Machine(world, plan)
     world.run(machine.play)
     judge = machine.judge

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from tests.simulation.world import BEAT_S
 
+from surefoot.engine.tempo import Tempo
 from surefoot.simulator import Settings
 
 # Everything that goes wrong; a seed takes each with even odds, or is told what to take.
@@ -27,6 +28,8 @@ _RATES_S: Final = (20.0, 1500.0)
 _BESIDE_STORMS: Final = ("request", "stream", "latency", "lag", "partial", "expire", "jump")
 _STORM_RATES_S: Final = (5.0, 60.0)
 _QUIET_RATES_S: Final = (3_600.0, 86_400.0)
+# Days of nothing would be spent on looking whether there is anything to do.
+QUIET: Final = Tempo(commands_s=2.5, orders_s=2.5, time_s=10.0)
 
 
 # Mixed: an hour of anything. Storm: minutes in which hardly a life gets as far as it wants to.
@@ -66,7 +69,7 @@ class Plan:
     settings: Settings = field(default_factory=Settings)
     delay_s: float = 0.001
     # How many times longer the program waits before it looks whether there is anything to do.
-    pace: float = 1.0
+    tempo: Tempo = field(default_factory=Tempo)
 
     @property
     def innocent(self) -> bool:
@@ -136,7 +139,7 @@ def draw(seed: int) -> Plan:
             balances={"USDT": Decimal(100_000), "BNB": Decimal(10)},
         ),
         delay_s=luck.choice((0.001, 0.01, 0.1)),
-        pace=10.0 if sort == "quiet" else 1.0,
+        tempo=QUIET if sort == "quiet" else Tempo(),
     )
 
 

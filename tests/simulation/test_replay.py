@@ -77,6 +77,8 @@ def test_the_same_recording_is_the_same_result_and_every_cent_is_explained(
     [figures] = first["bots"]
     assert (figures["trades"], figures["won"]) == (2, 1)
     assert first["wrong"] == []
+    # It ends with the recording: it went on until the next whole hour, and called that stuck.
+    assert first["end"] == "2022-01-01T00:10:04.999000Z"
     sides = [each["side"] for each in first["fills"]]
     assert sides == ["BUY", "SELL", "BUY", "SELL", "BUY"]
     # What is held at the end is worth its price.

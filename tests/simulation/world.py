@@ -24,7 +24,7 @@ from unittest.mock import patch
 from typing_extensions import override
 
 from surefoot import app, config
-from surefoot.engine import commands, rounds
+from surefoot.engine.tempo import Tempo
 from surefoot.exchange.binance.client import FencedBinance
 from surefoot.simulator import Settings, Simulator, ccxt_settings
 from surefoot.simulator.clock import Clock
@@ -37,9 +37,6 @@ BEGINNING: Final = datetime(2026, 3, 1, tzinfo=UTC)
 KEPT_LINES: Final = 4_000
 # The exchange repeats quiet prices a little more often than a silent stream is given up.
 BEAT_S: Final = 5.0
-# How often the program looks by itself whether there is anything to do: days of nothing would be
-# spent on that. A world's pace stretches it.
-POLLS: Final = ((commands, "EVERY_S"), (rounds, "STEP_S"), (rounds, "SECOND_S"))
 DISK: Final = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
 
 
@@ -139,11 +136,11 @@ class World:
         exchange: Settings,
         *,
         tell: Callable[[str], None] | None = None,
-        pace: float = 1.0,
+        tempo: Tempo | None = None,
         loop: type[VirtualLoop] = VirtualLoop,
     ) -> None:
         self.seed = seed
-        self._pace = pace
+        self._tempo = tempo or Tempo()
         self.luck = Random(f"{seed} world")
         self.loop = loop(Random(f"{seed} loop"))
         self.directory = Path(tempfile.mkdtemp(prefix="surefoot-", dir=DISK))
@@ -171,9 +168,6 @@ class World:
             stack.enter_context(_tidied())
             stack.enter_context(patch.object(FencedBinance, "__dir__", _fields_there))
             stack.callback(self.loop.close)
-            for module, name in POLLS:
-                slower = getattr(module, name) * self._pace
-                stack.enter_context(patch.object(module, name, slower))
             logging.getLogger("ccxt").setLevel(logging.CRITICAL)
             stack.enter_context(ambient(lambda: self.clock.now().timestamp(), self.luck))
             self.loop.run_until_complete(self._play(play))
@@ -260,6 +254,7 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
         strategies = config.strategies(settings)
         ground = app.Ground(
             clock=self.clock,
+            tempo=self._tempo,
             room=lambda say: Room(say, workers=Inline(self._think), loop=InlineLoop()),
         )
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -30,8 +29,6 @@ from surefoot.engine.voice import Log
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.journal.port import Change, Command, Journal, Verdict
 
-EVERY_S: Final = 0.25
-
 
 class Commands:
     """Carries out what operators post, for the accounts of one journal."""
@@ -44,19 +41,21 @@ class Commands:
         clock: Clock,
         recover: Callable[[AccountName], None],
         log: Log,
+        every_s: float,
     ) -> None:
         self._accounts = accounts
         self._journal = journal
         self._clock = clock
         self._recover = recover
         self._log = log
+        self._every_s = every_s
         self._obeying = asyncio.Lock()
 
     async def obey(self) -> None:
         """Carry out what is posted, for ever."""
         while True:
             await self.obey_once()
-            await self._clock.sleep(EVERY_S)
+            await self._clock.sleep(self._every_s)
 
     async def obey_once(self) -> None:
         """Carry out what is posted now."""

@@ -19,12 +19,12 @@ from surefoot.engine.clock import Clock
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.senses import Senses
 from surefoot.engine.specs import AccountSpec
+from surefoot.engine.tempo import Tempo
 from surefoot.engine.voice import Log
 from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Exchange, Identity
 from surefoot.journal.port import Append, Change, Journal, account_stream
 
-CLOCK_EVERY_S: Final = 60.0
 # For so long what an exchange said of markets, clock and keys need not be asked again.
 SERVES_S: Final = 30.0
 
@@ -33,12 +33,20 @@ class Login:
     """What the keys of one account open, and what the journal says of the account itself."""
 
     def __init__(
-        self, spec: AccountSpec, *, exchange: Exchange, journal: Journal, clock: Clock, log: Log
+        self,
+        spec: AccountSpec,
+        *,
+        exchange: Exchange,
+        journal: Journal,
+        clock: Clock,
+        log: Log,
+        tempo: Tempo | None = None,
     ) -> None:
         self.spec = spec
         self.exchange = exchange
         self.dispatch = Dispatch(exchange)
         self.clock = clock
+        self.tempo = tempo or Tempo()
         self.log = log.bind(account=spec.account)
         self.capacity = Capacity(exchange, self.log)
         self.senses = Senses(self.now)
@@ -122,7 +130,7 @@ class Login:
     async def follow_clock(self) -> None:
         """Measure the exchange's clock again and again."""
         while True:
-            await self.clock.sleep(CLOCK_EVERY_S)
+            await self.clock.sleep(self.tempo.clock_s)
             try:
                 offset = await self.exchange.measure_clock()
             except ReadFailed as error:

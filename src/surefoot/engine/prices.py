@@ -6,17 +6,12 @@ public trade; without one, no level that is kept here is honoured.
 
 from __future__ import annotations
 
-from typing import Final
-
 from surefoot.core.protection import stop_rests
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.feed import Feed
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
-
-# So often is asked for what the stream does not tell: one request for all of it.
-ASK_EVERY_S: Final = 5.0
 
 
 class Prices:
@@ -31,7 +26,7 @@ class Prices:
         """Ask again and again."""
         while True:
             await self.ask()
-            await self._login.clock.sleep(ASK_EVERY_S)
+            await self._login.clock.sleep(self._login.tempo.prices_s)
 
     async def ask(self, *, of_the_bare: bool = False) -> None:
         """Ask once for every symbol that is held and that the market stream has not told of.

@@ -19,18 +19,19 @@ RESTING_SHARE: Final = 0.1
 class Questions:
     """Which orders are due to be asked about. Volatile: after a restart all are due at once."""
 
-    def __init__(self, *, spacing_s: float = 0.0) -> None:
+    def __init__(self, *, spacing_s: float = 0.0, resting_s: float = LONGEST_S) -> None:
         # Orders that rest are asked about at this distance from each other, on the average.
         self._spacing_s = spacing_s
+        self._resting_s = resting_s
         self._due: dict[ClientOrderId, float] = {}
         self._tries: dict[ClientOrderId, int] = {}
         self._suspects: set[Symbol] = set()
 
     @classmethod
-    def within(cls, exchange: Exchange) -> Questions:
+    def within(cls, exchange: Exchange, resting_s: float = LONGEST_S) -> Questions:
         """Return questions whose resting orders use no more than their share of the weight."""
         a_second = exchange.venue.weight.limit * RESTING_SHARE / 60
-        return cls(spacing_s=exchange.price(Question.ORDER) / a_second)
+        return cls(spacing_s=exchange.price(Question.ORDER) / a_second, resting_s=resting_s)
 
     def suspect(self, symbol: Symbol) -> None:
         """Doubt what is held on a symbol: the exchange refused to sell it."""
@@ -59,7 +60,9 @@ class Questions:
             del self._due[name]
             self._tries.pop(name, None)
         found, fresh = [], 0
-        rest_s = max(LONGEST_S, self._spacing_s * sum(not _is_unsure(each) for each in orders))
+        rest_s = max(
+            self._resting_s, self._spacing_s * sum(not _is_unsure(each) for each in orders)
+        )
         for order in orders:
             name = order.client_order_id
             if name in asked:

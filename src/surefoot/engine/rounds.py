@@ -24,9 +24,6 @@ from surefoot.engine.roster import Roster
 from surefoot.engine.supervision import Supervision
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
-POSITIONS_EVERY_S: Final = 30.0
-STEP_S: Final = 0.25
-SECOND_S: Final = 1.0
 # So many bots are told in one turn of the loop that time has passed.
 KEEPERS_A_TURN: Final = 10
 # Full comparisons may spend this share of the venue's weight; entries and exits keep the rest.
@@ -81,7 +78,7 @@ class Rounds:
     async def ask_about_orders(self) -> None:
         """Ask about orders as they fall due, and cancel again what is still to be cancelled."""
         while True:
-            await self._login.clock.sleep(STEP_S)
+            await self._login.clock.sleep(self._login.tempo.orders_s)
             keepers = [k for k in self._roster.busy if k.symbol in self._watched]
             positions = [p for keeper in keepers for p in keeper.positions]
             orders = [(o, p.symbol) for p in positions for o in p.orders if not o.finished]
@@ -134,7 +131,7 @@ class Rounds:
         if soon is not None:
             return soon
         affordable = self._login.exchange.venue.weight.limit * WEIGHT_SHARE / 60
-        return max(POSITIONS_EVERY_S, self.inspection.cost / affordable)
+        return max(self._login.tempo.everything_s, self.inspection.cost / affordable)
 
     async def _guard(self, work: Awaitable[object]) -> None:
         """Let a comparison fail without stopping the next one; a contradiction stops the bots."""
@@ -155,7 +152,7 @@ class Rounds:
     async def pass_time(self) -> None:
         """Let time pass for positions that wait for it: lifetimes, and retries that are due."""
         while True:
-            await self._login.clock.sleep(SECOND_S)
+            await self._login.clock.sleep(self._login.tempo.time_s)
             proven = [k for k in self._roster.busy if k.symbol in self._watched]
             for number, keeper in enumerate(proven, start=1):
                 if number % KEEPERS_A_TURN == 0:

@@ -15,6 +15,7 @@ from surefoot.engine.clock import Clock
 from surefoot.engine.commands import Commands
 from surefoot.engine.recovery import BACK_OFF_MAX_S, Outcome
 from surefoot.engine.supervision import Spawn, Supervision
+from surefoot.engine.tempo import Tempo
 from surefoot.engine.voice import Log
 from surefoot.journal.port import Journal
 from surefoot.journal.standing import last_sign
@@ -33,11 +34,13 @@ class Supervisor:
         clock: Clock,
         accounts: Callable[[Spawn], Mapping[AccountName, Account]],
         log: Log,
+        tempo: Tempo | None = None,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._make_accounts = accounts
         self._log = log
+        self._tempo = tempo or Tempo()
         self._asked: dict[AccountName, asyncio.Event] = {}
 
     async def run(self) -> None:
@@ -59,6 +62,7 @@ class Supervisor:
                 clock=self._clock,
                 recover=self._ask,
                 log=self._log,
+                every_s=self._tempo.commands_s,
             )
             supervision = Supervision(spawn, self._clock, self._log)
             try:

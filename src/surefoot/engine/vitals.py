@@ -21,7 +21,6 @@ from surefoot.engine.login import Login
 from surefoot.engine.roster import Roster
 from surefoot.journal.port import Journal, Pulse, account_stream
 
-EVERY_S: Final = 1.0
 GAUGE_EVERY_S: Final = 5.0
 # After a start, what is asked about right then is not called stuck before its answer is in.
 SETTLING: Final = timedelta(seconds=10)
@@ -48,7 +47,7 @@ class Vitals:
         await self._load()
         while True:
             await self.look()
-            await self._login.clock.sleep(EVERY_S)
+            await self._login.clock.sleep(self._login.tempo.vitals_s)
 
     async def once(self) -> None:
         """Look once, at what a recovery without a server has come to."""

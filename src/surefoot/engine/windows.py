@@ -29,7 +29,6 @@ CATCH_UP_MAX: Final = 500
 PAGE: Final = 500
 # A candle that was not told this long after it closed is asked for.
 OVERDUE: Final = timedelta(seconds=10)
-LOOK_EVERY_S: Final = 5.0
 # After a question that brought nothing the next one waits: a venue may pause for hours.
 ASK_AGAIN: Final = timedelta(seconds=60)
 # How often the venue may say that there is a hole before it is believed: its lists lag a little.
@@ -188,7 +187,7 @@ class Windows:
     async def look(self) -> None:
         """Look again and again whether a candle is overdue, or a question was in vain."""
         while True:
-            await self._login.clock.sleep(LOOK_EVERY_S)
+            await self._login.clock.sleep(self._login.tempo.candles_s)
             now = self._login.now()
             for window in self._windows.values():
                 if not window.joined:

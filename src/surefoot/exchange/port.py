@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -25,6 +25,9 @@ from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Symbol, 
 from surefoot.exchange.address import Address
 from surefoot.exchange.budget import Room, Urgency, Window
 from surefoot.exchange.errors import NotSent, Refused, Unknown
+
+# How often it is asked whether a socket on which nothing comes is still alive.
+PULSE_S: Final = 5.0
 
 
 class Venue(Struct, frozen=True, kw_only=True):
@@ -162,7 +165,8 @@ class Time(Protocol):
 class Login:
     """One account's keys, its settings, and where they lead (its environment).
 
-    `keys` returns the key and the secret as they are written now, whenever it connects.
+    `keys` returns the key and the secret as they are written now, whenever it connects. A socket
+    that does not answer a ping in so many seconds twice is dead.
     """
 
     keys: Callable[[], tuple[str, str]] = field(repr=False)
@@ -170,6 +174,7 @@ class Login:
     environment: str
     time: Time
     address: Address
+    pulse_s: float = PULSE_S
 
 
 class Question(Enum):

@@ -18,7 +18,7 @@ from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.binance.opener import open_account as open_binance
 from surefoot.exchange.errors import Misconfigured
 from surefoot.exchange.hosts import environment
-from surefoot.exchange.port import Exchange, Login, Time, Venue
+from surefoot.exchange.port import PULSE_S, Exchange, Login, Time, Venue
 
 
 class Opener(Protocol):
@@ -59,6 +59,7 @@ def open_exchange(  # noqa: PLR0913 (what an account is opened with)
     time: Time,
     paper: bool = False,
     addresses: dict[str, Address] | None = None,
+    pulse_s: float = PULSE_S,
 ) -> Exchange:
     """Return an adapter for one account; nothing is connected yet.
 
@@ -87,6 +88,7 @@ def open_exchange(  # noqa: PLR0913 (what an account is opened with)
             environment=where,
             time=time,
             address=address,
+            pulse_s=pulse_s,
         ),
     )
 

@@ -23,6 +23,7 @@ from typing_extensions import override
 from surefoot import app, config
 from surefoot.config import Account, Bot, Secret, Settings
 from surefoot.core.values import BotName
+from surefoot.engine.tempo import Tempo
 from surefoot.journal import open_browser
 from surefoot.replay.result import Point, Result, Traded, result_of
 from surefoot.simulator import Rules, Simulator, ccxt_settings
@@ -40,7 +41,22 @@ BEFORE_MS: Final = 60_000
 _AFTER_S: Final = 5.0
 _POINT_S: Final = 3600.0
 _JOURNAL: Final = "replay.db"
+# A journal that is thrown away needs no disk that keeps it.
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a directory of its own is made in it)
 _THOUGHT_S: Final = 0.002
+# Nothing is lost on the way here, no operator posts anything and nobody else trades.
+_TEMPO: Final = Tempo(
+    commands_s=3600.0,
+    orders_s=5.0,
+    resting_s=600.0,
+    time_s=5.0,
+    vitals_s=20.0,
+    everything_s=600.0,
+    prices_s=20.0,
+    candles_s=20.0,
+    clock_s=600.0,
+    pulse_s=600.0,
+)
 
 Told = Callable[[datetime, int], None]
 
@@ -119,7 +135,9 @@ class Replay:
         self._luck = luck
         self._loop = VirtualLoop(Random(f"{seed} loop"))  # noqa: S311 (the same)
         self._clock = VirtualClock(self._loop, recording.ticks[0].at_ms - BEFORE_MS, luck)
-        self._directory = Path(tempfile.mkdtemp(prefix="surefoot-replay-"))
+        self._directory = Path(
+            tempfile.mkdtemp(prefix="surefoot-replay-", dir=_MEMORY if _MEMORY.is_dir() else None)
+        )
         self._log = Silence()
         self._curve: list[Point] = []
         self._exchange = ExchangeSettings(
@@ -151,6 +169,7 @@ class Replay:
             ground = app.Ground(
                 clock=self._clock,
                 room=lambda say: Room(say, workers=Inline(self._think), loop=InlineLoop()),
+                tempo=_TEMPO,
             )
             serving = self._loop.create_task(app.serve(settings, strategies, self._log, ground))
             watching = self._loop.create_task(self._watch(simulator, serving))
@@ -175,7 +194,9 @@ class Replay:
             if self._tell is not None:
                 self._tell(self._clock.now(), market.played)
             waiting = self._loop.create_task(market.over.wait())
-            await asyncio.wait({waiting, serving}, timeout=_POINT_S)
+            await asyncio.wait(
+                {waiting, serving}, timeout=_POINT_S, return_when=asyncio.FIRST_COMPLETED
+            )
             waiting.cancel()
         await self._clock.sleep(_AFTER_S)
         self._curve.append(self._point(simulator))

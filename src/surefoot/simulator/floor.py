@@ -18,7 +18,8 @@ from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.model import Level, Quote
 from surefoot.simulator.wire import amount
 
-Publish: TypeAlias = Callable[[str, str, dict[str, Any]], None]
+# To whom: the symbol, the stream, and how the message is made if somebody listens.
+Publish: TypeAlias = Callable[[str, str, Callable[[], dict[str, Any]]], None]
 Levels: TypeAlias = tuple[Level, ...]
 
 DEPTH: Final = "depth20@100ms"
@@ -63,7 +64,7 @@ class Floor:
         self.publish(
             symbol,
             "trade",
-            {
+            lambda: {
                 "e": "trade",
                 "E": now,
                 "s": symbol,
@@ -87,7 +88,7 @@ class Floor:
         self.publish(
             symbol,
             "bookTicker",
-            {
+            lambda: {
                 "u": number,
                 "s": symbol,
                 "b": amount(bid),
@@ -96,7 +97,11 @@ class Floor:
                 "A": amount(_best(asks)),
             },
         )
-        self.publish(symbol, DEPTH, {**self.depth(symbol, DEPTH_LEVELS), "lastUpdateId": number})
+        self.publish(
+            symbol,
+            DEPTH,
+            lambda: {**self.depth(symbol, DEPTH_LEVELS), "lastUpdateId": number},
+        )
 
     def move(self, symbol: str, price: Decimal, spread: Decimal) -> None:
         """Bring book and last trade to a price, in one step for matching."""

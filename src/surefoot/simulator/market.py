@@ -11,6 +11,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random  # noqa: TID251 (seeded by the settings)
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -181,8 +182,8 @@ class PlayedMarket(Market):
         """Tell of every candle that is over."""
         now = self._clock.now_ms()
         for symbol, frame, candle in self._candles.roll(now):
-            event = self._candles.event(symbol, frame, candle, now, closed=True)
-            self._floor.publish(symbol, f"kline_{frame}", event)
+            make = partial(self._candles.event, symbol, frame, candle, now, closed=True)
+            self._floor.publish(symbol, f"kline_{frame}", make)
 
     def _walk(self, symbol: str) -> None:
         tick = self._exchange.rules[symbol].tick

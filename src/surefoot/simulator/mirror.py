@@ -200,7 +200,7 @@ class MirroredMarket(Market):
                 each.bids, each.asks = _levels(message["bids"]), _levels(message["asks"])
         if each.fresh:
             self._show(symbol, each)
-            self._streams.publish(symbol, what, message)
+            self._streams.publish(symbol, what, lambda: message)
 
     def _trade(self, symbol: str, each: _Mirrored, message: dict[str, Any]) -> None:
         mark = Mark(int(message["t"]), int(message["T"]))
@@ -208,7 +208,7 @@ class MirroredMarket(Market):
             return
         quote = replace(self._exchange.quotes[symbol], last=Decimal(message["p"]))
         self._see(symbol, each, mark, quote)
-        self._streams.publish(symbol, "trade", message)
+        self._streams.publish(symbol, "trade", lambda: message)
 
     def _see(self, symbol: str, each: _Mirrored, mark: Mark, quote: Quote) -> None:
         """Let orders meet a trade, and keep what came of it together with how far was seen."""

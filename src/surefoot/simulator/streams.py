@@ -88,11 +88,11 @@ class Streams:
 
     # What happens ---------------------------------------------------------------------------------
 
-    def publish(self, symbol: str, stream: str, message: dict[str, Any]) -> None:
-        """Send a market event to everyone who listens to it."""
+    def publish(self, symbol: str, stream: str, make: Callable[[], dict[str, Any]]) -> None:
+        """Send a market event to everyone who listens to it; for nobody it is not even made."""
         name = f"{symbol.lower()}@{stream}"
         if any(name in connection.names for connection in self._connections):
-            self._emit("market", name, message)
+            self._emit("market", name, make())
 
     def _on_execution(self, execution: Execution, order: Order, trade: Trade | None) -> None:
         now = self._clock.now_ms()

@@ -20,7 +20,8 @@ from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.quotes import Quote
 from surefoot.engine.runner import Runner
 from surefoot.engine.specs import BotSpec
-from surefoot.engine.windows import CATCH_UP_MAX, LOOK_EVERY_S, Window, Windows
+from surefoot.engine.tempo import Tempo
+from surefoot.engine.windows import CATCH_UP_MAX, Window, Windows
 from surefoot.exchange.errors import ReadFailed
 
 WARM = bot_spec(timeframe="1m", history=3)
@@ -99,10 +100,10 @@ async def test_no_hook_is_called_before_the_history_is_there(desk: Desk) -> None
         here.windows.hear(candle(10))
         here.runners[DIP].see(quote_of(desk))
         await turns()
-        await desk.clock.advance(LOOK_EVERY_S)
+        await desk.clock.advance(Tempo().candles_s)
         assert here.counsels[DIP].glances == []
         desk.exchange.mend()
-        await desk.clock.advance(LOOK_EVERY_S)
+        await desk.clock.advance(Tempo().candles_s)
         await turns()
         assert [len(each) for each in here.windows_shown()][:1] == [3]
         assert [line["why"] for line in desk.log.said("candles not read")] == ["no answer"]
@@ -183,7 +184,7 @@ async def test_a_hole_that_the_venue_keeps_is_believed_at_last(desk: Desk) -> No
         await here.hear(12)
         assert here.shown() == []
         for _ in range(3):
-            await desk.clock.advance(LOOK_EVERY_S)
+            await desk.clock.advance(Tempo().candles_s)
             await turns()
         assert here.shown() == [12]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from decimal import Decimal as D
 from itertools import islice, pairwise
 from pathlib import Path
@@ -125,7 +126,8 @@ async def walk(seed: int) -> list[str]:
     clock, told = BeatingClock(10), list[str]()
     settings = Settings(rules=RULES, market="random", seed=seed)
 
-    def publish(_symbol: str, stream: str, message: dict[str, Any]) -> None:
+    def publish(_symbol: str, stream: str, make: Callable[[], dict[str, Any]]) -> None:
+        message = make()
         if stream == "trade":
             told.append(message["p"])
 
@@ -147,7 +149,8 @@ async def test_a_quiet_market_repeats_its_price_and_never_moves() -> None:
     clock, told = BeatingClock(9), list[tuple[str, str]]()
     settings = Settings(rules=RULES)
 
-    def publish(_symbol: str, stream: str, message: dict[str, Any]) -> None:
+    def publish(_symbol: str, stream: str, make: Callable[[], dict[str, Any]]) -> None:
+        message = make()
         told.append((stream, message.get("p") or message.get("b", "")))
 
     with pytest.raises(Enough):

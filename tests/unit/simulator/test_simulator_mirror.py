@@ -131,7 +131,7 @@ async def test_its_streams_say_what_the_source_says(pair: Pair) -> None:
 async def test_candles_that_somebody_listens_to_are_passed_on(pair: Pair) -> None:
     here = await pair.trader.market_stream("btcusdt@kline_1m")
     await pair.until(lambda: "btcusdt@kline_1m" in pair.source.streams.wanted())
-    pair.source.streams.publish("BTCUSDT", "kline_1m", {"e": "kline", "s": "BTCUSDT"})
+    pair.source.streams.publish("BTCUSDT", "kline_1m", lambda: {"e": "kline", "s": "BTCUSDT"})
     assert await here.next() == {"e": "kline", "s": "BTCUSDT"}
 
 

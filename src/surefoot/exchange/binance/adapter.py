@@ -77,7 +77,7 @@ class Binance:
     def __init__(self, login: Login) -> None:
         self._environment = login.environment
         self._keys = login.keys
-        self._settings = constructor_settings(*login.keys(), login.settings)
+        self._settings = constructor_settings(*login.keys(), login.settings, login.pulse_s)
         self._time = login.time
         self._carrier = Carrier(login.time, login.address)
         self._rest: FencedBinance | None = None

@@ -25,6 +25,7 @@ from surefoot.exchange.binance.bodies import Body, BoundedResponse
 from surefoot.exchange.binance.ccxt_alone import BinanceClient
 from surefoot.exchange.binance.verdicts import Answered
 from surefoot.exchange.errors import Misconfigured, NotSent
+from surefoot.exchange.port import PULSE_S
 
 # The signing call reads the clock once more; this much keeps the sum under `not_after`.
 _MARGIN_MS: Final = 5
@@ -68,7 +69,6 @@ _FORCED_OPTIONS: Final[dict[str, Any]] = {
     "isolatedMarginPairsData": [],
     "adjustForTimeDifference": False,
     "warnOnFetchOpenOrdersWithoutSymbol": False,
-    "ws": {"keepAlive": 5000},
 }
 
 
@@ -180,7 +180,9 @@ def _event_of(message: Any) -> dict[str, Any] | None:
     return event if "e" in event or event.keys() >= _BOOK else None
 
 
-def constructor_settings(key: str, secret: str, settings: dict[str, Any]) -> dict[str, Any]:
+def constructor_settings(
+    key: str, secret: str, settings: dict[str, Any], pulse_s: float = PULSE_S
+) -> dict[str, Any]:
     """Return what ccxt is constructed with: the user's settings under the ones that are ours.
 
     Raises:
@@ -190,7 +192,8 @@ def constructor_settings(key: str, secret: str, settings: dict[str, Any]) -> dic
         raise Misconfigured(
             "ccxt.options.maxRetriesOnFailure re-sends orders blindly; take it out of the settings",
         )
-    options = {**settings.get("options", {}), **_FORCED_OPTIONS}
+    pulse = {"ws": {"keepAlive": round(pulse_s * 1000)}}
+    options = {**settings.get("options", {}), **_FORCED_OPTIONS, **pulse}
     return {**settings, **_FORCED, "options": options, "apiKey": key, "secret": secret}
 
 
