@@ -14,7 +14,7 @@ from typing import Final
 from surefoot.journal.browse import Browser
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import Client, Holder, Journal, Repair
-from surefoot.journal.store import SqliteStore
+from surefoot.journal.store import SqliteStore, Store
 
 __all__ = [
     "journal_exists",
@@ -26,7 +26,10 @@ __all__ = [
     "repair_journal",
 ]
 
-_STORES: Final[Mapping[str, Callable[[str, Path], SqliteStore]]] = {"sqlite": SqliteStore}
+# A journal of another kind is a file beside these and one row here.
+_STORES: Final[Mapping[str, Callable[[str, Path], Store]]] = {
+    "sqlite": SqliteStore,
+}
 
 
 def journal_exists(url: str, directory: Path) -> bool:
@@ -65,7 +68,7 @@ def repair_journal(url: str, directory: Path, *, at: datetime) -> Repair:
     return _store(url, directory).repair(at=at)
 
 
-def _store(url: str, directory: Path) -> SqliteStore:
+def _store(url: str, directory: Path) -> Store:
     """Return the store of a journal URL; relative files start at `directory`.
 
     Raises:

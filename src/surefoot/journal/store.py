@@ -1,16 +1,50 @@
-"""Where a journal URL of SQLite leads: a file, its lease, and how both are opened."""
+"""Where a journal URL leads: the port of a store; of SQLite a file, its lease, how it is opened."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
-from surefoot.journal.browse import SqliteBrowser
+from surefoot.journal.browse import Browser, SqliteBrowser
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.lease import holder_of
 from surefoot.journal.port import Client, Holder, Journal, Repair
 from surefoot.journal.repair import repair_sqlite
 from surefoot.journal.sqlite import open_sqlite, open_sqlite_as, open_sqlite_reader
+
+
+class Store(Protocol):
+    """One journal by its URL, perhaps not made yet."""
+
+    @property
+    def file(self) -> Path | None:
+        """Return the file that it is; None: it is none."""
+        ...
+
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+        ...
+
+    def holder(self) -> Holder | None:
+        """Return the server that runs on it now, or None."""
+        ...
+
+    def open(self, *, at: datetime) -> Journal:
+        """Open or create it as its one writer."""
+        ...
+
+    def repair(self, *, at: datetime) -> Repair:
+        """Make what follows from records anew, where it does not."""
+        ...
+
+    def read(self) -> Client:
+        """Open it to read it and to post commands."""
+        ...
+
+    def browse(self) -> Browser:
+        """Open it for a screen: to read it in pages and to post commands."""
+        ...
 
 
 class SqliteStore:
