@@ -12,13 +12,15 @@ import pytest
 from tests.simulation.world import BEAT_S, World
 
 from surefoot.simulator import Settings
-from surefoot.simulator.model import Rules
+from surefoot.simulator.model import NewOrder, Rules, Twist
 
 BASE: Final = 130
 # The last prices and the best of the book, of all symbols.
 PRICES: Final = 8
 SECONDS: Final = 10.0
 PER_SYMBOL: Final = 20
+# Whose an order is that nobody here has heard of is asked once, for each order.
+PER_STRANGER: Final = 4
 PATIENCE_S: Final = 120.0
 
 
@@ -114,3 +116,34 @@ def test_a_restart_pays_for_what_has_changed(bots: int, changed: int) -> None:
     world = World(1, exchange)
     world.run(play)
     assert spent[0] <= BASE + PER_SYMBOL * changed
+
+
+@pytest.mark.parametrize(("bots", "by_hand"), [(1, 1), pytest.param(30, 3, marks=pytest.mark.slow)])
+def test_a_trade_by_hand_costs_one_read_of_trades(bots: int, by_hand: int) -> None:
+    """Two of trades and one of balances for each symbol, and then everything once more."""
+    spent: list[int] = []
+
+    async def play(world: World) -> None:
+        world.configure(configuration(bots))
+        world.start()
+        await protected(world, bots)
+        await world.sleep(90)
+        world.stop()
+        for number in range(by_hand):
+            bought = NewOrder(
+                symbol=f"C{number}USDT",
+                side="BUY",
+                type="MARKET",
+                quantity=Decimal(1),
+                price=Decimal(0),
+                stop_price=Decimal(0),
+                client_order_id=f"by-hand-{number}",
+            )
+            world.simulator.exchange.place(bought, Twist(), origin="outside")
+        await world.sleep(90)
+        spent.append(await restarted(world))
+
+    exchange = Settings(beat_s=BEAT_S, rules=rules(bots), orders_per_10s=1_000)
+    world = World(1, exchange)
+    world.run(play)
+    assert spent[0] <= BASE + (PER_SYMBOL + PER_STRANGER) * by_hand

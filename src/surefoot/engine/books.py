@@ -36,9 +36,9 @@ from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_departed
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.capacity import NOTHING_HELD, Wanted
+from surefoot.engine.gathered import Gathered
 from surefoot.engine.keeper import Keeper, Staged, commit_points
 from surefoot.engine.login import Login
-from surefoot.engine.sweep import Gathered
 from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import Change, Journal
 

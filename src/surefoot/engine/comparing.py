@@ -20,8 +20,9 @@ from surefoot.core.reports import OrderReport
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.belief import with_departed
 from surefoot.engine.clock import Clock
+from surefoot.engine.gathered import Gathered, Past, Shared
 from surefoot.engine.specs import AccountSpec
-from surefoot.engine.sweep import Gathered, Shared, Sweep
+from surefoot.engine.sweep import Sweep
 from surefoot.exchange.errors import ExchangeError
 from surefoot.exchange.port import Exchange
 from surefoot.journal.port import Reader
@@ -74,13 +75,13 @@ class Comparing:
         """Look once more at a live order that nothing explains."""
         return await self._sweep.again(belief, listed)
 
-    async def holdings(self, belief: Belief) -> Gathered:
+    async def holdings(self, belief: Belief, past: Past | None = None) -> Gathered:
         """Read what may explain that less is there than some positions add up to."""
         now = self._clock.monotonic()
         missing = frozenset(
             asset for asset, since in self._short_since.items() if now - since > self._visibility
         )
-        return await self._sweep.holdings(belief, missing)
+        return await self._sweep.holdings(belief, missing, past)
 
     # Comparing -----------------------------------------------------------------------------------
 

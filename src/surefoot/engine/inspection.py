@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,14 +20,14 @@ from surefoot.core.order import OrderStatus
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.records import Coins
-from surefoot.core.values import ZERO, Asset, ClientOrderId, PositionId, Symbol
+from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.abreast import AT_ONCE, abreast
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
+from surefoot.engine.gathered import Gathered, Past, Shared
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
-from surefoot.engine.sweep import Gathered, Shared
 from surefoot.engine.voice import say_finding
 from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
@@ -49,11 +49,10 @@ class Inspected(Struct, frozen=True, kw_only=True):
 
 
 class _Seen(Struct, kw_only=True):
-    """What was answered for the whole account, when, what was believed then, and what follows."""
+    """What was answered for the whole account and since then, and what follows."""
 
     shared: Shared
-    versions: Mapping[PositionId, int]
-    at: datetime
+    past: Past
     others: dict[Asset, Coins]
 
 
@@ -129,7 +128,8 @@ class Inspection:
         versions = {p.position_id: p.version for p in self._books.belief(wanted).positions}
         at = self._login.now()
         shared = await self._comparing.shared(wanted, since)
-        seen = _Seen(shared=shared, versions=versions, at=at, others={})
+        past = Past(at=at, told=since or at, versions=versions, balances=shared.balances, trades={})
+        seen = _Seen(shared=shared, past=past, others={})
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
         if shared.balances is not None:
@@ -143,7 +143,7 @@ class Inspection:
             while pending:
                 symbol = pending.popleft()
                 try:
-                    told.append(await self._symbol(symbol, shared, lookback))
+                    told.append(await self._symbol(symbol, seen, lookback))
                     self._busy.discard(symbol)
                     if proven is not None and not told[-1].unread:
                         proven(symbol)
@@ -159,12 +159,11 @@ class Inspection:
         await self._books.note_others(seen.others)
         return _summed(told)
 
-    async def _symbol(
-        self, symbol: Symbol, shared: Shared, lookback: timedelta | None
-    ) -> Inspected:
+    async def _symbol(self, symbol: Symbol, seen: _Seen, lookback: timedelta | None) -> Inspected:
         async with self._locks[symbol]:
             belief = self._books.belief([symbol])
-            gathered = await self._comparing.symbol(belief, symbol, shared, lookback)
+            gathered = await self._comparing.symbol(belief, symbol, seen.shared, lookback)
+            seen.past.trades |= gathered.trades
             self._login.senses.gather(gathered, everything=True)
             return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
 
@@ -180,10 +179,11 @@ class Inspection:
             return Inspected()
         short = changed[base] < ZERO
         if not short and not any(each.quantity or each.unfinished for each in belief.positions):
-            if all(seen.versions.get(p.position_id) == p.version for p in belief.positions):
-                seen.others[base] = Coins(amount=changed[base], at=seen.at)
+            versions = seen.past.versions
+            if all(versions.get(p.position_id) == p.version for p in belief.positions):
+                seen.others[base] = Coins(amount=changed[base], at=seen.past.at)
             return Inspected()
-        gathered = await self._comparing.holdings(self._books.belief(symbols))
+        gathered = await self._comparing.holdings(self._books.belief(symbols), seen.past)
         return await self._conclude(symbols, gathered, self._comparing.weigh)
 
     # Some orders ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from surefoot.core.evidence import Lingering, Orphan
 from surefoot.core.health import Circumstances, Trouble
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import Symbol
-from surefoot.engine.sweep import Gathered
+from surefoot.engine.gathered import Gathered
 
 
 class Senses:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.core.evidence import Belief, Evidence, Window
@@ -32,8 +31,9 @@ from surefoot.core.values import (
     TradeId,
 )
 from surefoot.crashpoint import crashpoint
+from surefoot.engine.gathered import Gathered, Past, Shared
 from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
-from surefoot.exchange.port import Exchange, Question
+from surefoot.exchange.port import Exchange, FillsRead, Question
 from surefoot.journal.port import Reader, account_stream
 
 # Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
@@ -42,33 +42,6 @@ LOOK_UPS_MAX: Final = 20
 LOOK_UPS_RESTORED: Final = 200
 # A fill that names an intent cannot be older than it, give or take two clocks.
 EARLIER: Final = timedelta(minutes=1)
-
-
-class Shared(Struct, frozen=True, kw_only=True):
-    """Answers about the whole account, asked once for a round; None is one that did not come.
-
-    `open_orders` is None also if listing them symbol by symbol is cheaper.
-    """
-
-    open_orders: tuple[OrderReport, ...] | None = None
-    balances: Mapping[Asset, Decimal] | None = None
-    failures: tuple[str, ...] = ()
-
-
-class Gathered(Struct, frozen=True, kw_only=True):
-    """What was read of some symbols: the evidence, how far fills are read, and what failed.
-
-    `known` are the orders that belief had when the reads began, `unread` the symbols that a failed
-    answer was about. `accounted` tells that list and balance are accounted for, order by order.
-    """
-
-    evidence: Evidence
-    watermarks: dict[Symbol, TradeId]
-    failures: tuple[str, ...]
-    known: frozenset[ClientOrderId] = frozenset()
-    unread: frozenset[Symbol] = frozenset()
-    reset: str | None = None
-    accounted: bool = False
 
 
 class Sweep:
@@ -125,7 +98,7 @@ class Sweep:
             orders = wanted(belief.positions, round_.started)
             await round_.by_id(tuple(order for _, order in orders))
             if restored or not (round_.is_explained(symbol) or await round_.begin(symbol)):
-                await round_.window(symbol, lookback)
+                await round_.window(symbol, lookback, since_entry=True)
         crashpoint("recovery.after-fills")
         return round_.result()
 
@@ -157,9 +130,13 @@ class Sweep:
         await round_.look_again(listed)
         return round_.result()
 
-    async def holdings(self, belief: Belief, missing: frozenset[Asset]) -> Gathered:
+    async def holdings(
+        self, belief: Belief, missing: frozenset[Asset], past: Past | None = None
+    ) -> Gathered:
         """Read what may explain a holding: the fills back to the entry, then the balance again."""
         round_ = _Round(self, belief)
+        if past is not None:
+            round_.recall(past)
         for symbol in sorted({each.symbol for each in belief.positions}):
             await round_.since_entry(symbol)
         await round_.balances()
@@ -189,11 +166,19 @@ class _Round:
         self._looked_up: dict[ClientOrderId, OrderReport | None] = {}
         self._windows: dict[Symbol, Window] = {}
         self._watermarks: dict[Symbol, TradeId] = {}
+        self._trades: dict[Symbol, tuple[Fill, ...]] = {}
         self._balances: Mapping[Asset, Decimal] | None = None
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
         self._accounted = False
+
+    def recall(self, past: Past) -> None:
+        """Go on from what was learned before: then this round began."""
+        self.started, self._trades = past.at, dict(past.trades)
+        if past.stands(self._belief):
+            self.started, self._balances = past.told, past.balances
+            self._accounted = True
 
     def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
         self._failures.append(_unless_banned(what, error))
@@ -316,20 +301,22 @@ class _Round:
         bases = {each.base for each in self._belief.positions if each.symbol == symbol}
         return self._balances is not None and bases.isdisjoint(self._balances)
 
-    async def window(self, symbol: Symbol, lookback: timedelta | None = None) -> None:
+    async def window(
+        self, symbol: Symbol, lookback: timedelta | None = None, *, since_entry: bool = False
+    ) -> None:
         """Read the fills since the watermark, and learn whose the unknown ones are.
 
-        Without one, those since the journal has been the account's: it ordered nothing before.
+        Without one, those since the journal has been the account's: it ordered nothing before. With
+        `since_entry` one read brings also those with which a holding is weighed.
         """
         before = None if lookback is None else self.started - lookback
         watermark = await self._journal.watermark(self._account, symbol, before=before)
+        entry = self._entry(symbol) if since_entry else None
         try:
-            bound_at = await self._sweep.bound_at() if watermark is None else None
-            if bound_at is None:
-                read = await self._exchange.fills(symbol, watermark)
-            else:
-                read = await self._exchange.fills_since(symbol, bound_at - EARLIER)
+            read, whole = await self._read(symbol, watermark, entry)
             departed = await self._departed(symbol, read.fills)
+            if whole is not None and whole.complete:
+                self._trades[symbol] = whole.fills
             fills = await self._attributed(symbol, _unbooked(read.fills, departed), departed)
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
@@ -346,6 +333,26 @@ class _Round:
         intended = any(o.status is OrderStatus.INTENDED for o in self._orders_on(symbol))
         if read.complete and read.fills and not intended:
             self._watermarks[symbol] = read.fills[-1].trade_id
+
+    async def _read(
+        self, symbol: Symbol, watermark: TradeId | None, entry: TradeId | None
+    ) -> tuple[FillsRead, FillsRead | None]:
+        """Read from the watermark on; of one read from an older entry on, also all of it."""
+        bound_at = await self._sweep.bound_at() if watermark is None else None
+        if bound_at is not None:
+            read = await self._exchange.fills_since(symbol, bound_at - EARLIER)
+            return read, read if entry is not None else None
+        if watermark is None or entry is None:
+            return await self._exchange.fills(symbol, watermark), None
+        start = self._exchange.oldest((watermark, entry))
+        whole = await self._exchange.fills(symbol, start)
+        if start == watermark:
+            return whole, whole
+        shown = [fill.trade_id for fill in whole.fills]
+        if watermark not in shown:  # it is too far away, or an answer lacks it
+            return await self._exchange.fills(symbol, watermark), None
+        later = whole.fills[shown.index(watermark) + 1 :]
+        return FillsRead(fills=later, complete=whole.complete), whole
 
     async def _attributed(
         self,
@@ -421,31 +428,38 @@ class _Round:
         return denied and late and order.role is Role.STOP
 
     async def balances(self) -> None:
+        if self._balances is not None:
+            return
         try:
             self._balances = await self._exchange.balances()
         except (ReadFailed, Misconfigured) as error:
             self._failed("balances", error, *(p.symbol for p in self._belief.positions))
 
     async def since_entry(self, symbol: Symbol) -> None:
-        entry = self._exchange.oldest(  # which leaves out what an operator told of
-            order.trades[0]
-            for position in self._belief.positions
-            if position.symbol == symbol and position.quantity
-            for order in position.orders
-            if order.trades
-        )
+        entry = self._entry(symbol)
         if entry is None:
             return
         try:
-            read = await self._exchange.fills(symbol, entry)
-            departed = await self._departed(symbol, read.fills)
-            fresh = _unbooked(read.fills, departed)
+            if symbol not in self._trades:
+                self._trades[symbol] = (await self._exchange.fills(symbol, entry)).fills
+            departed = await self._departed(symbol, self._trades[symbol])
+            fresh = _unbooked(self._trades[symbol], departed)
             self._merge(symbol, fresh, complete=False)  # also if nobody tells whose they are
             fills = await self._attributed(symbol, fresh, departed, every=True)
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"fills of {symbol}", error, symbol)
             return
         self._merge(symbol, fills, complete=False)
+
+    def _entry(self, symbol: Symbol) -> TradeId | None:
+        """Return the trade with which what is held began; not what an operator told of."""
+        return self._exchange.oldest(
+            order.trades[0]
+            for position in self._belief.positions
+            if position.symbol == symbol and position.quantity
+            for order in position.orders
+            if order.trades
+        )
 
     def result(self, missing: frozenset[Asset] = frozenset()) -> Gathered:
         evidence = Evidence(
@@ -460,6 +474,7 @@ class _Round:
         return Gathered(
             evidence=evidence,
             watermarks=self._watermarks,
+            trades=self._trades,
             failures=tuple(self._failures),
             known=self._known,
             unread=frozenset(self._unread),

@@ -27,11 +27,12 @@ from surefoot.core.values import AccountName, Asset, BotName, ClientOrderId, Pos
 from surefoot.engine.books import Books
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
+from surefoot.engine.gathered import Gathered
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
 from surefoot.engine.specs import AccountSpec, BotSpec
-from surefoot.engine.sweep import Gathered, Sweep
+from surefoot.engine.sweep import Sweep
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Candle, Tick
 from surefoot.journal.errors import JournalPoisoned

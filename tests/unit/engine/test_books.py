@@ -15,7 +15,7 @@ from surefoot.core.position import State
 from surefoot.core.signals import Freeze
 from surefoot.core.values import PositionId, Symbol, TradeId
 from surefoot.engine.books import Applied
-from surefoot.engine.sweep import Gathered
+from surefoot.engine.gathered import Gathered
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.errors import Unknown
 from surefoot.journal.errors import JournalPoisoned

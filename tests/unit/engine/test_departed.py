@@ -16,8 +16,8 @@ from surefoot.core.position import State
 from surefoot.core.reports import Fill, Refusal
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import BotName, ExchangeOrderId, Side, TradeId
+from surefoot.engine.gathered import Gathered
 from surefoot.engine.keeper import Keeper
-from surefoot.engine.sweep import Gathered
 
 
 async def refused(desk: Desk, keeper: Keeper, times: int = 2) -> Order:

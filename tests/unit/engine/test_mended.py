@@ -27,9 +27,9 @@ from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import BanNoted
 from surefoot.core.signals import ExitSignal
 from surefoot.engine.books import Books
+from surefoot.engine.gathered import Shared
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
-from surefoot.engine.sweep import Shared
 from surefoot.exchange.errors import NotSent, ReadFailed, Unknown
 
 

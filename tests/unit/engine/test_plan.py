@@ -116,6 +116,38 @@ async def test_what_a_fill_does_not_explain_is_looked_for_among_all_trades(
     assert [each for each in asked if each.startswith("fills BTC")]
 
 
+async def sold_by_hand(exchange: FakeExchange, journal: PoisonableJournal, ago: float) -> list[str]:
+    """Return what a start asks of fills and balances after somebody sold so long ago."""
+    async with opened(TWO, exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        keeper = floor.account.roster.keepers[SWING]
+        await keeper.tell(ENTER)
+        await turns()
+        await keeper.tell(exchange.trades[-1])
+        await floor.account.rounds.inspection.everything()
+    exchange.clock.elapsed += 100
+    exchange.trade(Side.SELL, ENTER.quantity, symbol=ETH)
+    exchange.clock.elapsed += ago
+    asked = await asked_at_a_start(exchange, journal)
+    assert (await journal.positions())[1].state is State.CLOSED
+    return [each for each in asked if "fills" in each or "balances" in each]
+
+
+async def test_one_read_of_trades_explains_a_holding(exchange: FakeExchange) -> None:
+    """Twice of trades and once of balances for each symbol: 64 of weight, and 24 are enough."""
+    asked = await sold_by_hand(exchange, PoisonableJournal(), 100)
+    assert asked == ["balances", "fills ETH/USDT,since the account is ours"]
+
+
+async def test_a_balance_that_a_trade_may_not_show_in_yet_is_asked_for_again(
+    exchange: FakeExchange,
+) -> None:
+    """Catches a sale of a moment ago, weighed against the coins that were there before it."""
+    asked = await sold_by_hand(exchange, PoisonableJournal(), 10)
+    reads = ["balances", "fills ETH/USDT,since the account is ours", "balances"]
+    assert asked == [*reads, "balances"]  # and a second look, that nothing more follows
+
+
 async def test_a_restored_journal_reads_everything(exchange: FakeExchange) -> None:
     """What it does not know may be anywhere, and the balance that it has is not that of now."""
     journal = RestoredJournal()

@@ -8,8 +8,8 @@ from tests.builders import BTC, START
 from tests.unit.engine.fake import ETH
 
 from surefoot.core.evidence import Evidence
+from surefoot.engine.gathered import Gathered
 from surefoot.engine.senses import Senses
-from surefoot.engine.sweep import Gathered
 
 
 class Hand:

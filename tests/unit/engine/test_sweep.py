@@ -14,8 +14,9 @@ from tests.unit.engine.test_books import concluded
 from surefoot.core.evidence import Evidence
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Side, Symbol, TradeId
+from surefoot.engine.gathered import Gathered
 from surefoot.engine.keeper import Keeper
-from surefoot.engine.sweep import LOOK_UPS_MAX, Gathered
+from surefoot.engine.sweep import LOOK_UPS_MAX
 from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Unknown
 
 NONE = frozenset[str]()

@@ -1,0 +1,68 @@
+"""What reading an exchange has brought, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from surefoot.core.evidence import Belief, Evidence
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import Asset, ClientOrderId, PositionId, Symbol, TradeId
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """Answers about the whole account, asked once for a round; None is one that did not come.
+
+    `open_orders` is None also if listing them symbol by symbol is cheaper.
+    """
+
+    open_orders: tuple[OrderReport, ...] | None = None
+    balances: Mapping[Asset, Decimal] | None = None
+    failures: tuple[str, ...] = ()
+
+
+class Past(Struct, kw_only=True):
+    """What a comparison has learned that a holding can be weighed with: nobody asks twice.
+
+    It began `at` a time, when what is believed had these `versions`; the balances may have been
+    `told` some seconds before. `trades` are all since what is held was bought, by symbol.
+    """
+
+    at: datetime
+    told: datetime
+    versions: Mapping[PositionId, int]
+    balances: Mapping[Asset, Decimal] | None
+    trades: dict[Symbol, tuple[Fill, ...]]
+
+    def stands(self, belief: Belief) -> bool:
+        """Tell whether the balances are as if told after the trades: none is younger, by V."""
+        return self.balances is not None and all(
+            self.versions.get(position.position_id) == position.version
+            and (position.symbol in self.trades or not position.quantity)
+            and all(
+                fill.at + belief.terms[position.bot].visibility < self.told
+                for fill in self.trades.get(position.symbol, ())
+            )
+            for position in belief.positions
+        )
+
+
+class Gathered(Struct, frozen=True, kw_only=True):
+    """What was read of some symbols: the evidence, how far fills are read, and what failed.
+
+    `trades` are all since what is held was bought, where they were read. `known` are the orders
+    that belief had when the reads began, `unread` the symbols that a failed answer was about.
+    `accounted` tells that list and balance are accounted for, order by order.
+    """
+
+    evidence: Evidence
+    watermarks: dict[Symbol, TradeId]
+    failures: tuple[str, ...]
+    trades: Mapping[Symbol, tuple[Fill, ...]] = {}
+    known: frozenset[ClientOrderId] = frozenset()
+    unread: frozenset[Symbol] = frozenset()
+    reset: str | None = None
+    accounted: bool = False
