@@ -24,9 +24,9 @@ class RsiFromArrays(Strategy):
     def on_candle(self, candle: Candle, view: View) -> Signal | None:
         """Compute the RSI of the whole window; the last value is that of this candle."""
         rsi = talib.RSI(view.candles.to_arrays()["close"], timeperiod=self.length)[-1]
-        view.memory["rsi"] = rsi  # NumPy's numbers are taken as the numbers that they are
-        if np.isnan(rsi):
+        if np.isnan(rsi):  # too few candles so far; memory holds numbers, and this is none
             return None
+        view.memory["rsi"] = rsi  # NumPy's numbers are taken as the numbers that they are
         view.note(f"RSI {rsi:.1f}, waiting for {self.low:g}")
         if view.position is None and rsi < self.low:
             return Enter(reason=f"RSI {rsi:.1f} at {candle.close}")

@@ -166,7 +166,7 @@ def _show_health(health: HealthStatus) -> None:
     how = "not watched" if health.why == NO_SERVER else health.state
     parts = [f"{health.account}{simulated} is {how} since {health.since:%F %T} UTC"]
     if health.why:
-        parts.append(health.why)
+        parts.append(health.why.rstrip("."))  # an exchange may end its own words with one
     if health.attempt:
         parts.append(f"tried {counted(health.attempt, 'time')}")
     if health.next_try:

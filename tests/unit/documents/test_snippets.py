@@ -29,6 +29,7 @@ PAGES: Final = [
     ROOT / "README.md",
     *sorted(page for page in (ROOT / "docs").glob("*.md") if page.stem != "commands"),
 ]
+ALL_PAGES: Final = [*PAGES, *sorted(page for page in ROOT.glob("*.md") if page not in PAGES)]
 SNIPPET: Final = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ACCOUNT: Final = """[accounts.main]
 exchange = "binance"
@@ -102,6 +103,25 @@ def test_a_command_line_means_something(page: Path, text: str) -> None:
     for line in re.findall(r"^\$ (?:sudo -u \w+ )?(?:\S*/)?surefoot (.+)$", text, re.MULTILINE):
         words = shlex.split(re.split(r"[|;>&]", line)[0], comments=True)
         assert application().parse_args(words, exit_on_error=False, print_error=False), page
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
+def test_a_command_in_the_text_exists(page: Path) -> None:
+    """And so does every option beside it: between back-ticks, or in a block without a language."""
+    text = page.read_text("utf-8")
+    lines = re.findall(r"`surefoot ([a-z][^`]*)`", text)
+    lines += re.findall(r"^    (?:\S*/)?surefoot ([a-z].*)$", text, re.MULTILINE)
+    reference = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    usage = dict(
+        re.findall(r"^## ([a-z-]+)\n(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL)
+    )
+    for line in lines:
+        command, *words = line.split()
+        for name in command.split("/"):
+            assert name in usage, line
+        options = [re.split(r"[=\]|]", each)[0] for each in words if each.startswith("--")]
+        for option in options:
+            assert any(f"`{option}" in usage[name] for name in command.split("/")), line
 
 
 @pytest.mark.parametrize(("page", "text"), snippets("json"))

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,6 +73,15 @@ def test_a_window_becomes_a_frame(library: str) -> None:
     frame = Candles([candle(0, 5.0), candle(1, 6.0)]).to_frame(library)
     assert list(frame.columns) == ["at", "open", "high", "low", "close", "volume"]
     assert list(frame["close"]) == [5.0, 6.0]
+
+
+def test_a_frame_is_made_of_named_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As both libraries take them; neither has to be installed for it."""
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))
+    frame = Candles([candle(0, 5.0), candle(1, 6.0)]).to_frame()
+    assert list(frame) == ["at", "open", "high", "low", "close", "volume"]
+    assert frame["close"] == [5.0, 6.0]
+    assert [at.tzinfo for at in frame["at"]] == [UTC, UTC]
 
 
 def test_a_library_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,3 +208,12 @@ def test_the_ta_lib_example_buys_what_is_oversold() -> None:
     kind = load_strategy("rsi_talib.py:RsiFromArrays", EXAMPLES)
     answers = asked(make_strategy(kind, {}), TURNING, 100)
     assert isinstance(answers[0][1], Enter | Exit)
+
+
+@pytest.mark.parametrize("example", ["ema_talipp.py:EmaTrend", "rsi_talib.py:RsiFromArrays"])
+def test_an_example_waits_for_enough_candles(example: str) -> None:
+    """Of a symbol that is new there are few: what is not complete was remembered, and refused."""
+    for library in ("numpy", "talipp", "talib"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    strategy = make_strategy(load_strategy(example, EXAMPLES), {})
+    assert asked(strategy, FALLING[:13], 0) == []
