@@ -147,6 +147,13 @@ SABOTAGES = [
         "tests/exhaustive tests/process/test_guards.py",
     ),
     Sabotage(
+        "leave while more is being bought",
+        "core/rules.py",
+        "    if role is Role.EXIT and position.lane(Lane.ENTRY) is not None:",
+        "    if False:",
+        "tests/unit/core/test_adding.py tests/property/test_core_machine.py",
+    ),
+    Sabotage(
         "cancel a stop before its successor is accepted",
         "core/rules.py",
         "    if replaceable and order.quantity <= position.quantity:\n",

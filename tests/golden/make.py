@@ -39,6 +39,7 @@ from surefoot.core.records import (
     OrderShut,
     OrphanCancelIntended,
     OthersSeen,
+    PartTaken,
     PositionFrozen,
     PositionProven,
     PositionRecord,
@@ -127,6 +128,7 @@ def _open() -> Life:
     _add(life, DustLeft(at=life.now, dust=Dust(quantity=D("0.0000084"), cost=D("0.42"))))
     _add(life, DustLost(at=life.now, quantity=D("0.0000001"), evidence="the balance"))
     _add(life, ExitLapsed(at=life.now, why="it was tried"))
+    _add(life, PartTaken(at=life.now, why="too little to trade", joins=D("0.1")))
     return life
 
 

@@ -140,7 +140,7 @@ class World:
             self.lives.append(Life(self.terms, bot=f"bot-{number}", carried=dust))
         signal = EntrySignal(
             quantity=QUANTITIES[n % 3],
-            plan=PLANS[n // 3 % 4],
+            plan=PLANS[n // 3 % len(PLANS)],
             limit=D(50000) if n & 64 else None,
             time_to_live=timedelta(seconds=20) if n & 128 else None,
         )

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.builders import D
 
-from surefoot.core.exits import ExitPlan
+from surefoot.core.exits import ExitPlan, Part
 from surefoot.core.order import ReportedStatus
 
 QUANTITIES: Final = (D("0.00160"), D("0.00011"), D("0.00321"))
@@ -22,6 +22,11 @@ PLANS: Final = (
         trailing_stop=D("0.005"),
     ),
     ExitPlan(),
+    ExitPlan(
+        stop_loss=D("0.02"),
+        take_profit=D("0.04"),
+        parts=(Part(at=D("0.004"), fraction=D("0.3")), Part(at=D("0.01"), fraction=D("0.04"))),
+    ),
 )
 WAITS: Final = tuple(timedelta(seconds=s) for s in (0.001, 1, 4, 6, 30, 61, 70))
 OVER: Final = (ReportedStatus.CANCELED, ReportedStatus.EXPIRED)

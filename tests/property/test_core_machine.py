@@ -46,7 +46,8 @@ SOMETIMES = {
     *("stop replaced by stop", "stop replaced by exit", "not tried", "half refused"),
     "order-shut",
     *("fills-missed", "levels-set", "cancel-intended", "order-doubted", "dust-left"),
-    *("dust carried on", "a part sold", "added", "added beside a stop", "filled beside a stop"),
+    *("dust carried on", "a part sold", "part-taken"),
+    *("added", "added beside a stop", "filled beside a stop"),
     *("OPENING->FLAT", "OPENING->OPEN", "OPEN->CLOSING", "CLOSING->OPEN", "CLOSING->CLOSED"),
 }
 CALM = settings(

@@ -52,6 +52,8 @@ class Bot:
     strategy: str = "Impatient"
     eagerness: float = 0.2
     adds: bool = False
+    # Whether a part of the gain is taken on the way.
+    parts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,7 @@ strategy = "tests.simulation.traders:{bot.strategy}"
 notional = {bot.notional}
 stop_at = "{bot.stop_at}"
 stop_loss = "{bot.stop_loss}"
-take_profit = "{bot.take_profit}"
+take_profit = {_gains(bot)}
 break_even = "{bot.break_even}"
 trailing_stop = "{bot.trailing_stop}"
 params = {{ eagerness = {bot.eagerness}, adds = {str(bot.adds).lower()} }}
@@ -129,7 +131,7 @@ def draw(seed: int) -> Plan:
         lasts_s=lasts_s,
         visibility_s=luck.choice((5, 20, 60)),
         ownership="shared" if "owner" in kinds else luck.choice(("shared", "shared", "exclusive")),
-        bots=tuple(_adding(_bot(luck, number, sort), seed) for number in range(1, count + 1)),
+        bots=tuple(_scaling(_bot(luck, number, sort), seed) for number in range(1, count + 1)),
         kinds=kinds,
         settings=Settings(
             beat_s=BEAT_S,
@@ -166,9 +168,16 @@ def _bot(luck: Random, number: int, sort: Sort) -> Bot:
     )
 
 
-def _adding(bot: Bot, seed: int) -> Bot:
-    """Let some bots add, of their own luck: what the other draws lead to stays as it was."""
-    return replace(bot, adds=Random(f"{seed} {bot.name} adds").random() < 0.4)
+def _scaling(bot: Bot, seed: int) -> Bot:
+    """Let some bots add and sell in parts, of their own luck: the other draws stay as they were."""
+    luck = Random(f"{seed} {bot.name} scales")
+    return replace(bot, adds=luck.random() < 0.4, parts=luck.random() < 0.4)
+
+
+def _gains(bot: Bot) -> str:
+    if not bot.parts:
+        return f'"{bot.take_profit}"'
+    return '[{ at = "0.2%", fraction = 0.4 }, { at = "0.3%", fraction = 0.01 }, { at = "0.5%" }]'
 
 
 def _log_uniform(luck: Random, low: float, high: float) -> float:

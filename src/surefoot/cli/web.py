@@ -15,6 +15,7 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
 from surefoot.config import Bot, ConfigError, Settings
+from surefoot.core.exits import ExitPlan
 from surefoot.core.sizing import told
 from surefoot.core.values import plain
 from surefoot.engine.clock import SystemClock
@@ -78,12 +79,17 @@ def shown(settings: Settings) -> SettingsAnswer:
     )  # fmt: skip
 
 
+def _gains(plan: ExitPlan) -> str | None:
+    parts = [f"{plain(each.fraction * 100)}% at {plain(each.at * 100)}%" for each in plan.parts]
+    parts += [] if plan.take_profit is None else [f"{plain(plan.take_profit * 100)}%"]
+    return ", ".join(parts) or None
+
+
 def _bot(bot: Bot) -> BotShown:
     distances = {
         name: None if value is None else f"{plain(value * 100)}%"
         for name, value in (
             ("stop_loss", bot.plan.stop_loss),
-            ("take_profit", bot.plan.take_profit),
             ("break_even", bot.plan.break_even),
             ("trailing_stop", bot.plan.trailing_stop),
         )
@@ -95,5 +101,6 @@ def _bot(bot: Bot) -> BotShown:
         strategy=bot.strategy,
         notional=told(bot.notional),
         stop_at=bot.stop_at,
+        take_profit=_gains(bot.plan),
         **distances,
     )

@@ -30,8 +30,10 @@ from surefoot.config.written import (
     StopDistance,
     StreamAddress,
     SymbolName,
+    TakeProfits,
     UserIds,
 )
+from surefoot.core.exits import TakeProfit
 from surefoot.web.settings import DEFAULT_LISTEN
 
 
@@ -203,9 +205,11 @@ class BotTable(Table):
     stop_loss: StopDistance = Field(
         default=None, description='How far against the entry to get out: `"2%"`, 0.02 or `"off"`.'
     )
-    take_profit: Distance = Field(
-        default=None,
-        description="How far in favour of the entry to get out; written like `stop_loss`.",
+    take_profit: TakeProfits = Field(
+        default=TakeProfit(),
+        description="How far in favour of the entry to get out; written like `stop_loss`. Or a "
+        'list of parts of what was bought, nearest first: `[{ at = "3%", fraction = 0.5 }, '
+        '{ at = "6%" }]`; the last one without a fraction is all that is left.',
     )
     break_even: Distance = Field(
         default=None, description="The gain at which the stop moves to the entry price."

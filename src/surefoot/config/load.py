@@ -235,7 +235,8 @@ def _bot(name: str, table: BotTable, limits: LimitsTable) -> Bot:
         max_slippage=table.max_slippage,
         plan=ExitPlan(
             stop_loss=table.stop_loss,
-            take_profit=table.take_profit,
+            take_profit=table.take_profit.rest,
+            parts=table.take_profit.parts,
             break_even=table.break_even,
             trailing_stop=table.trailing_stop,
         ),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainValidator
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.exits import TakeProfit
 from surefoot.core.sizing import Size
 from surefoot.exchange.venues import VENUES
 from surefoot.notify.event import EventKind
@@ -44,6 +45,10 @@ def _checked(read: Callable[[Any], T]) -> BeforeValidator:
 
 def _distance(value: Any) -> Decimal | None:
     return None if value == "off" else parse.fraction(value)
+
+
+def _take_profit(value: Any) -> TakeProfit:
+    return TakeProfit() if value == "off" else parse.take_profit(value)
 
 
 def _stop_distance(value: Any) -> Decimal | None:
@@ -138,6 +143,7 @@ Name: TypeAlias = Annotated[str, _checked(_name)]
 Amount: TypeAlias = Annotated[Decimal, _checked(parse.amount)]
 Fraction: TypeAlias = Annotated[Decimal, _checked(parse.fraction)]
 Distance: TypeAlias = Annotated[Decimal | None, _checked(_distance)]
+TakeProfits: TypeAlias = Annotated[TakeProfit, PlainValidator(_guarded(_take_profit))]
 StopDistance: TypeAlias = Annotated[Decimal | None, _checked(_stop_distance)]
 Span: TypeAlias = Annotated[timedelta, _checked(parse.duration)]
 Count: TypeAlias = Annotated[int, _checked(_count)]

@@ -38,6 +38,7 @@ class Level(StrEnum):
     BREAK_EVEN = "break-even stop"
     TRAILING_STOP = "trailing stop"
     TAKE_PROFIT = "take-profit"
+    TAKE_PART = "take-profit of a part"
 
 
 STOP_OF: Final = {
@@ -47,13 +48,35 @@ STOP_OF: Final = {
 }
 
 
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A share of what was bought that goes at a distance of its own."""
+
+    at: Decimal
+    fraction: Decimal
+
+
+class TakeProfit(Struct, frozen=True, kw_only=True):
+    """Where gains are taken: parts, nearest first, and then all that is left."""
+
+    rest: Decimal | None = None
+    parts: tuple[Part, ...] = ()
+
+
 class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Distances as fractions of the entry price (0.02 is 2 %); None switches a part off."""
+    """Distances as fractions of the entry price (0.02 is 2 %); None switches a part off.
+
+    `parts` go before `take_profit`, where all that is left goes.
+    """
 
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    parts: tuple[Part, ...] = ()
     break_even: Decimal | None = None
     trailing_stop: Decimal | None = None
+
+    def target(self, taken: int) -> Decimal | None:
+        """Return where the next gain is taken after so many parts, or None."""
+        return self.parts[taken].at if taken < len(self.parts) else self.take_profit
 
     @property
     def has_stop(self) -> bool:
@@ -64,29 +87,31 @@ class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Levels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a position is left: absolute prices and the phase they belong to."""
+    """Where a position is left: absolute prices and the phase they belong to.
+
+    `take_profit` is the next of the plan's, of a part or of all that is left.
+    """
 
     stop: Decimal | None = None
     take_profit: Decimal | None = None
     phase: Phase = Phase.MONITORING
 
 
-def at_entry(plan: ExitPlan, entry: Decimal, direction: Direction, tick: Decimal) -> Levels:
-    """Return the levels of a position entered at this price."""
+def at_entry(
+    plan: ExitPlan, entry: Decimal, direction: Direction, tick: Decimal, taken: int = 0
+) -> Levels:
+    """Return the levels of a position entered at this price, after so many parts were taken."""
     stop_distance = plan.stop_loss
     if stop_distance is None and plan.break_even is None:
         stop_distance = plan.trailing_stop
     stop = None if stop_distance is None else _away(entry, -stop_distance, direction, tick)
-    target = plan.take_profit
+    target = plan.target(taken)
     take_profit = None if target is None else _away(entry, target, direction, tick)
     return Levels(stop=stop, take_profit=take_profit)
 
 
-def follow_entry(
-    plan: ExitPlan, levels: Levels, entry: Decimal, direction: Direction, tick: Decimal
-) -> Levels:
-    """Return the levels after more was bought: of the average price, and never looser."""
-    fresh = at_entry(plan, entry, direction, tick)
+def followed(levels: Levels, fresh: Levels, direction: Direction) -> Levels:
+    """Return levels after more was bought, or a part taken: as at the entry, and never looser."""
     stop = levels.stop
     if levels.phase is Phase.MONITORING and fresh.stop is not None:
         stop = tightest(stop, fresh.stop, direction)

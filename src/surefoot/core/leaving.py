@@ -21,7 +21,7 @@ from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
-from surefoot.core.records import ExitWished, LevelsSet
+from surefoot.core.records import ExitWished, LevelsSet, PartTaken
 from surefoot.core.reports import PriceSeen
 from surefoot.core.rules import is_dust, is_in_place, move_stop, sell_at_limit
 from surefoot.core.signals import Close, ExitSignal
@@ -52,8 +52,29 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     if level is not Level.TAKE_PROFIT and _exchange_has_first_go(position, seen.price):
         return
     reason = f"the price {plain(seen.price)} reached it"
+    if level is Level.TAKE_PROFIT and position.taken.parts < len(position.plan.parts):
+        draft.add(_take_part(position, reason, draft))
+        return
     leave = ExitWish(by=level.value, level=level, reason=reason)
     draft.add(ExitWished(at=draft.now, wish=leave))
+
+
+def _take_part(position: Position, reason: str, draft: Draft) -> ExitWished | PartTaken:
+    """Sell the next part of what was bought; what is too little to trade joins the one after."""
+    instrument, taken, price = draft.terms.instrument, position.taken, position.entry_price or ZERO
+    share = taken.joins + position.plan.parts[taken.parts].fraction
+    # What was begun is gone on with: so much stays, however often it has to be tried.
+    part = position.available - taken.keep if taken.keep else position.bought * share
+    part = min(instrument.sellable(part), position.available)
+    if instrument.is_dust(part, price):
+        why = f"{plain(part)} {position.base} are too little to trade"
+        return PartTaken(at=draft.now, why=why, joins=ZERO if taken.keep else share)
+    kept = position.available - part
+    level, keep = Level.TAKE_PART, kept
+    if instrument.is_dust(kept, price):
+        level, keep = Level.TAKE_PROFIT, ZERO
+    wish = ExitWish(by=level.value, level=level, reason=reason, keep=keep)
+    return ExitWished(at=draft.now, wish=wish)
 
 
 def matters(position: Position, price: Decimal, terms: Terms) -> bool:

@@ -102,6 +102,18 @@ class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cost: Decimal = ZERO
 
 
+class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the parts of the take-profit have come.
+
+    So many `parts` are done with; the share `joins` of them was too little to trade and goes with
+    the next. `keep` is what is to stay of the one that is being sold, however often that is tried.
+    """
+
+    parts: int = 0
+    joins: Decimal = ZERO
+    keep: Decimal = ZERO
+
+
 class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the newest orders of one role came to nothing in a row, not by our own doing.
 
@@ -163,6 +175,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     left: Dust = Dust()
     fees: dict[str, Decimal] = field(default_factory=dict)
     outside: tuple[TradeId, ...] = ()
+    taken: Taken = Taken()
     exit_wish: ExitWish | None = None
     wished_at: datetime | None = None
     frozen: str | None = None
@@ -185,6 +198,11 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Carried dust is a part of it from the first fill on: alone it is nothing that is traded.
         """
         return self.claim if self.entered else ZERO
+
+    @property
+    def bought(self) -> Decimal:
+        """Return what was ever bought, net of what was kept back of it as a fee."""
+        return self.entered - self.base_fees
 
     @property
     def available(self) -> Decimal:

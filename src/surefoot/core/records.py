@@ -21,6 +21,7 @@ from surefoot.core.position import Dust, ExitWish, State
 from surefoot.core.reports import Fill, Grounds
 from surefoot.core.stuck import Stuck
 from surefoot.core.values import (
+    ZERO,
     AccountName,
     Asset,
     BotName,
@@ -161,6 +162,16 @@ class ExitLapsed(_Record, frozen=True, kw_only=True):
     why: str
 
 
+class PartTaken(_Record, frozen=True, kw_only=True):
+    """A part of the take-profit is done with, once and for all; the next one counts now.
+
+    `joins` is the share of it that was too little to trade: it goes with the next.
+    """
+
+    why: str
+    joins: Decimal = ZERO
+
+
 class LevelsSet(_Record, frozen=True, kw_only=True):
     """The stop, the target or the phase moved."""
 
@@ -252,6 +263,7 @@ PositionChange: TypeAlias = (
     | FillBooked
     | ExitWished
     | ExitLapsed
+    | PartTaken
     | LevelsSet
     | ReductionBooked
     | ShortageSeen

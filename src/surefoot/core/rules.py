@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from surefoot.core.exits import STOP_OF, at_entry, follow_entry
+from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import resting, turned_away
@@ -29,6 +29,7 @@ from surefoot.core.records import (
     LevelsSet,
     OrderFinished,
     OrderIntended,
+    PartTaken,
     PositionRecord,
     StateChanged,
 )
@@ -134,7 +135,8 @@ def lapse_part(position: Position, now: datetime, terms: Terms) -> PositionRecor
     rest = position.available - wish.keep
     if not terms.instrument.is_dust(rest, position.entry_price or ZERO):
         return None
-    return ExitLapsed(at=now, why=f"{plain(wish.keep)} {position.base} are to stay")
+    why = f"{plain(wish.keep)} {position.base} are to stay"
+    return (PartTaken if wish.level is Level.TAKE_PART else ExitLapsed)(at=now, why=why)
 
 
 def watched_limit(position: Position, terms: Terms) -> Decimal | None:
@@ -187,10 +189,9 @@ def set_levels(position: Position, now: datetime, terms: Terms) -> PositionRecor
     entry, tick = position.entry_price, terms.instrument.tick
     if position.state not in {State.OPENING, State.OPEN} or entry is None:
         return None
-    if position.state is State.OPENING:
-        levels = at_entry(position.plan, entry, position.direction, tick)
-    else:
-        levels = follow_entry(position.plan, position.levels, entry, position.direction, tick)
+    levels = at_entry(position.plan, entry, position.direction, tick, position.taken.parts)
+    if position.state is State.OPEN:
+        levels = followed(position.levels, levels, position.direction)
     return None if levels == position.levels else LevelsSet(at=now, levels=levels)
 
 
@@ -411,7 +412,7 @@ def _sellers(position: Position) -> list[Order]:
 
 def may_be_added_to(position: Position, terms: Terms) -> bool:
     """Tell whether nothing is out but a stop that covers all that is held, where one is wanted."""
-    open_here = _sellers(position)
+    open_here = [e for e in position.orders if not e.finished and e.role is not Role.ENTRY]
     if not terms.native_stop or position.levels.stop is None:
         return not open_here
     return len(open_here) == 1 and is_in_place(position, open_here[0], terms)

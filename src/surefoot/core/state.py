@@ -15,8 +15,9 @@ from typing import Final, assert_never
 from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.exits import Level
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import ExitWish, Position, State, Tally, permit
+from surefoot.core.position import Position, State, Taken, Tally, permit
 from surefoot.core.records import (
     CancelIntended,
     DustLeft,
@@ -33,6 +34,7 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     OrderShut,
+    PartTaken,
     PositionChange,
     PositionFrozen,
     PositionProven,
@@ -109,10 +111,12 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _cancel_intended(record, position)
         case FillBooked():
             return _booked(record, position)
-        case ExitWished(wish=wish):
-            return replace(position, exit_wish=wish, wished_at=record.at)
+        case ExitWished():
+            return _wished(record, position)
         case ExitLapsed():
             return replace(position, exit_wish=None, wished_at=None)
+        case PartTaken():
+            return _part_taken(record, position)
         case LevelsSet(levels=levels):
             return replace(position, levels=levels)
         case ReductionBooked():
@@ -293,11 +297,13 @@ def _booked(record: FillBooked, position: Position) -> Position:
     changed = _with(_with_fee(position, fill, order), booked)
     worth = fill.price * fill.quantity
     if order.role is Role.ENTRY:
-        fee = changed.base_fees - position.base_fees
+        bought = fill.quantity - (changed.base_fees - position.base_fees)
+        wish, taken = changed.exit_wish, changed.taken
         return replace(
             changed,
             entries=changed.entries + (not order.filled),
-            exit_wish=_keeping(changed.exit_wish, fill.quantity - fee),
+            exit_wish=wish and replace(wish, keep=_grown(wish.keep, bought)),
+            taken=replace(taken, keep=_grown(taken.keep, bought)),
             entered=changed.entered + fill.quantity,
             entry_cost=changed.entry_cost + worth,
             opened_at=changed.opened_at or fill.at,
@@ -309,11 +315,27 @@ def _booked(record: FillBooked, position: Position) -> Position:
     )
 
 
-def _keeping(wish: ExitWish | None, bought: Decimal) -> ExitWish | None:
+def _grown(keep: Decimal, bought: Decimal) -> Decimal:
     """Let what is bought after a wish to sell a part stay: it was not what was wished about."""
-    if wish is None or not wish.keep:
-        return wish
-    return replace(wish, keep=wish.keep + bought)
+    return keep + bought if keep else keep
+
+
+def _wished(record: ExitWished, position: Position) -> Position:
+    wish, taken = record.wish, position.taken
+    if wish.level is Level.TAKE_PART:
+        taken = replace(taken, keep=wish.keep)
+    return replace(position, exit_wish=wish, wished_at=record.at, taken=taken)
+
+
+def _part_taken(record: PartTaken, position: Position) -> Position:
+    wish, parts = position.exit_wish, position.taken.parts + 1
+    done = wish is not None and wish.level is Level.TAKE_PART
+    return replace(
+        position,
+        taken=Taken(parts=parts, joins=record.joins),
+        exit_wish=None if done else wish,
+        wished_at=None if done else position.wished_at,
+    )
 
 
 def _reduced(record: ReductionBooked, position: Position) -> Position:

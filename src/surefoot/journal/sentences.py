@@ -32,6 +32,7 @@ from surefoot.core.records import (
     OrderShut,
     OrphanCancelIntended,
     OthersSeen,
+    PartTaken,
     PositionFrozen,
     PositionProven,
     PositionResolved,
@@ -79,7 +80,7 @@ def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _booked(record)
         case ExitWished():
             return _wished(record)
-        case ExitLapsed():
+        case ExitLapsed() | PartTaken():
             return _lapsed(record)
         case LevelsSet():
             return _protected(record)
@@ -180,10 +181,15 @@ def _booked(record: FillBooked) -> str:
 
 
 def _wished(record: ExitWished) -> str:
-    return f"It is to be closed, says {record.wish.by}: {record.wish.reason or 'no reason given'}."
+    wish = record.wish
+    what = f"All but {plain(wish.keep)} is to be sold" if wish.keep else "It is to be closed"
+    return f"{what}, says {wish.by}: {wish.reason or 'no reason given'}."
 
 
-def _lapsed(record: ExitLapsed) -> str:
+def _lapsed(record: ExitLapsed | PartTaken) -> str:
+    if isinstance(record, PartTaken):
+        share = f"; {plain(record.joins * 100)} % go with the next" if record.joins else ""
+        return f"A part of the take-profit is done with: {record.why}{share}."
     return f"The wish to leave has lapsed, and leaving is decided anew: {record.why}."
 
 

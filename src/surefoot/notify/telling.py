@@ -36,6 +36,7 @@ from surefoot.core.records import (
     OrderShut,
     OrphanCancelIntended,
     OthersSeen,
+    PartTaken,
     PositionFrozen,
     PositionProven,
     PositionResolved,
@@ -175,6 +176,7 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | DustLeft()
             | ExitWished()
             | ExitLapsed()
+            | PartTaken()
             | PositionSetBack()
             | AccountBound()
             | LifeBegan()

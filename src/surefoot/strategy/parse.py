@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from surefoot.core.errors import InvalidValue
+from surefoot.core.exits import Part, TakeProfit
 from surefoot.core.sizing import Amount, Pool, Risk, Share, Size
 
 LARGEST: Final = Decimal("1e18")
@@ -79,6 +80,39 @@ def fraction(value: object) -> Decimal:
     if exact >= 1:
         raise InvalidValue(f'expected a percentage such as "2%" or a fraction, got {shown(value)}')
     return exact
+
+
+def take_profit(value: object) -> TakeProfit:
+    """Return where gains are taken: "4%", or a list of {at = "3%", fraction = "50%"}.
+
+    The last one of a list may go without a fraction: there all that is left goes.
+
+    Raises:
+        InvalidValue: it is neither, or the parts are not in order, or more than all.
+    """
+    if not isinstance(value, list | tuple):
+        return TakeProfit(rest=fraction(value))
+    parts = [_part(each) for each in value]
+    if not parts or any(share is None for _, share in parts[:-1]):
+        raise InvalidValue("every take-profit but the last one needs a fraction")
+    distances = [at for at, _ in parts]
+    if distances != sorted(set(distances)):
+        raise InvalidValue("take-profits are listed from the nearest to the furthest")
+    total = sum((share for _, share in parts if share is not None), Decimal(0))
+    if total > 1 or (total == 1 and parts[-1][1] is None):
+        raise InvalidValue("the fractions of all take-profits are more than there is")
+    rest = parts.pop()[0] if parts[-1][1] is None or total == 1 else None
+    return TakeProfit(
+        rest=rest, parts=tuple(Part(at=at, fraction=share or Decimal(0)) for at, share in parts)
+    )
+
+
+def _part(value: object) -> tuple[Decimal, Decimal | None]:
+    if not isinstance(value, dict) or "at" not in value or value.keys() - {"at", "fraction"}:
+        form = '{at = "3%", fraction = "50%"}'
+        raise InvalidValue(f"expected a table such as {form}, got {shown(value)}")
+    share = None if value.get("fraction") is None else fraction(value["fraction"])
+    return fraction(value["at"]), share
 
 
 def size(value: object) -> Size:

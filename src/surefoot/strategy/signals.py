@@ -6,6 +6,7 @@ signal is a wish: limits, sizes and the state of the position decide whether it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue
-from surefoot.core.exits import ExitPlan
+from surefoot.core.exits import ExitPlan, TakeProfit
 from surefoot.core.sizing import Size
 from surefoot.core.values import Direction
 from surefoot.strategy import parse
@@ -45,7 +46,7 @@ class Enter:
 
     `time_to_live` is how long a limit order may rest: a timedelta, seconds, "30s" or "5m".
     `stop_loss` and `take_profit` ("2%" or 0.02) replace the bot's for this position; None
-    switches one off.
+    switches one off. A list takes gains in parts: [{"at": "3%", "fraction": 0.5}, {"at": "6%"}].
     """
 
     long: bool
@@ -53,7 +54,7 @@ class Enter:
     limit: Decimal | None
     time_to_live: timedelta | None
     stop_loss: Decimal | Literal[Unset.UNSET] | None
-    take_profit: Decimal | Literal[Unset.UNSET] | None
+    take_profit: TakeProfit | Literal[Unset.UNSET]
     reason: str
 
     def __init__(  # noqa: PLR0913 (what an author may say, all by name)
@@ -64,7 +65,7 @@ class Enter:
         limit: Number | None = None,
         time_to_live: timedelta | float | str | None = None,
         stop_loss: Distance = UNSET,
-        take_profit: Distance = UNSET,
+        take_profit: Distance | Sequence[Mapping[str, Number]] = UNSET,
         reason: str = "",
     ) -> None:
         if not isinstance(long, bool):
@@ -78,7 +79,7 @@ class Enter:
         store(self, "limit", _limit(limit, "Enter.limit"))
         store(self, "time_to_live", _time_to_live(time_to_live, "Enter.time_to_live"))
         store(self, "stop_loss", stop)
-        store(self, "take_profit", _distance(take_profit, "Enter.take_profit"))
+        store(self, "take_profit", _take_profit(take_profit, "Enter.take_profit"))
         store(self, "reason", _reason(reason, "Enter.reason"))
 
     @property
@@ -92,7 +93,8 @@ class Enter:
         if self.stop_loss is not UNSET:
             plan = replace(plan, stop_loss=self.stop_loss)
         if self.take_profit is not UNSET:
-            plan = replace(plan, take_profit=self.take_profit)
+            target = self.take_profit
+            plan = replace(plan, take_profit=target.rest, parts=target.parts)
         return plan
 
 
@@ -181,6 +183,17 @@ def _limit(value: Number | None, name: str) -> Decimal | None:
 def _distance(value: Distance, name: str) -> Decimal | Literal[Unset.UNSET] | None:
     try:
         return value if value is None or value is UNSET else parse.fraction(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from None
+
+
+def _take_profit(
+    value: Distance | Sequence[Mapping[str, Number]], name: str
+) -> TakeProfit | Literal[Unset.UNSET]:
+    try:
+        if value is UNSET:
+            return value
+        return TakeProfit() if value is None else parse.take_profit(value)
     except InvalidValue as error:
         raise InvalidValue(f"{name}: {error}") from None
 

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from surefoot.config import load
 from surefoot.config.document import Document, is_table
 from surefoot.config.written import Amount, Count, Distance, Fraction, Name, Span, StopDistance
+from surefoot.core.exits import TakeProfit
 from surefoot.core.sizing import Size
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -45,6 +46,7 @@ TYPES: Final[dict[Any, str]] = {
     Span: "duration",
     Span | None: "duration",
     Size: "size",
+    TakeProfit: "percentage, off or list of tables",
 }
 
 

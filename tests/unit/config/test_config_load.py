@@ -129,6 +129,14 @@ def test_a_distance_that_may_mean_two_things_or_none_is_refused(file: Path, writ
     assert problem.startswith("bots.dip-btc.stop_loss: expected a")
 
 
+def test_gains_may_be_taken_in_parts(file: Path) -> None:
+    plan = the_bot(file, 'take_profit = [{ at = "3%", fraction = 0.5 }, { at = "6%" }]').plan
+    assert [(part.at, part.fraction) for part in plan.parts] == [(D("0.03"), D("0.5"))]
+    assert plan.take_profit == D("0.06")
+    problem = refusal(file, f'{ACCOUNT}{BOT}take_profit = [{{ at = "3%", share = 1 }}]')
+    assert problem.startswith("bots.dip-btc.take_profit: expected a table such as")
+
+
 def test_a_stop_is_less_than_all_away_and_a_target_may_be_more(file: Path) -> None:
     assert the_bot(file, 'take_profit = "150%"').plan.take_profit == D("1.5")
     for key in ("stop_loss", "trailing_stop"):

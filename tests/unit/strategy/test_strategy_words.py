@@ -14,7 +14,7 @@ from tests.builders import BTC, Life, fill
 
 import surefoot.strategy
 from surefoot.core.errors import InvalidValue
-from surefoot.core.exits import ExitPlan
+from surefoot.core.exits import ExitPlan, Part
 from surefoot.core.values import Direction
 from surefoot.strategy import UNSET, Candle, Enter, Exit, Fill, PositionView, Tick
 from surefoot.strategy.memory import BYTES_MAX, durable
@@ -212,3 +212,34 @@ def test_a_part_is_the_fraction_that_was_written(written: Any, exact: str | None
 def test_a_part_that_is_none_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidValue, match=r"Exit\.fraction"):
         Exit(fraction=wrong)
+
+
+def test_gains_may_be_taken_in_parts() -> None:
+    plan = Enter(take_profit=[{"at": "3%", "fraction": 0.5}, {"at": "6%"}]).plan(ExitPlan())
+    assert plan.parts == (Part(at=D("0.03"), fraction=D("0.5")),)
+    assert (plan.take_profit, plan.target(0), plan.target(1)) == (D("0.06"), D("0.03"), D("0.06"))
+    halves = [{"at": 0.03, "fraction": "50%"}, {"at": 0.06, "fraction": "50%"}]
+    assert Enter(take_profit=halves).plan(ExitPlan()) == plan, "together they are all"
+    some = Enter(take_profit=[{"at": "3%", "fraction": "40%"}]).plan(plan)
+    assert (len(some.parts), some.take_profit) == (1, None)
+    assert Enter(take_profit="4%").plan(plan) == ExitPlan(take_profit=D("0.04"))
+    assert Enter(take_profit=None).plan(plan) == ExitPlan()
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ([], "needs a fraction"),
+        ([{"at": "3%"}, {"at": "6%"}], "needs a fraction"),
+        ([{"at": "6%", "fraction": 0.5}, {"at": "3%"}], "from the nearest"),
+        ([{"at": "3%", "fraction": 0.5}, {"at": "3%"}], "from the nearest"),
+        ([{"at": "3%", "fraction": 0.6}, {"at": "6%", "fraction": 0.5}], "more than there is"),
+        ([{"at": "3%", "fraction": "100%"}, {"at": "6%"}], "more than there is"),
+        ([{"at": "3%", "part": 0.5}], "expected a table"),
+        (["3%"], "expected a table"),
+        ([{"at": "3%", "fraction": 1}], "percentage"),
+    ],
+)
+def test_take_profits_that_make_no_sense(written: Any, why: str) -> None:
+    with pytest.raises(InvalidValue, match=f"Enter.take_profit: .*{why}"):
+        Enter(take_profit=written)
