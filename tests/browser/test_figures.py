@@ -240,12 +240,14 @@ def lived(t: Truth, name: str) -> int:
 class Reader:
     """Somebody who compares."""
 
-    def __init__(self, page: Any, desk: Desk) -> None:
+    def __init__(self, page: Any, desk: Desk, pen: Journal) -> None:
         self.page = page
         self.desk = desk
+        self.pen = pen
 
     async def compare(self, path: str, expected: dict[str, str]) -> None:
         """Go to a page without loading it anew, and hold its regions against what is expected."""
+        self.pen.gauges.turn(self.desk.clock.now())
         await self.page.evaluate(
             "path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')); }",
             path,
@@ -295,7 +297,7 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         await page.clock.install()
         await page.goto(f"{desk.origin}/#token={desk.keys.token(Scope.ADMIN)}")
         await page.get_by_role("navigation").wait_for()
-        reader = Reader(page, desk)
+        reader = Reader(page, desk, pen)
         for path, figures in WELL:
             await reader.compare(path, figures(Truth(tmp_path, timedelta(0))))
         await outage(reader, pen, hand, noon)

@@ -73,11 +73,13 @@ async def live(socket: WebSocket, after: int | None = None) -> None:
         if not seated:
             await socket.close(TRY_LATER)
             return
-        with suppress(WebSocketDisconnect):
+        try:
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(_send(socket, state.board, state.clock, after))
                 await _until_gone(socket)
                 sending.cancel()
+        except* WebSocketDisconnect:
+            pass  # It went while it was told something.
 
 
 async def _until_gone(socket: WebSocket) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import WebSocketDisconnect
 from tests.builders import START
 from tests.unit.web.desk import URL, Desk, HandClock, closed_life, lived, status
 
@@ -152,7 +153,9 @@ async def test_another_journal_in_its_place_is_followed(
     fresh = open_journal(URL, tmp_path, at=START)
     await fresh.commit(Change(at=START, appends=(status("new"),)))
     async with asyncio.timeout(10):
-        while desk.board.document is None or desk.board.document.journal.epoch == epoch:
+        while (
+            (found := desk.board.document) is None or found.journal.epoch == epoch or not found.bots
+        ):
             await asyncio.sleep(0.05)
     _, answer = await desk.ask("/api/v1/status")
     assert [bot["bot"] for bot in answer["bots"]] == ["new"]
@@ -217,3 +220,28 @@ async def test_a_bot_read_alone_is_what_it_is_among_all(desk: Desk, journal: Jou
     document = await read_status(browser, now=START)
     assert desk.board.document is not None
     assert [each.bot for each in desk.board.document.bots] == [each.bot for each in document.bots]
+
+
+class Gone:
+    """A socket whose reader went away just as it is told something."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._forever = asyncio.Event()
+
+    async def accept(self) -> None:
+        pass
+
+    async def receive(self) -> None:
+        await self._forever.wait()
+
+    async def send_text(self, _: str) -> None:
+        raise WebSocketDisconnect(code=1006)
+
+
+async def test_a_reader_that_goes_in_mid_sentence_is_no_error(desk: Desk) -> None:
+    """It was: every tab that was closed left a traceback in the log."""
+    socket: Any = Gone(desk.board_app)
+    async with asyncio.timeout(5):
+        await live.live(socket)
+    assert desk.readers.count == 0
