@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -79,6 +79,10 @@ class Look(Struct, frozen=True, kw_only=True):
     failures: tuple[str, ...]
 
 
+# Nobody who steals them, or a mistake of ours, may be able to take more than a bad trade costs.
+WITHDRAWS: Final = "these keys may withdraw: use keys that may only read and trade"
+
+
 class Checkup(Struct, frozen=True, kw_only=True):
     """What one exchange account answered."""
 
@@ -90,6 +94,7 @@ class Checkup(Struct, frozen=True, kw_only=True):
     weight_per_minute: int
     uid: str | None = None
     clock_offset: str | None = None
+    may_withdraw: bool | None = None
     failure: str | None = None
 
 
@@ -235,10 +240,14 @@ async def _checkup(settings: Settings, name: AccountName, exchange: Exchange) ->
         await exchange.connect()
         identity = await exchange.identify()
         offset = await exchange.measure_clock()
+        may_withdraw = await exchange.may_withdraw()
     except (ReadFailed, Misconfigured) as error:
         return replace(facts, failure=str(error))
     else:
-        return replace(facts, uid=identity.uid, clock_offset=f"{offset} s")
+        return replace(
+            facts, uid=identity.uid, clock_offset=f"{offset} s", may_withdraw=may_withdraw,
+            failure=WITHDRAWS if may_withdraw else None,
+        )  # fmt: skip
     finally:
         await exchange.close()
 

@@ -175,6 +175,10 @@ async def test_check_and_init(play: Play) -> None:
     assert code == 0, errors
     assert "SIMULATED" in output
     assert not play.stage.journal.exists()
+    play.control.do("account", withdraws=True)
+    code, output, _ = await play.stage.run("check")
+    assert code == 1
+    assert "these keys may withdraw" in " ".join(output.split())
     code, output, _ = await play.stage.run("init", "new")
     assert code == 0
     assert (play.stage.directory / "new" / "my_bots.py").exists()

@@ -13,6 +13,7 @@ from surefoot.cli.on_paper import differences, reached
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json, show_table
+from surefoot.cli.polling import polled
 from surefoot.config import Settings
 from surefoot.config.trial import Asked
 from surefoot.core.values import BotName, counted
@@ -30,12 +31,12 @@ def check(*, options: Options | None = None) -> int:
     or something on this machine is not well.
     """
     options = options or Options()
-    settings = options.settings(keys=True)
+    settings = options.settings(keys=True, messengers=True)
     serving = journal_holder(settings.journal_url, settings.directory) is not None
     trial = config.tried(settings, serving=serving)
     records = asyncio.run(_records(settings))
     checkups = asyncio.run(_checkups(settings, trial.asked))
-    symptoms = examine(settings)
+    symptoms = [*examine(settings), *asyncio.run(polled(settings))]
     if options.json:
         show_json(
             {

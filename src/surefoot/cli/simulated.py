@@ -25,6 +25,7 @@ def account_at(url: str, settings: Settings | None = None) -> str:
     urls = {
         "public": f"{url}/api/v3",
         "private": f"{url}/api/v3",
+        "sapi": f"{url}/sapi/v1",
         "ws.spot": f"{sockets}/stream/ws",
         "ws.ws-api.spot": f"{sockets}/ws-api/v3",
     }

@@ -140,6 +140,7 @@ class Stage:
             "[accounts.main.ccxt]",
             f"urls.api.public = {json.dumps(urls['public'])}",
             f"urls.api.private = {json.dumps(urls['private'])}",
+            f"urls.api.sapi = {json.dumps(urls['sapi'])}",
             f"urls.api.ws.spot = {json.dumps(urls['ws']['spot'])}",
             f"urls.api.ws.ws-api.spot = {json.dumps(urls['ws']['ws-api']['spot'])}",
             rest,

@@ -381,6 +381,10 @@ class Exchange(Orders, Reads, Streams, Protocol):
         """Ask which account the keys belong to."""
         ...
 
+    async def may_withdraw(self) -> bool | None:
+        """Ask whether these keys may take money off the account; None where nobody tells."""
+        ...
+
     async def measure_clock(self) -> Decimal:
         """Measure the exchange's clock again; return local minus exchange, in seconds."""
         ...

@@ -21,6 +21,8 @@ from surefoot.notify.settings import TelegramSettings
 TEXT_MAX: Final = 3_800
 # How long Telegram may hold a question for updates, and how long we wait for an answer.
 POLL_S: Final = 20
+# Another program that polls asks again within this.
+PROBE_S: Final = 3
 _TIMEOUT_S: Final = 10.0
 _UPDATES_MAX: Final = 100
 _PAUSE_MAX_S: Final = 3_600.0
@@ -74,6 +76,14 @@ class Wire:
             )
         )
         return found
+
+    async def alone(self) -> None:
+        """Ask for updates and take none: long enough for another program to ask as well.
+
+        Raises:
+            Later: not now. Conflict: somebody else polls too, or a webhook takes them.
+        """
+        await self._asked(self._bot.get_updates(limit=1, timeout=PROBE_S))
 
     async def _asked(self, asking: Any) -> Any:
         from telegram import error  # noqa: PLC0415

@@ -269,6 +269,7 @@ class ControlApi:
 
     def _account(self, given: Mapping[str, Any]) -> dict[str, Any]:
         self._exchange.uid = int(given.get("uid", self._exchange.uid))
+        self._exchange.withdraws = bool(given.get("withdraws", self._exchange.withdraws))
         renames = given.get("cancels_rename", self._exchange.cancels_rename)
         self._exchange.cancels_rename = bool(renames)
         return {}

@@ -46,6 +46,7 @@ class Exchange:
             r.symbol: Quote(last=r.price, bid=r.price, ask=r.price) for r in self.rules.values()
         }
         self.uid = settings.uid
+        self.withdraws = False  # whether the keys may take money away
         self.fee_mode = settings.fee_mode
         self.fee_rate = settings.fee_rate
         self._matching: Matching = (

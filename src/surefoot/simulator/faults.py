@@ -66,7 +66,7 @@ FAULTS: Final = {
 OPERATIONS: Final = (
     "order.send", "order.cancel", "order.replace", "order.amend", "order.query",
     "order.amendments", "openOrders", "allOrders",
-    "myTrades", "account", "time", "exchangeInfo", "klines", "aggTrades",
+    "myTrades", "account", "restrictions", "time", "exchangeInfo", "klines", "aggTrades",
     "depth", "ticker.price", "ticker.book", "*",
 )  # fmt: skip
 STREAMS: Final = ("user", "market", "*")

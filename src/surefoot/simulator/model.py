@@ -199,6 +199,7 @@ def ccxt_settings(url: str) -> dict[str, Any]:
             "api": {
                 "public": f"{url}/api/v3",
                 "private": f"{url}/api/v3",
+                "sapi": f"{url}/sapi/v1",
                 "ws": {
                     "spot": f"{sockets}/stream/ws",
                     "ws-api": {"spot": f"{sockets}/ws-api/v3"},

@@ -77,6 +77,7 @@ class Rest:
             ("GET", "allOrders"): _Route("allOrders", self._all_orders),
             ("GET", "myTrades"): _Route("myTrades", self._my_trades),
             ("GET", "account"): _Route("account", self._account),
+            ("GET", "account/apiRestrictions"): _Route("restrictions", self._restrictions),
             ("GET", "time"): _Route("time", self._time, signed=False),
             ("GET", "ping"): _Route("ping", lambda _params, _hits: {}, signed=False),
             ("GET", "exchangeInfo"): _Route("exchangeInfo", self._info, signed=False),
@@ -88,8 +89,11 @@ class Rest:
         }
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the one door of the REST API."""
-        return [web.route("*", "/api/v3/{path:.*}", self._serve)]
+        """Return the doors of the REST API."""
+        return [
+            web.route("*", "/api/v3/{path:.*}", self._serve),
+            web.route("GET", "/sapi/v1/{path:account/apiRestrictions}", self._serve),
+        ]
 
     # Through the faults --------------------------------------------------------------------------
 
@@ -268,6 +272,9 @@ class Rest:
             for row in answer["balances"]:
                 row["free"] = row["locked"] = wire.amount(Decimal(0))
         return answer
+
+    def _restrictions(self, _params: Params, _hits: Hits) -> Any:
+        return wire.restrictions(self._exchange, self._clock.now_ms())
 
     def _time(self, _params: Params, _hits: Hits) -> Any:
         return {"serverTime": self._clock.now_ms()}

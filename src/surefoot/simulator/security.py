@@ -21,7 +21,7 @@ _BAN_MS: Final = 120_000
 WEIGHTS: Final = {
     "ping": 1, "time": 1, "exchangeInfo": 20, "klines": 2, "ticker.price": 4, "ticker.book": 4,
     "depth": 5, "aggTrades": 4, "account": 20, "order.send": 1, "order.cancel": 1, "order.query": 4,
-    "order.amend": 4, "order.amendments": 4,
+    "restrictions": 1, "order.amend": 4, "order.amendments": 4,
     "openOrders": 6, "allOrders": 20, "myTrades": 20,
 }  # fmt: skip
 _OPEN_ORDERS_ALL: Final = 80

@@ -168,6 +168,19 @@ def account(exchange: Exchange, now_ms: int) -> dict[str, Any]:
     }
 
 
+def restrictions(exchange: Exchange, now_ms: int) -> dict[str, Any]:
+    """Return what the keys may do."""
+    return {
+        "ipRestrict": False,
+        "createTime": now_ms,
+        "enableReading": True,
+        "enableSpotAndMarginTrading": True,
+        "enableWithdrawals": exchange.withdraws,
+        "enableInternalTransfer": False,
+        "permitsUniversalTransfer": False,
+    }
+
+
 def rate_limits(weight: int, windows: Iterable[Window]) -> list[dict[str, Any]]:
     """Return what may be asked, and how often."""
     rows: list[dict[str, Any]] = [

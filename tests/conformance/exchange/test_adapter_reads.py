@@ -31,6 +31,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Exchange], Awaitable[Any]]]] = {
     "newest fills": ("myTrades", lambda at: at.newest_fills(BTC)),
     "balances": ("account", lambda at: at.balances()),
     "identity": ("account", lambda at: at.identify()),
+    "permissions": ("restrictions", lambda at: at.may_withdraw()),
     "candles": ("klines", lambda at: at.candles(BTC, "1m", None, 5)),
     "last prices": ("ticker.price", lambda at: at.ticks([BTC])),
     "books": ("ticker.book", lambda at: at.ticks([BTC])),
@@ -367,6 +368,14 @@ async def test_the_account_is_named_by_its_uid(exchange: Exchange, do: Do) -> No
     )  # fmt: skip
     await do("account", uid=42)
     assert (await exchange.identify()).uid == "42"
+
+
+async def test_keys_that_may_withdraw_are_told_from_those_that_may_not(
+    exchange: Exchange, do: Do
+) -> None:
+    assert await exchange.may_withdraw() is False
+    await do("account", withdraws=True)
+    assert await exchange.may_withdraw() is True
 
 
 async def test_wrong_keys_are_for_a_person_to_correct(exchange: Exchange, do: Do) -> None:

@@ -398,6 +398,10 @@ class FakeExchange:
         await self._reading("identify")
         return self.identity
 
+    async def may_withdraw(self) -> bool | None:
+        await self._reading("may_withdraw")
+        return False
+
     async def measure_clock(self) -> Decimal:
         await self._reading("measure_clock")
         return D(0)

@@ -25,7 +25,7 @@ from surefoot.core.values import (
     plain,
 )
 from surefoot.exchange.binance import payloads, replacing, verdicts
-from surefoot.exchange.binance.carrier import Carrier
+from surefoot.exchange.binance.carrier import Carrier, Request
 from surefoot.exchange.binance.client import (
     NOT_AFTER,
     FencedBinance,
@@ -37,12 +37,7 @@ from surefoot.exchange.binance.streams import account_events, market_events
 from surefoot.exchange.binance.trades import Trades
 from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
 from surefoot.exchange.budget import Room, Urgency
-from surefoot.exchange.errors import (
-    Misconfigured,
-    NotSent,
-    ReadFailed,
-    Unknown,
-)
+from surefoot.exchange.errors import Misconfigured, NotSent, ReadFailed, Unknown
 from surefoot.exchange.port import (
     AccountEvent,
     Candle,
@@ -111,6 +106,13 @@ class Binance:
         self._told = (at, held)
         return Identity(exchange=self.venue.name, uid=uid, environment=self._environment)
 
+    async def may_withdraw(self) -> bool | None:
+        """Ask whether these keys may take money away; None where nobody tells (test networks)."""
+        if "sapi" not in self._settings.get("urls", {}).get("api", {"sapi": "ccxt knows it"}):
+            return None
+        call = self._ccxt.sapiGetAccountApiRestrictions
+        return await self._carrier.ask("restrictions", call, {}, payloads.may_withdraw)
+
     async def measure_clock(self) -> Decimal:
         """Measure the exchange's clock: the sample with the shortest round trip counts."""
         best: tuple[float, timedelta] | None = None
@@ -136,9 +138,9 @@ class Binance:
         markets: dict[str, Any] = self._ccxt.markets or {}
         market = markets.get(symbol)
         if market is None:
-            base = symbol.split("/", maxsplit=1)[0]
-            near = [name for name in markets if name.startswith(f"{base}/")][:_NEAR_SYMBOLS]
-            hint = f"; it lists {', '.join(near)}" if near else ""
+            base = f"{symbol.partition('/')[0]}/"
+            near = ", ".join([each for each in markets if each.startswith(base)][:_NEAR_SYMBOLS])
+            hint = near and f"; it lists {near}"
             raise Misconfigured(f"{self.venue.name} does not list {symbol}{hint}")
         try:
             return payloads.instrument(market["info"], symbol)
@@ -401,11 +403,7 @@ class Binance:
         self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int
     ) -> tuple[Candle, ...]:
         """Read closed candles that opened at or after `since` (None: the newest)."""
-        request: dict[str, Any] = {
-            "symbol": self._id(symbol),
-            "interval": timeframe,
-            "limit": limit + 1,
-        }
+        request: Request = {"symbol": self._id(symbol), "interval": timeframe, "limit": limit + 1}
         if since is not None:
             request["startTime"] = _milliseconds(since)
         now = self.now()
@@ -440,10 +438,8 @@ class Binance:
     # Carrying ------------------------------------------------------------------------------------
 
     def _client(self, session_: Any) -> FencedBinance:
-        settings = dict(self._settings)
-        if session_ is not None:
-            settings["session"] = session_
-        client = FencedBinance(settings)
+        own = {} if session_ is None else {"session": session_}
+        client = FencedBinance(self._settings | own)
         client.lifetime_max_ms = _to_ms(self.venue.request_lifetime_max)
         client.now = self._carrier.now
         return client

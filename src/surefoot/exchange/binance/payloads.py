@@ -260,6 +260,11 @@ def uid(answer: object) -> str:
     return number(payload(answer), "uid")
 
 
+def may_withdraw(answer: object) -> bool:
+    """Read whether the keys that asked may take money off the account."""
+    return flag(payload(answer), "enableWithdrawals")
+
+
 def holdings(answer: object) -> dict[Asset, Holding]:
     """Read what the account has, by asset."""
     return {
