@@ -6,10 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
+from typing import get_args
 
 from tests.simulation.ledger import PAGE, Ledger
 from tests.simulation.machine import Verdict, simulate, story_of
-from tests.simulation.plan import Plan, draw
+from tests.simulation.plan import Plan, Sort, draw
 
 
 def main() -> int:
@@ -24,6 +25,8 @@ def main() -> int:
         if given.seconds is not None and time.monotonic() - began > given.seconds:
             break
         plan = draw(seed).without(*given.without).only(given.bots, given.lasts)
+        if plan.sort not in given.sorts or (ledger is not None and ledger.has(plan)):
+            continue
         verdict = simulate(plan, print if given.trace else None)
         if ledger is not None:
             ledger.add(plan, verdict)
@@ -43,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     add("--seeds", type=int, default=1, help="how many, one after the other")
     add("--among", type=int, nargs="*", default=None, help="these seeds only")
     add("--seconds", type=float, default=None, help="begin none after this many")
+    add("--sorts", nargs="*", default=get_args(Sort), help="worlds of these sorts only")
     add("--without", nargs="*", default=(), help="kinds of trouble to leave out")
     add("--bots", nargs="*", default=None, help="these bots only")
     add("--lasts", type=float, default=None, help="heal after so many virtual seconds")
@@ -57,7 +61,7 @@ def _arguments() -> argparse.Namespace:
 def _seeds(given: argparse.Namespace, ledger: Ledger | None) -> Iterable[int]:
     if given.among is not None:
         return list(given.among)
-    first = given.seed if ledger is None else int(ledger.sums["next_seed"])
+    first = given.seed if ledger is None else ledger.next(given.sorts)
     return range(first, first + given.seeds)
 
 

@@ -184,7 +184,8 @@ class Judge:
         self.trades += 1
         rules = self._exchange.rules[order.symbol]
         fee = trade.fee if trade.fee_asset == rules.base else ZERO
-        moved = trade.quantity - fee if order.side == "BUY" else -trade.quantity - fee
+        # The fee of a sale is no part of it: in BNB it is the account's to pay, on any symbol.
+        moved = trade.quantity - fee if order.side == "BUY" else -trade.quantity
         if order.origin != "api":
             self.give(rules.base, moved)
             return

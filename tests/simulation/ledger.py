@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.machine import Verdict
-from tests.simulation.plan import KINDS, PEOPLE, STORMS, Plan
+from tests.simulation.plan import KINDS, PEOPLE, QUIET_PACE, STORMS, Plan, draw
 
 LEDGER: Final = Path(__file__).parent / "ledger.json"
 PAGE: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
@@ -36,17 +39,40 @@ class Ledger:
 
     def __init__(self, path: Path = LEDGER) -> None:
         self._path = path
-        self.sums: dict[str, Any] = (
-            json.loads(path.read_text("utf-8"))
-            if path.exists()
-            else {"worlds": 0, "next_seed": 1, "virtual_s": 0.0, "events": {}, "harms": {}}
-        )
+        self.sums: dict[str, Any] = _read(path)
+
+    def next(self, sorts: Collection[str]) -> int:
+        """Return the seed after the last one that was asked for worlds of these sorts."""
+        return min(int(self.sums["next_seeds"].get(sort, 1)) for sort in sorts)
+
+    def has(self, plan: Plan) -> bool:
+        """Tell whether a world has been added."""
+        return plan.seed < int(self.sums["next_seeds"].get(plan.sort, 1))
 
     def add(self, plan: Plan, verdict: Verdict) -> None:
         """Add one world."""
+        with self._as_it_is():
+            self._add(plan, verdict)
+
+    @contextmanager
+    def _as_it_is(self) -> Iterator[None]:
+        """Change the sums as they are now, alone: other runs add to them meanwhile."""
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            self.sums = _read(self._path)
+            yield
+            text = json.dumps(self.sums, indent=1, sort_keys=True)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(f"{text}\n", "utf-8")
+            fresh.replace(self._path)
+        finally:
+            os.close(directory)
+
+    def _add(self, plan: Plan, verdict: Verdict) -> None:
         sums = self.sums
         sums["worlds"] += 1
-        sums["next_seed"] = max(sums["next_seed"], plan.seed + 1)
+        sums["next_seeds"][plan.sort] = plan.seed + 1
         for name in ("virtual_s", "processor_s", "steps", "starts", "deaths", "trades"):
             sums[name] = round(sums.get(name, 0) + getattr(verdict, name), 3)
         sorts = sums.setdefault("sorts", {})
@@ -58,27 +84,30 @@ class Ledger:
                 sums["events"][event] = sums["events"].get(event, 0) + times
         for kind in {harm.kind for harm in verdict.harms}:
             sums["harms"].setdefault(kind, []).append(plan.seed)
-        self.save()
 
     def convict(self, sabotage: str, worlds: int, harm: str | None) -> None:
         """Note within how many worlds a mistake was convicted, and of what; None: not at all."""
-        self.sums.setdefault("convictions", {})[sabotage] = {"worlds": worlds, "harm": harm}
-        self.save()
+        with self._as_it_is():
+            self.sums.setdefault("convictions", {})[sabotage] = {"worlds": worlds, "harm": harm}
 
     def sound(self) -> list[int]:
         """Return the seeds that ended well."""
         harmed = {seed for seeds in self.sums["harms"].values() for seed in seeds}
-        return [seed for seed in range(1, self.sums["next_seed"]) if seed not in harmed]
-
-    def save(self) -> None:
-        """Write the sums down."""
-        self._path.write_text(json.dumps(self.sums, indent=1, sort_keys=True) + "\n", "utf-8")
+        plans = (draw(seed) for seed in range(1, max(self.sums["next_seeds"].values(), default=1)))
+        return [plan.seed for plan in plans if plan.seed not in harmed and self.has(plan)]
 
     def page(self) -> str:
         """Return the page."""
         sums = self.sums
         parts = (_intro(), _totals(sums), _events(sums), _mistakes(sums), _harms(sums))
         return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return found
+    return {"worlds": 0, "next_seeds": {}, "virtual_s": 0.0, "events": {}, "harms": {}}
 
 
 def _intro() -> Iterable[str]:
@@ -92,13 +121,21 @@ def _intro() -> Iterable[str]:
     yield "everything heals and has to come to rest, and is judged by the exchange's own ledger."
     yield ""
     yield "A world is *mixed* (up to an hour of anything), a *storm* (minutes in which hardly a"
-    yield "life gets as far as it wants to: most die in the middle of recovery) or *quiet* (hours"
-    yield "of many bots; the program looks a tenth as often whether there is anything to do)."
-    yield "Years are counted over bots: an hour of fifty is fifty hours."
+    yield "life gets as far as it wants to: most die in the middle of recovery) or *quiet* (days of"
+    yield "hundreds of bots). Years are counted over bots: a day of fifty is fifty days."
+    yield ""
+    yield "Nearly all of the years are quiet, and a quiet year is less than a year of trading. Its"
+    yield "bots decide when the candle of an hour closes, and most wish something once in some"
+    yield "days; prices move every five minutes; nobody else acts on the account; the program's own"
+    yield "timers (looks at its orders, comparisons of everything, candles, the inbox) ring"
+    yield f"{QUIET_PACE} times less often than they do. What a quiet world is for is what only"
+    yield "grows with time and bots: history, queues, counters, names. Harm is looked for in the"
+    yield "other two."
     yield ""
     yield "    make simulate SEED=17             one world"
     yield "    make simulate SEED=1 SEEDS=100    many, one after the other"
     yield "    python -m tests.simulation --seed 17 --trace     its story"
+    yield "    python -m tests.simulation --record --seeds 1000     go on with the run below"
     yield "    python -m tests.simulation --seed 17 --shrink    without what it does not need"
     yield ""
 

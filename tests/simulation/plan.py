@@ -27,9 +27,19 @@ _RATES_S: Final = (20.0, 1500.0)
 # What a storm of deaths takes turns with: what leaves something in the air when a life ends.
 _BESIDE_STORMS: Final = ("request", "stream", "latency", "lag", "partial", "expire", "jump")
 _STORM_RATES_S: Final = (5.0, 60.0)
-_QUIET_RATES_S: Final = (3_600.0, 86_400.0)
-# Days of nothing would be spent on looking whether there is anything to do.
-QUIET: Final = Tempo(commands_s=2.5, orders_s=2.5, time_s=10.0)
+_QUIET_RATES_S: Final = (20_000.0, 400_000.0)
+_SYMBOLS: Final = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
+_QUIET_SYMBOLS: Final = ("BTC/USDT", "ETH/USDT", "BNB/USDT", "SOL/USDT")
+# How likely a bot wishes something at a price, or, in quiet worlds, when an hour's candle closes.
+_EAGERNESS: Final = (0.02, 0.1, 0.3)
+_QUIET_EAGERNESS: Final = (0.002, 0.01, 0.03)
+# How many times longer the program waits in a quiet world before it looks by itself: days of
+# nothing would be spent on looking whether there is anything to do.
+QUIET_PACE: Final = 20
+QUIET: Final = Tempo(
+    commands_s=5.0, orders_s=5.0, resting_s=200.0, time_s=20.0, vitals_s=20.0,
+    everything_s=600.0, candles_s=100.0,
+)  # fmt: skip
 
 
 # Mixed: an hour of anything. Storm: minutes in which hardly a life gets as far as it wants to.
@@ -124,7 +134,7 @@ def draw(seed: int) -> Plan:
             lasts_s, count = _log_uniform(luck, 120.0, 600.0), luck.choice((1, 2, 3, 4))
         case "quiet":
             kinds = _kinds(luck, KINDS, _QUIET_RATES_S)
-            lasts_s, count = _log_uniform(luck, 3_600.0, 10_800.0), luck.randint(50, 150)
+            lasts_s, count = _log_uniform(luck, 86_400.0, 345_600.0), luck.randint(200, 600)
     return Plan(
         seed=seed,
         sort=sort,
@@ -157,14 +167,14 @@ def _kinds(luck: Random, among: tuple[str, ...], rates: tuple[float, float]) -> 
 def _bot(luck: Random, number: int, sort: Sort) -> Bot:
     return Bot(
         name=f"bot{number}",
-        symbol=luck.choice(("BTC/USDT", "BTC/USDT", "ETH/USDT")),
+        symbol=luck.choice(_QUIET_SYMBOLS if sort == "quiet" else _SYMBOLS),
         notional=luck.choice((20, 100, 1000)),
         stop_loss=luck.choice(("0.3%", "1%", "3%")),
         take_profit=luck.choice(("off", "0.5%", "2%")),
         break_even=luck.choice(("off", "0.2%")),
         trailing_stop=luck.choice(("off", "0.4%")),
         strategy="Patient" if sort == "quiet" else "Impatient",
-        eagerness=luck.choice((0.02, 0.1, 0.3)),
+        eagerness=luck.choice(_QUIET_EAGERNESS if sort == "quiet" else _EAGERNESS),
     )
 
 

@@ -60,7 +60,7 @@ class Impatient(Fickle):
 class Patient(Fickle):
     """Makes up its mind when a candle closes."""
 
-    timeframe = "5m"
+    timeframe = "1h"
 
     def on_candle(self, candle: Candle, view: View) -> Signal | None:
         return self.wish(candle.close, view)

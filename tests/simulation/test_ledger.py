@@ -1,0 +1,49 @@
+"""What is added up over runs, by several at once, each at worlds of its own sorts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.simulation.ledger import Ledger
+from tests.simulation.machine import Verdict
+from tests.simulation.plan import Plan, Sort, draw
+
+VERDICT = Verdict(
+    seed=0,
+    harms=(),
+    digest="",
+    virtual_s=100.0,
+    processor_s=1.0,
+    steps=10,
+    starts=3,
+    deaths=2,
+    trades=1,
+    counts={"world kill": 2},
+    lines=[],
+)
+
+
+def first(sort: Sort) -> Plan:
+    return next(plan for plan in map(draw, range(1, 200)) if plan.sort == sort)
+
+
+def test_two_runs_add_to_the_same_sums(tmp_path: Path) -> None:
+    """Catches a run that writes down what it read when it began, over what others added."""
+    one, other = Ledger(tmp_path / "ledger.json"), Ledger(tmp_path / "ledger.json")
+    one.add(first("storm"), VERDICT)
+    other.add(first("mixed"), VERDICT)
+    one.convict("forget", 3, "it was forgotten")
+    sums = Ledger(tmp_path / "ledger.json").sums
+    assert (sums["worlds"], sums["deaths"], sums["events"]) == (2, 4, {"world kill": 4})
+    assert sums["convictions"] == {"forget": {"worlds": 3, "harm": "it was forgotten"}}
+
+
+def test_each_sort_goes_on_where_it_ended(tmp_path: Path) -> None:
+    """Catches a run of storms alone that calls the quiet worlds between them done."""
+    ledger, storm, quiet = Ledger(tmp_path / "ledger.json"), first("storm"), first("quiet")
+    ledger.add(storm, VERDICT)
+    assert ledger.has(storm)
+    assert not ledger.has(quiet)
+    assert ledger.next(["storm"]) == storm.seed + 1
+    assert ledger.next(["storm", "quiet"]) == 1
+    assert ledger.sound() == [storm.seed]
