@@ -7,34 +7,47 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from inspect import signature
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.builders import PLAN, START, Life, fill, report
+from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.desk import PoisonableJournal, SaidLog, account_spec, bot_spec, tick
+from tests.unit.engine.fake import FakeExchange
+from typing_extensions import override
 
+from surefoot.app import assemble
 from surefoot.core.decide import decide
 from surefoot.core.records import BotStatusChanged
 from surefoot.core.reports import PriceSeen, Refusal
 from surefoot.core.signals import EntrySignal
 from surefoot.core.state import fold
+from surefoot.core.values import BotName
+from surefoot.engine.advisor import Advisor
 from surefoot.journal import open_journal, open_reader
 from surefoot.journal.port import Append, Change, bot_stream, position_stream
 from surefoot.journal.status import read_status
+from surefoot.strategy import Candle, Signal, Strategy, Tick, View
+from surefoot.strategy.call import Room
 
 ROUNDS: Final = 5
+CORE_ROUNDS: Final = 60
 PASTS: Final = (1, 100, 10_000)
 BOTS: Final = (100, 1_000)
+CROWD: Final = 50
+WARM: Final = 20
+TICKS: Final = 100
 JOURNAL: Final = "sqlite:///bench.db"
 
 
-def best(work: Callable[[], object], times: int) -> float:
+def best(work: Callable[[], object], times: int, *, rounds: int = ROUNDS) -> float:
     """Return the least processor time of one call, in microseconds."""
     least = float("inf")
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = time.process_time()
         for _ in range(times):
             work()
@@ -42,30 +55,42 @@ def best(work: Callable[[], object], times: int) -> float:
     return least * 1e6
 
 
-def of_the_core(past: int) -> Iterator[tuple[str, float]]:
-    """Yield what an input costs a position that has so many failed entries behind it."""
+def of_the_core(pasts: Sequence[int]) -> Iterator[tuple[str, float]]:
+    """Yield what an input costs a position that has so many failed entries behind it.
+
+    In turns, so that a machine that is slower for a while is so for each of them.
+    """
+    works: dict[str, tuple[Callable[[], object], int, int]] = {}
+    for past in pasts:
+        works |= {f"{what}, {past:,} orders behind it (µs)": work for what, work in inputs(past)}
+    least = dict.fromkeys(works, float("inf"))
+    for _ in range(CORE_ROUNDS):
+        for what, (work, times, parts) in works.items():
+            least[what] = min(least[what], best(work, times, rounds=1) / parts)
+    yield from least.items()
+
+
+def inputs(past: int) -> Iterator[tuple[str, tuple[Callable[[], object], int, int]]]:
+    """Yield what a position is told, how often, and into how many parts that falls."""
     life = with_past(past)
-    behind = f"{past:,} orders behind it"
-    cost = best(lambda: fold(life.records), 1)
-    yield f"replay one record, {behind} (µs)", cost / len(life.records)
+    records = tuple(life.records)
+    yield "replay one record", (lambda: fold(records), 1, len(records))
     signal = EntrySignal(quantity=Decimal("0.0016"), plan=PLAN)
-    yield f"signal, {behind} (µs)", cost_of(life, signal)
+    yield "signal", (deciding(life, signal), 25, 1)
     life.tell(signal)
     entry = life.order
     life.tell(report(entry, "FILLED", entry.quantity))
     bought = fill(entry, "50000", trade="1")
-    yield f"fill, {behind} (µs)", cost_of(life, bought)
+    yield "fill", (deciding(life, bought), 25, 1)
     life.tell(bought)
-    yield (
-        f"tick that triggers nothing, {behind} (µs)",
-        cost_of(life, PriceSeen(price=Decimal(50001))),
-    )
+    price = PriceSeen(price=Decimal(50001))
+    yield "tick that triggers nothing", (deciding(life, price), 25, 1)
 
 
-def cost_of(life: Life, event: EntrySignal | PriceSeen | object) -> float:
-    """Return what deciding upon an input costs, without believing what follows."""
+def deciding(life: Life, event: EntrySignal | PriceSeen | object) -> Callable[[], object]:
+    """Return a decision upon an input, as things are now; what follows is not believed."""
     position, now, terms = life.position, life.now, life.terms
-    return best(lambda: decide(position, event, now, terms), 20)  # type: ignore[arg-type]
+    return lambda: decide(position, event, now, terms)  # type: ignore[arg-type]
 
 
 def with_past(orders: int) -> Life:
@@ -77,6 +102,77 @@ def with_past(orders: int) -> Life:
         life.tell(Refusal(client_order_id=name, code="-2010", message="no"))
     life.now += timedelta(minutes=2)
     return life
+
+
+class Glances(Strategy):
+    """Looks at every price, and counts the looks of everybody."""
+
+    looks = 0
+
+    @override
+    def on_tick(self, tick: Tick, view: View) -> Signal | None:
+        """Want nothing."""
+        Glances.looks += 1
+        return None
+
+
+class Waits(Strategy):
+    """Wants candles only."""
+
+    timeframe: str | None = "1m"
+
+    @override
+    def on_candle(self, candle: Candle, view: View) -> Signal | None:
+        """Want nothing."""
+        return None
+
+
+def of_a_crowd() -> Iterator[tuple[str, float]]:
+    """Yield what a tick costs that fifty bots hear of, in all the threads of the process."""
+    for kind, what in ((Waits, "that want candles"), (Glances, "that are asked about it")):
+        cost = min(asyncio.run(crowded(kind)) for _ in range(ROUNDS))
+        yield f"{CROWD} bots on one symbol {what}: a tick (µs)", cost * 1e6
+
+
+async def crowded(kind: type[Strategy]) -> float:
+    """Return the processor time of one tick on a symbol with fifty bots of a kind."""
+    exchange, log = FakeExchange(HandClock()), SaidLog()
+    room = Room(log.warning)
+
+    async def advisor(bot: BotName, memory: dict[str, Any]) -> Advisor:
+        return Advisor(kind(), name=bot, journaled=memory, room=room)
+
+    names = [BotName(f"bot-{number}") for number in range(CROWD)]
+    frame = "1m" if kind is Waits else None
+    bots = [bot_spec(name, timeframe=frame) for name in names]
+    running: list[asyncio.Task[None]] = []
+    account = assemble(
+        account_spec(*bots),
+        exchange=exchange,
+        journal=PoisonableJournal(),
+        clock=exchange.clock,
+        make_advisor=advisor,
+        spawn=lambda work: running.append(asyncio.ensure_future(work)),
+        log=log,
+    )
+    await account.recovery.patiently()
+    account.start()
+    await turns()
+    began = 0.0
+    for number in range(WARM + TICKS):
+        if number == WARM:
+            began = time.process_time()
+        seen = Glances.looks
+        exchange.market_events.put_nowait(tick(str(50_000 + number)))
+        await turns(12)
+        while kind is Glances and Glances.looks < seen + CROWD:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)  # threads tell nobody
+    cost = (time.process_time() - began) / TICKS
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    room.close()
+    return cost
 
 
 def of_the_journal(bots: int) -> Iterator[tuple[str, float]]:
@@ -155,7 +251,8 @@ async def ask(directory: Path, question: str) -> None:
 def main() -> None:
     """Print every figure."""
     pasts = PASTS[:-1] if "--quick" in sys.argv else PASTS
-    found = dict(figure for past in pasts for figure in of_the_core(past))
+    found = dict(of_the_core(pasts))
+    found |= dict(of_a_crowd())
     found |= dict(figure for past in pasts for figure in of_a_start(past))
     found |= dict(figure for bots in BOTS for figure in of_the_journal(bots))
     print(json.dumps(found))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.builders import BTC, PLAN, START, TERMS, D, Life, started
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.fake import ETH, ETHER, FakeExchange
+from typing_extensions import override
 
 from surefoot.app import assemble
 from surefoot.core.evidence import Evidence
@@ -93,9 +94,11 @@ class PoisonableJournal(MemoryJournal):
         # Since when the server that writes it runs; None: nobody else could tell.
         self.since: datetime | None = None
 
-    def holder(self) -> Holder | None:  # type: ignore[override]
+    @override
+    def holder(self) -> Holder | None:
         return None if self.since is None else Holder(pid=1, host="here", since=self.since)
 
+    @override
     async def commit(self, change: Change) -> Receipt:
         await turns(1)
         if self.poisoned:

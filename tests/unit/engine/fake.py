@@ -273,7 +273,7 @@ class FakeExchange:
         cancelled = self._end_as(row, cancel_name)
         refused, self.second_half = self.second_half, None
         placed = refused or self.place(order, symbol)
-        if (held := self._held.get("replace")) is not None:
+        if (held := self._held.get(("replace", ""))) is not None:
             await held.wait()
         if error is not None:
             raise error
