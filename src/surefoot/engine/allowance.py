@@ -81,6 +81,7 @@ class Allowance:
         # What closed today, by position: when it did is the key to which day it belongs.
         self._closed: dict[PositionId, Position] = {}
         self._read = False
+        self._reading = asyncio.Lock()
         # The last word on what a day may lose, of each quote asset.
         self._words: dict[Asset, LossCapReached | LossCapLifted] = {}
 
@@ -227,6 +228,14 @@ class Allowance:
         if capped and position.closed_at is not None:
             self._closed[position.position_id] = position
 
+    async def refusal(self, quote: Asset) -> str | None:
+        """Return why the loss of the day lets nothing be entered, or None: also what rests."""
+        try:
+            await self._refuse_loss(quote)
+        except SignalRefused as refused:
+            return str(refused)
+        return None
+
     async def _refuse_loss(self, quote: Asset) -> None:
         """Refuse entries for the rest of a day (UTC) that has lost as much as it may.
 
@@ -280,8 +289,9 @@ class Allowance:
         return -sum((p.realized_pnl for p in (*today, *going_on) if p.quote == quote), ZERO)
 
     async def _closed_today(self, now: datetime) -> dict[PositionId, Position]:
-        if not self._read:
-            await self._read_today(now)
+        async with self._reading:
+            if not self._read:
+                await self._read_today(now)
         for name, position in tuple(self._closed.items()):
             if position.closed_at is not None and position.closed_at.date() < now.date():
                 del self._closed[name]

@@ -182,8 +182,11 @@ class Keeper:
         position_id: PositionId | None = None,
         memory: Memory | None = None,
         verdict: Verdict | None = None,
+        admit: Callable[[], object] = lambda: None,
     ) -> tuple[PositionRecord, ...]:
         """Let the core decide upon an input, and make what follows durable.
+
+        `admit` refuses it under the lock: what somebody said while it waited holds.
 
         A broken invariant is never committed: the position is frozen instead, naming it.
 
@@ -192,6 +195,7 @@ class Keeper:
             JournalPoisoned: nobody knows what is durable; the process must exit.
         """
         async with self.lock:
+            admit()
             position = self._positions.get(position_id) if position_id else self.position
             if isinstance(event, OrderReport | Fill):
                 if position is None and position_id is not None:

@@ -164,6 +164,10 @@ class Rounds:
 
     async def _withhold(self, keeper: Keeper) -> None:
         """Withdraw the resting entry of a bot that may not enter: it would still fill."""
-        position, why = keeper.position, self._roster.statuses.refusal(keeper.bot)
-        if why is not None and position.lane(Lane.ENTRY) is not None:
+        position = keeper.position
+        if position.lane(Lane.ENTRY) is None:
+            return
+        why = self._roster.statuses.refusal(keeper.bot)
+        why = why or await self._roster.allowance.refusal(position.quote)
+        if why is not None:
             await keeper.tell(Withhold(reason=why), position_id=position.position_id)

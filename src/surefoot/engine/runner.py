@@ -324,11 +324,11 @@ class Runner:
             tick = self._admitted()
             wish = await self._sized(signal, tick)
             await self._check_rate()
-            self._admitted()  # what there is may have been asked for, which takes its time
             # Prices went on while it waited for others: they are not those that it was about.
             if self._now() - wanted_at > STALE_AFTER:
                 raise SignalRefused("it waited too long for what is free to be known")
-            await self.keeper.tell(wish, memory=self._memory())
+            # Admitted once more: what there is may have been asked for, which takes its time.
+            await self.keeper.tell(wish, memory=self._memory(), admit=self._admitted)
 
     async def _sized(self, signal: Enter | Add, tick: Tick) -> EntrySignal | AddSignal:
         if isinstance(signal, Enter):

@@ -202,6 +202,11 @@ class Statuses:
         """Make a status durable; a repeated one changes nothing (but a verdict is still given)."""
         async with self._lock:
             word = _Word(status, reason, cause, by=by)
+            known = self._known.get(bot)
+            if status is Status.PAUSED and known is not None and known.reviewed:
+                # Who holds it as well has not answered what it is to be looked at for.
+                why = known.review or known.reason
+                word = replace(word, cause=known.cause, review=why)
             await self._change(bot, word, start=start, verdict=verdict)
 
     async def _change(

@@ -20,16 +20,19 @@ from tests.unit.engine.desk import (
     bot_spec,
     opened,
     records_in,
+    tick,
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import State
-from surefoot.core.records import OthersSeen
+from surefoot.core.records import CancelIntended, OthersSeen
 from surefoot.core.reports import Fill, Grounds, OrderReport
 from surefoot.core.signals import Freeze
 from surefoot.core.values import Asset, BotName, ClientOrderId, Side, Symbol
 from surefoot.engine.keeper import Keeper
+from surefoot.engine.limits import Caps
+from surefoot.engine.quotes import Quote
 from surefoot.exchange.errors import Refused, Unknown
 
 BY_HAND = Order(
@@ -352,8 +355,36 @@ async def test_time_passes_for_a_few_bots_in_a_turn() -> None:
         for keeper in floor.account.roster.keepers.values():
             await keeper.tell(Freeze(reason="somebody said so"))
         floor.clock.slept.clear()
-        async with asyncio.TaskGroup() as tasks:
-            passing = tasks.create_task(floor.account.rounds.pass_time())
-            await floor.clock.advance(1)
-            passing.cancel()
+        await pass_a_second(floor)
         assert floor.clock.slept.count(0) == 2
+
+
+async def test_what_rests_is_withdrawn_on_a_day_that_lost_its_most() -> None:
+    """Entries were refused, and those that rested already bought on into the fall."""
+    spec = account_spec(bot_spec(), bot_spec(PAIR), caps=Caps(daily_loss=D(5)))
+    async with floor_of(spec) as floor:
+        pair = kept(floor, PAIR)
+        await pair.tell(LIMIT)
+        await kept(floor).tell(ENTER)
+        await turns()
+        await kept(floor).tell(floor.exchange.trades[-1])
+        floor.account.roster.runners[DIP].see(Quote.of(tick("49500")))
+        await pass_a_second(floor)
+        assert len(live(floor)) == 1, "80 cents are not 5"
+        floor.account.roster.runners[DIP].see(Quote.of(tick("45000")))
+        await pass_a_second(floor)
+        await turns()
+        assert live(floor) == []
+        (*_, withdrawn) = [
+            each
+            for each in await records_in(floor.journal, f"position/{pair.position.position_id}")
+            if isinstance(each, CancelIntended)
+        ]
+        assert "would be lost by what is open" in withdrawn.reason
+
+
+async def pass_a_second(floor: Floor) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        passing = tasks.create_task(floor.account.rounds.pass_time())
+        await floor.clock.advance(1)
+        passing.cancel()

@@ -97,6 +97,19 @@ async def test_an_entry_needs_the_gate(desk: Desk) -> None:
     assert len(desk.exchange.sent) == 1
 
 
+async def test_an_entry_that_waits_for_its_turn_hears_of_a_stop(desk: Desk) -> None:
+    """It was let in, and then waited for the position's lock while an operator stopped all."""
+    async with served(desk, Enter()) as ring:
+        async with ring.keeper.lock:
+            ring.see(tick())
+            await turns()
+            ring.gate = "the bot is PAUSED: stop-all"
+        await turns()
+        await desk.works.run()
+        assert ring.refusals() == ["the bot is PAUSED: stop-all"]
+    assert desk.exchange.sent == []
+
+
 # Caps --------------------------------------------------------------------------------------------
 
 

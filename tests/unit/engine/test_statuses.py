@@ -185,3 +185,19 @@ async def test_what_wants_an_answer_is_in_review_after_a_pause(statuses: Statuse
     assert await statuses.unpause(DIP, by="ann", reason="stop-all") is Status.REVIEW
     assert statuses.in_review() == {DIP: "it went back in time"}
     assert not await statuses.release(DIP)
+
+
+async def test_who_pauses_a_bot_in_review_has_not_answered_why(
+    desk: Desk, statuses: Statuses
+) -> None:
+    """Catches a finding that is gone because somebody pressed pause to be safe."""
+    await statuses.change(DIP, Status.RUNNING, by="surefoot")
+    await statuses.review(DIP, "it raised", Cause.STRATEGY)
+    for _ in range(2):
+        await statuses.change(DIP, Status.PAUSED, by="ann", reason="lunch")
+        (*_, word) = await records_in(desk.journal, "bot/dip-btc")
+        assert isinstance(word, BotStatusChanged)
+        assert (word.status, word.reason, word.review) == ("PAUSED", "lunch", "it raised")
+        assert statuses.needs_word(DIP)
+    await statuses.change(DIP, Status.RUNNING, by="ann")
+    assert not statuses.needs_word(DIP)
