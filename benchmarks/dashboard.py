@@ -223,10 +223,12 @@ async def first_row(page: Page, url: str, token: str) -> tuple[float, float, int
     session.on("Network.loadingFinished", count)
     await session.send("Performance.enable", {"timeDomain": "threadTicks"})
     await page.add_init_script(f"({FIRST})()")
+    before = await thread(session)
     await page.goto(f"{url}/bots", wait_until="commit")
-    await page.wait_for_function("window.first")
+    await page.get_by_role("rowgroup").get_by_role("row").first.wait_for()
+    await asyncio.sleep(0.2)  # the row is noted once it has been drawn
     took = float(await page.evaluate("window.first")) / 1000
-    spent = await thread(session)
+    spent = await thread(session) - before
     await page.wait_for_load_state("networkidle")
     await page.close()
     return took, spent, wire

@@ -14,12 +14,13 @@ from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from tests.browser.ledger import ETHER, PRICE, PRICED, Sums, asked, levels, stands, written
-from tests.unit.web.desk import URL, Desk, HandClock
+from tests.unit.web.desk import URL, Desk, HandClock, status
 
 from surefoot.core.health import HealthState
 from surefoot.journal import open_journal
-from surefoot.journal.port import Journal
+from surefoot.journal.port import Change, Journal
 from surefoot.web import Scope
 
 PATIENCE_MS = 20_000
@@ -300,10 +301,28 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         reader = Reader(page, desk, pen)
         for path, figures in WELL:
             await reader.compare(path, figures(Truth(tmp_path, timedelta(0))))
+        await hurry(reader, pen, noon)
         await outage(reader, pen, hand, noon)
         await dead_engine(reader, pen, hand)
         await serving.aclose()
         await nobody_serves(reader)
+
+
+async def hurry(reader: Reader, pen: Journal, noon: datetime) -> None:
+    """Write more at once than a page shows: no record is left out of its list, read back or not."""
+    await reader.compare("/journal", journal(Truth(reader.desk.directory, timedelta(0))))
+    one = status("alpha", expected=1)
+    many = replace(one, records=one.records * 150)
+    await pen.commit(Change(at=noon, appends=(many,)))
+    newest = await pen.records()
+    numbers = reader.page.locator("[aria-label=Records] .num")
+    await reader.says("[aria-label=Records] .num >> nth=0", str(newest))
+    shown = [int(each) for each in await numbers.all_inner_texts()]
+    assert shown == list(range(newest, newest - len(shown), -1))
+    await reader.page.get_by_role("button", name="Older records").click()
+    await reader.says("[aria-label=Records] .num >> nth=-1", str(max(1, newest - len(shown) - 99)))
+    longer = [int(each) for each in await numbers.all_inner_texts()]
+    assert longer == list(range(newest, newest - len(shown) - 100, -1))
 
 
 async def outage(reader: Reader, pen: Journal, hand: HandClock, noon: datetime) -> None:

@@ -25,11 +25,12 @@ class Live {
   private started = 0;
   private wait = 500;
   private timer = 0;
+  private unseen: any[] = [];
 
   constructor() {
     setInterval(() => this.look(), 1000);
     addEventListener('online', () => this.again());
-    document.addEventListener('visibilitychange', () => document.hidden || this.look());
+    document.addEventListener('visibilitychange', () => { this.show(); this.look(); });
   }
 
   // The server's time as this page counts it, for ages.
@@ -60,7 +61,7 @@ class Live {
     const after = this.epoch === null ? '' : `?after=${this.cursor}`;
     const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/live${after}`);
     this.socket = socket;
-    socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     socket.onclose = () => { if (this.socket === socket) this.lost(); };
   }
 
@@ -96,6 +97,17 @@ class Live {
     const page = await get(`/records?limit=20&cursor=${cursor + 1}`).catch(() => null);
     const oldest = this.recent.at(-1)?.sequence ?? cursor + 1;
     if (page) this.recent = [...this.recent, ...(page.records as JournalRecord[]).filter((each) => each.sequence < oldest)];
+  }
+
+  // What comes faster than this machine can draw is drawn together, not one by one and ever later.
+  private hear(message: any) {
+    this.unseen.push(message);
+    if (this.status === null || document.hidden) this.show();
+    else if (this.unseen.length === 1) requestAnimationFrame(() => this.show());
+  }
+
+  private show() {
+    for (const message of this.unseen.splice(0)) this.take(message);
   }
 
   private take(message: any) {
