@@ -5,12 +5,9 @@ Amounts are finite `Decimal`s, times are aware UTC. Nothing here knows about ord
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from typing import NewType, assert_never
-
-from surefoot.core.errors import InvalidValue
 
 AccountName = NewType("AccountName", str)
 BotName = NewType("BotName", str)
@@ -76,20 +73,6 @@ def _to_step(amount: Decimal, step: Decimal, rounding: str) -> Decimal:
     if step == 0:
         return amount
     return (amount / step).to_integral_value(rounding=rounding) * step
-
-
-def finite(amount: Decimal, name: str) -> Decimal:
-    """Return the amount, or raise `InvalidValue` if it is NaN or infinite."""
-    if not amount.is_finite():
-        raise InvalidValue(f"{name} is {amount}; it must be a finite decimal number")
-    return amount
-
-
-def aware(at: datetime, name: str = "time") -> datetime:
-    """Return the time, or raise `InvalidValue` unless it is aware and in UTC."""
-    if at.utcoffset() != timedelta(0):
-        raise InvalidValue(f"{name} {at!r} is not an aware UTC time")
-    return at
 
 
 def plain(amount: Decimal) -> str:
