@@ -7,31 +7,25 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
-
-from cyclopts import Parameter
 
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, Failed
 from surefoot.cli.output import say, show_json, show_table
+from surefoot.cli.recordings import Recordings
 from surefoot.config import ConfigError, Settings
+from surefoot.replay.inputs import wire_name
 from surefoot.replay.page import page as page_of
-from surefoot.replay.result import Result
+from surefoot.replay.result import Result, said_of
 from surefoot.replay.world import Replay, Told
 from surefoot.simulator import Rules
 from surefoot.simulator.model import Recording, default_rules
-from surefoot.simulator.recorded import Unreadable, candles, recording, tape
-
-# When a tape, which has no date, is taken to begin.
-_TAPE_BEGIN_MS: Final = 1_767_225_600_000
 
 
 def replay(
     *files: str,
-    tape_: Annotated[Path | None, Parameter(name="--tape")] = None,
+    recordings: Recordings | None = None,
     bots: str | None = None,
     balance: Decimal = Decimal(10_000),
-    spread: Decimal = Decimal("0.0002"),
     fee: Decimal = Decimal("0.001"),
     seed: int = 1,
     page: Path | None = None,
@@ -45,15 +39,14 @@ def replay(
     Parameters
     ----------
     files
-        Candles as SYMBOL=FILE, such as BTC/USDT=btc.csv: time, open, high, low, close; .gz is read.
-    tape_
-        A tape of the simulator, beside or instead of candles.
+        Candles as SYMBOL=FILE, such as BTC/USDT=btc.csv: time, open, high, low, close, volume;
+        .gz and .parquet are read.
+    recordings
+        What else is replayed, and which part.
     bots
         Only these, such as one,two.
     balance
         What there is at the beginning, of the first symbol's quote asset.
-    spread
-        Between bid and ask, as a part of the price.
     fee
         What a trade costs, as a part of what is received.
     seed
@@ -65,10 +58,7 @@ def replay(
     """
     options = options or Options()
     settings = _chosen(options.settings(keys=False), bots, options)
-    try:
-        played = _recording(files, tape_, spread)
-    except Unreadable as error:
-        raise Failed(str(error)) from error
+    played = (recordings or Recordings()).read(files, settings)
     rules = _rules(settings, played)
     result = Replay(
         settings,
@@ -97,21 +87,6 @@ def _chosen(settings: Settings, bots: str | None, options: Options) -> Settings:
     return replace(settings, bots=kept)
 
 
-def _recording(files: tuple[str, ...], path: Path | None, spread: Decimal) -> Recording:
-    sources = []
-    for each in files:
-        symbol, found, name = each.partition("=")
-        if not found:
-            raise Unreadable(f"{each}: expected SYMBOL=FILE, such as BTC/USDT=btc.csv")
-        sources.append(candles(Path(name), symbol.replace("/", "")))
-    if path is not None:
-        sources.append(tape(path, _TAPE_BEGIN_MS))
-    played = recording(sources, spread)
-    if not played.ticks:
-        raise Unreadable("there is nothing to replay: give SYMBOL=FILE or --tape FILE")
-    return played
-
-
 def _rules(settings: Settings, played: Recording) -> tuple[Rules, ...]:
     """Return the filters of every symbol that a bot trades: Binance's where they are known.
 
@@ -122,7 +97,7 @@ def _rules(settings: Settings, played: Recording) -> tuple[Rules, ...]:
     known = {each.symbol: each for each in default_rules()}
     rules: dict[str, Rules] = {}
     for bot in settings.bots.values():
-        name = bot.symbol.replace("/", "")
+        name = wire_name(bot.symbol)
         if name not in firsts:
             raise Failed(f"{bot.name} trades {bot.symbol}, which was not recorded")
         base, _, quote = bot.symbol.partition("/")
@@ -165,6 +140,8 @@ def _show(result: Result, page: Path | None) -> None:
         say(f"{name}: no finished trade.")
     for each in result.wrong:
         say(each, "red")
+    for each in said_of(result.holes):
+        say(f"Not recorded: {each}", "yellow")
     say("What this cannot know:")
     for each in result.cannot_know:
         say(f"- {each}", indent="  ")

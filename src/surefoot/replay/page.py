@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 
 from surefoot.core.values import plain
-from surefoot.replay.result import Point, Result, Traded
+from surefoot.replay.result import Point, Result, Traded, said_of
 
 _WIDTH: Final = 960
 _HEIGHT: Final = 240
@@ -36,6 +36,7 @@ def page(result: Result) -> str:
         "<h1>Replay</h1>",
         _summary(result),
         *(f"<p><b>Went wrong:</b> {escape(each)}</p>" for each in result.wrong),
+        *(f"<p><b>Not recorded:</b> {escape(each)}</p>" for each in said_of(result.holes)),
         "<h2>Value</h2>",
         _chart(_line(result.curve, [each.value for each in result.curve])),
         "<h2>Below the highest value</h2>",

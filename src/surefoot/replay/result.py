@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +12,9 @@ from msgspec import Struct
 from surefoot.config import Bot
 from surefoot.core.values import ZERO, BotName
 from surefoot.journal.profit import KEYS, Figures, Outcome, grouped
+from surefoot.simulator.model import Recording
 
+_HOLES_SAID: Final = 10
 UNKNOWN: Final = (
     "how prices moved inside of a candle: the end that is farther from the close is met first",
     "the book: behind the spread there is as much as anybody wants, so size moves no price",
@@ -42,6 +44,15 @@ class Traded(Struct, frozen=True, kw_only=True):
     fee_asset: str
 
 
+class Missing(Struct, frozen=True, kw_only=True):
+    """A time of which the recording says nothing: no candle came, and nothing was filled."""
+
+    symbol: str
+    begin: datetime
+    end: datetime
+    candles: int
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """A whole replay. `idle` are bots without a finished trade; `wrong` is what went wrong."""
 
@@ -57,13 +68,14 @@ class Result(Struct, frozen=True, kw_only=True):
     fills: tuple[Traded, ...]
     curve: tuple[Point, ...]
     wrong: tuple[str, ...]
+    holes: tuple[Missing, ...] = ()
     cannot_know: tuple[str, ...] = UNKNOWN
 
 
 def result_of(
     *,
     bots: Mapping[BotName, Bot],
-    ticks: int,
+    recording: Recording,
     curve: Sequence[Point],
     traded: Sequence[Traded],
     outcomes: Sequence[Outcome],
@@ -74,7 +86,7 @@ def result_of(
     return Result(
         begin=curve[0].at,
         end=curve[-1].at,
-        prices=ticks,
+        prices=len(recording.ticks),
         value_before=curve[0].value,
         value_after=curve[-1].value,
         drawdown=drawdown([each.value for each in curve]),
@@ -84,7 +96,33 @@ def result_of(
         fills=tuple(traded),
         curve=tuple(curve),
         wrong=tuple(wrong),
+        holes=tuple(
+            Missing(
+                symbol=each.symbol,
+                begin=_at(each.begin_ms),
+                end=_at(each.end_ms),
+                candles=each.missing,
+            )
+            for each in recording.holes
+        ),
     )
+
+
+def said_of(holes: Sequence[Missing]) -> list[str]:
+    """Say where a recording has holes, the longest first; there may be many."""
+    longest = sorted(holes, key=lambda hole: -hole.candles)[:_HOLES_SAID]
+    said = [
+        f"{each.symbol} from {each.begin:%F %H:%M} to {each.end:%F %H:%M} UTC: "
+        f"{each.candles} candles are missing; nothing was bridged, and nothing filled"
+        for each in longest
+    ]
+    if len(holes) > len(said):
+        said.append(f"and {len(holes) - len(said)} shorter holes")
+    return said
+
+
+def _at(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def drawdown(values: Sequence[Decimal]) -> Decimal:

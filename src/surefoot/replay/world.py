@@ -257,7 +257,7 @@ class Replay:
         ]
         return result_of(
             bots=bots,
-            ticks=len(self._recording.ticks),
+            recording=self._recording,
             curve=self._curve,
             traded=traded,
             outcomes=outcomes,

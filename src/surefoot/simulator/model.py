@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -141,19 +141,49 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tick:
-    """One recorded price at one time."""
+    """One recorded price at one time, and how much was traded around it."""
 
     at_ms: int
     symbol: str
     price: Decimal
+    quantity: Decimal = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCandle:
+    """One candle of a recording; `at_ms` is when it opened."""
+
+    at_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hole:
+    """A time of which a recording of candles says nothing; how many are missing."""
+
+    symbol: str
+    begin_ms: int
+    end_ms: int
+    missing: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What was recorded, in the order of time; `spread` is a part of the price."""
+    """What was recorded, in the order of time; `spread` is a part of the price.
+
+    `lengths` are those of the candles of each symbol that was recorded in candles, in
+    milliseconds; `before` are candles from before the beginning, which are shown and not played.
+    """
 
     ticks: tuple[Tick, ...]
     spread: Decimal
+    holes: tuple[Hole, ...] = ()
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    before: Mapping[str, Sequence[RecordedCandle]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

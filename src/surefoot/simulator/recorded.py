@@ -3,44 +3,49 @@
 Candles tell less than trades. Inside of one, the price is taken to go to the end that is farther
 from its close first, so that a stop is met before a target. Behind the best bid and ask, a spread
 apart, there is as much as anybody wants: a recording of candles has no book.
+
+A hole in a recording is not bridged: it has no candles, and nothing is filled in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import gzip
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from heapq import merge
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from typing_extensions import override
 
-from surefoot.simulator.candles import Candles
+from surefoot.simulator.candle_files import Unreadable, length_of, opened, read_candles
+from surefoot.simulator.candles import FRAMES_MS, KEPT, Candle, Candles
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.exchange import Exchange
 from surefoot.simulator.floor import Floor
 from surefoot.simulator.market import PlayedMarket
-from surefoot.simulator.model import Level, Recording, Settings, Tick
+from surefoot.simulator.model import (
+    ZERO,
+    Hole,
+    Level,
+    RecordedCandle,
+    Recording,
+    Rules,
+    Settings,
+    Tick,
+)
 
 _MS: Final = 1_000
-# A number of seconds since 1970 is below this, of milliseconds above.
-_SECONDS_MAX: Final = 10**11
 _PLENTY: Final = Decimal(10**12)
-_COLUMNS: Final = 5
+_PARTS: Final = 4
+_LITTLE: Final = Decimal("0.001")
 _HALF: Final = Decimal("0.5")
 # A quiet market says its price again before anybody takes the silence for a broken stream.
 _QUIET_S: Final = 20.0
-
-
-class Unreadable(ValueError):
-    """A recording is not what it should be; the message names the line."""
+NOTHING: Final = Recording(ticks=(), spread=ZERO)
 
 
 class RecordedMarket(PlayedMarket):
@@ -50,7 +55,7 @@ class RecordedMarket(PlayedMarket):
         self, exchange: Exchange, candles: Candles, floor: Floor, clock: Clock, settings: Settings
     ) -> None:
         super().__init__(exchange, candles, floor, clock, settings)
-        self._recording: Recording = settings.recording or Recording(ticks=(), spread=Decimal(0))
+        self._recording = settings.recording or NOTHING
         self.over = asyncio.Event()
         self.played = 0
 
@@ -70,39 +75,107 @@ class RecordedMarket(PlayedMarket):
             if left_s > _QUIET_S:
                 self._roll()
                 for symbol, quote in self._exchange.quotes.items():
-                    self._floor.book(symbol, quote.bid, quote.ask, quote.bids, quote.asks)
+                    known = not self._in_a_hole(symbol)
+                    bids, asks = (quote.bids, quote.asks) if known else ((), ())
+                    self._floor.book(symbol, quote.bid, quote.ask, bids, asks)
+
+    def _in_a_hole(self, symbol: str) -> bool:
+        now = self._clock.now_ms()
+        holes = self._recording.holes
+        return any(each.symbol == symbol and each.begin_ms <= now < each.end_ms for each in holes)
 
     def _show(self, each: Tick) -> None:
         tick = self._exchange.rules[each.symbol].tick
         half = (each.price * self._recording.spread * _HALF // tick + 1) * tick
         bid, ask = each.price - half, each.price + half
         self._floor.book(each.symbol, bid, ask, (Level(bid, _PLENTY),), (Level(ask, _PLENTY),))
-        self._floor.trade(each.symbol, each.price)
+        self._floor.trade(each.symbol, each.price, each.quantity)
+
+
+class RecordedCandles(Candles):
+    """Candles as they were: nothing is invented before, between or after.
+
+    Only a recording of trades has candles in which nothing was traded: there that is known.
+    """
+
+    def __init__(self, rules: Iterable[Rules], recording: Recording) -> None:
+        super().__init__((), 0, seed=0)
+        self._lengths = recording.lengths
+        # Those whose newest candle is over, and has been told.
+        self._over: set[tuple[str, str]] = set()
+        for each in rules:
+            before = recording.before.get(each.symbol, ())
+            for frame, length in FRAMES_MS.items():
+                kept = deque(_joined(before, length), maxlen=KEPT)
+                if length < recording.lengths.get(each.symbol, 0):
+                    kept.clear()  # nothing is known of what is shorter
+                self._kept[each.symbol, frame] = kept
+
+    @override
+    def _advance(self, symbol: str, frame: str, length: int, now_ms: int) -> None:
+        key = symbol, frame
+        if not self._kept[key] or key in self._over:
+            return
+        if symbol not in self._lengths:
+            super()._advance(symbol, frame, length, now_ms)
+        elif self._kept[key][-1].open_ms + length <= now_ms:
+            self._closed.append((symbol, frame, self._kept[key][-1]))
+            self._over.add(key)
+
+    @override
+    def trade(self, symbol: str, price: Decimal, quantity: Decimal, now_ms: int) -> None:
+        for frame, length in FRAMES_MS.items():
+            if length < self._lengths.get(symbol, 0):
+                continue
+            key = symbol, frame
+            self._advance(symbol, frame, length, now_ms)
+            kept = self._kept[key]
+            if not kept or key in self._over:
+                self._over.discard(key)
+                kept.append(Candle(now_ms - now_ms % length, price, price, price, price, ZERO))
+            candle = kept[-1]
+            if not candle.volume:  # the first in it
+                candle.open = candle.high = candle.low = price
+            candle.high, candle.low = max(candle.high, price), min(candle.low, price)
+            candle.close, candle.volume = price, candle.volume + quantity
+
+
+def _joined(rows: Sequence[RecordedCandle], length: int) -> Iterator[Candle]:
+    """Make longer candles of shorter ones."""
+    joined: Candle | None = None
+    for row in rows:
+        opened_ms = row.at_ms - row.at_ms % length
+        if joined is None or joined.open_ms != opened_ms:
+            if joined is not None:
+                yield joined
+            joined = Candle(opened_ms, row.open, row.high, row.low, row.close, row.volume)
+            continue
+        joined.high, joined.low = max(joined.high, row.high), min(joined.low, row.low)
+        joined.close, joined.volume = row.close, joined.volume + row.volume
+    if joined is not None:
+        yield joined
+
+
+# Recordings --------------------------------------------------------------------------------------
 
 
 def candles(path: Path, symbol: str) -> Iterator[Tick]:
-    """Read candles from a CSV file: time, open, high, low, close, and whatever follows.
+    """Read candles from a file, as the prices that they stand for.
 
     Raises:
         Unreadable: it is none.
     """
-    with _opened(path) as file:
-        rows = [row for row in csv.reader(file) if row]
-    if rows and not _is_price(rows[0][1:2]):
-        rows = rows[1:]  # the names of the columns
-    if not rows:
-        raise Unreadable(f"{path} has no candles")
-    times = [_time(row[0], path, number) for number, row in enumerate(rows, start=1)]
-    length = min((b - a for a, b in pairwise(times)), default=60_000)
-    if length <= 0:
-        raise Unreadable(f"{path}: its times do not go up")
-    for number, (at, row) in enumerate(zip(times, rows, strict=True), start=1):
-        if len(row) < _COLUMNS or not _is_price(row[1:_COLUMNS]):
-            raise Unreadable(f"{path}, row {number}: expected time, open, high, low and close")
-        first, high, low, last = (Decimal(cell) for cell in row[1:_COLUMNS])
-        path_taken = (first, low, high, last) if last >= first else (first, high, low, last)
-        for part, price in enumerate(path_taken):
-            yield Tick(at + part * (length - 1) // 3, symbol, price)
+    rows = read_candles(path)
+    return prices(symbol, rows, length_of(rows))
+
+
+def prices(symbol: str, rows: Iterable[RecordedCandle], length: int) -> Iterator[Tick]:
+    """Yield four prices of each candle, the end that is farther from its close before the other."""
+    for row in rows:
+        ends = (row.low, row.high) if row.close >= row.open else (row.high, row.low)
+        quantity = row.volume / _PARTS or _LITTLE
+        for part, price in enumerate((row.open, *ends, row.close)):
+            yield Tick(row.at_ms + part * (length - 1) // (_PARTS - 1), symbol, price, quantity)
 
 
 def tape(path: Path, begin_ms: int) -> Iterator[Tick]:
@@ -111,46 +184,26 @@ def tape(path: Path, begin_ms: int) -> Iterator[Tick]:
     Raises:
         Unreadable: it is none.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         next(file, None)  # the first line says where it comes from
         try:
             for line in file:
-                at_ms, symbol, kind, price, _ = json.loads(line)
+                at_ms, symbol, kind, price, quantity = json.loads(line)
                 if kind == "t":
-                    yield Tick(begin_ms + int(at_ms), str(symbol), Decimal(price))
+                    at = begin_ms + int(at_ms)
+                    yield Tick(at, str(symbol), Decimal(price), Decimal(quantity))
         except (ValueError, TypeError, ArithmeticError) as error:
             raise Unreadable(f"{path} is no tape: {error}") from error
 
 
 def recording(sources: Iterable[Iterable[Tick]], spread: Decimal) -> Recording:
-    """Bring several recordings into one order of time."""
+    """Bring several recordings of prices into one order of time."""
     return Recording(ticks=tuple(merge(*sources)), spread=spread)
 
 
-def _opened(path: Path) -> TextIO:
-    try:
-        if path.suffix == ".gz":
-            return gzip.open(path, "rt", encoding="utf-8")
-        return path.open(encoding="utf-8")
-    except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _is_price(cells: list[str]) -> bool:
-    with suppress(InvalidOperation):
-        return bool(cells) and all(
-            Decimal(cell).is_finite() and Decimal(cell) > 0 for cell in cells
-        )
-    return False
-
-
-def _time(text: str, path: Path, number: int) -> int:
-    """Return milliseconds of a number or of a date, which is UTC unless it says otherwise."""
-    try:
-        if text.strip().isdigit():
-            value = int(text)
-            return value * _MS if value < _SECONDS_MAX else value
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Unreadable(f"{path}, row {number}: {text[:40]!r} is no time") from None
-    return round(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * _MS)
+def holes_in(symbol: str, rows: Sequence[RecordedCandle], length: int) -> Iterator[Hole]:
+    """Yield every time of which a recording of candles says nothing."""
+    for before, after in pairwise(rows):
+        end_ms = before.at_ms + length
+        if after.at_ms > end_ms:
+            yield Hole(symbol, end_ms, after.at_ms, -(-(after.at_ms - end_ms) // length))

@@ -19,7 +19,7 @@ from surefoot.simulator.floor import Floor
 from surefoot.simulator.market import Market, PlayedMarket
 from surefoot.simulator.mirror import MirroredMarket
 from surefoot.simulator.model import Settings
-from surefoot.simulator.recorded import RecordedMarket
+from surefoot.simulator.recorded import NOTHING, RecordedCandles, RecordedMarket
 from surefoot.simulator.rest import Rest
 from surefoot.simulator.store import Forgetful, Kept, Store
 from surefoot.simulator.streams import Streams
@@ -68,9 +68,9 @@ class Simulator:
             return MirroredMarket(self.exchange, self.streams, self.store, self.clock, settings)
         now_ms = self.clock.now_ms()
         if settings.market == "recorded":  # what was before it began is not known
-            candles = Candles(settings.rules, now_ms, settings.seed, invented=0)
-            floor = Floor(self.exchange, candles, self.streams.publish, self.clock)
-            return RecordedMarket(self.exchange, candles, floor, self.clock, settings)
+            recorded = RecordedCandles(settings.rules, settings.recording or NOTHING)
+            floor = Floor(self.exchange, recorded, self.streams.publish, self.clock)
+            return RecordedMarket(self.exchange, recorded, floor, self.clock, settings)
         candles = Candles(settings.rules, now_ms, settings.seed)
         floor = Floor(self.exchange, candles, self.streams.publish, self.clock)
         return PlayedMarket(self.exchange, candles, floor, self.clock, settings)

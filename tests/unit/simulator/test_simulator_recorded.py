@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from surefoot.simulator.candle_files import Unreadable
 from surefoot.simulator.model import Tick
-from surefoot.simulator.recorded import Unreadable, candles, recording, tape
+from surefoot.simulator.recorded import candles, recording, tape
 
 MINUTE = 60_000
 
