@@ -70,7 +70,7 @@ async def _post(options: Options, kind: str, target: str, arguments: dict[str, s
         settled = await _verdict(reader, command, clock) if serving else command
         effect = _answered(settled, serving=serving)
         if settled.status == "done" and kind == "close":
-            effect = await _closed(reader, named, clock)
+            effect = await _closed(reader, aim, named.bot, clock)
         if settled.status == "done" and kind == "recover":
             return await _recovered(options, reader, account, before, clock)
         _say(options, settled, effect)
@@ -113,7 +113,9 @@ def _command(kind: str, target: str, arguments: dict[str, str], clock: SystemClo
 
 
 async def _aim(reader: Reader, kind: str, named: Named) -> str:
-    """Return whom a command is for: a bot, or for `resolve` one of its positions.
+    """Return whom a command is for: a bot, or one of its positions.
+
+    A close is meant for what is held now: not for what is bought before it is carried out.
 
     Raises:
         InvalidValue: a position is named that is not its bot's current one.
@@ -124,7 +126,7 @@ async def _aim(reader: Reader, kind: str, named: Named) -> str:
     now = None if current is None else current.position_id
     if named.position not in {None, now}:
         raise InvalidValue(f"{named.position} is over; {named.bot} has {now} now")
-    return named.bot
+    return now if kind == "close" and now is not None else named.bot
 
 
 async def _verdict(reader: Reader, command: Command, clock: SystemClock) -> Command:
@@ -172,12 +174,8 @@ def _answered(command: Command, *, serving: bool) -> _Effect:
 # What takes its time -----------------------------------------------------------------------------
 
 
-async def _closed(reader: Reader, named: Named, clock: SystemClock) -> _Effect:
+async def _closed(reader: Reader, name: str, bot: BotName, clock: SystemClock) -> _Effect:
     """Wait a while until nothing is held any more: a wish to leave is not a sale."""
-    position = await reader.position(named.position or named.bot)
-    if position is None:
-        return _Effect(text="Done.", code=FINE)
-    name = position.position_id
 
     async def over() -> str | None:
         now = await reader.position(name)
@@ -188,7 +186,7 @@ async def _closed(reader: Reader, named: Named, clock: SystemClock) -> _Effect:
     now = await reader.position(name)
     held = "" if now is None else f", {plain(now.quantity)} {now.base} are still held"
     return _Effect(
-        text=f"NOT closed yet{held}. It is tried until it is done: surefoot status {named.bot}",
+        text=f"NOT closed yet{held}. It is tried until it is done: surefoot status {bot}",
         code=FAILED,
     )
 

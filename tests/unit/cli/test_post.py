@@ -104,6 +104,14 @@ async def test_close_is_done_when_nothing_is_held(capsys: pytest.CaptureFixture[
     assert "Done: dip-btc-1 is closed." in capsys.readouterr().out
 
 
+async def test_a_close_is_for_what_is_held_when_it_is_posted() -> None:
+    """Two who close at once must not close what the bot bought in between."""
+    journal = Obedient("done")
+    await place(journal)
+    await answer(journal, "close")
+    assert journal.obeyed[-1].target == "dip-btc-1"
+
+
 @pytest.mark.parametrize(
     ("outcome", "frozen", "code"),
     [("complete", False, FINE), ("complete", True, REVIEW), ("failed", False, FAILED)],
