@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from msgspec import Struct
 
@@ -55,6 +56,9 @@ def _offer(spec: BotSpec, signal: Enter | Add, tick: Tick, instrument: Instrumen
     return _Offer(
         instrument=instrument, price=price, last=tick.price, limit=limit, immediate=immediate
     )
+
+
+_SHOWN: Final = Decimal("0.00000001")
 
 
 class Allowance:
@@ -254,7 +258,7 @@ class Allowance:
             ahead = self._open_loss(quote)
             if lost - forgiven + ahead >= most:
                 raise SignalRefused(
-                    f"the account has lost {plain(lost)} {quote} today, and {plain(ahead)} more "
+                    f"the account has lost {_cents(lost)} {quote} today, and {_cents(ahead)} more "
                     f"would be lost by what is open {cap}; entries go on when that is less",
                 )
             return
@@ -264,10 +268,10 @@ class Allowance:
             )
             self._words[quote] = reached
             await self._login.note(reached)
-            self._login.log.error("loss cap reached", lost=plain(lost), cap=plain(most))
+            self._login.log.error("loss cap reached", lost=_cents(lost), cap=plain(most))
         raise SignalRefused(
-            f"the account has lost {plain(lost)} {quote} today {cap}; entries go on tomorrow, UTC, "
-            f"or after: surefoot lift {self._login.name}",
+            f"the account has lost {_cents(lost)} {quote} today {cap}; entries go on tomorrow, "
+            f"UTC, or after: surefoot lift {self._login.name}",
         )
 
     def _open_loss(self, quote: Asset) -> Decimal:
@@ -350,5 +354,10 @@ class Allowance:
                     by=by,
                 )
                 await self._login.note(self._words[quote])
-        passed = " and ".join(f"{plain(self._words[each].lost)} {each}" for each in stopped)
+        passed = " and ".join(f"{_cents(self._words[each].lost)} {each}" for each in stopped)
         return f"entries go on; {passed} lost so far today are let pass"
+
+
+def _cents(amount: Decimal) -> str:
+    """Write a loss for people: averages of what was paid have no end; records have it all."""
+    return plain(amount.quantize(_SHOWN))

@@ -108,7 +108,8 @@ class Runner:
         self._look: Look | None = None
         self._begun = asyncio.Event()
         self._started: Advisor | None = None
-        self._refusal: tuple[tuple[str, str], float] = (("", ""), 0.0)
+        # When each kind of refusal was last said; two of them may alternate.
+        self._refusals: dict[tuple[str, str], float] = {}
         self._marked_at: datetime | None = None
         self._said = Remark(bot=spec.bot)
         self._remembered = self._memory()
@@ -306,8 +307,12 @@ class Runner:
         now = self._clock.monotonic()
         # Its figures change with every price, and it is the same refusal.
         kind = (type(signal).__name__, _FIGURES.sub("", why))
-        if kind != self._refusal[0] or now - self._refusal[1] >= REPEAT_AFTER_S:
-            self._refusal = (kind, now)
+        said = self._refusals.get(kind)
+        if said is None or now - said >= REPEAT_AFTER_S:
+            self._refusals = {
+                each: at for each, at in self._refusals.items() if now - at < REPEAT_AFTER_S
+            }
+            self._refusals[kind] = now
             self._remark(refused=f"{type(signal).__name__}: {why}")
             self._log.info(
                 "signal refused",

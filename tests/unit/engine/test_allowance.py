@@ -474,7 +474,8 @@ async def test_what_is_open_and_wins_pays_for_no_loss(desk: Desk) -> None:
 async def test_the_same_refusal_with_other_figures_is_said_once(desk: Desk) -> None:
     """Figures move with every price: a strategy that asks at each one filled the log."""
     hundred = Amount(notional=D(100))
-    here = await till(desk, bot(hundred), caps=Caps(exposure=D(50)))
+    here = await till(desk, bot(hundred, limits=LIMITS), caps=Caps(exposure=D(50)))
     for price in ("50000", "50001.5", "49990"):
         await here.say(Enter(), price=price)
-    assert len(here.refusals()) == 1
+        await here.say(Enter(notional=5000), price=price)  # two that alternate are two
+    assert len(here.refusals()) == 2

@@ -166,3 +166,11 @@ def test_memory_stays_bounded(
     for number in range(300, 600):
         run.see(event(100 + number % 7, number))
     assert len(json.dumps(run.memory)) <= size + 16
+
+
+def test_a_round_trip_asks_once_to_leave() -> None:
+    """Catches an exit that is asked for at every price until it is done, and refused each time."""
+    strategy = RoundTrip(hold="3s")
+    leaving = replace(OPEN, state=State.CLOSING)
+    view = View(symbol="BTC/USDT", now=START, memory={}, position=leaving)
+    assert strategy.on_tick(tick(100, 60), view) is None

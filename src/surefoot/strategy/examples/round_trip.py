@@ -28,7 +28,7 @@ class RoundTrip(Strategy):
             # A round counts once it is there: an entry that the market refused is none.
             if memory.get("opened") != opened:
                 memory.update(opened=opened, rounds=memory.get("rounds", 0) + 1)
-            if tick.at - position.opened_at >= self.hold:
+            if position.state == "OPEN" and tick.at - position.opened_at >= self.hold:
                 return Exit(reason=f"held for {self.hold.total_seconds():g} s")
         elif position is None and memory.get("rounds", 0) >= self.rounds:
             view.note("nothing more: its rounds are made; write a strategy of your own")
