@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.builders import BTC, START, Life
+from tests.builders import BTC, START, D, Life, fill, report
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import DIP, ENTER, Floor, PoisonableJournal, opened
 from tests.unit.engine.fake import FakeExchange
 
 from surefoot.core.evidence import Finding, FindingKind
 from surefoot.core.position import Position
+from surefoot.core.signals import AddSignal
 from surefoot.core.values import PositionId
 from surefoot.engine.report import EVIDENCE_MAX, TOLD_MAX, told
 from surefoot.exchange.errors import Unknown
@@ -74,6 +75,18 @@ def test_what_differed_comes_first_and_a_stranger_has_no_position() -> None:
     assert names == [other.position.position_id, None, held.position.position_id]
 
 
+def test_an_addition_that_works_or_filled_meanwhile_is_told() -> None:
+    life = Life()
+    before = life.opened()
+    life.tell(AddSignal(quantity=D("0.0016")))
+    order = life.order
+    (working,) = told(named(before), [life.position], [])
+    assert working.outcome == "working"
+    life.tell(fill(order, "49000", trade="2"), report(order, "FILLED", "0.0016"))
+    (grown,) = told(named(before), [life.position], [])
+    assert (grown.outcome, grown.now) == ("opened", "OPEN, holding 0.0032 BTC; no order is out")
+
+
 def test_a_report_stays_small_however_much_differs() -> None:
     """Thousands of positions in one record would be read by every page, again and again."""
     lives = [Life(bot=f"bot-{number}") for number in range(TOLD_MAX + 20)]
@@ -82,8 +95,8 @@ def test_a_report_stays_small_however_much_differs() -> None:
     positions = [life.position for life in lives]
     late = lives[-1].position.position_id
     found = [finding(late, f"evidence {number}") for number in range(50) for _ in range(2)]
-    report = told(named(*positions), positions, found)
-    assert len(report) == TOLD_MAX
-    assert report[0].position_id == late
-    assert report[0].evidence == tuple(f"evidence {number}" for number in range(EVIDENCE_MAX))
-    assert report[0].followed == ("booked",)
+    first, *more = told(named(*positions), positions, found)
+    assert 1 + len(more) == TOLD_MAX
+    assert first.position_id == late
+    assert first.evidence == tuple(f"evidence {number}" for number in range(EVIDENCE_MAX))
+    assert first.followed == ("booked",)

@@ -12,7 +12,7 @@ from surefoot.core.health import Health, HealthState
 from surefoot.core.position import Position
 from surefoot.core.records import HealthChanged, RecoveryFinished, StuckChanged
 from surefoot.core.reports import PriceSeen
-from surefoot.core.signals import ExitSignal, Freeze
+from surefoot.core.signals import AddSignal, ExitSignal, Freeze
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName
 from surefoot.notify.event import Event, EventKind, Weight
@@ -46,6 +46,19 @@ async def test_an_entry_says_what_is_held_and_what_guards_it(journal: Journal) -
     assert opened.weight is Weight.NOTICE
     assert opened.position == "dip-btc-1"
     assert opened.bot == "dip-btc"
+
+
+async def test_an_addition_says_what_is_held_now(journal: Journal) -> None:
+    """Catches an addition of which nobody hears, and an entry of which everybody hears twice."""
+    life = Life()
+    life.opened(price="50000")
+    life.tell(AddSignal(quantity=D("0.0016")))
+    life.tell(fill(life.order, "49000", trade="2"), report(life.order, "FILLED", "0.0016"))
+    await journal.keep(life)
+    opened, added = only(await told(journal), EventKind.ENTRY)
+    assert opened.text.startswith("dip-btc-1 is open")
+    assert added.text.startswith("dip-btc-1 was added to: 0.0016 BTC at 49,000.00 USDT.")
+    assert "It holds 0.0032 BTC bought at 49,500.00 USDT" in added.text
 
 
 async def test_a_position_is_read_once_however_many_records_of_it_are_told() -> None:
