@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from surefoot.core.evidence import Lingering
@@ -21,7 +22,7 @@ from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State, Tally
 from surefoot.core.protection import stop_rests
-from surefoot.core.rules import is_dust, watched_limit
+from surefoot.core.rules import is_dust, stop_quantity, watched_limit
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import BotName, Symbol, plain
@@ -144,8 +145,10 @@ def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
         return None
     leaving = position.exit_wish is not None and watched_limit(position, terms) is None
     leaving = leaving or position.lane(Lane.EXIT) is not None
-    if leaving or is_dust(position, terms) or stop_rests(position):
+    if leaving or is_dust(position, terms):
         return None
+    if stop_rests(position):
+        return _stop_short(position, stop, terms)
     tally = position.tallies.get(Role.STOP)
     ended = [order.finished_at for order in position.orders if order.finished_at is not None]
     following = position.lane(Lane.PROTECTION)
@@ -161,6 +164,26 @@ def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
         since=since,
         believed=f"a stop at {plain(stop)} rests at the exchange",
         true=f"the exchange has none{_tried(tally)}",
+    )
+
+
+def _stop_short(position: Position, level: Decimal, terms: Terms) -> Stuck | None:
+    """Tell of a stop that did not grow with what was added; one on its way is in doubt itself."""
+    stop, entry = position.lane(Lane.PROTECTION), position.last(Role.ENTRY)
+    wanted = stop_quantity(position, terms)
+    if stop is None or not stop.rests or stop.replaced_by is not None or stop.quantity >= wanted:
+        return None
+    tally = position.tallies.get(Role.STOP)
+    since = tally.since if tally is not None else entry.told_at if entry is not None else None
+    if since is None:
+        return None
+    return _about(
+        position,
+        StuckKind.STOP_MISSING,
+        position.position_id,
+        since=since,
+        believed=f"a stop at {plain(level)} rests at the exchange for {plain(wanted)}",
+        true=f"it rests for {plain(stop.quantity)} only{_tried(tally)}",
     )
 
 

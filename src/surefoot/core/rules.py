@@ -263,7 +263,7 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
         return None  # It protects until what takes its place is accepted.
     if lags(position, order, terms):
         return "the stop has moved"
-    if order.quantity != _stop_quantity(position, terms):
+    if order.quantity != stop_quantity(position, terms):
         return "the held quantity has changed"
     return None
 
@@ -283,7 +283,7 @@ def is_in_place(position: Position, stop: Order, terms: Terms) -> bool:
         and stop.rests
         and stop.replaced_by is None
         and not lags(position, stop, terms)
-        and stop.quantity == _stop_quantity(position, terms)
+        and stop.quantity == stop_quantity(position, terms)
     )
 
 
@@ -355,7 +355,7 @@ def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionReco
         return None
     if not _free_to_leave(position, now, terms, Role.STOP):
         return None
-    quantity = _stop_quantity(position, terms)
+    quantity = stop_quantity(position, terms)
     old = resting_stop(position, terms)
     if old is not None and (old.replaced_by is not None or quantity == old.quantity):
         return None  # `leaving` moves it, when a price shows that it may be moved.
@@ -383,7 +383,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
     return intended(position, order, reason, now, terms, replaces=old)
 
 
-def _stop_quantity(position: Position, terms: Terms) -> Decimal:
+def stop_quantity(position: Position, terms: Terms) -> Decimal:
     """Return what one stop covers: all that is held, or as much as one market order may carry."""
     held, largest = position.available, terms.instrument.market_quantity_max
     return terms.instrument.sellable(held if largest is None else min(held, largest))

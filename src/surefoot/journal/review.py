@@ -341,7 +341,7 @@ def _consequence(kind: StuckKind) -> str:
         case StuckKind.EXIT_STUCK:
             return "Somebody wanted out, and it is still held: the price may run away."
         case StuckKind.STOP_MISSING:
-            return "No stop rests at the exchange, though one is wanted."
+            return "Not all that is held has a stop at the exchange, though one is wanted."
         case StuckKind.READ_UNPROVEN:
             return "What was bought or sold on this symbol is not known for certain."
         case StuckKind.PRICE_STALE:

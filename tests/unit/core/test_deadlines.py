@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.builders import BTC, PROTECTED, TERMS, D, Life, fill, report
+from tests.builders import BTC, PROTECTED, REPLACING, TERMS, D, Life, fill, report
 
 from surefoot.core.deadlines import PATIENCE, overdue, unsensed
 from surefoot.core.reports import Doubt, PriceSeen, Refusal, TimePassed, Unsent
-from surefoot.core.signals import Close, EntrySignal, ExitSignal, Freeze
+from surefoot.core.signals import AddSignal, Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.stuck import StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import BotName
@@ -47,6 +47,18 @@ def uncancelled() -> Life:
     return life
 
 
+def short() -> Life:
+    """More was bought, and the exchange does not let the stop grow: the old one rests on."""
+    life = Life(REPLACING)
+    life.opened()
+    life.tell(report(life.order, "OPEN"), AddSignal(quantity=D("0.0016")))
+    more = life.order
+    life.tell(report(more, "FILLED", more.quantity), fill(more, "49500", trade="a"))
+    name = life.order.client_order_id
+    life.tell(Refusal(client_order_id=name, code="-2010", message="filter"))
+    return life
+
+
 def unable_to_leave() -> Life:
     """Leave with an exit that is live and does not fill."""
     life = Life()
@@ -73,6 +85,7 @@ def bare() -> Life:
         (uncancelled, StuckKind.CANCEL_UNFINISHED, PATIENCE),
         (unable_to_leave, StuckKind.EXIT_STUCK, PATIENCE),
         (bare, StuckKind.STOP_MISSING, PATIENCE),
+        (short, StuckKind.STOP_MISSING, PATIENCE),
     ],
 )
 def test_each_has_a_deadline(
