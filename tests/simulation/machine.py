@@ -123,7 +123,7 @@ class Machine:
     async def _keep_alive(self) -> None:
         """Start the program again whenever it is dead, as a service would be."""
         while True:
-            await self.world.sleep(0.25)
+            await self.world.sleep(0.25 if self.plan.sort != "quiet" else 5.0)
             if self.world.program is None:
                 soon = self.plan.sort == "storm"
                 pauses = (0.01, 0.05, 0.2, 1.0) if soon else (0.2, 2.0, 5.0, 30.0)

@@ -37,9 +37,11 @@ _QUIET_EAGERNESS: Final = (0.002, 0.01, 0.03)
 # nothing would be spent on looking whether there is anything to do.
 QUIET_PACE: Final = 20
 QUIET: Final = Tempo(
-    commands_s=5.0, orders_s=5.0, resting_s=200.0, time_s=20.0, vitals_s=20.0,
-    everything_s=600.0, candles_s=100.0,
+    commands_s=20.0, orders_s=10.0, resting_s=200.0, time_s=20.0, vitals_s=20.0,
+    everything_s=600.0, prices_s=20.0, candles_s=100.0, clock_s=600.0, pulse_s=60.0,
 )  # fmt: skip
+# How often the exchange repeats quiet prices: a little more often than a silent stream is given up.
+_QUIET_BEAT_S: Final = 7.0
 
 
 # Mixed: an hour of anything. Storm: minutes in which hardly a life gets as far as it wants to.
@@ -144,7 +146,7 @@ def draw(seed: int) -> Plan:
         bots=tuple(_scaling(_bot(luck, number, sort), seed) for number in range(1, count + 1)),
         kinds=kinds,
         settings=Settings(
-            beat_s=BEAT_S,
+            beat_s=_QUIET_BEAT_S if sort == "quiet" else BEAT_S,
             fee_mode=luck.choice(("received", "received", "quote", "bnb", "mixed")),
             slices=luck.choice((1, 1, 2, 3)),
             cancels_rename=luck.random() < 0.3,

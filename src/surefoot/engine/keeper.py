@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from msgspec import Struct
@@ -48,6 +47,7 @@ from surefoot.crashpoint import crashpoint
 from surefoot.engine.calm import Calm
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
+from surefoot.engine.quotes import Quote
 from surefoot.engine.supervision import Spawn
 from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import (
@@ -168,12 +168,14 @@ class Keeper:
         terms = self.terms
         return tuple(each for each in self._positions.values() if not is_at_rest(each, terms))
 
-    def ignores(self, price: Decimal) -> bool:
-        """Tell whether nothing would follow from a price now; not while anything is decided."""
+    def ignores(self, quote: Quote) -> bool:
+        """Tell whether nothing would follow from prices now; not while anything is decided."""
         if self.lock.locked():
             return False
-        terms = self.terms
-        return all(self._calm.has(each, price, terms) for each in self._positions.values())
+        if self.idle:
+            return True
+        terms, positions = self.terms, self._positions.values()
+        return all(self._calm.has(p, price, terms) for price in quote.path() for p in positions)
 
     async def tell(
         self,

@@ -120,7 +120,7 @@ class Runner:
         self._tick = quote.newest
         self._live = True
         self._note_mark(quote.newest)
-        if not self._at_ease or not all(map(self.keeper.ignores, quote.path())):
+        if not self._at_ease or not self.keeper.ignores(quote):
             self._at_ease = False
             self._unseen = quote if self._unseen is None else self._unseen.then(quote)
             self._priced.set()

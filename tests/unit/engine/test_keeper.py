@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import START, D, Life, fill, named, report
 from tests.unit.engine.clock import turns
-from tests.unit.engine.desk import DIP, ENTER, Desk, opened
+from tests.unit.engine.desk import DIP, ENTER, Desk, opened, tick
 
 from surefoot.core import draft
 from surefoot.core.errors import SignalRefused
@@ -20,6 +20,7 @@ from surefoot.core.reports import PriceSeen, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Freeze
 from surefoot.core.values import PositionId
 from surefoot.engine.keeper import Keeper, commit_points, next_position
+from surefoot.engine.quotes import Quote
 from surefoot.exchange.errors import NotSent, Refused, Unknown
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.port import Command, Memory, Verdict
@@ -262,6 +263,14 @@ async def test_a_keeper_is_idle_while_time_could_change_nothing(desk: Desk) -> N
     assert keeper.idle
     await keeper.tell(Freeze(reason="somebody said so"))
     assert not keeper.idle
+
+
+async def test_no_price_is_ignored_while_something_is_decided(desk: Desk) -> None:
+    """Catches a price that falls between an entry's commit and its being believed."""
+    keeper, quote = await desk.keeper(), Quote.of(tick("50000"))
+    assert keeper.ignores(quote)
+    async with keeper.lock:
+        assert not keeper.ignores(quote)
 
 
 # Promises ----------------------------------------------------------------------------------------
