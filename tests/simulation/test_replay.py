@@ -89,7 +89,7 @@ def test_the_same_recording_is_the_same_result_and_every_cent_is_explained(
     assert D(first["value_after"]) - D(first["value_before"]) == cash + worth
     assert not (directory / "surefoot-paper.db").exists()
     page = (directory / "page.html").read_text()
-    assert page.count("<circle") == 5
+    assert page.count('<path class="buy"') + page.count('<path class="sell"') == 5
     assert "What this cannot know" in page
     assert "<script" not in page
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
 from decimal import Decimal
 from html import escape
 from typing import Final
 
 from surefoot.core.values import plain
-from surefoot.replay.result import Point, Result, Traded, said_of
+from surefoot.replay.chart import depths, trades, values
+from surefoot.replay.result import Result, said_of
 
-_WIDTH: Final = 960
-_HEIGHT: Final = 240
-_MARKS_MAX: Final = 2_000
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
   color: #1d2530; background: #fff }
@@ -23,7 +20,10 @@ td, th { padding: .25rem .75rem; text-align: right; border-bottom: 1px solid #df
 td:first-child, th:first-child { text-align: left }
 svg { width: 100%; height: auto; background: #f7f9fb }
 .line { fill: none; stroke: #2563a8; stroke-width: 1.5 } .deep { fill: #b4432b; opacity: .25 }
-.buy { fill: #1a7f4b } .sell { fill: #b4432b }
+.buy { fill: #1a7f4b; color: #1a7f4b } .sell { fill: #b4432b; color: #b4432b }
+.wick { stroke: #8a96a5 } .rise { fill: #b9c6d4 } .fall { fill: #67768a } .hole { fill: #8884 }
+.grid { stroke: #8883 } text { font-size: 12px; fill: #67768a }
+.legend { margin: 0; color: #67768a }
 @media (prefers-color-scheme: dark) { body { color: #dfe4ea; background: #14181d }
   svg { background: #1b2026 } td, th { border-color: #333a43 } }
 """
@@ -31,17 +31,16 @@ svg { width: 100%; height: auto; background: #f7f9fb }
 
 def page(result: Result) -> str:
     """Return the page."""
-    symbols = sorted({name for point in result.curve for name in point.prices})
     body = [
         "<h1>Replay</h1>",
         _summary(result),
         *(f"<p><b>Went wrong:</b> {escape(each)}</p>" for each in result.wrong),
         *(f"<p><b>Not recorded:</b> {escape(each)}</p>" for each in said_of(result.holes)),
         "<h2>Value</h2>",
-        _chart(_line(result.curve, [each.value for each in result.curve])),
+        values(result.curve),
         "<h2>Below the highest value</h2>",
-        _chart(_depth(result.curve)),
-        *(part for symbol in symbols for part in _prices(symbol, result)),
+        depths(result.curve),
+        *(part for symbol in result.bars for part in _trades(symbol, result)),
         "<h2>Bots</h2>",
         _bots(result),
         *(f"<p>{escape(name)}: no finished trade.</p>" for name in result.idle),
@@ -56,75 +55,52 @@ def page(result: Result) -> str:
 
 
 def _summary(result: Result) -> str:
+    change = result.value_after - result.value_before
+    share = change / result.value_before if result.value_before else Decimal(0)
+    moved = ", ".join(
+        f"{escape(symbol)} {_share(bars[-1].close / bars[0].open - 1)}"
+        for symbol, bars in result.bars.items()
+    )
+    fees: dict[str, Decimal] = {}
+    for each in result.fills:
+        fees[each.fee_asset] = fees.get(each.fee_asset, Decimal(0)) + each.fee
+    paid = ", ".join(f"{plain(fee)} {escape(asset)}" for asset, fee in sorted(fees.items()))
     return (
-        f"<p>{result.begin:%F %H:%M} to {result.end:%F %H:%M} UTC, {result.prices} prices. "
-        f"Value at the bid: {_money(result.value_before)} before, {_money(result.value_after)} "
-        f"after; deepest fall {_money(result.drawdown)}.</p>"
+        f"<p>{result.begin:%F %H:%M} to {result.end:%F %H:%M} UTC, {result.prices} prices.</p>"
+        f"<p><b>{_money(result.value_before)} became {_money(result.value_after)}: {_share(share)}"
+        f"</b>, with {len(result.fills)} fills; what is held is counted at the bid. Fees: "
+        f"{paid or 'none'}. Deepest fall: {_money(result.drawdown)}. "
+        f"Meanwhile the market itself: {moved}.</p>"
     )
 
 
-class _Scale:
-    """Where a time and an amount are on a chart."""
-
-    def __init__(self, points: Sequence[Point], amounts: Sequence[Decimal]) -> None:
-        self._begin = points[0].at
-        self._span = max((points[-1].at - self._begin).total_seconds(), 1)
-        self._low, high = min(amounts), max(amounts)
-        self._rise = max(high - self._low, Decimal("1e-12"))
-
-    def x(self, at: datetime) -> float:
-        """Return how far right a time is."""
-        return round(_WIDTH * (at - self._begin).total_seconds() / self._span, 1)
-
-    def y(self, amount: Decimal) -> float:
-        """Return how far down an amount is."""
-        return round(_HEIGHT * (1 - float((amount - self._low) / self._rise)), 1)
-
-
-def _line(points: Sequence[Point], amounts: Sequence[Decimal]) -> str:
-    scale = _Scale(points, amounts)
-    path = " ".join(
-        f"{scale.x(point.at)},{scale.y(amount)}"
-        for point, amount in zip(points, amounts, strict=True)
+def _legend() -> str:
+    return (
+        '<p class="legend"><span class="buy">▲</span> bought '
+        '<span class="sell">▼</span> sold; grey: not recorded</p>'
     )
-    return f'<polyline class="line" points="{path}"/>'
 
 
-def _depth(points: Sequence[Point]) -> str:
-    highest, falls = points[0].value, list[Decimal]()
-    for point in points:
-        highest = max(highest, point.value)
-        falls.append(point.value - highest)
-    scale = _Scale(points, [*falls, Decimal(0)])
-    path = " ".join(f"{scale.x(p.at)},{scale.y(f)}" for p, f in zip(points, falls, strict=True))
-    return f'<polygon class="deep" points="0,0 {path} {_WIDTH},0"/>'
-
-
-def _prices(symbol: str, result: Result) -> Iterable[str]:
-    points = [each for each in result.curve if symbol in each.prices]
-    fills = [each for each in result.fills if each.symbol == symbol][:_MARKS_MAX]
-    amounts = [each.prices[symbol] for each in points]
-    scale = _Scale(points, [*amounts, *(each.price for each in fills)])
-    path = " ".join(f"{scale.x(p.at)},{scale.y(a)}" for p, a in zip(points, amounts, strict=True))
-    marks = "".join(_mark(scale, each) for each in fills)
+def _trades(symbol: str, result: Result) -> Iterable[str]:
     yield f"<h2>{escape(symbol)}</h2>"
-    yield _chart(f'<polyline class="line" points="{path}"/>{marks}')
-
-
-def _mark(scale: _Scale, fill: Traded) -> str:
-    what = f"{fill.side} {plain(fill.quantity)} at {plain(fill.price)}, {fill.at:%F %T} UTC"
-    return (
-        f'<circle class="{fill.side.lower()}" r="3" cx="{scale.x(fill.at)}" '
-        f'cy="{scale.y(fill.price)}"><title>{escape(what)}</title></circle>'
-    )
-
-
-def _chart(inside: str) -> str:
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{inside}</svg>'
+    fills = [each for each in result.fills if each.symbol == symbol]
+    holes = [each for each in result.holes if each.symbol == symbol]
+    yield trades(symbol, result.bars[symbol], fills, holes)
+    yield _legend()
 
 
 def _bots(result: Result) -> str:
-    heads = ("Bot", "Trades", "Won", "Profit", "A trade", "Best", "Worst", "Drawdown", "Held, h")
+    heads = (
+        "Bot",
+        "Trades",
+        "Won",
+        "Profit",
+        "Per trade",
+        "Best",
+        "Worst",
+        "Drawdown",
+        "Hours per trade",
+    )
     rows = [
         (
             escape(each.name),
@@ -142,6 +118,10 @@ def _bots(result: Result) -> str:
     head = "".join(f"<th>{each}</th>" for each in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _share(share: Decimal) -> str:
+    return f"{share:+.2%}"
 
 
 def _money(amount: Decimal) -> str:

@@ -8,13 +8,16 @@ from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.config import Bot
 from surefoot.core.values import ZERO, BotName
 from surefoot.journal.profit import KEYS, Figures, Outcome, grouped
-from surefoot.simulator.model import Recording
+from surefoot.simulator.model import Recording, Tick
 
 _HOLES_SAID: Final = 10
+_BARS_MAX: Final = 180
+_BAR_MIN_MS: Final = 60_000
 UNKNOWN: Final = (
     "how prices moved inside of a candle: the end that is farther from the close is met first",
     "the book: behind the spread there is as much as anybody wants, so size moves no price",
@@ -44,6 +47,16 @@ class Traded(Struct, frozen=True, kw_only=True):
     fee_asset: str
 
 
+class Bar(Struct, frozen=True, kw_only=True):
+    """The prices of one symbol for a while, for a chart."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
 class Missing(Struct, frozen=True, kw_only=True):
     """A time of which the recording says nothing: no candle came, and nothing was filled."""
 
@@ -51,6 +64,11 @@ class Missing(Struct, frozen=True, kw_only=True):
     begin: datetime
     end: datetime
     candles: int
+
+    @property
+    def said(self) -> str:
+        """Say how much is missing."""
+        return "1 candle is missing" if self.candles == 1 else f"{self.candles} candles are missing"
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -68,7 +86,8 @@ class Result(Struct, frozen=True, kw_only=True):
     fills: tuple[Traded, ...]
     curve: tuple[Point, ...]
     wrong: tuple[str, ...]
-    holes: tuple[Missing, ...] = ()
+    holes: tuple[Missing, ...]
+    bars: Mapping[str, tuple[Bar, ...]]
     cannot_know: tuple[str, ...] = UNKNOWN
 
 
@@ -105,7 +124,26 @@ def result_of(
             )
             for each in recording.holes
         ),
+        bars=bars_of(recording.ticks),
     )
+
+
+def bars_of(ticks: Sequence[Tick]) -> dict[str, tuple[Bar, ...]]:
+    """Return the prices of every symbol as no more candles than a chart can show."""
+    begin = ticks[0].at_ms
+    length = max((ticks[-1].at_ms - begin) // _BARS_MAX, _BAR_MIN_MS)
+    bars: dict[str, dict[int, Bar]] = {}
+    for each in ticks:
+        of_symbol = bars.setdefault(each.symbol, {})
+        number, price = (each.at_ms - begin) // length, each.price
+        bar = of_symbol.get(number)
+        if bar is None:
+            at = _at(begin + number * length + length // 2)
+            of_symbol[number] = Bar(at=at, open=price, high=price, low=price, close=price)
+        else:
+            high, low = max(bar.high, price), min(bar.low, price)
+            of_symbol[number] = replace(bar, high=high, low=low, close=price)
+    return {symbol: tuple(found.values()) for symbol, found in sorted(bars.items())}
 
 
 def said_of(holes: Sequence[Missing]) -> list[str]:
@@ -113,7 +151,7 @@ def said_of(holes: Sequence[Missing]) -> list[str]:
     longest = sorted(holes, key=lambda hole: -hole.candles)[:_HOLES_SAID]
     said = [
         f"{each.symbol} from {each.begin:%F %H:%M} to {each.end:%F %H:%M} UTC: "
-        f"{each.candles} candles are missing; nothing was bridged, and nothing filled"
+        f"{each.said}; nothing was bridged, and nothing filled"
         for each in longest
     ]
     if len(holes) > len(said):

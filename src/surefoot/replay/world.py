@@ -39,7 +39,9 @@ from surefoot.virtual.ambient import ambient
 # The program has to be there before the first price, and to finish after the last.
 BEFORE_MS: Final = 60_000
 _AFTER_S: Final = 5.0
-_POINT_S: Final = 3600.0
+# The curve has so many points at most, and none closer together.
+_POINTS_MAX: Final = 500
+_POINT_S: Final = 60.0
 _JOURNAL: Final = "replay.db"
 # A journal that is thrown away needs no disk that keeps it.
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a directory of its own is made in it)
@@ -140,6 +142,8 @@ class Replay:
         )
         self._log = Silence()
         self._curve: list[Point] = []
+        lasts_s = (recording.ticks[-1].at_ms - recording.ticks[0].at_ms) / 1000
+        self._point_s = max(_POINT_S, lasts_s / _POINTS_MAX)
         self._exchange = ExchangeSettings(
             market="recorded",
             recording=recording,
@@ -195,7 +199,7 @@ class Replay:
                 self._tell(self._clock.now(), market.played)
             waiting = self._loop.create_task(market.over.wait())
             await asyncio.wait(
-                {waiting, serving}, timeout=_POINT_S, return_when=asyncio.FIRST_COMPLETED
+                {waiting, serving}, timeout=self._point_s, return_when=asyncio.FIRST_COMPLETED
             )
             waiting.cancel()
         await self._clock.sleep(_AFTER_S)
