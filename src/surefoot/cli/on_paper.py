@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LOOK_S = 0.05
 # The first question to the venue may take its whole time; a predecessor has to leave before.
 _PATIENCE_S = 60.0
+# Prices that are not seen after this long are recovery's business, and said by `check`.
+_SIGHT_S = 10.0
 
 
 def tenancy(settings: Settings, account: AccountName) -> Tenancy:
@@ -128,8 +130,16 @@ async def reached(settings: Settings, clock: Clock, *, changing: bool) -> AsyncI
             how = exchange_of(settings, settings.accounts[name], state if changing else None)
             how.uid = kept_uid(state) or how.uid
             running = await stack.enter_async_context(Simulator(how))
+            await _seeing(running, clock)
             urls[name] = running.url
         yield placed(settings, urls)
+
+
+async def _seeing(exchange: simulator.Simulator, clock: Clock) -> None:
+    """Wait until an exchange believes its prices: what is asked before is not answered."""
+    until = clock.monotonic() + _SIGHT_S
+    while exchange.market.stale is not None and clock.monotonic() < until:
+        await clock.sleep(_LOOK_S)
 
 
 def differences(settings: Settings, name: AccountName) -> list[str]:

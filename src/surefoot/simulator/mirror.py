@@ -163,12 +163,19 @@ class MirroredMarket(Market):
 
     async def _listed(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
         try:
-            answer = await self._source.ask("exchangeInfo", params)
+            rows = await self._rows(params)
         except ApiError as error:
             if error.code != _NO_SYMBOL:
                 raise
-            answer = await self._source.ask("exchangeInfo", {})  # one that it does not list
-        return [row for row in answer["symbols"] if row["symbol"] in self._mirrored]
+            rows = []  # there is one that it does not list
+        listed = rows or await self._rows({})
+        # With none of ours one of the others: who lists nothing at all is not believed.
+        return [row for row in listed if row["symbol"] in self._mirrored] or listed[:1]
+
+    async def _rows(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        answer = await self._source.ask("exchangeInfo", params)
+        rows: list[dict[str, Any]] = answer["symbols"]
+        return rows
 
     def _enlist(self, row: dict[str, Any]) -> None:
         rules = rules_of(row)

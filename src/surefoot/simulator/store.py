@@ -109,6 +109,7 @@ class Kept(Store):
         self._orders: dict[tuple[str, int], Order] = {}
         self._trades: list[Trade] = []
         self._touched = False
+        path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")

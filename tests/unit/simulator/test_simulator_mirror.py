@@ -105,6 +105,14 @@ async def test_its_filters_are_those_of_the_source(pair: Pair) -> None:
     assert len(pages[1]["symbols"]) == 2
 
 
+async def test_it_lists_something_though_the_source_has_none_of_its_symbols() -> None:
+    """A symbol that was mistyped was told as an exchange that lists nothing at all."""
+    async with Simulator(source_settings(market="manual")) as source:
+        settings = Settings.mirroring(Origin.at(source.url, ("FOOBAR",)), beat_s=0.01)
+        async with Simulator(settings) as mirror:
+            assert [*mirror.exchange.rules] == ["BTCUSDT"]
+
+
 async def test_its_prices_are_those_of_the_source(pair: Pair) -> None:
     await pair.sees("60000")
     async with aiohttp.ClientSession() as session:
@@ -322,6 +330,8 @@ async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
             await pair.trader.order("BUY", "MARKET", "0.002", name="bought")
             await pair.trader.rest_buy(price="59500", name="rested")
             before, uid = await pair.trader.ledger(), pair.mirror.exchange.uid
+            modes = {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+            assert modes == {0o600}, "others may read what is traded"
         source.market.move("BTCUSDT", D(59_000), D(1))
         source.market.move("BTCUSDT", D(61_000), D(1))
         async with mirrored(source, state=state) as pair:
