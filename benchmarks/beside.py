@@ -1,78 +1,115 @@
-"""Measure what watching costs trading: the journal's writer alone, and with everybody who looks.
+"""Measure what watching costs trading: a whole engine alone, and with everybody who looks.
 
-    python -m benchmarks.beside [--bots 200] [--seconds 6] [--rounds 4]
+    python -m benchmarks.beside [--bots 8] [--seconds 8] [--rounds 5]
 
-The same writer commits as fast as it can, in turns alone and beside `surefoot web` with 20 tabs, a
-tab that never reads what it is sent, and a `surefoot notify` that was stopped in the middle of its
-work. Both turns belong to one run; what counts is the ratio of what a commit costs in processor
-time, and how late the loop wakes. `docs/performance.md` has the last table.
+One engine trades on the simulated exchange all the time, in this process; in turns it is alone and
+beside `surefoot web` with 20 tabs, a tab that never reads what it is sent, and a `surefoot notify`
+that was stopped in the middle of its work. All turns belong to one run; what counts is the ratio of
+what a record costs the engine in processor time, and how late its loop wakes.
+`docs/performance.md` has the last table.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from statistics import median
-from typing import Final
+from statistics import quantiles
+from typing import Any, Final
 
 import aiohttp
-from benchmarks.dashboard import JOURNAL, Bots, Tab, answers, configure, table
-from tests.builders import START
+from benchmarks.dashboard import Tab, answers, free_port, table
 
-from surefoot.journal import open_journal
+from surefoot import app, config
+from surefoot.demo.show import ACCOUNT, CCXT
+from surefoot.demo.stage import Stage
+from surefoot.journal.port import Reader
 from surefoot.web import Keys, Scope, token_file
 
 TABS: Final = 20
 PROBE_S: Final = 0.005
-NOTIFY: Final = '[state]\nfile = "open_positions.json"\n[[webhooks]]\nurl = "http://127.0.0.1:9/"\n'
+REST: Final = """
+[web]
+listen = "127.0.0.1:{port}"
+[state]
+file = "open_positions.json"
+[[webhooks]]
+url = "http://127.0.0.1:9/"
+"""
+BOT: Final = """
+[bots.bot-{number}]
+account = "main"
+symbol = "{symbol}"
+strategy = "surefoot.strategy.examples:DipBuyer"
+notional = 100
+stop_loss = "0.04%"
+take_profit = "0.03%"
+trailing_stop = "0.03%"
+params = {{ dip = 0.0001 }}
+limits = {{ orders_per_minute = 1000 }}
+"""
+
+
+class Silence:
+    """A log that nobody reads."""
+
+    def bind(self, **_: Any) -> Silence:
+        """Return itself."""
+        return self
+
+    def _nothing(self, event: str, **fields: Any) -> None:  # noqa: ARG002 (nobody reads it)
+        return
+
+    debug = info = warning = error = exception = critical = _nothing
 
 
 class Turn:
     """What one turn came to."""
 
     def __init__(self) -> None:
-        self.commits = 0
-        self.spent = 0.0
+        self.records = 0
+        self.spent = self.lasted = 0.0
         self.late: list[float] = []
 
     @property
     def each(self) -> float:
-        """Return the microseconds of processor time of one commit."""
-        return self.spent / self.commits * 1e6
+        """Return the microseconds of processor time of one record."""
+        return self.spent / self.records * 1e6
 
 
-async def write(bots: Bots, seconds: float) -> Turn:
-    """Commit as fast as it goes, and note how late the loop wakes meanwhile."""
-    turn = Turn()
-    probing = asyncio.create_task(probe(turn))
-    began, until = time.process_time(), time.monotonic() + seconds
-    while time.monotonic() < until:
-        await bots.change()
-        turn.commits += 1
-    turn.spent = time.process_time() - began
+async def turn(reader: Reader, seconds: float) -> Turn:
+    """Let the engine trade for a while, and note how late its loop wakes meanwhile."""
+    taken = Turn()
+    probing = asyncio.create_task(probe(taken))
+    before = await reader.records()
+    began, at = time.process_time(), time.monotonic()
+    await asyncio.sleep(seconds)
+    taken.spent, taken.lasted = time.process_time() - began, time.monotonic() - at
+    taken.records = await reader.records() - before
     probing.cancel()
-    return turn
+    return taken
 
 
-async def probe(turn: Turn) -> None:
+async def probe(taken: Turn) -> None:
     """Sleep again and again, and note by how much it was too long."""
     while True:
         began = time.monotonic()
         await asyncio.sleep(PROBE_S)
-        turn.late.append(time.monotonic() - began - PROBE_S)
+        taken.late.append(time.monotonic() - began - PROBE_S)
 
 
 @asynccontextmanager
 async def watched(directory: Path, url: str) -> AsyncIterator[None]:
     """Have everybody look who may: tabs in a process of their own, one that reads nothing."""
-    started = [await start(directory, "-m", "surefoot", what) for what in ("web", "notify")]
+    companions = ("web", "notify")
+    started = [await start(directory, "-m", "surefoot", each, "--take-over") for each in companions]
     await answers(url)
     await asyncio.sleep(3)
     started[1].send_signal(signal.SIGSTOP)
@@ -83,7 +120,8 @@ async def watched(directory: Path, url: str) -> AsyncIterator[None]:
     finally:
         for each in started:
             if each.returncode is not None:
-                raise RuntimeError(f"somebody who watches ended with {each.returncode}")
+                who = ("web", "notify", "the tabs")[started.index(each)]
+                raise RuntimeError(f"{who} ended with {each.returncode}")
             each.kill()
             await each.wait()
 
@@ -97,6 +135,7 @@ async def start(directory: Path, *arguments: str) -> asyncio.subprocess.Process:
 
 async def follow(url: str) -> None:
     """Be twenty tabs, and one more that opens its ears and never listens."""
+    os.nice(19)  # a browser has a machine of its own
     token = Keys(token_file(Path("surefoot.db"))).token(Scope.READ)
     head = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession() as client, asyncio.TaskGroup() as tabs:
@@ -109,42 +148,61 @@ async def main(chosen: argparse.Namespace) -> None:
     """Take turns, and print what they came to."""
     alone, beside = list[Turn](), list[Turn]()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        directory = Path(name)
-        url = configure(directory)
-        with (directory / "surefoot.toml").open("a", encoding="utf-8") as file:
-            file.write(NOTIFY)
-        journal = open_journal(JOURNAL, directory, at=START)
-        bots = Bots(journal, chosen.bots)
-        await bots.begin()
-        for _ in range(chosen.rounds):
-            alone.append(await write(bots, chosen.seconds))
-            async with watched(directory, url):
-                beside.append(await write(bots, chosen.seconds))
-        await journal.close()
+        stage, port = Stage(Path(name)), free_port()
+        await stage.open_exchange("--market", "tape", "--speed", "3")
+        symbols = ("BTC/USDT", "ETH/USDT")
+        bots = [BOT.format(number=n, symbol=symbols[n % 2]) for n in range(chosen.bots)]
+        stage.configure(ACCOUNT, "".join(bots) + REST.format(port=port), CCXT)
+        os.chdir(stage.directory)
+        settings = config.load(stage.directory / "surefoot.toml", os.environ)
+        strategies = config.strategies(settings)
+        engine = asyncio.create_task(app.serve(settings, strategies, Silence()))
+        await asyncio.sleep(10)  # recovered, and trading
+        async with stage.reading() as reader:
+            for _ in range(chosen.rounds):
+                alone.append(await turn(reader, chosen.seconds))
+                async with watched(stage.directory, f"http://127.0.0.1:{port}"):
+                    beside.append(await turn(reader, chosen.seconds))
+        engine.cancel()
+        with suppress(asyncio.CancelledError):
+            await engine
+        await stage.close()
     show(alone, beside)
 
 
 def show(alone: list[Turn], beside: list[Turn]) -> None:
     """Print both turns and their ratio."""
-    costs = [median(turn.each for turn in turns) for turns in (alone, beside)]
-    lags = [median(each for turn in turns for each in turn.late) * 1e3 for turns in (alone, beside)]
-    table(
-        f"{sum(each.commits for each in (*alone, *beside))} commits",
-        [
-            ("processor time of a commit, alone", f"{costs[0]:.0f} µs", ""),
-            ("beside everybody who looks", f"{costs[1]:.0f} µs", ""),
-            ("ratio", f"{costs[1] / costs[0]:.3f}", "1.05"),
-            ("loop wakes late by, alone (median)", f"{lags[0]:.2f} ms", ""),
-            ("beside everybody who looks", f"{lags[1]:.2f} ms", ""),
-        ],
-    )
+    rows = []
+    for title, turns in (("alone", alone), ("beside everybody who looks", beside)):
+        late = quantiles([each for one in turns for each in one.late], n=20)
+        rows += [
+            (f"records, {title}", f"{sum(each.records for each in turns)}", ""),
+            (f"processor of the engine, {title}", f"{share(turns):.1%} of one core", ""),
+            (f"processor time of a record, {title}", f"{cost(turns):.0f} µs", ""),
+            (f"loop wakes late by, {title}", f"{late[9] * 1e3:.2f} / {late[18] * 1e3:.2f} ms", ""),
+        ]
+    rows += [
+        ("ratio of the engine's processor", f"{share(beside) / share(alone):.3f}", "1.05"),
+        ("ratio of a record's", f"{cost(beside) / cost(alone):.3f}", "1.05"),
+    ]
+    table(f"{len(alone)} turns each", rows)
+
+
+def share(turns: list[Turn]) -> float:
+    """Return the processor time of the engine in a second of one and the same market."""
+    return sum(each.spent for each in turns) / sum(each.lasted for each in turns)
+
+
+def cost(turns: list[Turn]) -> float:
+    """Return the microseconds of processor time of a record, over all turns."""
+    return sum(each.spent for each in turns) / sum(each.records for each in turns) * 1e6
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--bots", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=6)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--bots", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--follow")
     given = parser.parse_args()
     asyncio.run(follow(given.follow) if given.follow else main(given))

@@ -282,13 +282,18 @@ def memory(pid: int) -> int:
 
 def configure(directory: Path) -> str:
     """Write a configuration, and return the dashboard's address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     (directory / "surefoot.toml").write_text(
         f'[journal]\nurl = "{JOURNAL}"\n[web]\nlisten = "127.0.0.1:{port}"\n', encoding="utf-8"
     )
     return f"http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 async def answers(url: str) -> None:

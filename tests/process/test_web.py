@@ -33,6 +33,9 @@ async def test_it_outlives_a_killed_server_and_is_taken_over_by_the_next(
     successor = await play.start()
     await play.until(lambda: dashboard.pid not in {None, first}, successor)
     await play.until(lambda: dashboard.serves(engine=True), successor)
+    assert dashboard.pid is not None
+    ours = os.getpriority(os.PRIO_PROCESS, 0)  # which the server has from us
+    assert os.getpriority(os.PRIO_PROCESS, dashboard.pid) == min(19, ours + 5), "bots come first"
     assert await successor.stop() == 0
     await play.until(lambda: dashboard.pid is None)  # a polite end is its end too
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,8 @@ from surefoot.engine.voice import Log
 STEADY_S: Final = 60.0
 BACK_OFF_MAX_S: Final = 60
 _LOOK_S: Final = 0.5
+# How much later than the server a companion gets the processor, when there is too little of it.
+_BEHIND: Final = 5
 
 
 @asynccontextmanager
@@ -100,6 +102,12 @@ class Companion:
 def program(*arguments: str, config: Path) -> Sequence[str]:
     """Return the command line of one of our own commands."""
     return (sys.executable, "-m", "surefoot", *arguments, "--config", str(config))
+
+
+def give_way() -> None:
+    """Let the bots have the processor first: who looks and who is told can wait a little."""
+    with suppress(OSError):
+        os.nice(_BEHIND)
 
 
 def without(secrets: Collection[str], environment: Mapping[str, str]) -> dict[str, str]:

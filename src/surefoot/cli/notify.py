@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from surefoot.cli.companion import give_way
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
@@ -51,6 +52,8 @@ def notify(
     journal = settings.journal_path
     if journal is None:
         raise ConfigError("[journal]", ["the messengers need a journal in a file"])
+    if take_over:
+        give_way()
     log = start_log(settings, level=settings.log.level)
     service = Service(
         settings.notify,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from surefoot.cli.companion import give_way
 from surefoot.cli.doctor import examine, versions
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
@@ -41,6 +42,8 @@ def web(
         Where the configuration is.
     """
     settings = (options or Options()).settings(keys=False)
+    if take_over:
+        give_way()
     log = start_log(None, level=settings.log.level, style=settings.log.format)
     journal = settings.journal_path
     if journal is None:
