@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -84,7 +84,7 @@ class Allowance:
         self._together = shared or self._caps is not None
         # What closed today, by position: when it did is the key to which day it belongs.
         self._closed: dict[PositionId, Position] = {}
-        self._read = False
+        self._read: date | None = None  # for which day
         self._reading = asyncio.Lock()
         # The last word on what a day may lose, of each quote asset.
         self._words: dict[Asset, LossCapReached | LossCapLifted] = {}
@@ -294,8 +294,10 @@ class Allowance:
 
     async def _closed_today(self, now: datetime) -> dict[PositionId, Position]:
         async with self._reading:
-            if not self._read:
+            # Another day forgets the one before; if the clock went back, that was one too early.
+            if self._read is None or now.date() < self._read:
                 await self._read_today(now)
+            self._read = now.date()
         for name, position in tuple(self._closed.items()):
             if position.closed_at is not None and position.closed_at.date() < now.date():
                 del self._closed[name]
@@ -317,7 +319,6 @@ class Allowance:
                     break
                 # What was heard meanwhile is newer.
                 self._closed.setdefault(position.position_id, position)
-        self._read = True
 
     async def _last_words(self) -> dict[Asset, LossCapReached | LossCapLifted]:
         stream = account_stream(self._login.name)

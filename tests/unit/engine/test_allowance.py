@@ -295,6 +295,16 @@ async def test_the_next_day_begins_anew(desk: Desk) -> None:
     assert len(desk.exchange.sent) == before + 1
 
 
+async def test_a_clock_that_was_over_midnight_for_a_moment_forgets_no_loss(desk: Desk) -> None:
+    """One wrong answer of the exchange about its time was a new day, and the old one was empty."""
+    here = await lost(desk)
+    day = timedelta(days=1).total_seconds()
+    desk.clock.elapsed += day
+    assert await here.allowance.lost_today(USDT) == 0
+    desk.clock.elapsed -= day
+    assert await here.allowance.lost_today(USDT) > 9
+
+
 async def test_an_operator_lets_as_much_be_lost_once_more(desk: Desk) -> None:
     here = await lost(desk)
     with pytest.raises(InvalidValue, match="has not reached"):
