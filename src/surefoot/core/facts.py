@@ -266,15 +266,21 @@ def take_doubt(doubt: Doubt, draft: Draft) -> None:
 
 
 def take_absence(absence: Absence, draft: Draft) -> None:
-    """Call an order NEVER, if the search proves it; a stop that is missed is withdrawn."""
+    """Call an order NEVER, if the search proves it; a sale that is missed holds up no other."""
     position, order = draft.position, draft.position.find(absence.client_order_id)
     if order is None:
         return
     if unproven(order, absence, position, draft.terms) is not None:
-        if _is_missed(order, absence, position, draft.terms):
+        if not _is_missed(order, absence, position, draft.terms):
+            return
+        if order.rests_unfilled:
             reason = "nobody knows whether it rests, and nothing else does"
             cancel = withdrawal(position, order, reason, draft.now, draft.terms)
             draft.add(replace(cancel, hailed=True))
+        else:
+            evidence = "it could trade at once or not at all, and can come no more"
+            name = order.client_order_id
+            draft.add(OrderShut(at=draft.now, client_order_id=name, evidence=evidence))
         return
     evidence = (
         f"not found by its id, nor in any fill, in a read begun at {absence.read_started_at}, "
@@ -303,17 +309,18 @@ def decided_at(order: Order, position: Position, terms: Terms) -> datetime | Non
 
 
 def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms) -> bool:
-    """Tell whether a stop is looked for in vain, and asking for its cancel settles more.
+    """Tell whether a sale is looked for in vain and can come no more.
 
-    Whoever cancels is told by the matching engine itself whether there is anything to cancel. What
-    that leaves open is whether it has sold already: so the account must hold nothing else that the
-    next order could sell in its place.
+    If it would rest, whoever cancels it is told by the matching engine itself whether there is
+    anything to cancel. What that leaves open is whether it has sold already: so the account must
+    hold nothing else that the next order could sell in its place.
     """
     decided = decided_at(order, position, terms)
     return (
-        order.role is Role.STOP
+        order.role is not Role.ENTRY
         and order.status is OrderStatus.INTENDED
         and order.cancel_at is None
+        and not order.shut
         and position.set_back_at is None
         and absence.alone
         and absence.not_found

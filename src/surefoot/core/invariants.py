@@ -63,7 +63,7 @@ def _check_order(position: Position, order: Order) -> None:
     if (
         order.role is not Role.ENTRY
         and order.remaining > position.quantity
-        and not (position.frozen or order.cancel_at or order.replaced_by)
+        and not (position.frozen or order.cancel_at or order.replaced_by or order.shut)
     ):
         raise InvariantViolated(
             "S13",

@@ -21,9 +21,9 @@ from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
-from surefoot.core.records import ExitWished, LevelsSet, PartTaken
+from surefoot.core.records import ExitLapsed, ExitWished, LevelsSet, PartTaken
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_dust, is_in_place, move_stop, sell_at_limit
+from surefoot.core.rules import is_dust, is_in_place, move_stop, sell_at_limit, watched_limit
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain
@@ -39,8 +39,10 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
         return
     if draft.position.state is State.OPEN:
         _follow(seen.price, entry, draft)
+    level = breached(draft.position.levels, seen.price, draft.position.direction)
+    if level is not Level.TAKE_PROFIT:
+        _let_gain_go(draft)
     position = draft.position
-    level = breached(position.levels, seen.price, position.direction)
     wish = position.exit_wish
     if level is None or (level is Level.TAKE_PROFIT and wish is not None):
         _sell_or_follow(seen.price, draft)
@@ -52,11 +54,46 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     if level is not Level.TAKE_PROFIT and _exchange_has_first_go(position, seen.price):
         return
     reason = f"the price {plain(seen.price)} reached it"
-    if level is Level.TAKE_PROFIT and position.taken.parts < len(position.plan.parts):
-        draft.add(_take_part(position, reason, draft))
+    if level is Level.TAKE_PROFIT:
+        _take_gain(position, seen.price, reason, draft)
         return
     leave = ExitWish(by=level.value, level=level, reason=reason)
     draft.add(ExitWished(at=draft.now, wish=leave))
+
+
+def _take_gain(position: Position, price: Decimal, reason: str, draft: Draft) -> None:
+    """Wish for the next part of the gain, or all of it, and sell it while the price is there."""
+    if position.taken.parts < len(position.plan.parts):
+        draft.add(_take_part(position, reason, draft))
+    else:
+        draft.add(_gain(Level.TAKE_PROFIT, position, reason, draft))
+    if watched_limit(draft.position, draft.terms) is not None:
+        _sell_or_follow(price, draft)
+
+
+def _gain(
+    level: Level, position: Position, reason: str, draft: Draft, keep: Decimal = ZERO
+) -> ExitWished:
+    limit = _gain_limit(position, draft.terms)
+    wish = ExitWish(by=level.value, level=level, reason=reason, limit=limit, keep=keep)
+    return ExitWished(at=draft.now, wish=wish)
+
+
+def _gain_limit(position: Position, terms: Terms) -> Decimal | None:
+    """Return the price that a gain is taken at, or better; None: whatever the market pays.
+
+    Where the stop rests and would have to be cancelled first, there is one try and no way back.
+    """
+    bare = not terms.native_stop or position.levels.stop is None
+    return position.levels.take_profit if bare or terms.instrument.replaces else None
+
+
+def _let_gain_go(draft: Draft) -> None:
+    """Let a gain lapse that could not be taken while the price was there; it is watched on."""
+    position, wish = draft.position, draft.position.exit_wish
+    gain = wish is not None and wish.level is not None and wish.limit is not None
+    if gain and position.state is not State.CLOSING:
+        draft.add(ExitLapsed(at=draft.now, why="the price has gone back"))
 
 
 def _take_part(position: Position, reason: str, draft: Draft) -> ExitWished | PartTaken:
@@ -73,8 +110,7 @@ def _take_part(position: Position, reason: str, draft: Draft) -> ExitWished | Pa
     level, keep = Level.TAKE_PART, kept
     if instrument.is_dust(kept, price):
         level, keep = Level.TAKE_PROFIT, ZERO
-    wish = ExitWish(by=level.value, level=level, reason=reason, keep=keep)
-    return ExitWished(at=draft.now, wish=wish)
+    return _gain(level, position, reason, draft, keep)
 
 
 def matters(position: Position, price: Decimal, terms: Terms) -> bool:

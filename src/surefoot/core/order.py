@@ -129,6 +129,11 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return ZERO if self.finished else self.quantity - self.filled
 
     @property
+    def rests_unfilled(self) -> bool:
+        """Tell whether it waits at the exchange for its price, instead of trading at once."""
+        return self.trigger is not None or (self.limit is not None and not self.immediate)
+
+    @property
     def rests(self) -> bool:
         """Tell whether the exchange holds it whole, and nobody has asked for its cancel alone."""
         untouched = not self.reported and self.cancel_at is None

@@ -10,6 +10,7 @@ from surefoot.core.position import Position
 
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_LONGEST: Final = timedelta(seconds=60)
+LIMIT_AGAIN: Final = timedelta(seconds=5)
 
 
 def retry_at(position: Position, role: Role) -> datetime | None:
@@ -33,6 +34,14 @@ def resting(position: Position, now: datetime, role: Role) -> bool:
     """Tell whether the last orders of a role failed so recently that the next one has to wait."""
     until = retry_at(position, role)
     return until is not None and now < until
+
+
+def tried_in_vain(position: Position, now: datetime) -> bool:
+    """Tell whether nothing could be sold at a limit just now: each try takes the stop away."""
+    last = position.last(Role.EXIT)
+    if last is None or not last.immediate or last.filled or last.finished_at is None:
+        return False
+    return now < last.finished_at + LIMIT_AGAIN
 
 
 def turned_away(position: Position, stop: Order, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.pacing import resting, turned_away
+from surefoot.core.pacing import resting, tried_in_vain, turned_away
 from surefoot.core.position import Dust, ExitWish, Position, State
 from surefoot.core.protection import stands
 from surefoot.core.records import (
@@ -119,7 +119,7 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
     if latest.immediate and wish.limit is not None:
         return None  # The limit is watched on; the order was one try at it.
     making_way = wish.limit is None and latest.limit is not None
-    expired = latest.limit is None and latest.status is OrderStatus.EXPIRED
+    expired = latest.limit is None and (latest.shut or latest.status is OrderStatus.EXPIRED)
     if wish.persistent or making_way or expired or is_dust(position, terms):
         return None
     return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
@@ -140,12 +140,12 @@ def lapse_part(position: Position, now: datetime, terms: Terms) -> PositionRecor
 
 
 def watched_limit(position: Position, terms: Terms) -> Decimal | None:
-    """Return the limit of an exit that is watched here, because a stop rests or is to rest.
+    """Return the limit of an exit that is watched here: of a gain, or beside a stop.
 
     An order that rests at the limit would lock the coins and leave no room for the stop.
     """
     wish, beside = position.exit_wish, terms.native_stop and terms.instrument.replaces
-    if wish is None or wish.limit is None or not beside or position.levels.stop is None:
+    if wish is None or (wish.level is None and not (beside and position.levels.stop)):
         return None
     return wish.limit
 
@@ -318,6 +318,8 @@ def sell_at_limit(
     """Write the exit of a watched limit down once a price has reached it."""
     wish, limit = position.exit_wish, watched_limit(position, terms)
     if wish is None or limit is None or (price - limit) * position.direction.sign < 0:
+        return None
+    if tried_in_vain(position, now):
         return None
     return _exit(position, wish, now, terms, immediate=True)
 

@@ -395,7 +395,9 @@ def _over(position: Position, ended: Order) -> Position:
         return changed  # What an older order came to says nothing about the next one.
     tallies = dict(position.tallies)
     before = tallies.pop(ended.role, None)
-    if ended.status in _FRUITLESS and not ended.filled:
+    # A limit that nobody met says nothing about the next exit: a stop may have to be honoured.
+    unmet = ended.role is Role.EXIT and ended.immediate and ended.status is OrderStatus.EXPIRED
+    if ended.status in _FRUITLESS and not ended.filled and not unmet:
         failed = ended.status is not OrderStatus.EXPIRED
         refused = ended.status is OrderStatus.REJECTED
         tallies[ended.role] = Tally(

@@ -425,7 +425,7 @@ class _Round:
         decided = decided_at(order, position, self._belief.terms[position.bot])
         denied = self._looked_up.get(order.client_order_id, ...) is None
         late = decided is not None and self.started > decided
-        return denied and late and order.role is Role.STOP
+        return denied and late and not order.shut and order.role is not Role.ENTRY
 
     async def balances(self) -> None:
         if self._balances is not None:

@@ -118,7 +118,9 @@ def test_what_a_try_left_of_a_part_is_sold_later_and_no_more() -> None:
     life.tell(PriceSeen(price=D(51000)))
     sold(life, "0.0003", "CANCELED")
     position = life.position
-    assert (position.state, position.exit_wish, position.taken.parts) == (State.OPEN, None, 0)
+    assert (position.state, position.taken.parts) == (State.OPEN, 0)
+    life.tell(PriceSeen(price=D(50900)))
+    assert life.position.exit_wish is None, "it is wished for while the price is there"
     life.tell(PriceSeen(price=D(51000)), after=timedelta(minutes=2))
     assert sold(life) == D("0.0005")
     assert (life.position.quantity, life.position.taken.parts) == (D("0.0008"), 1)
@@ -174,6 +176,7 @@ def test_what_is_added_while_a_part_is_tried_stays() -> None:
     order = life.order
     life.tell(report(order, "OPEN"), PriceSeen(price=D(51000)))
     life.tell(fill(order, "49500", "0.0004", trade="a"), report(order, "CANCELED", "0.0004"))
+    life.tell(PriceSeen(price=D(51000)))
     assert sold(life) == D("0.0008")
     assert life.position.quantity == D("0.0012")
 
@@ -182,6 +185,7 @@ def test_what_the_strategy_sold_meanwhile_is_not_sold_twice() -> None:
     life = opened(HALVES)
     life.tell(PriceSeen(price=D(51000)))
     sold(life, "0", "CANCELED")
+    life.tell(PriceSeen(price=D(50900)))
     life.tell(ExitSignal(fraction=D("0.5")), after=timedelta(minutes=2))
     sold(life)
     life.tell(PriceSeen(price=D(51000)))
