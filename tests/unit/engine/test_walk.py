@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+import pytest
 from tests.builders import BTC
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
@@ -30,7 +31,7 @@ from surefoot.app import assemble
 from surefoot.core.order import Role
 from surefoot.core.values import BotName
 from surefoot.engine.advisor import Advisor
-from surefoot.strategy import Enter, Signal, Strategy, Tick, View
+from surefoot.strategy import Enter, Signal, Strategy, Tick, View, workers
 from surefoot.strategy.call import Room
 
 ROOT: Final = Path(__file__).parents[3]
@@ -69,7 +70,9 @@ async def until(condition: Callable[[], bool]) -> None:
         await turns(1)
 
 
-async def test_the_walk_is_the_one_that_is_printed() -> None:
+async def test_the_walk_is_the_one_that_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The watch of the threads looks by the machine's clock: on a slow one, into the way back.
+    monkeypatch.setattr(workers, "LOOK_EVERY_S", 60.0)
     exchange, log = FakeExchange(HandClock()), SaidLog()
     room = Room(log.warning)
 
