@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from tests.process.play import Play
 
+from surefoot.demo.stage import Server
 from surefoot.journal.tenancy import Tenancy
 
 
@@ -36,6 +38,14 @@ class Dashboard:
     def pid(self) -> int | None:
         tenant = Tenancy(self.play.stage.journal, "web").tenant()
         return None if tenant is None else tenant.pid
+
+    def accompanies(self, server: Server) -> bool:
+        """Tell whether this server started it: what a dead one left behind may serve as well."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return int(stat.rpartition(")")[2].split()[1]) == server.pid
 
     async def ask(self, path: str) -> tuple[int, Any]:
         """Ask with the token, if there is one yet; 0 if nobody answers."""

@@ -79,6 +79,10 @@ async def test_a_second_one_is_refused_unless_it_is_to_take_over(
     code, _, errors = await play.stage.run("web")
     assert code == 1
     assert f"process {first}" in errors
+    # Nor is it replaced by the companion of a server that died while that was still starting.
+    orphan = ("web", "--take-over", "--companion-of", "1")
+    code, _, errors = await play.stage.run(*orphan)
+    assert (code, dashboard.pid) == (1, first), errors
     code, _, errors = await play.stage.run("run")  # nor does a second server replace it
     assert (code, dashboard.pid) == (1, first)
     await server.stop()

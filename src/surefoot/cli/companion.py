@@ -13,11 +13,15 @@ import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, TypeAlias
+
+from cyclopts import Parameter
 
 from surefoot.engine.clock import Clock
 from surefoot.engine.voice import Log
 
+# Which server started it; nobody else says so.
+CompanionOf: TypeAlias = Annotated[int | None, Parameter(name="--companion-of", show=False)]
 STEADY_S: Final = 60.0
 BACK_OFF_MAX_S: Final = 60
 _LOOK_S: Final = 0.5
@@ -100,8 +104,18 @@ class Companion:
 
 
 def program(*arguments: str, config: Path) -> Sequence[str]:
-    """Return the command line of one of our own commands."""
-    return (sys.executable, "-m", "surefoot", *arguments, "--config", str(config))
+    """Return the command line of a companion, which takes the place of its predecessor."""
+    ours = ("--take-over", "--companion-of", str(os.getpid()), "--config", str(config))
+    return (sys.executable, "-m", "surefoot", *arguments, *ours)
+
+
+def replaces(*, take_over: bool, companion_of: int | None) -> bool:
+    """Tell whether a predecessor has to go.
+
+    Not for the companion of a server that is gone: it came late, and whom it would replace may be
+    the companion of the next one.
+    """
+    return take_over and companion_of in {None, os.getppid()}
 
 
 def give_way() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from surefoot.cli.companion import give_way
+from surefoot.cli.companion import CompanionOf, give_way, replaces
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE
@@ -27,6 +27,7 @@ def notify(
     *,
     test: Annotated[bool, Parameter(negative="")] = False,
     take_over: Annotated[bool, Parameter(negative="")] = False,
+    companion_of: CompanionOf = None,
     options: Options | None = None,
 ) -> int:
     """Tell people what the journal records, until stopped. Works while the server is down.
@@ -37,6 +38,8 @@ def notify(
         Only send everybody a message, and say who could be reached.
     take_over
         Replace the process that delivers this journal's messages now, if there is one.
+    companion_of
+        The server that started it.
     options
         Where the configuration is.
     """
@@ -63,8 +66,9 @@ def notify(
         clock=SystemClock(),
         log=log,
     )
+    over = replaces(take_over=take_over, companion_of=companion_of)
     with suppress(asyncio.CancelledError):
-        asyncio.run(until_stopped(service.run(take_over=take_over), log))
+        asyncio.run(until_stopped(service.run(take_over=over), log))
     return FINE
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from surefoot.cli.companion import CompanionOf, replaces
 from surefoot.cli.logs import start_log
 from surefoot.cli.on_paper import exchange_of, state_file, tenancy
 from surefoot.cli.options import Options
@@ -26,6 +27,7 @@ def paper(
     account: str = "main",
     *,
     take_over: Annotated[bool, Parameter(negative="")] = False,
+    companion_of: CompanionOf = None,
     options: Options | None = None,
 ) -> int:
     """Run the simulated exchange of an account on paper until stopped; `run` does it by itself.
@@ -36,6 +38,8 @@ def paper(
         Which account.
     take_over
         Replace the process that does it now, if there is one.
+    companion_of
+        The server that started it.
     options
         Where the configuration is.
     """
@@ -44,7 +48,8 @@ def paper(
     if account not in settings.accounts:
         raise ConfigError(str(options.config), [f"there is no account {account}"])
     log = start_log(settings, level=settings.log.level)
-    work = _serve(settings, AccountName(account), log, take_over=take_over)
+    over = replaces(take_over=take_over, companion_of=companion_of)
+    work = _serve(settings, AccountName(account), log, take_over=over)
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped(work, log))
     return FINE

@@ -55,7 +55,7 @@ def run(
     )
     wanted = {"web": settings.web.enabled, "notify": settings.notify.wanted}
     for name in [each for each in wanted if wanted[each] and not taken]:
-        command = program(name, "--take-over", config=options.config)
+        command = program(name, config=options.config)
         serving = _beside(name, command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped(_as_service(settings, serving), log))
@@ -71,7 +71,7 @@ async def _on_paper(
     async with AsyncExitStack() as stack:
         for name in settings.papers:
             log.warning("PAPER: live prices, simulated fills, no real money", account=name)
-            command = program("paper", name, "--take-over", config=configuration)
+            command = program("paper", name, config=configuration)
             companion = await stack.enter_async_context(
                 accompanied(
                     f"paper {name}", command, secrets=secrets_of(settings), clock=clock, log=log

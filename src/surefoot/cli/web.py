@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from surefoot.cli.companion import give_way
+from surefoot.cli.companion import CompanionOf, give_way, replaces
 from surefoot.cli.doctor import examine, versions
 from surefoot.cli.logs import start_log
 from surefoot.cli.options import Options
@@ -30,6 +30,7 @@ from surefoot.web.server import serve
 def web(
     *,
     take_over: Annotated[bool, Parameter(negative="")] = False,
+    companion_of: CompanionOf = None,
     options: Options | None = None,
 ) -> int:
     """Serve the dashboard and the API until stopped. Works while the server is down.
@@ -38,6 +39,8 @@ def web(
     ----------
     take_over
         Replace the dashboard that serves this journal now, if there is one.
+    companion_of
+        The server that started it.
     options
         Where the configuration is.
     """
@@ -56,7 +59,7 @@ def web(
         shown=partial(shown, settings),
         clock=SystemClock(),
         log=log,
-        take_over=take_over,
+        take_over=replaces(take_over=take_over, companion_of=companion_of),
     )
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped(work, log))
