@@ -52,7 +52,7 @@ async def play(tmp_path: Path) -> AsyncIterator[Play]:
 async def dashboard(play: Play) -> AsyncIterator[Dashboard]:
     made = Dashboard(play)
     yield made
-    made.kill()
+    made.end()
 
 
 @pytest_asyncio.fixture

@@ -70,7 +70,15 @@ class Dashboard:
 
     def kill(self) -> None:
         """Kill it with SIGKILL, if it is served at all."""
-        pid = self.pid
-        if pid is not None:
+        self._kill("web")
+
+    def end(self) -> None:
+        """Kill whoever serves or tells: both outlive a server, also that of a test that failed."""
+        for each in ("web", "notify"):
+            self._kill(each)
+
+    def _kill(self, what: str) -> None:
+        tenant = Tenancy(self.play.stage.journal, what).tenant()
+        if tenant is not None:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(tenant.pid, signal.SIGKILL)

@@ -72,7 +72,7 @@ class Client:
 async def dashboard(play: Play) -> AsyncIterator[Dashboard]:
     made = Dashboard(play)
     yield made
-    made.kill()
+    made.end()
 
 
 def stands_still(pid: int) -> bool:

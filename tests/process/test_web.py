@@ -17,7 +17,7 @@ from tests.process.play import Play, log_of
 async def dashboard(play: Play) -> AsyncIterator[Dashboard]:
     made = Dashboard(play)
     yield made
-    made.kill()
+    made.end()
 
 
 async def test_it_outlives_a_killed_server_and_is_taken_over_by_the_next(

@@ -65,6 +65,10 @@ class Cursors:
         found = ((name, self.read(name)) for name in names)
         return {name: cursor for name, cursor in found if cursor is not None}
 
+    def is_noted(self, destination: str) -> bool:
+        """Tell whether something was ever noted of a destination, readable or not."""
+        return self._file(destination).exists()
+
     def write(self, destination: str, cursor: Cursor) -> None:
         """Move a destination's cursor, durably."""
         self._folder.mkdir(mode=0o700, exist_ok=True)

@@ -167,7 +167,10 @@ class Courier:
         records = await self._reader.records()
         cursor = self._cursors.read(self._to.name)
         if cursor is None:
-            cursor = Cursor(epoch=self._reader.epoch, sequence=records, server=self._since())
+            cursor = Cursor(
+                epoch=self._reader.epoch, sequence=records, server=self._since(),
+                parked=self._gap(records),
+            )  # fmt: skip
             self._cursors.write(self._to.name, cursor)
         if cursor.epoch == self._reader.epoch and cursor.sequence <= records:
             return cursor
@@ -176,6 +179,16 @@ class Courier:
         back = replace(cursor, epoch=self._reader.epoch, sequence=min(cursor.sequence, records))
         self._cursors.write(self._to.name, back)
         return back
+
+    def _gap(self, records: int) -> tuple[Aside, ...]:
+        """Return what is to be said where a note was lost: from when on messages are missing."""
+        if not self._cursors.is_noted(self._to.name):
+            return ()
+        why = "the note of how far it was told cannot be read"
+        self._log.warning("messages may be missing", destination=self._to.name, why=why)
+        text = f"Messages of records up to {records} may be missing; the journal has them all."
+        id_ = f"{self._reader.epoch[:8]}-{records}-gap"
+        return (Aside(id=id_, at=self._clock.now(), text=text, why=why),)
 
     def _wants(self, event: Event) -> bool:
         return event.kind in self._to.kinds and event.weight.at_least(self._to.least)

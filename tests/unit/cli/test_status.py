@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from pathlib import Path
 
 import pytest
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
@@ -10,11 +12,14 @@ from tests.unit.journal.test_review import LATER, MAIN, Served
 
 from surefoot.cli import run
 from surefoot.cli.output import wrapped
-from surefoot.cli.status import CLEAR, Drawing, money, only, show
+from surefoot.cli.status import CLEAR, WATCH_EVERY_S, Drawing, money, only, show
 from surefoot.core.health import HealthState
-from surefoot.core.records import Cause
+from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.signals import Freeze
 from surefoot.core.values import BotName
+from surefoot.engine.clock import SystemClock
+from surefoot.journal import open_journal
+from surefoot.journal.port import Append, Change, bot_stream
 from surefoot.journal.status import read_status
 
 
@@ -151,6 +156,35 @@ def test_what_is_watched_fits_the_terminal_and_its_beginning_is_seen() -> None:
     for height in (31, 100):
         assert drawn.page(height).endswith("line 29\n")
     assert CLEAR not in Drawing(terminal=False).page(10)
+
+
+def test_it_is_shown_again_until_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On no terminal every page is printed below the last; what has changed is seen."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "surefoot.toml").write_text('[journal]\nurl = "sqlite:///surefoot.db"\n')
+    pages: list[str] = []
+
+    async def write(reason: str) -> None:
+        journal = open_journal("sqlite:///surefoot.db", tmp_path, at=START)
+        bot = BotName(reason)
+        record = BotStatusChanged(at=START, bot=bot, status="PAUSED", by="x", reason=reason)
+        append = Append(stream=bot_stream(bot), expected=0, records=(record,))
+        await journal.commit(Change(at=START, appends=(append,)))
+        await journal.close()
+
+    async def wait(_: SystemClock, seconds: float) -> None:
+        assert seconds == WATCH_EVERY_S
+        pages.append(capsys.readouterr().out)
+        if len(pages) == 2:
+            raise KeyboardInterrupt
+        await write("later")
+
+    asyncio.run(write("first"))
+    monkeypatch.setattr(SystemClock, "sleep", wait)
+    assert run(["status", "--watch"]) == 0
+    assert [("first" in page, "later" in page) for page in pages] == [(True, False), (True, True)]
 
 
 def test_one_document_is_not_watched(capsys: pytest.CaptureFixture[str]) -> None:

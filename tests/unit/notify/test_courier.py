@@ -100,6 +100,35 @@ async def test_a_kill_between_telling_and_noting_it_tells_the_same_number_again(
     assert first == again
 
 
+async def test_an_older_note_put_back_repeats_under_the_same_numbers_and_loses_nothing(
+    post: Post,
+) -> None:
+    courier = await post.begin()
+    older = post.cursors.read("told")
+    assert older is not None
+    for reason in ("one", "two"):
+        await post.journal.word("PAUSED", reason)
+        await courier.step()
+    told = [each.id for each in post.to.heard]
+    post.cursors.write("told", older)
+    await post.courier().step()
+    assert [each.id for each in post.to.heard] == told * 2
+
+
+async def test_a_note_that_cannot_be_read_is_said_and_is_no_new_destination(
+    post: Post, tmp_path: Path
+) -> None:
+    """What happened in between is not told, so it must not look as if nothing had happened."""
+    await post.begin()
+    await post.journal.word("PAUSED", "nobody was told")
+    (file,) = tmp_path.rglob("told.json")
+    file.write_text("{")
+    await post.courier().step()
+    (said,) = post.parked
+    assert "may be missing" in said
+    assert post.to.texts == []
+
+
 async def test_one_refused_message_does_not_hold_up_the_rest(post: Post) -> None:
     courier = await post.begin()
     for reason in ("one", "two", "three"):
