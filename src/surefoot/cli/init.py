@@ -156,6 +156,8 @@ def _asked(choice: Choice) -> Choice:
     symbol = choice.symbol or _answer("Which symbol?", SYMBOL, _symbol)
     choice = replace(choice, where=where, url=url, symbol=symbol)
     if choice.idea is None:
+        for name, kind in IDEAS.items():
+            say(f"{name}: {(kind.__doc__ or '').partition(chr(10))[0]}", indent="  ")
         ideas = ", ".join(IDEAS)
         idea = _answer(f"Which strategy ({ideas})?", choice.strategy, _one_of(tuple(IDEAS)))
         choice = replace(choice, idea=idea)

@@ -156,6 +156,7 @@ def test_on_a_terminal_it_asks_again_until_it_understands(
     said = " ".join(capsys.readouterr().out.split())
     assert "'papers' is none of paper, sim, live" in said
     assert "'BTCUSDT' is no symbol" in said
+    assert "dip: Enter long when the price is a fraction under the highest price seen." in said
     loaded = settings(tmp_path)
     assert loaded.accounts["main"].environment == "simulated"  # type: ignore[index]
     assert bot_of(loaded)[:2] == ("ETH/USDT", f"my_bots.py:{IDEAS[FIRST].__name__}")
