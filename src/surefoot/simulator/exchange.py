@@ -67,8 +67,11 @@ class Exchange:
         self.trades: list[Trade] = []
         self.archived: set[Key] = set()
         # Order ids count up per symbol, as at Binance: the number alone names no order.
-        self._order_ids = {symbol: count(_FIRST_ORDER_ID) for symbol in self.rules}
-        self._trade_ids = {symbol: count(_FIRST_TRADE_ID, _TRADE_ID_STEP) for symbol in self.rules}
+        self._ids_from = 0
+        self._order_ids: dict[str, count[int]] = {}
+        self._trade_ids: dict[str, count[int]] = {}
+        for symbol in self.rules:
+            self._number(symbol)
         self._fees = count()
 
     def reset(self) -> None:
@@ -83,25 +86,37 @@ class Exchange:
         free: dict[str, Decimal],
         locked: dict[str, Decimal],
     ) -> None:
-        """Go on from what was kept; ids go on from there, too."""
+        """Go on from what was kept; ids go on from there, too.
+
+        They never fall behind the time: what is kept may be an older copy, and whoever traded
+        since knows ids that it does not.
+        """
         self.free, self.locked = free, locked
         self.trades = list(trades)
         self.orders = {order.key: order for order in sorted(orders, key=_age)}
         self._open = {key: order for key, order in self.orders.items() if order.open}
-        for symbol in {each.symbol for each in self.orders.values()}:
-            number = max(each.order_id for each in self.orders.values() if each.symbol == symbol)
-            self._order_ids[symbol] = count(number + 1)
-        for symbol in {each.symbol for each in self.trades}:
-            number = max(each.trade_id for each in self.trades if each.symbol == symbol)
-            self._trade_ids[symbol] = count(number + _TRADE_ID_STEP, _TRADE_ID_STEP)
+        # Nobody trades a thousand times a second, so nobody has counted that far.
+        self._ids_from = self._clock.now_ms()
+        self._order_ids, self._trade_ids = {}, {}
+        for symbol in {*self.rules, *(each.symbol for each in self.orders.values())}:
+            self._number(symbol)
+
+    def _number(self, symbol: str) -> None:
+        """Let the ids of a symbol go on behind all that is known."""
+        orders = [each.order_id for each in self.orders.values() if each.symbol == symbol]
+        trades = [each.trade_id for each in self.trades if each.symbol == symbol]
+        order = max([_FIRST_ORDER_ID - 1, *orders]) + 1
+        trade = max([_FIRST_TRADE_ID - _TRADE_ID_STEP, *trades]) + _TRADE_ID_STEP
+        self._order_ids[symbol] = count(max(order, self._ids_from))
+        self._trade_ids[symbol] = count(max(trade, self._ids_from), _TRADE_ID_STEP)
 
     def enlist(self, rules: Rules) -> None:
         """Let a symbol be traded, or change its filters."""
         symbol = rules.symbol
         self.rules[symbol] = rules
         self.quotes.setdefault(symbol, Quote(last=rules.price, bid=rules.price, ask=rules.price))
-        self._order_ids.setdefault(symbol, count(_FIRST_ORDER_ID))
-        self._trade_ids.setdefault(symbol, count(_FIRST_TRADE_ID, _TRADE_ID_STEP))
+        if symbol not in self._order_ids:
+            self._number(symbol)
 
     def listen(self, listener: Listener) -> None:
         """Have every execution reported, in order."""

@@ -109,6 +109,7 @@ class Simulator:
                 await self._driving
         self.streams.disconnect()
         await self._runner.cleanup()
+        self.store.close()
 
 
 def _quiet() -> logging.Logger:

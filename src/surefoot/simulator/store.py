@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS orders (symbol TEXT, number INTEGER, body BLOB NOT NU
     PRIMARY KEY (symbol, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS trades (place INTEGER PRIMARY KEY, body BLOB NOT NULL);
 """
+# A predecessor that is going lets go within this time.
+_HELD_S: Final = 1.0
 _encode: Final = msgspec.json.encode
 
 
@@ -67,6 +69,10 @@ class Store(Protocol):
         """Keep what has happened since the last time; returning means that it is kept."""
         ...
 
+    def close(self) -> None:
+        """Let go of where it is kept."""
+        ...
+
     def touch(self) -> None:
         """Keep the facts at the next commit, though no order has changed."""
         ...
@@ -95,8 +101,36 @@ class Forgetful(Store):
         pass
 
     @override
+    def close(self) -> None:
+        pass
+
+    @override
     def touch(self) -> None:
         pass
+
+
+class StateHeld(RuntimeError):
+    """Another exchange keeps its state in the same file: each of the two would sell its coins."""
+
+
+def _alone(path: Path) -> sqlite3.Connection:
+    """Open a state that nobody else has open, and nobody else can while it is.
+
+    Raises:
+        StateHeld: somebody has.
+    """
+    database = sqlite3.connect(path, isolation_level=None, timeout=_HELD_S)
+    try:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.executescript(_SCHEMA)
+        database.execute("BEGIN IMMEDIATE")  # a lock is taken by whoever uses it, not before
+        database.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        database.close()
+        raise StateHeld(f"{path} is in use by another simulated exchange ({error})") from error
+    return database
 
 
 class Kept(Store):
@@ -110,10 +144,7 @@ class Kept(Store):
         self._trades: list[Trade] = []
         self._touched = False
         path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(_SCHEMA)
+        self._database = _alone(path)
         self.facts = self._read()
         exchange.listen(self._note)
         self.touch()
@@ -163,6 +194,10 @@ class Kept(Store):
         self._trades.clear()
         self._touched = False
         self._die_if("die_after_write")
+
+    @override
+    def close(self) -> None:
+        self._database.close()
 
     def _write(self, free: Mapping[str, Decimal], locked: Mapping[str, Decimal]) -> None:
         self.facts.free, self.facts.locked = dict(free), dict(locked)

@@ -6,6 +6,7 @@ The source is a second simulator over the same wire: REST and WebSocket, on sock
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal as D
@@ -19,6 +20,7 @@ from tests.unit.simulator.trader import PATIENCE_S, Trader
 
 from surefoot.simulator import Settings, Simulator
 from surefoot.simulator.model import Level, Origin, default_rules
+from surefoot.simulator.store import StateHeld
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
@@ -344,6 +346,43 @@ async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
             assert ids == sorted(set(ids))
             answer = await pair.trader.order("BUY", "MARKET", "0.001", name="next")
             assert answer.body["orderId"] not in {each["orderId"] for each in before["orders"]}
+
+
+@pytest.mark.parametrize("empty", [False, True])
+async def test_an_older_copy_gives_nothing_new_an_old_name(tmp_path: Path, empty: bool) -> None:
+    """A program that traded since knows ids that the copy does not.
+
+    A new fill under one of them would be taken for that one, and never booked. Red while ids went
+    on from what was kept, and from the beginning on a symbol of which nothing was.
+    """
+    state, copy = tmp_path / "paper", tmp_path / "copy"
+    async with Simulator(source_settings(beat_s=3600)) as source:
+        async with mirrored(source, state=state) as pair:
+            await pair.sees("60000")
+            if not empty:
+                await pair.trader.order("BUY", "MARKET", "0.002", name="first")
+        shutil.copy(state, copy)
+        async with mirrored(source, state=state) as pair:
+            await pair.trader.order("BUY", "MARKET", "0.002", name="forgotten")
+            known = await pair.trader.ledger()
+        shutil.copy(copy, state)
+        async with mirrored(source, state=state) as pair:
+            answer = await pair.trader.order("BUY", "MARKET", "0.002", name="new")
+            after = await pair.trader.ledger()
+    assert answer.body["orderId"] not in {each["orderId"] for each in known["orders"]}
+    fresh = [each["id"] for each in after["trades"] if each["orderId"] == answer.body["orderId"]]
+    assert not {*fresh} & {each["id"] for each in known["trades"]}
+
+
+async def test_two_exchanges_do_not_keep_one_state(tmp_path: Path) -> None:
+    """By two configurations, or by hand: the second would sell what the first one holds."""
+    state = tmp_path / "paper"
+    async with Simulator(source_settings(beat_s=3600)) as source:
+        async with mirrored(source, state=state):
+            with pytest.raises(StateHeld, match="in use by another"):
+                Simulator(Settings.mirroring(Origin.at(source.url, SYMBOLS), state=state))
+        async with mirrored(source, state=state) as pair:
+            await pair.sees("60000")
 
 
 async def test_a_source_that_counts_anew_is_joined_by_time(tmp_path: Path) -> None:
