@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.values import BotName, counted, plain
 from surefoot.crashpoint import crashpoint
@@ -198,7 +199,12 @@ class Conversation:
         return sums
 
     async def _ask_back(self, wish: Wish) -> tuple[str, Sequence[tuple[str, str]]]:
-        """Ask first; the button says it again, and is good for a minute."""
+        """Ask first; the button says it again, and is good for a minute.
+
+        It closes what was shown, and not what a bot may have bought in that minute.
+        """
+        if wish.kind == "close" and (position := await self._reader.position(wish.target)):
+            wish = replace(wish, target=position.position_id)
         words = " ".join([wish.kind, wish.target, *_words(wish.arguments)])
         if len(words.encode()) > _BUTTON_MAX:
             return f"That is too long for a button. On the server: surefoot {words}", ()
