@@ -387,7 +387,12 @@ class Judge:
     def records_of_each_kind(self) -> dict[str, int]:
         """Return how often each kind of record stands in the journal."""
         found = self._rows("SELECT kind, count(*) FROM records GROUP BY kind")
-        return {f"record {kind}": count for kind, count in found}
+        added = self._rows(
+            "SELECT position_id, count(*) FROM orders "
+            "WHERE role = 'entry' AND CAST(filled AS REAL) > 0 GROUP BY position_id"
+        )
+        grown = {"positions that grew": sum(count > 1 for _, count in added)}
+        return {f"record {kind}": count for kind, count in found} | grown
 
     def _was_taken(self, holding: Holding) -> bool:
         return self.taken[self._exchange.rules[holding.symbol].base] > ZERO

@@ -43,7 +43,7 @@ class Fickle(Strategy):
         away = luck.choice((None, None, 0.9995, 0.995, 1.0005, 1.01))
         limit = None if away is None else f"{price * away:.2f}"
         lasts = luck.choice((None, 20, 300))
-        if view.position is not None and self.adds and luck.random() < 0.6:
+        if view.position is not None and self.adds and luck.random() < 0.8:
             return Add(limit=limit, time_to_live=lasts if limit else None, reason="more")
         if view.position is None or luck.random() < 0.2:
             return Enter(limit=limit, time_to_live=lasts if limit else None, reason="why not")
