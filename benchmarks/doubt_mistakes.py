@@ -66,4 +66,32 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "",
         "tests/unit/core/test_taking_gains.py tests/unit/core/test_missed_stop.py",
     ),
+    (
+        "trust a stream of which one socket stands still",
+        "engine/prices.py",
+        "        unpriced = sorted({*self._login.senses.unpriced(held), *quiet})\n",
+        "        unpriced = sorted(self._login.senses.unpriced(held))\n",
+        "tests/unit/engine/test_protection_first.py -k stands_still",
+    ),
+    (
+        "ask once in a while for what moves unseen",
+        "engine/prices.py",
+        "            self._login.senses.mute(tick.symbol)\n",
+        "",
+        "tests/unit/engine/test_protection_first.py -k stands_still",
+    ),
+    (
+        "let coins that nobody explains prove a holding",
+        "core/setback.py",
+        '        return "the account holds more than what is explained"\n',
+        "        return None\n",
+        "tests/unit/core/test_setback.py",
+    ),
+    (
+        "let all that is there prove a holding that was never weighed",
+        "core/setback.py",
+        '        return "what the account held beside it was never weighed"\n',
+        "        return None\n",
+        "tests/unit/core/test_setback.py",
+    ),
 ]

@@ -7,7 +7,8 @@ record explains the holding wholly:
     every fill since the watermark is known by its order's name, and none is of an order of ours
     that the journal does not have; nor is any live order
     every order of it that should be live is there as believed, and nobody else cancelled one
-    the account holds at least as much beyond what the bots hold as when it was last weighed
+    the account holds as much beyond what the bots hold as when it was last weighed, or what others
+    bought on the symbol since more: lost coins of one bot may make up for those of another
     the reads began late enough that nothing sent by a lost life can still turn up
 
 What no record of an exchange shows is a word of an operator that was lost with the records: coins
@@ -16,11 +17,14 @@ that were written off then, beside no stop, count as the bot's again.
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+
 from surefoot.core.coins import others_of
 from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.position import Position
-from surefoot.core.values import ZERO
+from surefoot.core.values import ZERO, Side
 
 
 def unexplained(position: Position, belief: Belief, evidence: Evidence) -> str | None:  # noqa: PLR0911 (one condition a line)
@@ -61,7 +65,22 @@ def _short(position: Position, belief: Belief, evidence: Evidence) -> str | None
     others, before = others_of(belief, evidence, position.base), belief.others.get(position.base)
     if others is None:
         return "nobody told the balance"
-    least = ZERO if before is None else before.amount
-    if others <= least - belief.terms[position.bot].instrument.lot:
+    if before is None:
+        return "what the account held beside it was never weighed"
+    lot = belief.terms[position.bot].instrument.lot
+    if others <= before.amount - lot:
         return "the account holds less than what is explained"
+    if others >= before.amount + _bought(belief, evidence, position, before.at) + lot:
+        return "the account holds more than what is explained"
     return None
+
+
+def _bought(belief: Belief, evidence: Evidence, position: Position, since: datetime) -> Decimal:
+    """Return how much more others bought than they sold on a position's symbol."""
+    others = (
+        fill
+        for fill in evidence.windows[position.symbol].fills
+        if fill.at >= since and not belief.is_ours(fill.client_order_id or "")
+    )
+    net = sum((f.quantity * (1 if f.side is Side.BUY else -1) for f in others), ZERO)
+    return max(net, ZERO)

@@ -7,7 +7,7 @@ beginning of a trouble is kept, and its end forgets it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from surefoot.core.evidence import Lingering, Orphan
 from surefoot.core.health import Circumstances, Trouble
@@ -33,6 +33,7 @@ class Senses:
         self._lingered: dict[str, datetime] = {}
         # Symbols that the market stream has told of since it is up: no news is no change.
         self._alive: set[Symbol] = set()
+        self._told: dict[Symbol, datetime] = {}
         self.attempt = 0
         self.next_try: datetime | None = None
 
@@ -155,6 +156,17 @@ class Senses:
             self.answer()
         elif self.is_up("market"):
             self._alive.add(symbol)
+            self._told[symbol] = self._now()
+
+    def quiet(self, symbols: Iterable[Symbol], quiet_for: timedelta) -> dict[Symbol, datetime]:
+        """Return what the stream is thought to tell of, of which no price came for so long."""
+        since = self._now() - quiet_for
+        alive = (symbol for symbol in symbols if symbol in self._alive)
+        return {each: self._told[each] for each in alive if self._priced[each] <= since}
+
+    def mute(self, symbol: Symbol) -> None:
+        """Note that the stream does not tell of a symbol, although it moves."""
+        self._alive.discard(symbol)
 
     def unpriced(self, symbols: Iterable[Symbol]) -> dict[Symbol, datetime]:
         """Return which symbols have no live price, and since when; the start counts as one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from tests.builders import BTC, D
@@ -134,6 +135,28 @@ async def test_a_symbol_that_the_stream_has_not_told_of_is_asked_for_although_it
         floor.exchange.market_events.put_nowait(tick("50000", symbol=ETH))
         await floor.clock.advance(5)
         assert [e.about for e in floor.exchange.asked if e.verb == "ticks"][-1] == BTC
+
+
+async def test_one_socket_of_several_that_stands_still_hides_no_price() -> None:
+    """The others told on, so the stream was up: nobody looked at this one, for ever."""
+    async with holding() as floor:
+        async with recovering(floor, without=ETH):
+            pass
+        market = floor.exchange.market_events
+        market.put_nowait(Connected())
+        for symbol in (BTC, ETH):
+            market.put_nowait(tick("50000", symbol=symbol))
+        for _ in range(9):
+            await floor.clock.advance(5)
+            market.put_nowait(tick("50000", symbol=ETH))
+        about = [ask.about for ask in floor.exchange.asked if ask.verb == "ticks"]
+        assert about[-1] == BTC, "once in a while, and only of what is quiet"
+        floor.exchange.last_price = UNDER
+        for _ in range(6):
+            await floor.clock.advance(5)
+            market.put_nowait(tick("50000", symbol=ETH))
+        assert [order.role for order in floor.exchange.sent[2:]] == [Role.EXIT]
+        assert not floor.account.login.senses.quiet([BTC], timedelta(0))
 
 
 async def test_prices_that_cannot_be_read_are_asked_for_again() -> None:
