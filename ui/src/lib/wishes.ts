@@ -5,8 +5,9 @@ export const pause = (bot: string) =>
   desk.ask({ title: `Pause ${bot}?`, text: 'It enters nothing more. What it holds is kept; its exits and stops work on.', wish: { kind: 'pause', target: bot }, word: 'Pause' });
 export const resume = (bot: string) =>
   desk.ask({ title: `Resume ${bot}?`, text: 'It may enter again.', wish: { kind: 'resume', target: bot }, word: 'Resume' });
-export const close = (bot: string) =>
-  desk.ask({ title: `Close the position of ${bot}?`, text: 'It is sold at the market, now. What is written: your wish to leave, then the exit order, then its fills.', wish: { kind: 'close', target: bot }, word: 'Close the position', danger: true });
+// Of the position that is shown: while the question stands the bot may have come to another one.
+export const close = (position: string) =>
+  desk.ask({ title: `Close ${position}?`, text: 'It is sold at the market, now. What is written: your wish to leave, then the exit order, then its fills.', wish: { kind: 'close', target: position }, word: 'Close the position', danger: true });
 export const stopAll = () =>
   desk.ask({ title: 'Stop all entries?', text: 'No bot enters anything any more, on any account, at once. Every stop, target and exit works on; nothing is sold.', wish: { kind: 'stop-all', target: 'all' }, word: 'Stop all entries', danger: true });
 export const resumeAll = () =>
