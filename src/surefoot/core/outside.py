@@ -35,7 +35,7 @@ from msgspec import Struct
 from surefoot.core.coins import held_of
 from surefoot.core.comparison import Comparison
 from surefoot.core.evidence import Belief, Evidence, FindingKind
-from surefoot.core.order import Role
+from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.reconcile import Reconciliation, decisions_of
@@ -135,7 +135,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         scale = _Scale(asset, of_asset, belief, evidence)
         if scale.seen.held > scale.seen.there:
             short.add(asset)
-        if not any(_unclear(each.position) for each in of_asset):
+        if not any(_unclear(each.position) for each in of_asset) and scale.is_level:
             amount = scale.conclude()
             if amount is not None and amount != scale.seen.before:
                 others[asset] = Coins(amount=amount, at=evidence.started_at)
@@ -151,13 +151,20 @@ def _unclear(position: Position) -> bool:
     """Tell whether what it holds is not certain: something else has the word first.
 
     After a setback the operator has it, or what explains it wholly; and else whatever order is out,
-    other than a stop that rests.
+    other than a stop or an entry that rests.
     """
     return position.set_back_at is not None or any(
-        order.role is not Role.STOP or order.verdict is not None or not order.counted
+        not (order.role is Role.STOP or _buys(order)) or order.verdict is not None
+        or not order.counted
         for order in position.orders
         if not order.finished
-    )
+    )  # fmt: skip
+
+
+def _buys(order: Order) -> bool:
+    """Tell whether an order is an entry that rests: at most more may be there by now."""
+    known = order.status is OrderStatus.WORKING and order.cancel_at is None
+    return order.role is Role.ENTRY and known and not order.finished
 
 
 class _OfHoldings(Comparison):
@@ -196,6 +203,12 @@ class _Scale:
             known=all(fill.client_order_id is not None for fill in self._sold),
             waited=asset in evidence.missing,
         )
+
+    @property
+    def is_level(self) -> bool:
+        """Tell whether nothing that still buys tips it: beside that only a lack says anything."""
+        buying = any(_buys(order) for each in self._sides for order in each.position.orders)
+        return not buying or self.seen.there < self.seen.held
 
     def conclude(self) -> Decimal | None:
         """Let the positions learn what follows; return what is others' now, or None: unknown."""

@@ -7,17 +7,18 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
 
 from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
+from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.outside import Early, Ours, Seen, Theirs, Unchanged, Unclear, judge, weigh
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, Refusal, TimePassed
-from surefoot.core.signals import Adopt, ExitSignal
+from surefoot.core.signals import AddSignal, Adopt, ExitSignal
 from surefoot.core.terms import Terms
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, TradeId
 
@@ -125,8 +126,8 @@ class Owner:
 
     def cancels_stop(self) -> None:
         """Let somebody cancel our stop; it is placed again, and the exchange refuses it."""
-        stop = self.life.order
-        assert stop.role is Role.STOP
+        stop = self.life.position.lane(Lane.PROTECTION)
+        assert stop is not None
         self.life.tell(report(stop, "CANCELED", exchange_id=stop.exchange_order_id or "x"))
 
     def refuse(self) -> None:
@@ -265,6 +266,43 @@ def test_trades_that_show_up_late_are_booked_and_lift_the_freeze() -> None:
 
 
 # Absence -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_work", ["0", "0.0004"])
+def test_a_lack_is_seen_also_while_an_addition_rests(at_work: str) -> None:
+    """Catches hours in which nobody sees a sale by hand, because more may still be bought."""
+    owner = adding(at_work)
+    owner.cancels_stop()
+    owner.sells("0.001")
+    owner.weigh()
+    assert owner.life.position.exited == D("0.001")
+    entry = owner.life.position.last(Role.ENTRY)
+    assert entry is not None
+    assert entry.cancel_at is not None, "and nothing more is bought"
+
+
+def test_what_comes_while_an_addition_rests_is_nobodys_yet() -> None:
+    """Its own fills may be in the balance before they are heard of: they are not others' coins."""
+    owner = adding("0")
+    before = dict(owner.others)
+    owner.there += D("0.0004")
+    assert owner.weigh().others == {}
+    assert owner.others == before
+    assert owner.life.position.frozen is None
+
+
+def adding(filled: str) -> Owner:
+    """Return a position that more is being bought of, and so much of that is filled."""
+    owner = Owner()
+    owner.life.tell(AddSignal(quantity=D("0.0016"), limit=D(49000)))
+    entry = owner.life.order
+    owner.life.tell(report(entry, "OPEN", exchange_id="more-1"))
+    if D(filled):
+        known = replace(entry, attempt=0)
+        more = replace(fill(known, "49000", filled, trade="m"), exchange_order_id="more-1")
+        owner.life.tell(more)
+        owner.there += D(filled)
+    return owner
 
 
 @pytest.mark.parametrize(("surplus", "status"), [("0", "NEVER"), ("0.0016", "INTENDED")])
