@@ -94,4 +94,18 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "        return None\n",
         "tests/unit/core/test_setback.py",
     ),
+    (
+        "sell a part again that is in doubt",
+        "core/facts.py",
+        "(order.role is Role.EXIT and _is_whole(order, position, terms))",
+        "order.role is Role.EXIT",
+        "tests/unit/core/test_taking_gains.py -k part_in_doubt",
+    ),
+    (
+        "freeze for coins that a missed exit has sold",
+        "core/facts.py",
+        " or any(o.shut for o in draft.position.orders):",
+        ":",
+        "tests/unit/core/test_taking_gains.py -k freeze_nothing",
+    ),
 ]

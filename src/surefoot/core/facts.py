@@ -206,7 +206,7 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
     match refusal.grounds:
         case Grounds.PASSED if order.role is Role.STOP:
             _leave_at(order, draft)
-        case Grounds.FUNDS if order.role is Role.STOP:
+        case Grounds.FUNDS if order.role is Role.STOP or any(o.shut for o in draft.position.orders):
             pass  # The coins are elsewhere: comparing finds out, and what is there is protected.
         case _:
             _give_up_after(refusal, order, draft)
@@ -313,11 +313,11 @@ def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms)
 
     If it would rest, whoever cancels it is told by the matching engine itself whether there is
     anything to cancel. What that leaves open is whether it has sold already: so the account must
-    hold nothing else that the next order could sell in its place.
+    hold nothing else that the next order could sell in its place, nor a part that is to stay.
     """
     decided = decided_at(order, position, terms)
     return (
-        order.role is not Role.ENTRY
+        (order.role is Role.STOP or (order.role is Role.EXIT and _is_whole(order, position, terms)))
         and order.status is OrderStatus.INTENDED
         and order.cancel_at is None
         and not order.shut
@@ -330,6 +330,13 @@ def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms)
         and decided is not None
         and absence.read_started_at > decided + MISSED_AFTER
     )
+
+
+def _is_whole(order: Order, position: Position, terms: Terms) -> bool:
+    """Tell whether an order was to sell all that is held, or as much as one may carry."""
+    largest = terms.instrument.market_quantity_max
+    most = position.available if largest is None else min(position.available, largest)
+    return order.quantity >= terms.instrument.sellable(most)
 
 
 def take_nothing_open(answer: NothingOpen, draft: Draft) -> None:

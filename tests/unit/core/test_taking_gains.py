@@ -2,7 +2,8 @@
 
 Broken on purpose, and red here: a gain that is sold at whatever the market pays; one that is not
 sold at the moment it is reached; a wish that outlives the price; tries without a pause; a stop that
-has to wait because nobody met a limit; an exit in doubt that keeps everything bare until V.
+has to wait because nobody met a limit; an exit in doubt that keeps everything bare until V; a part
+in doubt that is sold again; a freeze for coins that were sold well.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from surefoot.core.exits import Part
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reports import Absence, Doubt, Grounds, PriceSeen, Refusal, TimePassed
+from surefoot.core.reports import Absence, Doubt, Grounds, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import ExitSignal
 from surefoot.core.terms import Terms
 
@@ -117,6 +118,19 @@ def test_a_stop_never_waits_for_a_limit_that_nobody_met(times: int) -> None:
     assert (life.order.role, life.order.limit) == (Role.EXIT, None)
 
 
+def lost(life: Life, order: Order) -> Absence:
+    """Look for an order in vain, on an account that holds nothing else."""
+    return Absence(
+        client_order_id=order.client_order_id,
+        read_started_at=life.now,
+        not_found=True,
+        fills_complete=False,
+        named_by_a_fill=False,
+        version=life.position.version,
+        alone=True,
+    )
+
+
 def missed() -> tuple[Life, Order]:
     """Return a life whose exit took the stop away, was not heard of, and is in no read."""
     life, stop = gaining()
@@ -125,16 +139,7 @@ def missed() -> tuple[Life, Order]:
     life.tell(Doubt(client_order_id=out.client_order_id, reason="no answer"))
     life.tell(report(stop, "CANCELED"))
     life.now += timedelta(seconds=2)
-    absence = Absence(
-        client_order_id=out.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=False,
-        named_by_a_fill=False,
-        version=life.position.version,
-        alone=True,
-    )
-    life.tell(absence)
+    life.tell(lost(life, out))
     return life, out
 
 
@@ -161,6 +166,39 @@ def test_what_it_had_sold_is_booked_and_not_sold_again() -> None:
     assert life.position.lane(Lane.PROTECTION) is None
 
 
+def test_coins_that_are_gone_with_it_freeze_nothing() -> None:
+    """Its trades are seen late, and whatever is to sell meanwhile is refused: it proves no harm."""
+    life, out = missed()
+    for _ in range(5):
+        name = life.order.client_order_id
+        no = Refusal(client_order_id=name, code="-2010", message="no", grounds=Grounds.FUNDS)
+        life.tell(no, PriceSeen(price=D(47000)))
+        life.tell(PriceSeen(price=D(47000)), after=timedelta(minutes=2))
+    assert life.order.role is Role.EXIT
+    assert life.position.frozen is None
+    life.tell(fill(out, "52000", trade="9"), report(out, "FILLED", out.quantity))
+    life.tell(Unsent(client_order_id=life.order.client_order_id, reason="withdrawn"))
+    assert (life.position.state, life.position.frozen) == (State.CLOSED, None)
+
+
+@pytest.mark.parametrize("terms", [REPLACING, TERMS], ids=["one", "here"])
+def test_a_part_in_doubt_is_not_sold_again(terms: Terms) -> None:
+    """The account has as much again, which is to stay: the exchange would sell it as well."""
+    life = Life(terms)
+    life.opened()
+    stop = life.order
+    if terms.native_stop:
+        life.tell(report(stop, "OPEN"))
+    life.tell(ExitSignal(fraction=D("0.5")))
+    out = life.order
+    life.tell(Doubt(client_order_id=out.client_order_id, reason="no answer"))
+    if terms.native_stop:
+        life.tell(report(stop, "CANCELED"))
+    life.now += timedelta(seconds=30)
+    assert life.tell(lost(life, out)) == []
+    assert life.order == life.position.find(out.client_order_id)
+
+
 def test_a_market_exit_in_doubt_is_tried_again_and_not_given_up() -> None:
     life = Life(replace(REPLACING, native_stop=False))
     life.opened()
@@ -168,16 +206,7 @@ def test_a_market_exit_in_doubt_is_tried_again_and_not_given_up() -> None:
     out = life.order
     life.tell(Doubt(client_order_id=out.client_order_id, reason="no answer"))
     life.now = out.not_after + life.terms.request_lifetime + timedelta(seconds=2)
-    absence = Absence(
-        client_order_id=out.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=False,
-        named_by_a_fill=False,
-        version=life.position.version,
-        alone=True,
-    )
-    life.tell(absence)
+    life.tell(lost(life, out))
     assert (life.order.role, life.order.attempt) == (Role.EXIT, out.attempt + 1)
 
 
