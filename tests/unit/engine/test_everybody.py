@@ -1,0 +1,42 @@
+"""The one button of a bad day, and the way back, are pressed once however often they are heard."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.unit.engine.test_supervisor import DIP, House, kinds_in, serving
+
+from surefoot.engine.statuses import Status
+from surefoot.journal.port import Change, Receipt
+
+
+@pytest.mark.parametrize("kind", ["stop-all", "resume-all"])
+async def test_what_is_for_all_bots_changes_each_once_though_it_dies_before_its_answer(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it did is durable and its answer is not: the next life does it again, in vain."""
+    house = House()
+    commit = house.journal.commit
+
+    async def die(change: Change) -> Receipt:
+        if change.verdicts and not change.appends:
+            await asyncio.Event().wait()  # killed here
+        return await commit(change)
+
+    async with serving(house):
+        if kind == "resume-all":
+            await house.done("stop-all", "all")
+        before = len(await kinds_in(house.journal, "bot/dip-btc"))
+        monkeypatch.setattr(house.journal, "commit", die)
+        assert await house.done(kind, "all") == ("posted", None)
+    monkeypatch.undo()
+    again = House(house.journal)
+    again.clock.elapsed = house.clock.elapsed
+    async with serving(again):
+        await again.clock.advance(5)
+        (command,) = [each for each in await again.journal.commands() if each.kind == kind]
+        assert command.status == "done"
+        status = Status.PAUSED if kind == "stop-all" else Status.RUNNING
+        assert again.account.roster.statuses.of(DIP) is status
+        assert len(await kinds_in(again.journal, "bot/dip-btc")) == before + 1
