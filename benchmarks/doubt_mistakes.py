@@ -108,4 +108,25 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         ":",
         "tests/unit/core/test_taking_gains.py -k freeze_nothing",
     ),
+    (
+        "look for no trades of a lost journal where coins lie",
+        "engine/sweep.py",
+        "        if self._is_empty(symbol):\n",
+        "        if True:\n",
+        "tests/unit/engine/test_sweep.py -k lost_journal",
+    ),
+    (
+        "call a symbol empty of which nobody told the balance",
+        "engine/sweep.py",
+        "        return self._balances is not None and bases.isdisjoint(self._balances)\n",
+        "        return bases.isdisjoint(self._balances or {})\n",
+        "tests/unit/engine/test_sweep.py -k untold",
+    ),
+    (
+        "weigh a sale against the balance from before it",
+        "engine/gathered.py",
+        "fill.at + belief.terms[position.bot].visibility < self.told",
+        "fill.at < self.told",
+        "tests/unit/engine/test_plan.py -k may_not_show",
+    ),
 ]

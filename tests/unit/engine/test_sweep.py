@@ -241,6 +241,14 @@ async def test_a_fill_of_a_lost_journal_freezes(desk: Desk, *, known: bool) -> N
     assert "carries our mark, but the journal has no such order" in str(keeper.position.frozen)
 
 
+async def test_an_untold_balance_is_no_empty_one(desk: Desk) -> None:
+    """Of a symbol that is new, trades are left out only where the exchange said: not a coin."""
+    await desk.keeper()
+    desk.exchange.fail("balances", ReadFailed("no answer"))
+    await everything(desk)
+    assert desk.exchange.count("newest_fills") == 1
+
+
 async def test_fills_from_long_before_the_intent_are_not_asked_about(desk: Desk) -> None:
     desk.exchange.trade(Side.BUY, "1")
     desk.clock.elapsed += 61
