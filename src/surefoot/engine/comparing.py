@@ -152,17 +152,21 @@ class Comparing:
             Halted: the exchange contradicts the journal as a whole.
         """
         symbols = sorted({position.symbol for position in belief.positions})
+        at = self._exchange.now()
         shared = await self.shared(symbols)
+        versions = {each.position_id: each.version for each in belief.positions}
+        past = Past(at=at, told=at, versions=versions, balances=shared.balances, trades={})
         outcomes, failures = list[Reconciliation](), [*shared.failures]
         for symbol in symbols:
             on_symbol = belief.on([symbol])
             gathered = await self.symbol(on_symbol, symbol, shared, lookback)
+            past.trades.update(gathered.trades)
             outcomes.append(self.compare(await self._about(on_symbol, gathered), gathered))
             failures += gathered.failures
         changed = self.changed(belief, shared.balances)
         if changed:
             of_assets = {p.symbol for p in belief.positions if p.base in changed}
-            gathered = await self.holdings(belief.on(of_assets))
+            gathered = await self.holdings(belief.on(of_assets), past)
             outcomes.append(self.weigh(belief.on(of_assets), gathered))
             failures += gathered.failures
         return together(outcomes), tuple(failures)
