@@ -207,12 +207,15 @@ class Judge:
             if (each.bot, each.symbol) == (holding.bot, holding.symbol)
             and (each is holding or self._worth(each) <= DUST_WORTH)
         )
-        if own < ZERO:
+        base = self._exchange.rules[holding.symbol].base
+        # What the owner took is off no holding here: of one that he left only dust of, the dust is
+        # not seen, and it is sold with what this one bought.
+        dust = self.taken[base] > ZERO and -own * self._price(holding.symbol) <= DUST_WORTH
+        if own < ZERO and not dust:
             self.blame("sold more than was bought", f"{holding.name}: {own}")
         adds = holding.bot in self.adders
         if len(holding.entries) > 1 and not holding.declared and not adds:
             self.blame("entered twice", f"{holding.name}: {sorted(holding.entries)}")
-        base = self._exchange.rules[holding.symbol].base
         if known.role == "entry" and not self.taken[base]:
             others = [
                 each.name
