@@ -210,7 +210,7 @@ def finish_orders(position: Position, now: datetime, _terms: Terms) -> PositionR
 def cancel_rest(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
     """Withdraw whatever live order is no longer wanted."""
     for order in position.orders:
-        if order.finished or order.cancel_at is not None or order.verdict is not None:
+        if order.finished or order.shut or order.cancel_at is not None or order.verdict is not None:
             continue
         if order.replaced_by is not None:
             continue  # Its cancel is on its way, with what takes its place.
