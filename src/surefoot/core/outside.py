@@ -18,6 +18,9 @@ A balance raises the question; trades, and what was locked at the time, answer i
 Dust that waits for its bot's next entry counts among what the bots hold. What lacks and is no more
 than that is written off, so that no later exit asks for it: coins that nobody trades freeze nobody.
 
+What others brought or took of their own is a finding in the record and in the log, not in `review`:
+that is what wants somebody, and a list of what nobody has to act on would hide it.
+
 Others use their own free coins first. What no software can know: whether a sale of as many coins as
 both have was meant for the one or the other; whether coins that come back after a withdrawal are
 the same. Then the holding stays short of what was missing until an operator speaks.

@@ -7,6 +7,7 @@ which nothing rests until V.
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, REPLACING, D
 from tests.unit.engine.clock import turns
@@ -122,6 +123,35 @@ async def test_a_lost_answer_leaves_it_bare_for_seconds_only() -> None:
         assert row.client_order_id == again.client_order_id
         assert {*house.exchange.hailed} == {lost.client_order_id}
         assert lost.status is OrderStatus.INTENDED
+
+
+@pytest.mark.parametrize("gain", [False, True], ids=["a move", "a gain"])
+async def test_killed_between_the_halves_it_is_protected_by_the_next_life(*, gain: bool) -> None:
+    """Neither the new stop nor the limit came; the answer died with the process."""
+    house = House(native_stop=True)
+    house.exchange.instruments[BTC] = REPLACING.instrument
+    plan = replace(TRAILING, take_profit=D("0.04")) if gain else TRAILING
+    async with serving(house):
+        keeper = house.account.roster.keepers[DIP]
+        await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=plan))
+        await turns()
+        await keeper.tell(house.exchange.trades[-1])
+        await house.clock.advance(1)
+        house.exchange.second_half = Refused("-1013", "no")
+        house.exchange.hold("replace")
+        house.exchange.last_price = D(52000)
+        await keeper.tell(PriceSeen(price=D(52000)))
+        await turns()
+        assert (house.exchange.sent[-1].role is Role.EXIT) is gain
+        assert not [r for r in house.exchange.orders if r.status is ReportedStatus.OPEN]
+    house.exchange.last_price = D(51900)
+    async with serving(house):
+        for _ in range(8):
+            await house.clock.advance(1)
+        (row,) = [r for r in house.exchange.orders if r.status is ReportedStatus.OPEN]
+        again = stops(house.account.roster.keepers[DIP])[-1]
+        assert (row.client_order_id, again.quantity) == (again.client_order_id, D("0.00160"))
+        assert house.account.roster.keepers[DIP].position.frozen is None
 
 
 async def test_a_venue_without_replace_keeps_the_old_way(desk: Desk) -> None:
