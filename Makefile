@@ -19,7 +19,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  simulate simulate-ci golden bench bench-size bench-starts lock ui screenshots dist clean
+  simulate simulate-ci golden bench bench-size bench-starts soak lock ui screenshots dist clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -101,10 +101,12 @@ golden: $(STAMP) ## Make the golden journal anew (only until its format is froze
 bench: $(STAMP) ## Measure what must not grow with history (compare: make bench BASE=REVISION)
 	@$(PYTHON) benchmarks/bench.py $(if $(BASE),--base $(BASE))
 
-bench-size: $(STAMP) ## Measure a thousand bots: age of prices, weight, memory, and what an hour leaves behind
+bench-size: $(STAMP) ## Measure a thousand bots: age of prices, weight and memory
 	@$(PYTHON) -m benchmarks.size
 	@$(PYTHON) -m benchmarks.crowd
-	@$(PYTHON) -m benchmarks.soak
+
+soak: $(STAMP) ## Let twenty busy bots run for an hour and a half: what their process keeps
+	@$(PYTHON) -m benchmarks.crowd --bots 20 --symbols 5 --beat 1 --strategy Busy --seconds 5400
 
 bench-starts: $(STAMP) ## Measure starts and status of journals at size, warm and cold
 	@$(PYTHON) -m benchmarks.starts
