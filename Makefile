@@ -56,7 +56,7 @@ demo: $(STAMP) ## See bots die and come back, on a simulated exchange
 	@$(BIN)/surefoot demo
 
 test: $(STAMP) ## Run the tests
-	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow"
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --durations 10
 
 check: format-check lint imports types test ## Everything that CI runs
 

@@ -7,7 +7,10 @@ test that is started, killed and looked at as a process; what it trades on liste
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -54,7 +57,7 @@ class NearbyExchange:
 
 
 class NearbyStage(Stage):
-    """A stage for one test, its exchange in a thread."""
+    """A stage for one test, its exchange in a thread; nothing of it outlives the test."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -71,3 +74,12 @@ class NearbyStage(Stage):
         if self._nearby is not None:
             await asyncio.to_thread(self._nearby.close)
             self._nearby = None
+
+    @override
+    async def close(self) -> None:
+        await super().close()
+        # What outlives a server, as it should: its dashboard and its messengers.
+        for each in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (each / "cwd").readlink() == self.directory and int(each.name) != os.getpid():
+                    os.kill(int(each.name), signal.SIGKILL)
