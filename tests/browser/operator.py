@@ -7,7 +7,7 @@ from typing import Any
 from tests.process.dashboard import Dashboard
 from tests.process.play import Play
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 
 
 class Operator:

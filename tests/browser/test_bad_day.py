@@ -60,6 +60,7 @@ async def test_a_frozen_position_is_resolved_from_its_finding(
     play.control.do("balance", asset="BTC", free="0")
     server = await play.start()
     await play.until(lambda: '"position-frozen"' in log_of(server), server)
+    await play.until(lambda: dashboard.serves(engine=True), server)
     page = await operator.enter()
     await operator.goes("/review")
     await operator.reads("the account holds")
