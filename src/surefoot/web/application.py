@@ -78,6 +78,9 @@ def shapes() -> dict[str, Any]:
 
 async def dashboard(request: Request, path: str) -> Response:
     """Return a file of the dashboard; any other path is a page of it."""
+    if known := request.app.openapi()["paths"].get(f"/{path}"):
+        allowed = ", ".join(method.upper() for method in known)
+        raise HTTPException(405, f"only {allowed} here", {"allow": allowed})
     if path.startswith("api/"):
         raise Refused(404, "there is no such address")
     return built(path, zipped="gzip" in request.headers.get("accept-encoding", ""))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import override
 
 from surefoot.core.records import FillBooked, Record, kind_of
@@ -99,6 +99,16 @@ Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
 Symbol = Annotated[str, Path(pattern=r"^[^\s]{1,60}$")]
 
 
+def _dated(value: object) -> object:
+    """Refuse a bare number, which would be taken for seconds since 1970."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("expected a time such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Time = Annotated[datetime, BeforeValidator(_dated)]
+
+
 class RecordQuery(BaseModel):
     """Which records are wanted."""
 
@@ -107,8 +117,8 @@ class RecordQuery(BaseModel):
     bot: str | None = Field(default=None, max_length=40, description="Of this bot.")
     position: str | None = Field(default=None, max_length=80, description="Of this position.")
     kind: str | None = Field(default=None, max_length=40, description="Such as `fill-booked`.")
-    since: datetime | None = Field(default=None, description="Written at this time or later.")
-    until: datetime | None = Field(default=None, description="Written before this time.")
+    since: Time | None = Field(default=None, description="Written at this time or later.")
+    until: Time | None = Field(default=None, description="Written before this time.")
     text: str | None = Field(default=None, max_length=200, description="Holding this text.")
     cursor: int | None = Field(default=None, ge=1, le=2**62, description="A page's `next`.")
     limit: int = Field(default=50, ge=1, le=PAGE_MAX, description="The most rows of a page.")

@@ -172,3 +172,18 @@ async def test_every_kind_that_a_record_may_have_can_be_asked_for(desk: Desk) ->
     _, page = await desk.ask("/api/v1/records?limit=200")
     assert {each["kind"] for each in page["records"]} <= set(answer["kinds"])
     assert len(answer["kinds"]) == len(set(answer["kinds"])) == len(get_args(Record))
+
+
+@pytest.mark.parametrize("time", ["0.5", "1767225600", "-1", "2026-01-31T12:00:00", "yesterday"])
+async def test_a_time_is_a_date_with_its_zone(desk: Desk, time: str) -> None:
+    """A number was taken for seconds since 1970, and answered with nothing."""
+    for name in ("since", "until"):
+        status, answer = await desk.ask(f"/api/v1/records?{name}={time}")
+        assert (status, list(answer)) == (422, ["error"])
+    assert (await desk.ask("/api/v1/records?since=2025-12-31T12:00:00Z"))[1]["records"]
+
+
+async def test_an_address_that_is_asked_in_another_way_says_which(desk: Desk) -> None:
+    """It said that there is no such address."""
+    assert await desk.ask("/api/v1/commands") == (405, {"error": "only POST here"})
+    assert (await desk.ask("/api/v1/nothing"))[0] == 404
