@@ -28,6 +28,41 @@ GRACE_S: Final = 900.0
 BARE_S: Final = 300.0
 OVER: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "NEVER"})
 
+# What has to have happened somewhere, and only a whole journal tells: what became of orders that
+# a record of some kind speaks of, and lives that began under a ban.
+SIGHTS: Final = {
+    "doubt ended live": (
+        "SELECT count(DISTINCT s.data ->> 'client_order_id') FROM records r JOIN records s "
+        "ON s.stream = r.stream AND s.data ->> 'client_order_id' = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'order-doubted' AND s.kind = 'order-reported' "
+        "AND s.data ->> 'status' = 'OPEN'"
+    ),
+    "doubt ended filled": (
+        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
+        "ON o.client_order_id = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'order-doubted' AND o.status = 'FILLED'"
+    ),
+    "doubt ended part filled": (
+        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
+        "ON o.client_order_id = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'order-doubted' AND o.status != 'FILLED' AND CAST(o.filled AS REAL) > 0"
+    ),
+    "cancel lost to a fill": (
+        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
+        "ON o.client_order_id = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'cancel-intended' AND o.status = 'FILLED'"
+    ),
+    "position that grew": (
+        "SELECT count(*) FROM (SELECT position_id FROM orders WHERE role = 'entry' "
+        "AND CAST(filled AS REAL) > 0 GROUP BY position_id HAVING count(*) > 1)"
+    ),
+    "ban kept over a restart": (
+        "SELECT count(*) FROM records l WHERE kind = 'life-began' AND EXISTS (SELECT 1 "
+        "FROM records b WHERE b.kind = 'ban-noted' AND b.sequence < l.sequence "
+        "AND b.data ->> 'until' > l.at)"
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Harm:
@@ -387,15 +422,14 @@ class Judge:
 
     # Reading -------------------------------------------------------------------------------------
 
-    def records_of_each_kind(self) -> dict[str, int]:
-        """Return how often each kind of record stands in the journal."""
+    def seen(self) -> dict[str, int]:
+        """Return how often each kind of record stands in the journal, and what they tell of."""
         found = self._rows("SELECT kind, count(*) FROM records GROUP BY kind")
-        added = self._rows(
-            "SELECT position_id, count(*) FROM orders "
-            "WHERE role = 'entry' AND CAST(filled AS REAL) > 0 GROUP BY position_id"
-        )
-        grown = {"positions that grew": sum(count > 1 for _, count in added)}
-        return {f"record {kind}": count for kind, count in found} | grown
+        counts = {f"record {kind}": count for kind, count in found}
+        for sight, query in SIGHTS.items():
+            ((count,),) = self._rows(query) or [(0,)]
+            counts[f"sight {sight}"] = count
+        return counts
 
     def _was_taken(self, holding: Holding) -> bool:
         return self.taken[self._exchange.rules[holding.symbol].base] > ZERO

@@ -99,7 +99,7 @@ class Machine:
             await self._settle()
             if world.program is None:
                 self.judge.blame("the program does not stay up", world.story.lines[-1][:300])
-            world.story.counts |= self.judge.records_of_each_kind()
+            world.story.counts |= self.judge.seen()
             running[0].cancel()
 
     async def _settle(self) -> None:

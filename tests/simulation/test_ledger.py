@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+import apsw
+from tests.simulation.judge import SIGHTS
 from tests.simulation.ledger import Ledger
 from tests.simulation.machine import Verdict
 from tests.simulation.plan import Plan, Sort, draw
+
+from surefoot.journal.schema import MIGRATIONS
 
 VERDICT = Verdict(
     seed=0,
@@ -47,3 +52,13 @@ def test_each_sort_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert ledger.next(["storm"]) == storm.seed + 1
     assert ledger.next(["storm", "quiet"]) == 1
     assert ledger.sound() == [storm.seed]
+
+
+def test_every_sight_is_asked_of_a_journal_as_it_is(tmp_path: Path) -> None:
+    """Catches a query that no longer fits the journal's tables: it would count nothing for ever."""
+    path = tmp_path / "surefoot.db"
+    with closing(apsw.Connection(str(path))) as connection:
+        for migration in MIGRATIONS:
+            connection.execute(migration)
+        for query in SIGHTS.values():
+            assert list(connection.execute(query)) == [(0,)]

@@ -32,4 +32,4 @@ def test_bots_that_scale_end_without_harm(seed: int) -> None:
     """One unresolved entry at a time, and what is proven held is covered, through every death."""
     verdict = simulate(scaling(draw(seed)))
     assert not verdict.harms, story_of(verdict)
-    assert verdict.counts["positions that grew"]
+    assert verdict.counts["sight position that grew"]

@@ -35,6 +35,7 @@ from surefoot.virtual.ambient import ambient
 
 BEGINNING: Final = datetime(2026, 3, 1, tzinfo=UTC)
 KEPT_LINES: Final = 4_000
+RECOVERED: Final = "bot recovery finished"
 # The exchange repeats quiet prices a little more often than a silent stream is given up.
 BEAT_S: Final = 5.0
 DISK: Final = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
@@ -94,12 +95,15 @@ class Story:
         )
         line = line.replace(self._home, "")
         self._digest.update(line.encode() + b"\n")
-        self.counts[f"{who} {event}"] = self.counts.get(f"{who} {event}", 0) + 1
+        self.count(f"{who} {event}")
         self.lines.append(line)
         if len(self.lines) > 2 * KEPT_LINES:
             del self.lines[:KEPT_LINES]
         if self._tell is not None:
             self._tell(line)
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
 
     @property
     def digest(self) -> str:
@@ -152,6 +156,9 @@ class World:
         self._started = 0.0
         self.deaths = 0
         self.steps = 0
+        # How many lives in a row were killed while they recovered; how many had recovered by then.
+        self._cut_short = 0
+        self._recovered = 0
         # Steps that the next lives have to live, the last one first.
         self.short_lives: list[int] = []
         # Steps that the program has to live after its next order reached the exchange.
@@ -184,6 +191,8 @@ class World:
 
     def _tell_execution(self, execution: str, order: Any, trade: Any) -> None:
         life = self.program
+        if execution == "NEW" and life is None and order.origin == "api":
+            self.story.count("world an order of the dead")
         if execution == "NEW" and self.at_next_order is not None and life is not None:
             life.dies_at = life.steps + self.at_next_order
             self.at_next_order = None
@@ -284,6 +293,10 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
 
     def _died(self, life: Life) -> None:
         self.deaths += 1
+        before, self._recovered = self._recovered, self.story.counts.get(RECOVERED, 0)
+        self._cut_short = self._cut_short + 1 if self._recovered == before else 0
+        if self._cut_short == 2:
+            self.story.count("world two recoveries killed in a row")
         self.story.say("world", "kill", life=life.name, step=life.steps)
         self._gone(life)
         gc.collect(2 if self.deaths % 50 == 0 else 0)
