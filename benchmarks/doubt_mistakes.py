@@ -129,4 +129,32 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "fill.at < self.told",
         "tests/unit/engine/test_plan.py -k may_not_show",
     ),
+    (
+        "look at no quote before an entry is called absent",
+        "core/coins.py",
+        "    if locked is not None:\n        return locked\n",
+        "",
+        "tests/unit/engine/test_locked_quote.py",
+    ),
+    (
+        "take what another bot has locked for a lost entry",
+        "core/coins.py",
+        " - belief.bound.get(position.quote, ZERO)",
+        "",
+        "tests/unit/engine/test_locked_quote.py",
+    ),
+    (
+        "let somebody else's lock block a bot for ever",
+        "core/coins.py",
+        "locked is None or evidence.started_at > order.not_after + terms.visibility * LOCKED_FOR:",
+        "locked is None:",
+        "tests/unit/engine/test_locked_quote.py",
+    ),
+    (
+        "call an entry absent although nobody told what is locked",
+        "engine/sweep.py",
+        " if k not in missed}",
+        "}",
+        "tests/unit/engine/test_locked_quote.py",
+    ),
 ]

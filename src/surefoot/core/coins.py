@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from surefoot.core.evidence import Belief, Evidence
-from surefoot.core.order import Order
+from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
-from surefoot.core.values import ZERO, Asset, Side, plain
+from surefoot.core.reports import OrderReport
+from surefoot.core.values import ZERO, Asset, ClientOrderId, Side, plain
+
+# So many times V what is locked speaks against an absence: ten minutes, where V is one.
+LOCKED_FOR: Final = 10
 
 
 def held_of(position: Position) -> Decimal:
@@ -52,10 +58,44 @@ def only_of(belief: Belief, evidence: Evidence, position: Position) -> bool:
     return max(before.amount, others) < lot and not any(held_of(each) for each in same)
 
 
+def locking(
+    belief: Belief, looked_up: Mapping[ClientOrderId, OrderReport | None], started: datetime
+) -> dict[Asset, list[ClientOrderId]]:
+    """Return the entries whose absence is about to be concluded, by the quote they would lock."""
+    found: dict[Asset, list[ClientOrderId]] = {}
+    for position in belief.positions:
+        late = started - belief.terms[position.bot].visibility
+        for order in position.orders:
+            denied = looked_up.get(order.client_order_id, ...) is None
+            doubted = order.status is OrderStatus.INTENDED and order.not_after < late
+            if denied and doubted and order.role is Role.ENTRY and order.rests_unfilled:
+                found.setdefault(position.quote, []).append(order.client_order_id)
+    return found
+
+
+def _locked(belief: Belief, evidence: Evidence, position: Position, order: Order) -> str | None:
+    """Return what is locked that only a resting entry explains, or None.
+
+    Others may lock as much, and for as long as they like: the doubt must not last for ever.
+    """
+    terms, locked = belief.terms[position.bot], evidence.locked.get(position.quote)
+    if order.side is not Side.BUY or order.limit is None or not order.rests_unfilled:
+        return None
+    if locked is None or evidence.started_at > order.not_after + terms.visibility * LOCKED_FOR:
+        return None
+    spare = locked - belief.bound.get(position.quote, ZERO)
+    if spare < order.limit * order.quantity:
+        return None
+    return f"{plain(spare)} {position.quote} are locked, and no order that is known explains it"
+
+
 def contradiction(
     belief: Belief, evidence: Evidence, position: Position, order: Order
 ) -> str | None:
     """Return what the balance shows that speaks against the absence of an order, or None."""
+    locked = _locked(belief, evidence, position, order)
+    if locked is not None:
+        return locked
     asset = position.base
     before = belief.others.get(asset)
     others = others_of(belief, evidence, asset)

@@ -72,7 +72,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     `started_at` is exchange time before the first read, `versions` are the positions' then.
     `looked_up` holds the answers to by-id questions; None is the exchange's own "no such order".
     `missing` are base assets whose balance has been short for longer than V, so that a fill which
-    is not visible yet cannot be the reason.
+    is not visible yet cannot be the reason. `locked` is what orders that rest bind of a quote.
     """
 
     started_at: datetime
@@ -82,6 +82,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     windows: Mapping[Symbol, Window] = {}
     balances: Mapping[Asset, Decimal] | None = None
     missing: frozenset[Asset] = frozenset()
+    locked: Mapping[Asset, Decimal] = {}
 
 
 class Belief(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     that the evidence speaks of and that have left their positions; a position that is not among
     these is over. `others` is what the account held of each asset beyond what the bots hold, when
     it was last weighed; `beside` is what bots hold of it on symbols that are not looked at now.
+    `bound` is what entries of bots that are known to rest bind of the quote of one in doubt.
     """
 
     positions: tuple[Position, ...]
@@ -100,6 +102,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     departed: tuple[Owned, ...] = ()
     others: Mapping[Asset, Coins] = {}
     beside: Mapping[Asset, Decimal] = {}
+    bound: Mapping[Asset, Decimal] = {}
 
     def on(self, symbols: Collection[Symbol]) -> Belief:
         """Return what is believed of some symbols."""

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from surefoot.core.coins import held_of
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
-from surefoot.core.order import Role
+from surefoot.core.lanes import Lane
+from surefoot.core.order import OrderStatus, Role
 from surefoot.core.orphans import orphans
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import (
@@ -96,7 +97,25 @@ class Books:
             exclusive=self._login.spec.exclusive,
             others=dict(self._others or {}),
             beside=self._beside(symbols),
+            bound=self._bound(symbols),
         )
+
+    def _bound(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
+        """Return what resting entries bind of the quotes of entries in doubt on these symbols."""
+        doubted = {
+            position.quote
+            for keeper in self._on(symbols)
+            for position in keeper.positions
+            if (entry := position.last(Role.ENTRY)) and entry.status is OrderStatus.INTENDED
+        }
+        bound = dict.fromkeys(doubted, ZERO)
+        for keeper in self._keepers.values() if doubted else ():
+            for position in keeper.positions:
+                entry = position.lane(Lane.ENTRY)
+                if position.quote in doubted and entry is not None and entry.limit is not None:
+                    working = entry.status is OrderStatus.WORKING
+                    bound[position.quote] += entry.limit * entry.remaining if working else ZERO
+        return bound
 
     def _beside(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
         """Return what is held of these symbols' assets by bots on other symbols."""

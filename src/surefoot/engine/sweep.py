@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from surefoot.core.coins import locking
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.facts import decided_at
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
@@ -168,6 +169,7 @@ class _Round:
         self._watermarks: dict[Symbol, TradeId] = {}
         self._trades: dict[Symbol, tuple[Fill, ...]] = {}
         self._balances: Mapping[Asset, Decimal] | None = None
+        self._locked: dict[Asset, Decimal] = {}
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
@@ -215,6 +217,16 @@ class _Round:
         for report in self._open:
             for order in await self._departed(report.symbol, (report,)):
                 await self._ask(report.symbol, order)
+        await self._lock()
+
+    async def _lock(self) -> None:
+        """Read what is locked of a quote, if an entry that would lock it seems to be absent."""
+        for quote, missed in locking(self._belief, self._looked_up, self.started).items():
+            try:
+                self._locked[quote] = (await self._exchange.holding(quote)).locked
+            except (ReadFailed, Misconfigured) as error:
+                self._failed(f"what is locked of {quote}", error)
+                self._looked_up = {k: v for k, v in self._looked_up.items() if k not in missed}
 
     async def _departed(
         self, symbol: Symbol, facts: Sequence[OrderReport | Fill]
@@ -239,11 +251,10 @@ class _Round:
     async def _found(self, symbol: Symbol, order: Order) -> OrderReport | None:
         """Look an order up by its name, and by what else the exchange may know it by."""
         report = await self._exchange.order(symbol, order.client_order_id)
-        known, cancel_name = order.exchange_order_id, order.cancel_name
-        if report is None and known is not None:
-            return await self._exchange.order_by_exchange_id(symbol, known)
-        if report is None and order.hailed and cancel_name is not None:
-            return await self._exchange.order(symbol, cancel_name)
+        if report is None and order.exchange_order_id is not None:
+            return await self._exchange.order_by_exchange_id(symbol, order.exchange_order_id)
+        if report is None and order.hailed and order.cancel_name is not None:
+            return await self._exchange.order(symbol, order.cancel_name)
         return report
 
     async def _fills_of(self, symbol: Symbol, report: OrderReport) -> None:
@@ -420,12 +431,11 @@ class _Round:
 
     def is_missed(self, position: Position, order: Order) -> bool:
         """Tell whether an order is not there that could no longer come before this round."""
-        if order.status is not OrderStatus.INTENDED or order.cancel_at is not None:
-            return False
         decided = decided_at(order, position, self._belief.terms[position.bot])
-        denied = self._looked_up.get(order.client_order_id, ...) is None
         late = decided is not None and self.started > decided
-        return denied and late and not order.shut and order.role is not Role.ENTRY
+        unsure = order.status is OrderStatus.INTENDED and order.cancel_at is None
+        denied = self._looked_up.get(order.client_order_id, ...) is None
+        return denied and late and unsure and not order.shut and order.role is not Role.ENTRY
 
     async def balances(self) -> None:
         if self._balances is not None:
@@ -470,6 +480,7 @@ class _Round:
             windows=self._windows,
             balances=self._balances,
             missing=missing,
+            locked=self._locked,
         )
         return Gathered(
             evidence=evidence,
