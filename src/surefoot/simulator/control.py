@@ -9,7 +9,8 @@ from urllib.request import Request, urlopen
 
 from surefoot.simulator.model import ccxt_settings
 
-_TIMEOUT_S: Final = 30
+# On a machine that has much else to do it may answer late; nobody but a test or a demo waits.
+_TIMEOUT_S: Final = 300
 
 
 class ControlRefused(Exception):
