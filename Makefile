@@ -88,6 +88,9 @@ simulate: $(STAMP) ## Worlds in virtual time: make simulate [SEED=1] [SEEDS=10] 
 	@$(PYTHON) -m tests.simulation --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1) \
 	  $(if $(SECONDS),--seconds $(SECONDS))
 
+paper-week: $(STAMP) ## Ten bots on paper for a week of recorded prices, with kills: make paper-week [DAYS=7] [SEED=1]
+	@nice -n 19 $(PYTHON) -m tests.simulation.paper_week --days $(or $(DAYS),7) --seed $(or $(SEED),1)
+
 .PHONY: simulation-page
 simulation-page: $(STAMP) ## Write docs/simulation.md from what was recorded
 	@$(PYTHON) -m tests.simulation --page

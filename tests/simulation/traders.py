@@ -25,6 +25,48 @@ class InAndOut(Strategy):
         return None
 
 
+class Shuttle(Strategy):
+    """Enters, holds and leaves, again and again; with `away`, by limit orders that rest."""
+
+    hold: float = 3600.0
+    pause: float = 1800.0
+    away: float = 0.0
+
+    def on_tick(self, tick: Tick, view: View) -> Signal | None:
+        now = tick.at.timestamp()
+        if now < view.memory.get("next", 0.0):
+            return None
+        view.memory["next"] = now + self.pause
+        lasts = self.pause * 0.6 if self.away else None
+        if view.position is None:
+            return Enter(limit=self._at(tick, -1), time_to_live=lasts, reason="out long enough")
+        opened = view.position.opened_at
+        if view.position.state == "OPEN" and opened is not None:
+            if (tick.at - opened).total_seconds() >= self.hold:
+                return Exit(limit=self._at(tick, 1), time_to_live=lasts, reason="in long enough")
+            view.memory["next"] = now + 50
+        return None
+
+    def _at(self, tick: Tick, side: int) -> str | None:
+        return f"{tick.price * (1 + side * self.away):.2f}" if self.away else None
+
+
+class Resting(Strategy):
+    """Enters by limit orders that rest, and leaves at the next candle; all of it by price alone."""
+
+    timeframe = "5m"
+    away: float = 0.0003
+    # Between two prices of a recording of five minutes: which comes first is not left to luck.
+    lasts: float = 350.0
+
+    def on_candle(self, candle: Candle, view: View) -> Signal | None:
+        if view.position is None:
+            return Enter(limit=f"{candle.close * (1 - self.away):.2f}", time_to_live=self.lasts)
+        if view.position.state == "OPEN":
+            return Exit(reason="a candle later")
+        return None
+
+
 class Fickle(Strategy):
     """Wants something at random, now and then, whatever is on."""
 

@@ -46,6 +46,7 @@ _JOURNAL: Final = "replay.db"
 # A journal that is thrown away needs no disk that keeps it.
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a directory of its own is made in it)
 _THOUGHT_S: Final = 0.002
+_MET_NOBODY: Final = "EXPIRED"
 # Nothing is lost on the way here, no operator posts anything and nobody else trades.
 _TEMPO: Final = Tempo(
     commands_s=3600.0,
@@ -83,7 +84,9 @@ class Silence:
         """Keep nothing: a recording ends, and so do its streams."""
 
     def error(self, event: str, **fields: Any) -> None:
-        """Keep what went wrong."""
+        """Keep what went wrong; an order that met nobody at its price did not."""
+        if fields.get("status") == _MET_NOBODY:
+            return
         words = " ".join(f"{key}={value}" for key, value in fields.items())
         self.kept.append(f"{event} {words}".strip())
 

@@ -370,7 +370,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = 0, **_rest: Any
     ) -> VirtualServer:
         """Listen in memory."""
-        return self.network.listen(protocol_factory, str(host), port)
+        return self.network.listen(protocol_factory, str(host), port, life_now())
 
 
 def _task(loop: Any, work: Any, context: Context | None = None) -> asyncio.Task[Any]:

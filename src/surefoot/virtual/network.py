@@ -32,12 +32,14 @@ class Network:
         self._ports = count(_FIRST_PORT)
         self._ends: dict[End, None] = {}
 
-    def listen(self, make: Callable[[], Any], host: str, port: int) -> VirtualServer:
+    def listen(
+        self, make: Callable[[], Any], host: str, port: int, owner: object = None
+    ) -> VirtualServer:
         """Accept connections at an address; port 0 takes a free one."""
         address = (host, port or next(self._ports))
         if address in self._listeners:
             raise OSError(f"{address} is taken")
-        server = self._listeners[address] = VirtualServer(address, make, self._listeners)
+        server = self._listeners[address] = VirtualServer(address, make, owner, self._listeners)
         return server
 
     async def reach(self, address: Address) -> None:
@@ -60,7 +62,9 @@ class Network:
         here: Address = ("127.0.0.1", next(self._ports))
         near = End(self, protocol, copy_context(), owner, (here, listener.address))
         answering = listener.context.run(listener.make)
-        far = End(self, answering, listener.context.copy(), None, (listener.address, here))
+        far = End(
+            self, answering, listener.context.copy(), listener.owner, (listener.address, here)
+        )
         near.peer, far.peer = far, near
         for end in (near, far):
             self._ends[end] = None
@@ -73,7 +77,12 @@ class Network:
         self._ends.pop(end, None)
 
     def cut(self, owner: object) -> None:
-        """Break every connection of an owner: what has left arrives, nothing else does."""
+        """Break every connection of an owner: what has left arrives, nothing else does.
+
+        Nobody listens any more where it listened.
+        """
+        for listener in [each for each in self._listeners.values() if each.owner is owner]:
+            listener.close()
         for end in [each for each in self._ends if each.owner is owner]:
             end.die()
 
@@ -92,10 +101,15 @@ class VirtualServer(asyncio.AbstractServer):
     """What listens at an address; also the token that stands for its socket."""
 
     def __init__(
-        self, address: Address, make: Callable[[], Any], listeners: dict[Address, VirtualServer]
+        self,
+        address: Address,
+        make: Callable[[], Any],
+        owner: object,
+        listeners: dict[Address, VirtualServer],
     ) -> None:
         self.address = address
         self.make = make
+        self.owner = owner
         self.context = copy_context()
         self._listeners = listeners
 
