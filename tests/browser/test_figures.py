@@ -24,6 +24,8 @@ from surefoot.journal.port import Change, Journal
 from surefoot.web import Scope
 
 PATIENCE_MS = 20_000
+# The page says so after half a minute, the journal's readers after a whole one.
+HANGS = timedelta(seconds=40)
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 
@@ -272,7 +274,7 @@ class Reader:
 
 
 async def until(page: Any, condition: Callable[[], Awaitable[bool]]) -> bool:
-    for _ in range(40):
+    for _ in range(200):
         if await condition():
             return True
         await page.wait_for_timeout(50)
@@ -302,6 +304,7 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         for path, figures in WELL:
             await reader.compare(path, figures(Truth(tmp_path, timedelta(0))))
         await hurry(reader, pen, noon)
+        await hanging(reader, hand)
         await outage(reader, pen, hand, noon)
         await dead_engine(reader, pen, hand)
         await serving.aclose()
@@ -325,10 +328,26 @@ async def hurry(reader: Reader, pen: Journal, noon: datetime) -> None:
     assert longer == list(range(newest, newest - len(shown) - 100, -1))
 
 
+async def hanging(reader: Reader, hand: HandClock) -> None:
+    """Let the engine's loop stand still: what is watched here is not watched."""
+    await reader.compare("/", {})
+    hand.ahead += HANGS
+    await reader.says(
+        ".standing",
+        "The engine does not move. Its process is there, but its loop has not turned for a while. "
+        "1 position of 3 has a stop that rests at the exchange and works without us. Without a "
+        "working stop: delta-1, gamma-1.",
+    )
+    await reader.says("header h1", "3 positions held, and nobody watches. 1 thing wants you.")
+    truth = Truth(reader.desk.directory, HANGS)
+    for region, text in cards(truth, ("at the exchange", "not working")).items():
+        await reader.says(region, text)
+
+
 async def outage(reader: Reader, pen: Journal, hand: HandClock, noon: datetime) -> None:
     """Have no exchange for ten minutes: every price is older by so much, on every page."""
     away = timedelta(minutes=10)
-    hand.ahead += away
+    hand.ahead += away - HANGS
     at = noon + away
     pen.gauges.turn(at)
     await stands(pen, at, HealthState.UNREACHABLE, 2, "no answer for a while")
