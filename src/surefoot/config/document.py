@@ -207,9 +207,10 @@ class BotTable(Table):
     )
     take_profit: TakeProfits = Field(
         default=TakeProfit(),
-        description="How far in favour of the entry to get out; written like `stop_loss`. Or a "
-        'list of parts of what was bought, nearest first: `[{ at = "3%", fraction = 0.5 }, '
-        '{ at = "6%" }]`; the last one without a fraction is all that is left.',
+        description="How far in favour of the entry to get out, at that price or better; written "
+        "like `stop_loss`. Or a list of parts of what was bought, nearest first: "
+        '`[{ at = "3%", fraction = 0.5 }, { at = "6%" }]`; the last one without a fraction is all '
+        "that is left.",
     )
     break_even: Distance = Field(
         default=None, description="The gain at which the stop moves to the entry price."
