@@ -120,7 +120,7 @@ COMPILE := $(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.
 lock: $(STAMP) ## Renew requirements/ (newest allowed versions: make lock UPGRADE=--upgrade)
 	@test -x $(VENV)/uv/bin/uv || $(PIP) --target $(VENV)/uv uv==$(UV_VERSION)
 	@$(COMPILE) $(UPGRADE) --group dev pyproject.toml --output-file requirements/dev.txt
-	@$(COMPILE) $(UPGRADE) --extra telegram --extra apprise pyproject.toml \
+	@$(COMPILE) $(UPGRADE) --extra telegram --extra apprise --extra parquet pyproject.toml \
 	  --output-file requirements/run.txt
 
 clean: ## Remove what was built

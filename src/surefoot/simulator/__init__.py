@@ -18,6 +18,7 @@ market       where prices come from: a recorded tape, a seeded walk, or you
 source       a venue's public side
 listing      what it lists, read
 recorded     a market that has been
+candle_files candles as they were recorded: CSV and Parquet
 mirror       a market that is somebody else's
 wire         the truth in Binance's shapes
 faults       what is armed to go wrong, and when
