@@ -300,6 +300,7 @@ QUESTIONS: dict[str, tuple[str, Ask]] = {
 VERBS: dict[str, Ask] = {
     "send": lambda at: at.send(BTC, order(at.now())),
     "cancel": lambda at: at.cancel(BTC, ExchangeOrderId("7")),
+    "cancel by name": lambda at: at.cancel_named(BTC, ClientOrderId("sf01"), cancel_name=None),
 }
 BODIES: dict[str, bytes | str] = {
     "nothing": "",
