@@ -94,6 +94,11 @@ class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     persistent: bool = False
     keep: Decimal = ZERO
 
+    @property
+    def said(self) -> str:
+        """Who it was, and why."""
+        return f"{self.by}: {self.reason or 'no reason given'}"
+
 
 class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Coins that are too little to trade, and what was paid for them."""

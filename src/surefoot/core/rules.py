@@ -346,7 +346,7 @@ def _exit(
         expires_at=None if immediate else wish.expires_at,
     )
     order = replace(order, immediate=immediate)
-    return intended(position, order, f"{wish.by}: {wish.reason}", now, terms, replaces=stop)
+    return intended(position, order, wish.said, now, terms, replaces=stop)
 
 
 def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:

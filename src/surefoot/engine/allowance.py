@@ -31,7 +31,7 @@ from surefoot.engine.login import Login
 from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Tick
-from surefoot.journal.port import Journal, account_stream
+from surefoot.journal.port import Change, Journal, Verdict, account_stream
 from surefoot.strategy import Add, Enter
 
 
@@ -330,8 +330,10 @@ class Allowance:
         words = [r for r in found if isinstance(r, LossCapReached | LossCapLifted)]
         return {word.quote: word for word in sorted(words, key=lambda word: word.at)}
 
-    async def lift(self, by: str) -> str:
+    async def lift(self, by: str, verdict: Callable[[str], Verdict]) -> Verdict:
         """Let entries in again today: from now on as much may be lost once more.
+
+        What lets them in and the verdict are one commit: done again, it would be refused.
 
         Raises:
             InvalidValue: the day's loss stops nothing now.
@@ -346,17 +348,23 @@ class Allowance:
             ]
             if not stopped:
                 raise InvalidValue(f"{self._login.name} has not reached its loss of a day")
-            for quote in stopped:
-                self._words[quote] = LossCapLifted(
+            lifted = [
+                LossCapLifted(
                     at=now,
                     account=self._login.name,
                     quote=quote,
                     lost=await self.lost_today(quote),
                     by=by,
                 )
-                await self._login.note(self._words[quote])
-        passed = " and ".join(f"{_cents(self._words[each].lost)} {each}" for each in stopped)
-        return f"entries go on; {passed} lost so far today are let pass"
+                for quote in stopped
+            ]
+            passed = " and ".join(f"{_cents(word.lost)} {word.quote}" for word in lifted)
+            done = verdict(f"entries go on; {passed} lost so far today are let pass")
+            async with self._login.appending(lifted) as appends:
+                change = Change(at=now, appends=tuple(appends), verdicts=(done,))
+                await self._journal.commit(change)
+            self._words |= {word.quote: word for word in lifted}
+        return done
 
 
 def _cents(amount: Decimal) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -106,7 +107,7 @@ class Commands:
                 account = self._accounts.get(AccountName(command.target))
                 if account is None:
                     raise InvalidValue(f"there is no account {command.target}")
-                return await self._told(command, await account.roster.allowance.lift(command.actor))
+                return await account.roster.allowance.lift(command.actor, partial(_done, command))
             case "stop-all":
                 return await self._told(command, await stop_all(self._everybody, command.actor))
             case "resume-all":

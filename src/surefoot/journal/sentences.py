@@ -183,7 +183,7 @@ def _booked(record: FillBooked) -> str:
 def _wished(record: ExitWished) -> str:
     wish = record.wish
     what = f"All but {plain(wish.keep)} is to be sold" if wish.keep else "It is to be closed"
-    return f"{what}, says {wish.by}: {wish.reason or 'no reason given'}."
+    return f"{what}, says {wish.said}."
 
 
 def _lapsed(record: ExitLapsed | PartTaken) -> str:

@@ -6,6 +6,7 @@ import gzip
 import mimetypes
 from collections.abc import Awaitable, Callable, Collection
 from functools import lru_cache
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -78,12 +79,17 @@ def shapes() -> dict[str, Any]:
 
 async def dashboard(request: Request, path: str) -> Response:
     """Return a file of the dashboard; any other path is a page of it."""
-    if known := request.app.openapi()["paths"].get(f"/{path}"):
-        allowed = ", ".join(method.upper() for method in known)
-        raise HTTPException(405, f"only {allowed} here", {"allow": allowed})
+    if allowed := _methods(request):
+        raise HTTPException(405, f"only {allowed} here")
     if path.startswith("api/"):
         raise Refused(404, "there is no such address")
     return built(path, zipped="gzip" in request.headers.get("accept-encoding", ""))
+
+
+def _methods(request: Request) -> str:
+    """Return how the API is asked at this address; nothing if it is none of its own."""
+    known = request.app.openapi()["paths"].get(request.url.path, {})
+    return ", ".join(method.upper() for method in known)
 
 
 def built(path: str, *, zipped: bool = False) -> Response:
@@ -132,13 +138,16 @@ def _answer_errors(app: FastAPI) -> None:
 def _answering(
     sentence: Callable[[Any], tuple[int, str]],
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def answer(_: Request, error: Exception) -> Response:
+    async def answer(request: Request, error: Exception) -> Response:
         status, why = sentence(error)
         response = Written(Problem(error=why), status_code=status)
         if isinstance(error, Refused) and error.wait_s is not None:
             response.headers["retry-after"] = str(int(error.wait_s) + 1)
         if isinstance(error, HTTPException):
             response.headers.update(error.headers or {})
+            if status == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _methods(request)):
+                # Of an address with several routes the framework names the first one's method.
+                response.headers["allow"] = allowed
         return response
 
     return answer

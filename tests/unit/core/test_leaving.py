@@ -14,7 +14,7 @@ from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.records import ExitLapsed, ExitWished, StateChanged
+from surefoot.core.records import ExitLapsed, ExitWished, OrderIntended, StateChanged
 from surefoot.core.reports import PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Filled, Flatten, Freeze
 from surefoot.core.state import evolve
@@ -147,6 +147,16 @@ def test_a_wish_lapses_by_a_record_and_by_nothing_else() -> None:
         "The wish to leave has lapsed, and leaving is decided anew: "
         f"{out.client_order_id} is CANCELED."
     )
+
+
+@pytest.mark.parametrize(("reason", "said"), [("", "no reason given"), ("enough", "enough")])
+def test_an_exit_without_a_reason_says_so(reason: str, said: str) -> None:
+    """The sentence read `because: strategy: .` and left it open whether one was lost."""
+    life = Life()
+    life.opened()
+    life.tell(ExitSignal(reason=reason))
+    intended = next(r for r in reversed(life.records) if isinstance(r, OrderIntended))
+    assert sentence(intended).endswith(f" because: strategy: {said}.")
 
 
 def test_an_exit_that_the_exchange_lets_expire_is_tried_again() -> None:

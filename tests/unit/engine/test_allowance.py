@@ -3,105 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any
-from unittest.mock import AsyncMock
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import START, TERMS, D
-from tests.unit.engine.counsel import Counsel, Ring
-from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk, account_spec, bot_spec, tick
+from tests.builders import D
+from tests.unit.engine.desk import DIP, LIMITS, Desk, tick
 from tests.unit.engine.fake import ETH, ETHER
+from tests.unit.engine.till import WIDE, bot, till
 
-from surefoot.core.errors import InvalidValue
-from surefoot.core.records import BotStatusChanged, LossCapLifted, LossCapReached
-from surefoot.core.sizing import Amount, Risk, Share, Size
-from surefoot.core.values import Asset, BotName, Symbol
-from surefoot.engine.allowance import Allowance
-from surefoot.engine.limits import Caps, Limits
-from surefoot.engine.specs import BotSpec
+from surefoot.core.sizing import Amount, Risk, Share
+from surefoot.core.values import Asset, BotName
+from surefoot.engine.limits import Caps
 from surefoot.exchange.errors import ReadFailed
 from surefoot.exchange.port import Holding
-from surefoot.journal.port import Append, Change, account_stream
-from surefoot.strategy import Add, Enter, Exit, Signal
+from surefoot.strategy import Add, Enter, Exit
 
-USDT = Asset("USDT")
 ALL = Share(fraction=D(1))
 OTHER = BotName("other")
-WIDE = Limits(
-    order_notional=D(1_000_000),
-    position_notional=D(1_000_000),
-    orders_per_minute=100,
-    price_band=D("0.05"),
-)
-
-
-class Till:
-    """Bots of one account that enter when a test says so."""
-
-    def __init__(self, desk: Desk, *bots: BotSpec, caps: Caps | None = None) -> None:
-        self.desk = desk
-        self.bots = bots
-        self.caps = caps
-        self.rings: dict[BotName, Ring] = {}
-        self.prices: dict[Symbol, Decimal] = {}
-
-    async def open(self) -> Till:
-        desk = self.desk
-        desk.clock.elapsed = max(desk.clock.elapsed, 60.0)
-        desk.login.spec = account_spec(*self.bots, caps=self.caps)
-        self.allowance = Allowance(desk.login, desk.keepers, desk.journal, self.prices.get)
-        for spec in self.bots:
-            if spec.bot not in desk.keepers:
-                await desk.keeper(spec.bot)
-            keeper = desk.keepers[spec.bot]
-            self.rings[spec.bot] = Ring(desk, keeper, Counsel(), spec, self.allowance)
-        return self
-
-    async def say(self, signal: Signal, bot: BotName = DIP, price: str = "50000") -> None:
-        ring = self.rings[bot]
-        symbol = ring.keeper.symbol
-        self.prices[symbol] = D(price)
-        ring.see(tick(price, symbol=symbol))
-        await ring.runner._take(signal)
-        for position in ring.keeper.positions:
-            self.allowance.note(position)
-
-    async def trade(self, buy: str, sell: str, bot: BotName = DIP) -> None:
-        """Enter and leave at these prices."""
-        for price, signal in ((buy, Enter()), (sell, Exit())):
-            self.desk.exchange.last_price = D(price)
-            await self.say(signal, bot, price)
-            await self.settle()
-
-    async def settle(self) -> None:
-        """Let what was written down be sent, and its fills be booked."""
-        await self.desk.works.run()
-        for keeper in self.desk.keepers.values():
-            for fill in tuple(self.desk.exchange.trades):
-                for position in keeper.positions:
-                    if position.find(None, fill.exchange_order_id) is not None:
-                        await keeper.tell(fill, position_id=position.position_id)
-            for position in keeper.positions:
-                self.allowance.note(position)
-        await self.desk.works.run()
-
-    def notional(self) -> list[Any]:
-        return [order.quantity * D(50_001) for order in self.desk.exchange.sent]
-
-    def refusals(self) -> list[str]:
-        return [line["why"] for line in self.desk.log.said("signal refused")]
-
-
-def bot(size: Size, name: BotName = DIP, **changes: Any) -> BotSpec:
-    return bot_spec(name, **{"notional": size, "limits": WIDE} | changes)
-
-
-async def till(desk: Desk, *bots: BotSpec, free: str = "1000", caps: Caps | None = None) -> Till:
-    desk.exchange.holdings[USDT] = Holding(free=D(free), locked=D(0))
-    return await Till(desk, *bots, caps=caps).open()
 
 
 # Sizes -------------------------------------------------------------------------------------------
@@ -244,89 +162,6 @@ async def test_another_quote_asset_is_counted_by_itself(desk: Desk) -> None:
     assert here.allowance._standing(Asset("EUR")).exposure == 0
 
 
-# The loss of a day -------------------------------------------------------------------------------
-
-LOSING = Caps(daily_loss=D(5))
-
-
-async def records(desk: Desk) -> list[Any]:
-    return [entry.record for entry in await desk.journal.entries(stream=account_stream(MAIN))]
-
-
-async def lost(desk: Desk) -> Till:
-    """Return bots that have lost about ten today."""
-    here = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
-    await here.trade("50000", "45000")
-    return here
-
-
-async def test_a_day_that_lost_its_most_takes_no_more_entries(desk: Desk) -> None:
-    here = await lost(desk)
-    before = len(desk.exchange.sent)
-    for _ in range(2):
-        await here.say(Enter())
-    assert len(desk.exchange.sent) == before
-    assert "cap daily_loss 5" in here.refusals()[0]
-    (reached,) = await records(desk)
-    assert isinstance(reached, LossCapReached)
-    assert 9 < reached.lost < 11
-    assert len(desk.log.said("loss cap reached")) == 1
-
-
-async def test_a_restart_forgets_no_loss(desk: Desk) -> None:
-    """It follows from the positions, and the word from the journal."""
-    await lost(desk)
-    again = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
-    await again.say(Enter())
-    assert "cap daily_loss" in again.refusals()[0]
-    once_more = await till(desk, bot(Amount(notional=D(100))), caps=Caps(daily_loss=D(500)))
-    await once_more.say(Enter())
-    assert "cap daily_loss" in once_more.refusals()[-1]  # said is said, whatever the cap is now
-
-
-async def test_the_next_day_begins_anew(desk: Desk) -> None:
-    here = await lost(desk)
-    await here.say(Enter())
-    desk.clock.elapsed += timedelta(days=1).total_seconds()
-    desk.exchange.last_price = D(50_000)
-    before = len(desk.exchange.sent)
-    await here.say(Enter())
-    await here.settle()
-    assert len(desk.exchange.sent) == before + 1
-
-
-async def test_a_clock_that_was_over_midnight_for_a_moment_forgets_no_loss(desk: Desk) -> None:
-    """One wrong answer of the exchange about its time was a new day, and the old one was empty."""
-    here = await lost(desk)
-    day = timedelta(days=1).total_seconds()
-    desk.clock.elapsed += day
-    assert await here.allowance.lost_today(USDT) == 0
-    desk.clock.elapsed -= day
-    assert await here.allowance.lost_today(USDT) > 9
-
-
-async def test_an_operator_lets_as_much_be_lost_once_more(desk: Desk) -> None:
-    here = await lost(desk)
-    with pytest.raises(InvalidValue, match="has not reached"):
-        await here.allowance.lift("ann")
-    await here.say(Enter())
-    assert "let pass" in await here.allowance.lift("ann")
-    await here.trade("50000", "45000")
-    desk.clock.elapsed += 61.0  # the same refusal is not said again before
-    await here.say(Enter())
-    assert "has lost 1" in here.refusals()[-1] or "has lost 2" in here.refusals()[-1]
-    kinds = [type(each) for each in await records(desk)]
-    assert kinds == [LossCapReached, LossCapLifted, LossCapReached]
-
-
-async def test_a_win_pays_for_a_loss(desk: Desk) -> None:
-    here = await till(desk, bot(Amount(notional=D(100))), caps=Caps(daily_loss=D(15)))
-    await here.trade("50000", "45000")
-    await here.trade("50000", "60000")
-    assert await here.allowance.lost_today(USDT) < 0
-    assert SWING not in here.rings
-
-
 # Additions ---------------------------------------------------------------------------------------
 
 
@@ -387,105 +222,3 @@ async def test_an_addition_without_a_position_is_refused(desk: Desk) -> None:
     here = await till(desk, bot(Amount(notional=D(100))))
     await here.say(Add())
     assert here.refusals() == ["nothing is added while the position is FLAT"]
-
-
-EUR = Asset("EUR")
-
-
-async def two_quotes(desk: Desk) -> Till:
-    """Return two bots, paid with two assets, that have both lost their most of a day."""
-    desk.exchange.instruments[ETH] = replace(ETHER, quote=EUR)
-    hundred = Amount(notional=D(100))
-    await desk.keeper(SWING, terms=replace(TERMS, instrument=replace(ETHER, quote=EUR)))
-    here = await till(desk, bot(hundred), bot(hundred, SWING, symbol=ETH), caps=LOSING)
-    for name in (DIP, SWING):
-        await here.trade("50000", "45000", name)
-    return here
-
-
-async def test_each_quote_asset_has_a_word_of_its_own(desk: Desk) -> None:
-    """The second to reach its cap took the word of the first, and a lift of one undid the other's.
-
-    Every entry that was refused left a record then.
-    """
-    here = await two_quotes(desk)
-    for _ in range(3):
-        await here.say(Enter())
-        await here.say(Enter(), SWING)
-    reached = await records(desk)
-    assert [each.quote for each in reached] == [USDT, EUR]
-    assert " and " in await here.allowance.lift("ann")
-    before = len(desk.exchange.sent)
-    for _ in range(2):
-        await here.say(Enter())
-        await here.say(Enter(), SWING)
-    await here.settle()
-    assert len(desk.exchange.sent) == before + 2
-
-
-async def test_the_loss_of_a_bot_that_is_no_more_is_the_accounts_too(desk: Desk) -> None:
-    """A losing bot that was taken out of the configuration took its loss with it."""
-    here = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
-    await here.trade("50000", "45000", OTHER)
-    word = BotStatusChanged(at=START, bot=OTHER, status="RUNNING", by="surefoot", reason=None)
-    append = Append(stream=f"bot/{OTHER}", expected=0, records=(word,))
-    await desk.journal.commit(Change(at=START, appends=(append,)))
-    del desk.keepers[OTHER]
-    again = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
-    await again.say(Enter())
-    assert "cap daily_loss" in again.refusals()[-1]
-
-
-async def test_what_closes_while_the_day_is_read_counts(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The journal was read before it closed, and nobody listened yet when it did."""
-    here = await lost(desk)
-    gone = desk.keepers[DIP].positions
-    closed = next(each for each in gone if each.closed_at is not None)
-    again = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
-    read = desk.journal.bots
-
-    async def slow() -> Any:
-        again.allowance.note(closed)
-        return await read()
-
-    monkeypatch.setattr(desk.journal, "bots", slow)
-    monkeypatch.setattr(desk.journal, "position", AsyncMock(return_value=None))
-    await again.say(Enter(), OTHER)
-    assert "cap daily_loss" in again.refusals()[-1]
-    assert here.refusals()
-
-
-async def test_what_is_open_and_under_water_may_be_lost_too(desk: Desk) -> None:
-    """Catches one entry after the other into a market that falls, with nothing closed yet."""
-    hundred = Amount(notional=D(100))
-    here = await till(desk, bot(hundred), bot(hundred, OTHER), caps=LOSING)
-    await here.say(Enter())
-    await here.settle()
-    await here.say(Enter(), OTHER, price="47000")
-    assert "more would be lost by what is open" in here.refusals()[-1]
-    assert await records(desk) == []
-    await here.say(Enter(), OTHER, price="49000")
-    await here.settle()
-    assert len(desk.exchange.sent) == 2
-
-
-async def test_what_is_open_and_wins_pays_for_no_loss(desk: Desk) -> None:
-    hundred = Amount(notional=D(100))
-    here = await till(desk, bot(hundred), bot(hundred, OTHER), caps=LOSING)
-    await here.say(Enter())
-    await here.settle()
-    await here.trade("50000", "45000", OTHER)
-    await here.say(Enter(), OTHER, price="90000")
-    assert "has lost" in here.refusals()[-1]
-
-
-async def test_the_same_refusal_with_other_figures_is_said_once(desk: Desk) -> None:
-    """Figures move with every price: a strategy that asks at each one filled the log."""
-    hundred = Amount(notional=D(100))
-    here = await till(desk, bot(hundred, limits=LIMITS), caps=Caps(exposure=D(50)))
-    for price in ("50000", "50001.5", "49990"):
-        await here.say(Enter(), price=price)
-        await here.say(Enter(notional=5000), price=price)  # two that alternate are two
-    assert len(here.refusals()) == 2

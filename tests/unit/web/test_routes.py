@@ -12,6 +12,7 @@ from surefoot.core.records import Record
 from surefoot.journal.port import Journal
 from surefoot.journal.status import read_status
 from surefoot.web import routes
+from surefoot.web.keys import Scope
 
 
 async def test_status_is_the_document_of_the_command_line(desk: Desk, journal: Journal) -> None:
@@ -187,3 +188,11 @@ async def test_an_address_that_is_asked_in_another_way_says_which(desk: Desk) ->
     """It said that there is no such address."""
     assert await desk.ask("/api/v1/commands") == (405, {"error": "only POST here"})
     assert (await desk.ask("/api/v1/nothing"))[0] == 404
+
+
+async def test_an_address_with_several_methods_names_them_all(desk: Desk) -> None:
+    """It named those of its first route alone."""
+    url = f"{desk.origin}/api/v1/session"
+    async with desk.client.put(url, headers=desk.bearer(Scope.ADMIN)) as answer:
+        named = set(answer.headers["allow"].split(", "))
+        assert (answer.status, named) == (405, {"DELETE", "GET", "POST"})
