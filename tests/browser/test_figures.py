@@ -303,12 +303,96 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         reader = Reader(page, desk, pen)
         for path, figures in WELL:
             await reader.compare(path, figures(Truth(tmp_path, timedelta(0))))
+        await choosing(reader, Truth(tmp_path, timedelta(0)))
+        await searching(reader)
         await hurry(reader, pen, noon)
         await hanging(reader, hand)
         await outage(reader, pen, hand, noon)
         await dead_engine(reader, pen, hand)
         await serving.aclose()
         await nobody_serves(reader)
+
+
+async def choosing(reader: Reader, t: Truth) -> None:
+    """Sort and filter the bots: those that were asked for are shown, in the order asked for."""
+    await reader.compare("/bots", {})
+    page = reader.page
+    held = {"alpha": 0, "beta": t.beta.left * PRICE, "delta": t.delta.left * PRICE}
+    gains = {"alpha": 0, "beta": t.beta.open(PRICE), "delta": t.delta.open(PRICE)}
+    held["gamma"], gains["gamma"] = t.gamma.left * ETHER, t.gamma.open(ETHER)
+    names = sorted(held)
+    for column, upwards in (
+        ("Held", sorted(names, key=lambda name: held[name])),
+        ("Result", sorted(names, key=lambda name: gains[name])),
+        ("Position", ["alpha", "delta", "beta", "gamma"]),
+        ("Bot", names),
+    ):
+        head = page.get_by_role("columnheader", name=column)
+        for _ in range(2):
+            await head.get_by_role("button").click()
+            down = await head.get_attribute("aria-sort") == "descending"
+            await lists(page, upwards[::-1] if down else upwards)
+        if await head.get_attribute("aria-sort") == "descending":
+            await head.get_by_role("button").click()
+    words = page.get_by_label("Filter")
+    for said, found in (("ETH", ["gamma"]), ("btc/usdt main", names[:3]), ("btc alp", ["alpha"])):
+        await words.fill(said)
+        await lists(page, found)
+    await words.fill("nobody")
+    await page.get_by_text("No bot is like that").wait_for()
+    await words.fill("")
+    for only, found in (("review", ["delta"]), ("held", names[1:]), ("paused", []), ("all", names)):
+        await page.get_by_label("Which bots").select_option(only)
+        await lists(page, found)
+
+
+async def lists(page: Any, expected: list[str]) -> None:
+    """Wait until exactly these bots are listed, from top to bottom."""
+    shown: list[str] = []
+
+    async def agrees() -> bool:
+        nonlocal shown
+        shown = await page.locator("[role=rowgroup] [role=row] strong").all_inner_texts()
+        return shown == expected
+
+    assert await until(page, agrees), (shown, expected)
+
+
+async def searching(reader: Reader) -> None:
+    """Search the journal by a trade, in one bot and in all: what holds the text, and no more."""
+    await reader.compare("/journal", {})
+    page = reader.page
+    ((name,),) = asked(
+        reader.desk.directory,
+        "SELECT client_order_id FROM orders WHERE position_id = 'gamma-1' AND role = 'entry'",
+    )
+    holding = [
+        str(sequence)
+        for sequence, data in asked(
+            reader.desk.directory, "SELECT sequence, data FROM records ORDER BY sequence DESC"
+        )
+        if name in data
+    ]
+    assert len(holding) > 2
+
+    async def finds(expected: list[str]) -> None:
+        shown: list[str] = []
+
+        async def agrees() -> bool:
+            nonlocal shown
+            shown = await page.locator("[aria-label=Records] .num").all_inner_texts()
+            return shown == expected
+
+        assert await until(page, agrees), (shown, expected)
+
+    await page.get_by_label("Search").fill(name)
+    await finds(holding)
+    await page.get_by_label("Bot", exact=True).select_option("beta")
+    await page.get_by_text("No record is like that").wait_for()
+    await page.get_by_label("Bot", exact=True).select_option("gamma")
+    await finds(holding)
+    await page.get_by_label("Bot", exact=True).select_option("")
+    await page.get_by_label("Search").fill("")
 
 
 async def hurry(reader: Reader, pen: Journal, noon: datetime) -> None:
