@@ -31,7 +31,7 @@ from surefoot.engine.login import Login
 from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Tick
-from surefoot.journal.port import Change, Journal, Verdict, account_stream
+from surefoot.journal.port import Change, Entry, Journal, Verdict, account_stream
 from surefoot.strategy import Add, Enter
 
 
@@ -305,7 +305,7 @@ class Allowance:
 
     async def _read_today(self, now: datetime) -> None:
         """Read what closed today before this process was born, also of bots that are no more."""
-        self._words = await self._last_words()
+        self._words = await self._last_words(now)
         newest = {row.bot: row.position for row in await self._journal.bots()}
         newest |= {keeper.bot: keeper.position for keeper in self._keepers.values()}
         for bot, last in newest.items():
@@ -320,15 +320,17 @@ class Allowance:
                 # What was heard meanwhile is newer.
                 self._closed.setdefault(position.position_id, position)
 
-    async def _last_words(self) -> dict[Asset, LossCapReached | LossCapLifted]:
-        stream = account_stream(self._login.name)
-        found = [
-            entry.record
-            for kind in ("loss-cap-reached", "loss-cap-lifted")
-            if (entry := await self._journal.last(stream, kind)) is not None
-        ]
-        words = [r for r in found if isinstance(r, LossCapReached | LossCapLifted)]
-        return {word.quote: word for word in sorted(words, key=lambda word: word.at)}
+    async def _last_words(self, now: datetime) -> dict[Asset, LossCapReached | LossCapLifted]:
+        """Read the last word of today on each quote asset."""
+        stream, found = account_stream(self._login.name), list[Entry]()
+        for kind in ("loss-cap-reached", "loss-cap-lifted"):
+            entry = await self._journal.last(stream, kind)
+            while entry is not None and entry.record.at.date() >= now.date():
+                found.append(entry)
+                entry = await self._journal.last(stream, kind, before=entry.sequence)
+        in_order = [entry.record for entry in sorted(found, key=lambda entry: entry.sequence)]
+        words = [r for r in in_order if isinstance(r, LossCapReached | LossCapLifted)]
+        return {word.quote: word for word in words}
 
     async def lift(self, by: str, verdict: Callable[[str], Verdict]) -> Verdict:
         """Let entries in again today: from now on as much may be lost once more.

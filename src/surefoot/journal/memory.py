@@ -238,9 +238,11 @@ class MemoryJournal:
         found = [entry for entry in self._entries if bot is None or entry.stream in streams]
         return tuple(found[-count:]) if count else ()
 
-    async def last(self, stream: str, kind: str) -> Entry | None:
-        """Read the newest row of one kind in one stream."""
+    async def last(self, stream: str, kind: str, *, before: int | None = None) -> Entry | None:
+        """Read the newest row of one kind in one stream, perhaps before a sequence number."""
         for entry in reversed(self._entries):
+            if before is not None and entry.sequence >= before:
+                continue
             if entry.stream == stream and kind_of(entry.record) == kind:
                 return entry
         return None

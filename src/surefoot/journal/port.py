@@ -219,8 +219,8 @@ class Reader(Protocol):
         """Read the newest rows, oldest first, optionally of one bot and its positions only."""
         ...
 
-    async def last(self, stream: str, kind: str) -> Entry | None:
-        """Read the newest row of one kind in one stream."""
+    async def last(self, stream: str, kind: str, *, before: int | None = None) -> Entry | None:
+        """Read the newest row of one kind in one stream, perhaps before a sequence number."""
         ...
 
     async def positions(self, *, bot: BotName | None = None) -> tuple[Position, ...]:

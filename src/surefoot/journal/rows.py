@@ -166,12 +166,14 @@ def newest(connection: apsw.Connection, bot: BotName | None, count: int) -> tupl
     return tuple(entry_of(row) for row in reversed(found.fetchall()))
 
 
-def last(connection: apsw.Connection, stream: str, kind: str) -> Entry | None:
-    """Read the newest row of one kind in one stream."""
+def last(
+    connection: apsw.Connection, stream: str, kind: str, before: int | None = None
+) -> Entry | None:
+    """Read the newest row of one kind in one stream, perhaps before a sequence number."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM records WHERE stream = ? AND kind = ? "  # noqa: S608
-        "ORDER BY sequence DESC LIMIT 1",
-        (stream, kind),
+        "AND sequence < ifnull(?, 9223372036854775807) ORDER BY sequence DESC LIMIT 1",
+        (stream, kind, before),
     )
     return next((entry_of(row) for row in rows), None)
 

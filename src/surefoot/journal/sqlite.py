@@ -114,9 +114,9 @@ class SqliteReader:
         """Read the newest rows, oldest first, optionally of one bot and its positions only."""
         return rows.newest(self._read, bot, count)
 
-    async def last(self, stream: str, kind: str) -> Entry | None:
-        """Read the newest row of one kind in one stream."""
-        return rows.last(self._read, stream, kind)
+    async def last(self, stream: str, kind: str, *, before: int | None = None) -> Entry | None:
+        """Read the newest row of one kind in one stream, perhaps before a sequence number."""
+        return rows.last(self._read, stream, kind, before)
 
     async def records(self) -> int:
         """Return how many records there are."""

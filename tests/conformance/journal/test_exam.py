@@ -223,6 +223,9 @@ async def test_bots_memories_and_watermarks(journal: Journal) -> None:
     last = await journal.last("account/main", "watermark-moved")
     assert last is not None
     assert last.record == mark
+    assert await journal.last("account/main", "watermark-moved", before=last.sequence) is None
+    first = await journal.last("account/main", "watermark-moved", before=last.sequence + 1)
+    assert first == last
     assert await journal.last("account/main", "account-bound") is None
 
 

@@ -163,6 +163,21 @@ async def test_each_quote_asset_has_a_word_of_its_own(desk: Desk) -> None:
     assert len(desk.exchange.sent) == before + 2
 
 
+async def test_a_restart_forgets_no_quote_asset_s_word(desk: Desk) -> None:
+    """Only the last word of all was read: what the first asset had reached was forgotten."""
+    here = await two_quotes(desk)
+    await here.say(Enter())
+    await here.say(Enter(), SWING)
+    hundred, roomy = Amount(notional=D(100)), Caps(daily_loss=D(500))
+    again = await till(desk, bot(hundred), bot(hundred, SWING, symbol=ETH), caps=roomy)
+    before = len(desk.exchange.sent)
+    await again.say(Enter())
+    await again.say(Enter(), SWING)
+    await again.settle()
+    assert len(desk.exchange.sent) == before
+    assert " and " in await lift(again)
+
+
 async def test_the_loss_of_a_bot_that_is_no_more_is_the_accounts_too(desk: Desk) -> None:
     """A losing bot that was taken out of the configuration took its loss with it."""
     here = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
