@@ -61,8 +61,8 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "sell again what a missed exit has sold",
-        "core/facts.py",
-        "    if order.shut:\n        _withdraw_others(order, draft)\n",
+        "core/draft.py",
+        "        if order.shut:\n            self._withdraw_others(order)\n",
         "",
         "tests/unit/core/test_taking_gains.py tests/unit/core/test_missed_stop.py",
     ),

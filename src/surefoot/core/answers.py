@@ -13,7 +13,6 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.position import State
 from surefoot.core.records import (
-    FillBooked,
     OrderFinished,
     OrderNever,
     PositionRecord,
@@ -86,7 +85,7 @@ def take_filled(word: Filled, draft: Draft) -> None:
         )
     _refuse_absurd(word, order, draft)
     if word.quantity:
-        draft.add(_told_fill(order, word, draft))
+        draft.book(_told_fill(order, word, draft), order)
     full = order.filled + word.quantity == order.quantity
     if order.status is OrderStatus.INTENDED and not word.quantity:
         draft.add(_abandoned(order, word.by, draft.now))
@@ -119,8 +118,8 @@ def _refuse_misfit(answer: Answer, draft: Draft) -> None:
         raise SignalRefused(reason)
 
 
-def _told_fill(order: Order, word: Filled, draft: Draft) -> FillBooked:
-    fill = Fill(
+def _told_fill(order: Order, word: Filled, draft: Draft) -> Fill:
+    return Fill(
         symbol=draft.position.symbol,
         trade_id=TradeId(f"operator-{order.client_order_id}"),
         exchange_order_id=order.exchange_order_id or ExchangeOrderId("operator"),
@@ -132,7 +131,6 @@ def _told_fill(order: Order, word: Filled, draft: Draft) -> FillBooked:
         fee_asset=draft.position.quote,
         at=draft.now,
     )
-    return FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill)
 
 
 def _abandoned(order: Order, by: str, now: datetime) -> PositionRecord:

@@ -12,13 +12,16 @@ from surefoot.core.invariants import check
 from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.records import (
+    FillBooked,
     OrderIntended,
+    OrderNever,
     OrderRecalled,
     PositionFrozen,
     PositionRecord,
     PositionThawed,
 )
-from surefoot.core.rules import RULES
+from surefoot.core.reports import Fill
+from surefoot.core.rules import RULES, withdrawal
 from surefoot.core.state import evolve
 from surefoot.core.terms import Terms
 from surefoot.core.values import ClientOrderId, ExchangeOrderId
@@ -75,6 +78,35 @@ class Draft:
         """Bring an order back if it had left: there is news of it."""
         if self.position.find(order.client_order_id) is None:
             self.add(OrderRecalled(at=self.now, order=order))
+
+    def book(self, fill: Fill, order: Order) -> None:
+        """Count a trade, whoever tells of it, and first what can no longer be because of it."""
+        self.rule_out_rivals(order, traded=True)
+        if order.shut:
+            self._withdraw_others(order)
+        self.add(FillBooked(at=self.now, client_order_id=order.client_order_id, fill=fill))
+
+    def rule_out_rivals(self, order: Order, *, traded: bool) -> None:
+        """Call NEVER what can no longer come: its request could not cancel what it was to replace.
+
+        What is in its place by now was cancelled once, for this order; and what has traded is not
+        cancelled for another.
+        """
+        places = [order.replaces, order.client_order_id if traded else None]
+        for rival in [r for place in places if place for r in self.position.rivals(place)]:
+            if rival.client_order_id != order.client_order_id:
+                evidence = f"{order.client_order_id} is there, so the request for this did nothing"
+                name, now = rival.client_order_id, self.now
+                self.add(
+                    OrderNever(at=now, client_order_id=name, evidence=evidence, may_have_left=True)
+                )
+
+    def _withdraw_others(self, shut: Order) -> None:
+        """Take back what was sent because an order seemed to have sold nothing: it has."""
+        reason = f"{shut.client_order_id} has sold after all"
+        for other in self.position.orders:
+            if other is not shut and not other.finished and other.cancel_at is None:
+                self.add(withdrawal(self.position, other, reason, self.now, self.terms))
 
     def freeze(self, reason: str, *, lacking: bool = False) -> None:
         """Add no risk from here on, unless that is so already.

@@ -15,7 +15,6 @@ from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
     DustLost,
     ExitWished,
-    FillBooked,
     OrderDoubted,
     OrderNever,
     OrderRefused,
@@ -103,26 +102,8 @@ def take_report(report: OrderReport, draft: Draft) -> None:
         draft.recall(order)
         draft.add(_reported(order, report, draft.now))
     elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
-        _rule_out_rivals(order, draft, traded=bool(report.filled))
+        draft.rule_out_rivals(order, traded=bool(report.filled))
         draft.add(_reported(order, report, draft.now))
-
-
-def _rule_out_rivals(order: Order, draft: Draft, *, traded: bool) -> None:
-    """Call NEVER what can no longer come: its request could not cancel what it was to replace.
-
-    What is in its place by now was cancelled once, for this order; and what has traded is not
-    cancelled for another.
-    """
-    places = [order.replaces, order.client_order_id if traded else None]
-    for rival in [r for place in places if place for r in draft.position.rivals(place)]:
-        if rival.client_order_id != order.client_order_id:
-            evidence = f"{order.client_order_id} is there, so the request for this did nothing"
-            name = rival.client_order_id
-            draft.add(
-                OrderNever(
-                    at=draft.now, client_order_id=name, evidence=evidence, may_have_left=True
-                )
-            )
 
 
 def _rejected_there(order: Order, report: OrderReport) -> bool:
@@ -175,18 +156,7 @@ def take_fill(fill: Fill, draft: Draft) -> None:
     if order.finished:
         draft.freeze(f"trade {fill.trade_id} came after {order.client_order_id} was over")
         draft.recall(order)
-    _rule_out_rivals(order, draft, traded=True)
-    if order.shut:
-        _withdraw_others(order, draft)
-    draft.add(FillBooked(at=draft.now, client_order_id=order.client_order_id, fill=fill))
-
-
-def _withdraw_others(shut: Order, draft: Draft) -> None:
-    """Take back what was sent because an order seemed to have sold nothing: it has."""
-    reason = f"{shut.client_order_id} has sold after all"
-    for other in draft.position.orders:
-        if other is not shut and not other.finished and other.cancel_at is None:
-            draft.add(withdrawal(draft.position, other, reason, draft.now, draft.terms))
+    draft.book(fill, order)
 
 
 def take_refusal(refusal: Refusal, draft: Draft) -> None:

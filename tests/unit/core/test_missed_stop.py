@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 from tests.builders import D, Life, fill, report
 from tests.unit.core.test_replacing import moved, now, protected
@@ -18,7 +19,7 @@ from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import CancelIntended
 from surefoot.core.reports import Absence, Doubt, Grounds, NothingOpen, PriceSeen, Refusal
-from surefoot.core.signals import Close
+from surefoot.core.signals import Close, Filled
 
 
 def naked(*, cancelled: bool = True) -> tuple[Life, Order]:
@@ -143,4 +144,20 @@ def test_what_it_sold_before_anybody_looked_is_not_sold_again() -> None:
         client_order_id=again.client_order_id, code="-2010", message="no", grounds=Grounds.FUNDS
     )
     life.tell(report(new, "FILLED", new.quantity), no)
+    assert (life.position.state, life.position.frozen) == (State.CLOSED, None)
+
+
+@pytest.mark.parametrize("heard", [False, True], ids=["sent", "rests"])
+def test_an_operator_may_say_that_it_has_sold_after_all(*, heard: bool) -> None:
+    """A true word broke S13 beside the stop that was set again, and froze the position."""
+    life, new = naked()
+    missed(life, new)
+    nothing(life, new)
+    again = life.order
+    if heard:
+        life.tell(report(again, "OPEN"))
+    name, price = new.client_order_id, D(51480)
+    life.tell(Filled(by="ann", client_order_id=name, quantity=new.quantity, price=price))
+    assert now(life, again).cancel_at is not None
+    life.tell(report(again, "CANCELED"))
     assert (life.position.state, life.position.frozen) == (State.CLOSED, None)
