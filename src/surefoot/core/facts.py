@@ -304,7 +304,7 @@ def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms)
 
 def _is_whole(order: Order, position: Position, terms: Terms) -> bool:
     """Tell whether an order was to sell all that is held, or as much as one may carry."""
-    largest = terms.instrument.market_quantity_max
+    largest = terms.instrument.largest
     most = position.available if largest is None else min(position.available, largest)
     return order.quantity >= terms.instrument.sellable(most)
 

@@ -45,6 +45,11 @@ class Instrument(Struct, frozen=True, kw_only=True):
             return self.stops_max
         return max(self.stops_max - 1, 1)
 
+    @property
+    def largest(self) -> Decimal | None:
+        """Return the most that one order may carry, also at the market; None: nobody said."""
+        return min(filter(None, (self.quantity_max, self.market_quantity_max)), default=None)
+
     def price(self, price: Decimal, side: Side) -> Decimal:
         """Round a limit price to the tick: down to buy, up to sell."""
         return floor_to(price, self.tick) if side is Side.BUY else ceil_to(price, self.tick)
@@ -80,7 +85,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
                 f"raise the bot's notional",
             )
         # A stop and an exit have to be able to carry in one order what was entered.
-        largest = min(filter(None, (self.quantity_max, self.market_quantity_max)), default=None)
+        largest = self.largest
         if largest is not None and quantity > largest:
             raise InvalidValue(
                 f"{self.symbol}: {plain(quantity)} {self.base} is over the venue's maximum of "

@@ -333,7 +333,7 @@ def _exit(
     quantity = terms.instrument.sellable(position.available - wish.keep)
     if terms.instrument.is_dust(quantity, position.entry_price or ZERO):
         return None
-    largest = terms.instrument.market_quantity_max
+    largest = terms.instrument.largest
     if wish.limit is None and largest is not None:
         quantity = terms.instrument.sellable(min(quantity, largest))
     order = new_order(
@@ -387,7 +387,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
 
 def stop_quantity(position: Position, terms: Terms) -> Decimal:
     """Return what one stop covers: all that is held, or as much as one market order may carry."""
-    held, largest = position.available, terms.instrument.market_quantity_max
+    held, largest = position.available, terms.instrument.largest
     return terms.instrument.sellable(held if largest is None else min(held, largest))
 
 

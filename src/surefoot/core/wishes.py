@@ -57,7 +57,7 @@ def take_addition(signal: AddSignal, draft: Draft) -> None:
         raise SignalRefused("an exit is under way")
     if not may_be_added_to(position, draft.terms):
         raise SignalRefused("nothing is added before its stop is in place for all that it holds")
-    largest = draft.terms.instrument.market_quantity_max
+    largest = draft.terms.instrument.largest
     after = position.available + signal.quantity
     if largest is not None and after > largest:
         raise SignalRefused(

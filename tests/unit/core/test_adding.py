@@ -291,7 +291,11 @@ def test_what_nothing_is_added_to() -> None:
     with pytest.raises(SignalRefused, match="an addition is under way"):
         life.tell(MORE)
 
-    largest = replace(TERMS.instrument, market_quantity_max=D("0.003"))
+
+@pytest.mark.parametrize("bound", ["quantity_max", "market_quantity_max"])
+def test_no_more_is_added_than_one_order_can_sell(bound: str) -> None:
+    """With no bound for the market, that of every order was overlooked: nothing could sell it."""
+    largest = replace(TERMS.instrument, **{bound: D("0.003")})
     life = opened(replace(TERMS, instrument=largest))
     with pytest.raises(SignalRefused, match="one stop carries"):
         life.tell(MORE)
