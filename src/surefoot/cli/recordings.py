@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from surefoot.cli.outcome import Failed
 from surefoot.config import Settings
@@ -47,7 +47,9 @@ class Recordings:
     fetch: Annotated[str | None, Parameter(name="--fetch")] = None
     timeframe: str = "1m"
     tape_: Annotated[Path | None, Parameter(name="--tape")] = None
-    spread: Decimal = Decimal("0.0002")
+    spread: Annotated[Decimal, Parameter(validator=validators.Number(gte=0, lt=1))] = Decimal(
+        "0.0002"
+    )
 
     def read(self, files: tuple[str, ...], settings: Settings) -> Recording:
         """Bring everything together.

@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
 
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, Failed
@@ -25,8 +28,8 @@ def replay(
     *files: str,
     recordings: Recordings | None = None,
     bots: str | None = None,
-    balance: Decimal = Decimal(10_000),
-    fee: Decimal = Decimal("0.001"),
+    balance: Annotated[Decimal, Parameter(validator=validators.Number(gt=0))] = Decimal(10_000),
+    fee: Annotated[Decimal, Parameter(validator=validators.Number(gte=0, lt=1))] = Decimal("0.001"),
     seed: int = 1,
     page: Path | None = None,
     options: Options | None = None,
@@ -69,12 +72,14 @@ def replay(
         seed=seed,
         tell=_progress(played) if sys.stderr.isatty() else None,
     ).run()
-    if page is not None:
-        page.write_text(page_of(result), encoding="utf-8")
     if options.json:
         show_json(result)
     else:
-        _show(result, page)
+        _show(result)
+    if page is not None:
+        _write(page, page_of(result))
+        if not options.json:
+            say(f"The page is {page}.")
     return FAILED if result.wrong else FINE
 
 
@@ -118,7 +123,14 @@ def _progress(played: Recording) -> Told:
     return tell
 
 
-def _show(result: Result, page: Path | None) -> None:
+def _write(page: Path, text: str) -> None:
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{page} cannot be written: {error.strerror}") from error
+
+
+def _show(result: Result) -> None:
     say(
         f"{result.begin:%F %H:%M} to {result.end:%F %H:%M} UTC, {result.prices} prices: "
         f"{result.value_before:,.2f} became {result.value_after:,.2f}; "
@@ -145,5 +157,3 @@ def _show(result: Result, page: Path | None) -> None:
     say("What this cannot know:")
     for each in result.cannot_know:
         say(f"- {each}", indent="  ")
-    if page is not None:
-        say(f"The page is {page}.")

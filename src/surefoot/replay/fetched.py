@@ -1,15 +1,19 @@
 """Candles read from a venue's public side, without keys, and kept by day beside the journal.
 
-A day that is over never changes, so it is asked for once. What is not over is not kept.
+A day that is over never changes, so it is asked for once. What is not over is not kept. What one
+venue said is not taken for what another says, and what is kept and cannot be read is asked again.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from surefoot.replay.inputs import wire_name
 from surefoot.simulator import Origin
@@ -36,7 +40,7 @@ class Fetched:
         self._origin = origin
         self._frame = timeframe
         self._length = FRAMES_MS[timeframe]
-        self._cache = cache
+        self._cache = cache / urlsplit(origin.rest).netloc.replace(":", "-")
         self._clock = clock or Clock()
 
     async def candles(
@@ -53,6 +57,8 @@ class Fetched:
         end_ms = now_ms if until is None else min(_ms(until), now_ms)
         name, found = wire_name(symbol), list[RecordedCandle]()
         begin_ms = _ms(since) // _DAY_MS * _DAY_MS - _DAY_MS
+        if begin_ms < 0:
+            raise Unreadable(f"--from {since:%Y-%m-%d}: nothing was traded then")
         async with Source(self._origin, self._clock) as source:
             for day_ms in range(begin_ms, end_ms, _DAY_MS):
                 found += await self._day(source, name, day_ms, now_ms)
@@ -78,7 +84,8 @@ class Fetched:
                 break
             next_ms = page[-1].at_ms + self._length
             await self._clock.sleep(_PAGE_PAUSE_S)
-        if found and day_ms + _DAY_MS <= now_ms:
+        # To its end as the venue tells it: our clock may run ahead.
+        if found and found[-1].at_ms + self._length == day_ms + _DAY_MS:
             _keep(path, found)
         return found
 
@@ -96,15 +103,24 @@ class Fetched:
 
 
 def _kept(path: Path) -> list[RecordedCandle] | None:
-    return read_candles(path) if path.exists() else None
+    with suppress(Unreadable):
+        return read_candles(path)
+    return None
 
 
 def _keep(path: Path, found: list[RecordedCandle]) -> None:
-    """Write a day, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    write_candles(half, found)
-    half.replace(path)
+    """Write a day, whole or not at all; another replay may write the same.
+
+    Raises:
+        Unreadable: nothing can be kept there.
+    """
+    half = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_candles(half, found)
+        half.replace(path)
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _candle(row: Any) -> RecordedCandle:

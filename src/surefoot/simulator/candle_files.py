@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
@@ -57,18 +58,22 @@ def length_of(candles: Sequence[RecordedCandle]) -> int:
     return min((b.at_ms - a.at_ms for a, b in pairwise(candles)), default=_MINUTE_MS)
 
 
-def opened(path: Path) -> TextIO:
-    """Open a text, packed or not.
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """Open a text, packed or not, for as long as the body reads it.
 
     Raises:
-        Unreadable: it cannot be.
+        Unreadable: it cannot be, or it is cut off, or no text.
     """
+    packed = path.suffix == ".gz"
     try:
-        if path.suffix == ".gz":
-            return gzip.open(path, "rt", encoding="utf-8")
-        return path.open(encoding="utf-8")
-    except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
+        with (
+            gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as f
+        ):
+            yield f
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise Unreadable(f"{path} cannot be read: {why}") from error
 
 
 def _parquet(path: Path) -> list[list[str]]:

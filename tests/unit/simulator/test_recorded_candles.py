@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal as D
@@ -13,7 +14,7 @@ import pytest
 from surefoot.replay.inputs import candles_of, recording_of
 from surefoot.simulator.candle_files import Unreadable, read_candles, write_candles
 from surefoot.simulator.model import Hole, Recording, Tick, default_rules
-from surefoot.simulator.recorded import RecordedCandles
+from surefoot.simulator.recorded import RecordedCandles, tape
 
 MINUTE = 60_000
 NOON_MS = 1_640_995_200_000
@@ -155,3 +156,29 @@ def test_without_its_reader_parquet_is_refused_with_what_to_do(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(Unreadable, match=r"pip install 'surefoot\[parquet\]'"):
         read_candles(tmp_path / "btc.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cut-off.csv.gz", gzip.compress(b"1704067200,1,1,1,1,1\n" * 9)[:-9]),
+        ("spoiled.csv.gz", gzip.compress(b"1704067200,1,1,1,1,1\n")[:12] + b"\xff" * 20),
+        ("no-archive.csv.gz", b"1704067200,1,1,1,1,1\n"),
+        ("no-text.csv", b"\xf1\xff\x00"),
+        ("one-cell.csv", b"1" * 200_000),
+    ],
+)
+def test_a_file_that_is_cut_off_or_no_text_is_refused(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Catches a download that broke off, and is answered with a traceback."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Unreadable, match=f"{name} cannot be read: "):
+        read_candles(tmp_path / name)
+
+
+def test_a_tape_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cut-off.jsonl.gz"
+    file.write_bytes(gzip.compress(b'[0, "BTCUSDT", "t", "1", "1"]\n' * 9)[:-9])
+    with pytest.raises(Unreadable, match="cannot be read: Compressed file ended"):
+        list(tape(file, 0))
