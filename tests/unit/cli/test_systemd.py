@@ -101,6 +101,16 @@ def test_a_watchdog_that_is_not_ours_is_not_fed(environment: dict[str, str]) -> 
     assert ServiceSocket(environment).feed_every_s is None
 
 
+def test_the_unit_lets_the_dashboard_live_and_the_operator_in() -> None:
+    """Under a real systemd both failed: a change of niceness was death, and the journal hidden."""
+    lines = UNIT.read_text().splitlines()
+    refused = lines.index("SystemCallFilter=~@privileged @resources")
+    assert "SystemCallFilter=setpriority" in lines[refused:]
+    assert "SystemCallErrorNumber=EPERM" in lines
+    assert "User=surefoot" in lines
+    assert "DynamicUser=yes" not in lines
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 def test_the_unit_is_one_and_exposes_little(tmp_path: Path) -> None:
     text = UNIT.read_text().replace("/opt/surefoot/bin/surefoot", shutil.which("true") or "")
