@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surefoot.cli.companion import Companion
+from surefoot.cli.outcome import Failed
 from surefoot.config import Account, ConfigError, Settings
 from surefoot.core.values import AccountName, plain
 from surefoot.engine.clock import Clock
@@ -124,15 +125,28 @@ async def reached(settings: Settings, clock: Clock, *, changing: bool) -> AsyncI
             if changing:
                 await lock.take("", clock, over=False)
                 stack.callback(lock.leave)
-            from surefoot.simulator import Simulator  # noqa: PLC0415 (as above)
-            from surefoot.simulator.store import kept_uid  # noqa: PLC0415
-
             how = exchange_of(settings, settings.accounts[name], state if changing else None)
-            how.uid = kept_uid(state) or how.uid
-            running = await stack.enter_async_context(Simulator(how))
+            running = await stack.enter_async_context(started(how, looks_like=state))
             await _seeing(running, clock)
             urls[name] = running.url
         yield placed(settings, urls)
+
+
+def started(how: simulator.Settings, *, looks_like: Path | None = None) -> simulator.Simulator:
+    """Return an exchange that goes on from its state, or only looks like the one that a file keeps.
+
+    Raises:
+        Failed: another exchange uses the state, or it cannot be read.
+    """
+    from surefoot.simulator import Simulator  # noqa: PLC0415 (as above)
+    from surefoot.simulator.store import StateHeld, StateSpoiled, kept_uid  # noqa: PLC0415
+
+    try:
+        if looks_like is not None:
+            how.uid = kept_uid(looks_like) or how.uid
+        return Simulator(how)
+    except (StateHeld, StateSpoiled) as error:
+        raise Failed(str(error)) from error
 
 
 async def _seeing(exchange: simulator.Simulator, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from surefoot.cli.companion import CompanionOf, replaces
 from surefoot.cli.logs import start_log
-from surefoot.cli.on_paper import exchange_of, state_file, tenancy
+from surefoot.cli.on_paper import exchange_of, started, state_file, tenancy
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
@@ -18,7 +18,6 @@ from surefoot.config import ConfigError, Settings
 from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
 from surefoot.engine.voice import Log
-from surefoot.simulator import Simulator
 
 _LOOK_S = 0.5
 
@@ -60,7 +59,7 @@ async def _serve(settings: Settings, name: AccountName, log: Log, *, take_over: 
     how = exchange_of(settings, settings.accounts[name], state_file(settings, name))
     await lock.take("", clock, over=take_over)
     try:
-        async with Simulator(how) as exchange:
+        async with started(how) as exchange:
             lock.tell(exchange.url)
             prices = "" if how.origin is None else how.origin.rest
             log.info("paper exchange", account=name, url=exchange.url, prices=prices)

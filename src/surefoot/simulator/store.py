@@ -11,7 +11,8 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -79,15 +80,24 @@ class Store(Protocol):
 
 
 def kept_uid(path: Path) -> int | None:
-    """Return whose state a file keeps, or None; changes nothing."""
+    """Return whose state a file keeps, or None; changes nothing.
+
+    Raises:
+        StateSpoiled: nobody's.
+    """
     if not path.exists():
         return None
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
+    with (
+        _legible(path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
+    ):
+        if (
+            database.execute("SELECT name FROM sqlite_schema WHERE name = 'facts'").fetchone()
+            is None
+        ):
+            return None  # whoever made it was killed before it wrote anything
         row = database.execute("SELECT body FROM facts").fetchone()
-    finally:
-        database.close()
-    return None if row is None else msgspec.json.decode(row[0], type=Facts).uid
+        return None if row is None else msgspec.json.decode(row[0], type=Facts).uid
 
 
 class Forgetful(Store):
@@ -113,12 +123,30 @@ class StateHeld(RuntimeError):
     """Another exchange keeps its state in the same file: each of the two would sell its coins."""
 
 
-def _alone(path: Path) -> sqlite3.Connection:
-    """Open a state that nobody else has open, and nobody else can while it is.
+class StateSpoiled(RuntimeError):
+    """A state file is not one, or not any more: what was held on paper is not known."""
+
+
+@contextmanager
+def _legible(path: Path) -> Iterator[None]:
+    """Say what is wrong with a file.
 
     Raises:
-        StateHeld: somebody has.
+        StateHeld: somebody has it open. StateSpoiled: it is none.
     """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StateHeld(f"{path} is in use by another simulated exchange ({error})") from error
+    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        raise StateSpoiled(
+            f"{path} cannot be read: {error}. Put a copy of it back; or, to begin on paper anew, "
+            f"move it and the journal away together"
+        ) from error
+
+
+def _alone(path: Path) -> sqlite3.Connection:
+    """Open a state that nobody else has open, and nobody else can while it is."""
     database = sqlite3.connect(path, isolation_level=None, timeout=_HELD_S)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -127,9 +155,9 @@ def _alone(path: Path) -> sqlite3.Connection:
         database.executescript(_SCHEMA)
         database.execute("BEGIN IMMEDIATE")  # a lock is taken by whoever uses it, not before
         database.execute("COMMIT")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error:
         database.close()
-        raise StateHeld(f"{path} is in use by another simulated exchange ({error})") from error
+        raise
     return database
 
 
@@ -144,8 +172,9 @@ class Kept(Store):
         self._trades: list[Trade] = []
         self._touched = False
         path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-        self._database = _alone(path)
-        self.facts = self._read()
+        with _legible(path):
+            self._database = _alone(path)
+            self.facts = self._read()
         exchange.listen(self._note)
         self.touch()
         self.commit()

@@ -20,7 +20,7 @@ from tests.unit.simulator.trader import PATIENCE_S, Trader
 
 from surefoot.simulator import Settings, Simulator
 from surefoot.simulator.model import Level, Origin, default_rules
-from surefoot.simulator.store import StateHeld
+from surefoot.simulator.store import StateHeld, StateSpoiled, kept_uid
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
@@ -383,6 +383,26 @@ async def test_two_exchanges_do_not_keep_one_state(tmp_path: Path) -> None:
                 Simulator(Settings.mirroring(Origin.at(source.url, SYMBOLS), state=state))
         async with mirrored(source, state=state) as pair:
             await pair.sees("60000")
+
+
+async def test_a_state_that_was_begun_and_not_written_is_a_new_one(tmp_path: Path) -> None:
+    """Catches a `check` that ends with a traceback after a first start was killed."""
+    state = tmp_path / "paper"
+    state.touch()
+    assert kept_uid(state) is None
+    async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source, state=state):
+        pass
+    assert kept_uid(state) is not None
+
+
+def test_a_spoiled_state_is_said_and_left_alone(tmp_path: Path) -> None:
+    state = tmp_path / "paper"
+    state.write_bytes(b"no state" * 999)
+    with pytest.raises(StateSpoiled, match="the journal away together"):
+        kept_uid(state)
+    with pytest.raises(StateSpoiled, match="cannot be read: file is not a database"):
+        Simulator(Settings.mirroring(Origin.at("http://127.0.0.1:1", SYMBOLS), state=state))
+    assert state.read_bytes() == b"no state" * 999
 
 
 async def test_a_source_that_counts_anew_is_joined_by_time(tmp_path: Path) -> None:
