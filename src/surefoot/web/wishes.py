@@ -82,18 +82,17 @@ class Wish(BaseModel):
 async def post(board: Stand, clock: Ticking, shown: Shown, wish: Wish, key: Key) -> Response:
     """Post a command, and say what became of it: posted, done or refused, and why."""
     _permit(wish, shown)
-    now = clock.now()
+    now, journal = clock.now(), board.journal
+    before = await journal.command(f"web-{key}")
     command = Command(
         command_id=f"web-{key}",
         kind=wish.kind,
-        target=wish.target,
+        target=await _aim(journal, wish, before),
         actor=f"dashboard ({shown.scope})",
         posted_at=now,
         expires_at=now + VALID_FOR,
         arguments=wish.arguments.model_dump(exclude_none=True),
     )
-    journal = board.journal
-    before = await journal.command(command.command_id)
     if before is not None and _content(before) != _content(command):
         raise Refused(409, "this idempotency key was used for another command")
     try:
@@ -123,6 +122,20 @@ def _permit(wish: Wish, shown: Pass) -> None:
         raise Refused(403, f"{wish.kind} needs a token for {needed}; this one is for {shown.scope}")
     if needed is Scope.ADMIN and wish.confirm != wish.target:
         raise Refused(422, f"this moves money: confirm it by repeating {wish.target}")
+
+
+async def _aim(journal: Browser, wish: Wish, before: Command | None) -> str:
+    """Return whom a wish is for.
+
+    A close is meant for what is held when it is posted first: not for what is bought before it is
+    carried out.
+    """
+    if wish.kind != "close":
+        return wish.target
+    held = await journal.position(wish.target if before is None else before.target)
+    if held is None or wish.target not in {held.bot, held.position_id}:
+        return wish.target
+    return held.position_id
 
 
 def _content(command: Command) -> tuple[str, str, dict[str, str]]:

@@ -50,6 +50,22 @@ async def test_the_same_key_is_the_same_command(desk: Desk, journal: Journal) ->
     assert (await wish(desk, "same-key", other))[0] == 409
 
 
+async def test_a_close_is_for_what_is_held_when_it_is_posted(desk: Desk, journal: Journal) -> None:
+    """Catches a close by a bot's name that sells what the bot bought after it was posted."""
+    held = await journal.position("dip-eth")
+    assert held is not None
+    close = {"kind": "close", "target": "dip-eth", "confirm": "dip-eth"}
+    await wish(desk, "close-key", close)
+    await journal.take_commands(at=START)
+    (command,) = await journal.commands()
+    assert (command.kind, command.target) == ("close", held.position_id)
+    assert (await wish(desk, "close-key", close))[0] == 200
+    other = {"kind": "close", "target": "dip-btc", "confirm": "dip-btc"}
+    assert (await wish(desk, "close-key", other))[0] == 409
+    never = {"kind": "close", "target": "nobody", "confirm": "nobody"}
+    assert (await wish(desk, "never-held", never))[1]["target"] == "nobody"
+
+
 async def test_the_button_of_a_bad_day_is_for_whoever_operates(
     desk: Desk, journal: Journal
 ) -> None:
