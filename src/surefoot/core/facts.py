@@ -289,8 +289,7 @@ def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms)
     return (
         (order.role is Role.STOP or (order.role is Role.EXIT and _is_whole(order, position, terms)))
         and order.status is OrderStatus.INTENDED
-        and order.cancel_at is None
-        and not order.shut
+        and not (order.hailed or order.shut)
         and position.set_back_at is None
         and absence.alone
         and absence.not_found

@@ -433,9 +433,9 @@ class _Round:
         """Tell whether an order is not there that could no longer come before this round."""
         decided = decided_at(order, position, self._belief.terms[position.bot])
         late = decided is not None and self.started > decided
-        unsure = order.status is OrderStatus.INTENDED and order.cancel_at is None
+        unsure = order.status is OrderStatus.INTENDED and not (order.hailed or order.shut)
         denied = self._looked_up.get(order.client_order_id, ...) is None
-        return denied and late and unsure and not order.shut and order.role is not Role.ENTRY
+        return denied and late and unsure and order.role is not Role.ENTRY
 
     async def balances(self) -> None:
         if self._balances is not None:

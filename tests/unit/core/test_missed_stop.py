@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import D, Life, fill, report
+from tests.builders import PROTECTED, D, Life, fill, report
 from tests.unit.core.test_replacing import moved, now, protected
 
 from surefoot.core.order import Order, OrderStatus, Role
@@ -161,3 +161,18 @@ def test_an_operator_may_say_that_it_has_sold_after_all(*, heard: bool) -> None:
     assert now(life, again).cancel_at is not None
     life.tell(report(again, "CANCELED"))
     assert (life.position.state, life.position.frozen) == (State.CLOSED, None)
+
+
+def test_what_was_to_make_way_before_it_was_missed_is_cancelled_by_its_name_too() -> None:
+    """Where a stop is cancelled first, a level that was reached meanwhile waited for V."""
+    life = Life(PROTECTED)
+    life.opened()
+    new = life.order
+    life.tell(Doubt(client_order_id=new.client_order_id, reason="no answer"))
+    life.tell(PriceSeen(price=D(48000)))
+    assert (now(life, new).cancel_at, now(life, new).hailed) == (life.now, False)
+    life.now = new.not_after + life.terms.request_lifetime
+    assert missed(life, new) == ["cancel-intended"]
+    assert missed(life, new) == [], "once"
+    nothing(life, new)
+    assert (life.order.role, life.order.limit) == (Role.EXIT, None)
