@@ -125,6 +125,7 @@ class Inspection:
         proven: Callable[[Symbol], None] | None,
     ) -> Inspected:
         await self._books.recall()
+        since = None if since is None or self._has_changed(since) else since
         versions = {p.position_id: p.version for p in self._books.belief(wanted).positions}
         at = self._login.now()
         shared = await self._comparing.shared(wanted, since)
@@ -158,6 +159,11 @@ class Inspection:
         await abreast(work() for _ in range(min(AT_ONCE, len(wanted))))
         await self._books.note_others(seen.others)
         return _summed(told)
+
+    def _has_changed(self, since: datetime) -> bool:
+        """Tell whether a fill was booked, perhaps, that balances told since then do not show."""
+        changes = (keeper.changed_at for keeper in self._keepers.values())
+        return any(at is not None and at >= since for at in changes)
 
     async def _symbol(self, symbol: Symbol, seen: _Seen, lookback: timedelta | None) -> Inspected:
         async with self._locks[symbol]:

@@ -125,6 +125,8 @@ class Keeper:
         self._spawn = spawn
         self._listener = listener
         self._calm = Calm()
+        # When something was last written down here in this life.
+        self.changed_at: datetime | None = None
         # The last position that was asked whether it is idle, and what it was.
         self._idle: tuple[Position | None, bool] = (None, False)
         if any(self._has_place(position) for position in self.positions):
@@ -343,6 +345,7 @@ class Keeper:
 
     def believe(self, staged: Staged, receipt: Receipt) -> None:
         """Believe what is durable now, tell the listener, and do what is owed."""
+        self.changed_at = self._now()
         self._positions[staged.after.position_id] = staged.after
         if staged.successor is not None:
             started = evolve(None, staged.successor)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 from types import FrameType
 from typing import Any
 
@@ -32,6 +34,7 @@ from surefoot.core.values import Asset, BotName, Side, Symbol
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.questions import RESTING_SHARE, Questions
 from surefoot.exchange.errors import Unknown
+from surefoot.exchange.port import Identity
 
 TWO = account_spec(bot_spec(native_stop=True), bot_spec(SWING, ETH))
 
@@ -146,6 +149,41 @@ async def test_a_balance_that_a_trade_may_not_show_in_yet_is_asked_for_again(
     asked = await sold_by_hand(exchange, PoisonableJournal(), 45)
     reads = ["balances", "fills ETH/USDT,since the account is ours", "balances"]
     assert asked == [*reads, "balances"]  # and a second look, that nothing more follows
+
+
+class TellingOnce(FakeExchange):
+    """Answers with the balances that it told when it was asked whose the keys are."""
+
+    told: dict[Asset, Decimal]
+
+    @override
+    async def identify(self) -> Identity:
+        self.told = await super().balances()
+        return await super().identify()
+
+    @override
+    async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
+        return await super().balances() if since is None else self.told
+
+
+async def test_a_balance_told_before_a_stop_filled_is_not_that_of_now() -> None:
+    """Coins that were sold became somebody else's: the next holding was short of them, and froze.
+
+    An operator asks for a recovery, and the stream tells of the fill while it begins.
+    """
+    exchange, journal = TellingOnce(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    await first_life(exchange, journal)
+    async with opened(TWO, exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        stop = exchange.orders[-1]
+        exchange.execute(stop.exchange_order_id, stop.quantity)
+        for told in (exchange.trades[-1], exchange.orders[-1]):
+            await floor.account.roster.keepers[DIP].tell(told)
+        await floor.account.rounds.inspection.everything(since=floor.account.login.serving)
+    seen = await journal.last("account/main", "others-seen")
+    assert seen is not None
+    assert seen.record.coins[BTC.split("/")[0]].amount == 0
 
 
 async def test_a_restored_journal_reads_everything(exchange: FakeExchange) -> None:
