@@ -7,7 +7,7 @@ whatever the earlier one could read, so that one run shows all there is to chang
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -82,7 +82,7 @@ def load(
     notify, wrong = read_messengers(
         tables, environment=environment if messengers else None, directory=directory
     )
-    problems += wrong
+    problems += wrong + _confusable(bots)
     if problems:
         raise ConfigError(str(path), problems)
     return Settings(
@@ -252,6 +252,16 @@ def _bot(name: str, table: BotTable, limits: LimitsTable) -> Bot:
             price_band=own.price_band or limits.price_band,
         ),
     )
+
+
+def _confusable(bots: Collection[BotName]) -> list[str]:
+    """Return the bots that are called as a position of another one is: a close names either."""
+    split = [(name, *name.rpartition("-")[::2]) for name in bots]
+    return [
+        f"{dotted(('bots', name))}: a position of {other} may be called so; choose another name"
+        for name, other, number in split
+        if number.isdecimal() and other in bots
+    ]
 
 
 def _doubts(bot: Bot, document: Mapping[str, Any]) -> list[str]:

@@ -63,6 +63,12 @@ def test_two_accounts_with_one_key_are_refused(file: Path) -> None:
     assert "the key" not in str(refused.value).replace("it has the key", "")
 
 
+def test_a_bot_is_not_called_as_a_position_of_another(file: Path) -> None:
+    """Catches a close of dip-btc's first position that sells what the bot dip-btc-1 holds."""
+    (why,) = refused(file, ACCOUNT + BOT + BOT.replace("dip-btc", "dip-btc-1"))
+    assert why.startswith("bots.dip-btc-1: a position of dip-btc may be called so")
+
+
 def the_bot(file: Path, more: str) -> Bot:
     (bot,) = loaded(file, ACCOUNT + BOT + more).bots.values()
     return bot
