@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from surefoot.config import Settings, load
 from surefoot.journal import open_reader
+from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import Client
 
 
@@ -33,8 +34,22 @@ class Options:
     json: Annotated[bool, Parameter(negative="")] = False
 
     def settings(self, *, keys: bool, messengers: bool = False) -> Settings:
-        """Return the settings; keys of accounts and of messengers only if asked for."""
-        return load(self.config, os.environ, keys=keys, messengers=messengers)
+        """Return the settings; keys of accounts and of messengers only if asked for.
+
+        Raises:
+            ConfigError: the file is wrong.
+            JournalUnusable: nobody may look where the journal is, not even whether it is there.
+        """
+        settings = load(self.config, os.environ, keys=keys, messengers=messengers)
+        try:
+            if settings.journal_path is not None:
+                settings.journal_path.exists()
+        except OSError as error:
+            raise JournalUnusable(
+                f"{settings.journal_path} cannot be reached: {error.strerror}; is it another "
+                "user's?"
+            ) from None
+        return settings
 
     def reader(self) -> Client:
         """Open the journal to read it and to post commands."""

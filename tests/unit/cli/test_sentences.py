@@ -83,3 +83,19 @@ def test_a_journal_that_cannot_be_opened(
     (tmp_path / "j.db").mkdir()
     assert run(["status", "--config", str(tmp_path / "surefoot.toml")]) == 2
     assert "cannot be opened" in said(capsys)
+
+
+@pytest.mark.parametrize("command", ["status", "check", "recover", "repair", "report", "web"])
+def test_a_journal_that_nobody_may_look_for(
+    tmp_path: Path,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a folder of another user's, where every command ended with a traceback."""
+    monkeypatch.setenv("KEY", "key")
+    monkeypatch.setenv("SECRET", "secret")
+    text = CONFIG.replace("j.db", f"{'j' * 300}.db")  # a name that no file can have
+    (tmp_path / "surefoot.toml").write_text(text)
+    assert run([command, "--config", str(tmp_path / "surefoot.toml")]) == 2
+    assert "cannot be reached" in said(capsys)
