@@ -7,12 +7,15 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.machine import Verdict
-from tests.simulation.plan import KINDS, PEOPLE, QUIET_PACE, STORMS, Plan, draw
+from tests.simulation.plan import KINDS, PEOPLE, QUIET, STORMS, Plan, draw
 from tests.simulation.world import RECOVERED
+
+from surefoot.engine.tempo import Tempo
 
 LEDGER: Final = Path(__file__).parent / "ledger.json"
 PAGE: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
@@ -139,7 +142,7 @@ def _intro() -> Iterable[str]:
     yield "bots decide when the candle of an hour closes, and most wish something once in some"
     yield "days; prices move every five minutes; nobody else acts on the account; the program's own"
     yield "timers (looks at its orders, comparisons of everything, candles, the inbox) ring"
-    yield f"{QUIET_PACE} times less often than they do. What a quiet world is for is what only"
+    yield f"{_slower()} times less often than they do. What a quiet world is for is what only"
     yield "grows with time and bots: history, queues, counters, names. Harm is looked for in the"
     yield "other two."
     yield ""
@@ -149,6 +152,13 @@ def _intro() -> Iterable[str]:
     yield "    python -m tests.simulation --record --seeds 1000     go on with the run below"
     yield "    python -m tests.simulation --seed 17 --shrink    without what it does not need"
     yield ""
+
+
+def _slower() -> str:
+    """Return how many times slower than live the timers of a quiet world are, from and to."""
+    live = Tempo()
+    ratios = [getattr(QUIET, each.name) / getattr(live, each.name) for each in fields(Tempo)]
+    return f"{min(ratios):.0f} to {max(ratios):.0f}"
 
 
 def _totals(sums: dict[str, Any]) -> Iterable[str]:

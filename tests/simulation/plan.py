@@ -35,7 +35,6 @@ _EAGERNESS: Final = (0.02, 0.1, 0.3)
 _QUIET_EAGERNESS: Final = (0.002, 0.01, 0.03)
 # How many times longer the program waits in a quiet world before it looks by itself: days of
 # nothing would be spent on looking whether there is anything to do.
-QUIET_PACE: Final = 20
 QUIET: Final = Tempo(
     commands_s=20.0, orders_s=10.0, resting_s=200.0, time_s=20.0, vitals_s=20.0,
     everything_s=600.0, prices_s=20.0, candles_s=100.0, clock_s=600.0, pulse_s=60.0,
