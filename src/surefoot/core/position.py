@@ -276,6 +276,14 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         found = unfinished(self.orders, lane)
         return found[-1] if found else None
 
+    def is_replacing(self, order: Order) -> bool:
+        """Tell whether what takes an order's place is under way, and with it that one's cancel.
+
+        Once it is over, only what was said of it may be wrong: then nothing else cancels this one.
+        """
+        successor = None if order.replaced_by is None else self.find(order.replaced_by)
+        return successor is not None and not successor.finished
+
     def rivals(self, name: ClientOrderId) -> tuple[Order, ...]:
         """Return what is to replace an order and is not known to have been accepted.
 

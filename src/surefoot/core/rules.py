@@ -212,7 +212,7 @@ def cancel_rest(position: Position, now: datetime, terms: Terms) -> PositionReco
     for order in position.orders:
         if order.finished or order.shut or order.cancel_at is not None or order.verdict is not None:
             continue
-        if order.replaced_by is not None:
+        if position.is_replacing(order):
             continue  # Its cancel is on its way, with what takes its place.
         reason = _unwanted(position, order, now, terms)
         if reason is not None:

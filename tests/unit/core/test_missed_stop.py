@@ -163,6 +163,17 @@ def test_an_operator_may_say_that_it_has_sold_after_all(*, heard: bool) -> None:
     assert (life.position.state, life.position.frozen) == (State.CLOSED, None)
 
 
+def test_a_stop_that_was_not_replaced_is_cancelled_though_an_operator_said_so() -> None:
+    """Nothing cancelled it: sold on paper, it rested for ever, and would sell the owner's coins."""
+    life, new = naked(cancelled=False)
+    old = next(o for o in life.position.orders if o.replaced_by == new.client_order_id)
+    name, price = new.client_order_id, D(51480)
+    life.tell(Filled(by="ann", client_order_id=name, quantity=new.quantity, price=price))
+    assert now(life, old).cancel_at is not None
+    life.tell(report(old, "CANCELED"))
+    assert (life.position.state, life.position.frozen) == (State.CLOSED, None)
+
+
 def test_what_was_to_make_way_before_it_was_missed_is_cancelled_by_its_name_too() -> None:
     """Where a stop is cancelled first, a level that was reached meanwhile waited for V."""
     life = Life(PROTECTED)
