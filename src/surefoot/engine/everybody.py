@@ -6,7 +6,7 @@ It is a word on every bot, journaled like any other, so it outlives restarts; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from surefoot.core.errors import SignalRefused
@@ -17,7 +17,7 @@ from surefoot.engine.statuses import Status
 REASON: Final = "stop-all"
 
 
-async def stop_all(accounts: Iterable[Account], by: str) -> str:
+async def stop_all(accounts: Collection[Account], by: str) -> str:
     """Let no bot enter any more, also while nothing is recovered; return what came of it."""
     stopped: list[BotName] = []
     kept = 0
@@ -31,8 +31,12 @@ async def stop_all(accounts: Iterable[Account], by: str) -> str:
                 kept += 1
         account.rounds.want()
     also = f"; {kept} entered nothing before" if kept else ""
+    # What rests there is not known before, and so not withdrawn: it may still fill.
+    unknown = sorted(account.name for account in accounts if not account.roster.admits)
+    but = f"; what rests on {', '.join(unknown)} goes once it is recovered" if unknown else ""
     return (
-        f"nothing is entered any more ({counted(len(stopped), 'bot')} paused{also}); stops are kept"
+        f"nothing is entered any more ({counted(len(stopped), 'bot')} paused{also}); "
+        f"stops are kept{but}"
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.engine.test_supervisor import DIP, House, kinds_in, serving
 
 from surefoot.engine.statuses import Status
+from surefoot.exchange.errors import ReadFailed
 from surefoot.journal.port import Change, Receipt
 
 
@@ -40,3 +41,16 @@ async def test_what_is_for_all_bots_changes_each_once_though_it_dies_before_its_
         status = Status.PAUSED if kind == "stop-all" else Status.RUNNING
         assert again.account.roster.statuses.of(DIP) is status
         assert len(await kinds_in(again.journal, "bot/dip-btc")) == before + 1
+
+
+async def test_what_rests_on_an_account_that_is_not_recovered_is_not_said_to_be_gone() -> None:
+    """It said that nothing is entered any more, while an entry that rested there could fill."""
+    house = House()
+    house.exchange.fail("open_orders", ReadFailed("down"))
+    async with serving(house):
+        answer = await house.done("stop-all", "all")
+    assert answer == (
+        "done",
+        "nothing is entered any more (1 bot paused); stops are kept; what rests on main goes once "
+        "it is recovered",
+    )
