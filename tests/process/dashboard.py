@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 from contextlib import suppress
@@ -16,11 +17,20 @@ from surefoot.demo.stage import Server
 from surefoot.journal.tenancy import Tenancy
 
 
+# Below what systems give to whoever wants any port: nobody gets one of these by chance while the
+# dashboard is not up yet, or dead for a while (a stranger's server once answered in its place).
+PORTS = range(20_000, 30_000)
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens at, and that nobody is given who asks for any."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                return port
 
 
 class Dashboard:
