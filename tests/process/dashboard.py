@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
+import secrets
 import signal
 import socket
 from contextlib import suppress
@@ -16,7 +16,6 @@ from tests.process.play import Play
 from surefoot.demo.stage import Server
 from surefoot.journal.tenancy import Tenancy
 
-
 # Below what systems give to whoever wants any port: nobody gets one of these by chance while the
 # dashboard is not up yet, or dead for a while (a stranger's server once answered in its place).
 PORTS = range(20_000, 30_000)
@@ -25,7 +24,7 @@ PORTS = range(20_000, 30_000)
 def free_port() -> int:
     """Return a port that nobody listens at, and that nobody is given who asks for any."""
     while True:
-        port = random.choice(PORTS)
+        port = secrets.choice(PORTS)
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
