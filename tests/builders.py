@@ -159,6 +159,24 @@ def report(
     )
 
 
+def absence(life: Life, order: Order | None = None, **changes: object) -> Absence:
+    """Return what a complete read says now that does not show an order (the newest one)."""
+    found = Absence(
+        client_order_id=(order or life.order).client_order_id,
+        read_started_at=life.now,
+        not_found=True,
+        fills_complete=True,
+        named_by_a_fill=False,
+        version=life.position.version,
+    )
+    return replace(found, **changes)
+
+
+def lost(life: Life, order: Order, *, alone: bool = True) -> Absence:
+    """Return what a hurried read says that does not show an order; all coins are ours."""
+    return absence(life, order, fills_complete=False, alone=alone)
+
+
 def fill(
     order: Order,
     price: str,
@@ -189,15 +207,7 @@ def closed_beside_a_never(bot: str = "dip-btc") -> Life:
     life.opened()
     life.tell(ExitSignal())
     life.now += timedelta(minutes=5)
-    absence = Absence(
-        client_order_id=life.order.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=True,
-        named_by_a_fill=False,
-        version=life.position.version,
-    )
-    life.tell(absence)
+    life.tell(absence(life))
     life.tell(ExitSignal(), after=timedelta(minutes=1))
     life.tell(
         report(life.order, "FILLED", life.order.quantity), fill(life.order, "50000", trade="2")

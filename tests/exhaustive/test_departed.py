@@ -13,13 +13,13 @@ from itertools import product
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import D, Life, fill, report
+from tests.builders import D, Life, absence, fill, report
 
 from surefoot.core.decide import decide
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.position import Position
 from surefoot.core.records import kind_of
-from surefoot.core.reports import Absence, Fill, LateFact, OrderReport, Refusal, Unsent
+from surefoot.core.reports import Fill, LateFact, OrderReport, Refusal, Unsent
 from surefoot.core.signals import ExitSignal
 
 PART = D("0.0006")
@@ -43,17 +43,6 @@ def ended(how: str) -> tuple[Life, Order]:
             life.tell(report(order, how))
     life.now += timedelta(minutes=2)
     return life, order
-
-
-def absence(life: Life) -> Absence:
-    return Absence(
-        client_order_id=life.order.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=True,
-        named_by_a_fill=False,
-        version=life.position.version,
-    )
 
 
 def lived(how: str, after: str) -> tuple[Life, Order]:

@@ -12,14 +12,14 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, replay, report
+from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, absence, fill, replay, report
 
 from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import ExitPlan, Phase
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reports import Absence, Doubt, PriceSeen, Refusal, TimePassed, Unsent
+from surefoot.core.reports import Doubt, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import AddSignal, Close, ExitSignal, Filled, Freeze, Withhold
 from surefoot.core.terms import Terms
 
@@ -136,15 +136,7 @@ def test_an_addition_that_is_proven_absent_was_never_there(terms: Terms) -> None
     life = opened(terms)
     order = added(life)
     life.now += timedelta(minutes=5)
-    absence = Absence(
-        client_order_id=order.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=True,
-        named_by_a_fill=False,
-        version=life.position.version,
-    )
-    life.tell(absence)
+    life.tell(absence(life, order))
     last = life.position.last(Role.ENTRY)
     assert last is not None
     assert last.status is OrderStatus.NEVER

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 from msgspec import msgpack
-from tests.builders import PLAN, PROTECTED, D, Life, fill, report
+from tests.builders import PLAN, PROTECTED, D, Life, absence, fill, report
 
 from surefoot.core.decide import Input, decide
 from surefoot.core.order import Role
-from surefoot.core.reports import Absence, PriceSeen, Refusal, TimePassed
+from surefoot.core.reports import PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import EntrySignal
 
 SIGNAL = EntrySignal(quantity=D("0.00160"), plan=PLAN)
@@ -103,16 +103,7 @@ def test_what_is_looked_for_stays_until_its_day_is_over() -> None:
     life = Life()
     life.enter()
     life.now += timedelta(minutes=2)
-    life.tell(
-        Absence(
-            client_order_id=life.order.client_order_id,
-            read_started_at=life.now,
-            not_found=True,
-            fills_complete=True,
-            named_by_a_fill=False,
-            version=life.position.version,
-        )
-    )
+    life.tell(absence(life))
     never = life.order.client_order_id
     for hours, here in ((23, True), (2, False)):
         life.now += timedelta(hours=hours)

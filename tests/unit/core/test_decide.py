@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
-from tests.builders import PLAN, PROTECTED, Life, fill, replay, report
+from tests.builders import PLAN, PROTECTED, Life, absence, fill, replay, report
 
 from surefoot.core.decide import Ask, Withdraw, owed
 from surefoot.core.errors import SignalRefused
@@ -14,7 +14,6 @@ from surefoot.core.exits import ExitPlan
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import Dust, State
 from surefoot.core.reports import (
-    Absence,
     Doubt,
     PriceSeen,
     Reduction,
@@ -36,18 +35,6 @@ from surefoot.core.values import Direction
 
 ENTRY = EntrySignal(quantity=D("0.00160"), plan=PLAN)
 TOO_LATE = timedelta(seconds=66)
-
-
-def absence(life: Life, **changes: object) -> Absence:
-    facts: dict[str, object] = {
-        "client_order_id": life.order.client_order_id,
-        "read_started_at": life.now,
-        "not_found": True,
-        "fills_complete": True,
-        "named_by_a_fill": False,
-        "version": life.position.version,
-    }
-    return Absence(**{**facts, **changes})  # type: ignore[arg-type]
 
 
 def test_an_entry_is_an_intent_first() -> None:

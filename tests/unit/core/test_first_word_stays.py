@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.builders import PROTECTED, START, D, Life, fill, report
+from tests.builders import PROTECTED, START, D, Life, absence, fill, report
 
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.reconcile import wanted
 from surefoot.core.records import OrderNever
-from surefoot.core.reports import Absence, TimePassed, Unsent
+from surefoot.core.reports import TimePassed, Unsent
 from surefoot.core.signals import Flatten, Freeze
 
 
@@ -36,22 +36,11 @@ def test_an_order_called_never_is_looked_for_a_whole_day(hours: float, *, asked:
     life = Life()
     life.enter()
     life.now += timedelta(minutes=2)
-    life.tell(absent(life))
+    life.tell(absence(life))
     never = life.order
     assert never.status is OrderStatus.NEVER
     found = wanted((life.position,), life.now + timedelta(hours=hours))
     assert [order.client_order_id for _, order in found] == [never.client_order_id] * asked
-
-
-def absent(life: Life) -> Absence:
-    return Absence(
-        client_order_id=life.order.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=True,
-        named_by_a_fill=False,
-        version=life.position.version,
-    )
 
 
 def test_twelve_hours_offline_leave_nothing_to_look_for() -> None:

@@ -12,13 +12,13 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import PROTECTED, D, Life, fill, report
+from tests.builders import PROTECTED, D, Life, fill, lost, report
 from tests.unit.core.test_replacing import moved, now, protected
 
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import CancelIntended
-from surefoot.core.reports import Absence, Doubt, Grounds, NothingOpen, PriceSeen, Refusal
+from surefoot.core.reports import Doubt, Grounds, NothingOpen, PriceSeen, Refusal
 from surefoot.core.signals import Close, Filled
 
 
@@ -32,22 +32,10 @@ def naked(*, cancelled: bool = True) -> tuple[Life, Order]:
     return life, new
 
 
-def absence(life: Life, order: Order, *, alone: bool = True) -> Absence:
-    return Absence(
-        client_order_id=order.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=False,
-        named_by_a_fill=False,
-        version=life.position.version,
-        alone=alone,
-    )
-
-
 def missed(life: Life, order: Order, *, alone: bool = True) -> list[str]:
     """Look for an order in vain, two seconds later."""
     life.now += timedelta(seconds=2)
-    return life.tell(absence(life, order, alone=alone))
+    return life.tell(lost(life, order, alone=alone))
 
 
 def nothing(life: Life, order: Order) -> list[str]:
@@ -84,7 +72,7 @@ def test_while_the_old_stop_may_rest_nothing_is_withdrawn() -> None:
     life, new = naked(cancelled=False)
     assert missed(life, new) == []
     life, new = naked()
-    assert life.tell(absence(life, new)) == [], "reads are given a second to show it"
+    assert life.tell(lost(life, new)) == [], "reads are given a second to show it"
 
 
 def test_a_first_stop_can_come_for_as_long_as_its_request_can_act() -> None:
@@ -125,10 +113,10 @@ def test_it_can_be_sold_at_once_as_well() -> None:
     assert (out.role, out.limit, out.replaces) == (Role.EXIT, None, None)
     life.tell(report(out, "FILLED", out.quantity), fill(out, "48000", trade="9"))
     assert life.position.state is State.CLOSING, "it is not known yet what the missed stop did"
-    life.tell(absence(life, new))
+    life.tell(lost(life, new))
     late = new.not_after + life.terms.visibility + timedelta(seconds=1)
     life.now = late
-    life.tell(replace(absence(life, new), fills_complete=True))
+    life.tell(replace(lost(life, new), fills_complete=True))
     assert life.position.state is State.CLOSED
 
 

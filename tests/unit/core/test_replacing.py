@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
-from tests.builders import REPLACING, D, Life, fill, report
+from tests.builders import REPLACING, D, Life, absence, fill, report
 
 from surefoot.core.exits import ExitPlan
 from surefoot.core.order import Order, OrderStatus, Role
@@ -49,15 +49,7 @@ def moved(life: Life, price: str = "52000") -> Order:
 def never(life: Life, order: Order, *, group_answered: bool = True) -> Absence:
     late = order.not_after + REPLACING.visibility + timedelta(seconds=1)
     life.now = max(life.now, late)
-    return Absence(
-        client_order_id=order.client_order_id,
-        read_started_at=late,
-        not_found=True,
-        fills_complete=True,
-        named_by_a_fill=False,
-        version=life.position.version,
-        group_answered=group_answered,
-    )
+    return absence(life, order, read_started_at=late, group_answered=group_answered)
 
 
 def test_a_stop_moves_by_one_intent_of_two_halves() -> None:

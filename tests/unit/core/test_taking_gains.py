@@ -12,13 +12,13 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, report
+from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, lost, report
 
 from surefoot.core.exits import Part
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.reports import Absence, Doubt, Grounds, PriceSeen, Refusal, TimePassed, Unsent
+from surefoot.core.reports import Doubt, Grounds, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import ExitSignal
 from surefoot.core.terms import Terms
 
@@ -116,19 +116,6 @@ def test_a_stop_never_waits_for_a_limit_that_nobody_met(times: int) -> None:
     tried(life)
     life.tell(report(life.order, "OPEN"), PriceSeen(price=D(48000)))
     assert (life.order.role, life.order.limit) == (Role.EXIT, None)
-
-
-def lost(life: Life, order: Order) -> Absence:
-    """Look for an order in vain, on an account that holds nothing else."""
-    return Absence(
-        client_order_id=order.client_order_id,
-        read_started_at=life.now,
-        not_found=True,
-        fills_complete=False,
-        named_by_a_fill=False,
-        version=life.position.version,
-        alone=True,
-    )
 
 
 def missed() -> tuple[Life, Order]:

@@ -49,8 +49,9 @@ async def test_what_rests_on_an_account_that_is_not_recovered_is_not_said_to_be_
     house.exchange.fail("open_orders", ReadFailed("down"))
     async with serving(house):
         answer = await house.done("stop-all", "all")
-    assert answer == (
-        "done",
-        "nothing is entered any more (1 bot paused); stops are kept; what rests on main goes once "
-        "it is recovered",
+    verdict, said = answer
+    assert verdict == "done"
+    assert said == (
+        "nothing is entered any more (1 bot paused); stops are kept; "
+        "what rests on main goes once it is recovered"
     )
