@@ -19,10 +19,12 @@ from msgspec import Struct
 
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.instrument import Instrument
+from surefoot.core.lanes import Lane
 from surefoot.core.position import Position, State
-from surefoot.core.records import LossCapLifted, LossCapReached
+from surefoot.core.records import LossCapLifted, LossCapReached, PositionRecord
 from surefoot.core.signals import AddSignal, EntrySignal
 from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
+from surefoot.core.state import fold
 from surefoot.core.values import ZERO, Asset, BotName, PositionId, Side, Symbol, plain
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
@@ -31,7 +33,15 @@ from surefoot.engine.login import Login
 from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Tick
-from surefoot.journal.port import Change, Entry, Journal, Verdict, account_stream
+from surefoot.journal.port import (
+    Change,
+    Entry,
+    Journal,
+    Verdict,
+    account_stream,
+    entries_of,
+    position_stream,
+)
 from surefoot.strategy import Add, Enter
 
 
@@ -76,7 +86,6 @@ class Allowance:
         self._keepers = keepers
         self._journal = journal
         self._caps = login.spec.caps
-        self._limits = {bot.bot: bot.limits for bot in login.spec.bots}
         self._alone = asyncio.Lock()
         # What the last entry of a bot was sized to cost; an order at the market does not say.
         self._asked: dict[BotName, Decimal] = {}
@@ -85,6 +94,8 @@ class Allowance:
         # What closed today, by position: when it did is the key to which day it belongs.
         self._closed: dict[PositionId, Position] = {}
         self._read: date | None = None  # for which day
+        # What had been realized when a day began, of what was open then.
+        self._before: dict[PositionId, tuple[date, Decimal]] = {}
         self._reading = asyncio.Lock()
         # The last word on what a day may lose, of each quote asset.
         self._words: dict[Asset, LossCapReached | LossCapLifted] = {}
@@ -166,9 +177,12 @@ class Allowance:
         )
         cost = quantity * offer.price
         if self._caps is not None:
+            self._refuse_unpriced(quote)
             await self._refuse_loss(quote)
             check_caps(self._caps, self._standing(quote), cost, adds=onto is not None)
-        self._asked[spec.bot] = cost
+        keeper = self._keepers.get(spec.bot)
+        if keeper is None or keeper.position.lane(Lane.ENTRY) is None:
+            self._asked[spec.bot] = cost  # else it will be refused, and another one is out
         return quantity
 
     async def _notional(
@@ -212,10 +226,23 @@ class Allowance:
         return [position for position in kept if position.quote == quote]
 
     def _most(self, position: Position) -> Decimal:
-        """Return what an entry at the market costs about; from before a restart, at most."""
-        limits = self._limits.get(position.bot)
-        most = ZERO if limits is None else limits.order_notional
-        return self._asked.get(position.bot, most)
+        """Return what an entry at the market costs about; from before a restart, at this price.
+
+        Raises:
+            SignalRefused: it has no price yet.
+        """
+        asked, entry = self._asked.get(position.bot), position.lane(Lane.ENTRY)
+        if asked is not None:
+            return asked
+        if entry is None or entry.limit is not None:
+            return ZERO
+        return entry.quantity * self._price(position.symbol)
+
+    def _price(self, symbol: Symbol) -> Decimal:
+        price = self._last_price(symbol)
+        if price is None:
+            raise SignalRefused(f"{symbol} has no price yet, so what is on is not known")
+        return price
 
     def _standing(self, quote: Asset) -> Standing:
         """Return what is on now: at cost, with what entries that are not over may still add."""
@@ -274,6 +301,13 @@ class Allowance:
             f"UTC, or after: surefoot lift {self._login.name}",
         )
 
+    def _refuse_unpriced(self, quote: Asset) -> None:
+        """Refuse entries while nobody knows what is open would lose: at a start, for a moment."""
+        if self._caps is not None and self._caps.daily_loss is not None:
+            for position in self._positions(quote):
+                if position.quantity and position.state is not State.CLOSED:
+                    self._price(position.symbol)
+
     def _open_loss(self, quote: Asset) -> Decimal:
         """Return what is open would lose at the last prices; what would win pays for nothing."""
         losses = ZERO
@@ -288,9 +322,26 @@ class Allowance:
         now = self._login.now()
         closed = await self._closed_today(now)
         today = [p for p in closed.values() if p.closed_at and p.closed_at.date() == now.date()]
-        # Of one that is open nobody knows what is from today: all that it has realized counts.
         going_on = [p for p in self._positions(quote) if p.state is not State.CLOSED]
-        return -sum((p.realized_pnl for p in (*today, *going_on) if p.quote == quote), ZERO)
+        lost = ZERO
+        for position in (p for p in (*today, *going_on) if p.quote == quote):
+            lost -= position.realized_pnl - await self._realized_before(position, now)
+        return lost
+
+    async def _realized_before(self, position: Position, now: datetime) -> Decimal:
+        """Return what a position had realized when the day began: it belongs to another one."""
+        opened, today = position.opened_at, now.date()
+        if opened is None or opened.date() >= today or not position.exited:
+            return ZERO
+        known = self._before.get(position.position_id)
+        if known is None or known[0] != today:
+            entries = entries_of(self._journal, position_stream(position.position_id))
+            records = [e.record async for e in entries if e.record.at.date() < today]
+            then = fold(r for r in records if isinstance(r, PositionRecord))
+            known = (today, ZERO if then is None else then.realized_pnl)
+            self._before = {k: each for k, each in self._before.items() if each[0] == today}
+            self._before[position.position_id] = known
+        return known[1]
 
     async def _closed_today(self, now: datetime) -> dict[PositionId, Position]:
         async with self._reading:
