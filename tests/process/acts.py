@@ -10,7 +10,7 @@ ACTS: Final = '''
 import time
 from pathlib import Path
 
-from surefoot.strategy import Enter, Exit, Strategy
+from surefoot.strategy import Add, Enter, Exit, Strategy
 
 
 class Scripted(Strategy):
@@ -42,6 +42,26 @@ def signal(line):
     limit, ttl, part = given.get("limit"), given.get("ttl"), given.get("fraction")
     what = {"limit": limit, "time_to_live": float(ttl) if ttl else None, "reason": line}
     return Enter(**what) if verb in {"enter", "buy"} else Exit(fraction=part, **what)
+
+
+class Scales(Strategy):
+    """Wants twice what it entered with, or half of it, until it is so; the file `size` says which.
+
+    What it remembers of an order is nothing: only what the position is tells whether it is owed.
+    """
+
+    def on_tick(self, tick, view):
+        size = Path("size").read_text() if Path("size").exists() else "one"
+        position = view.position
+        if position is None:
+            return Enter(reason="first") if size == "one" else None
+        if position.state != "OPEN" or position.adding:
+            return None
+        if size == "two" and position.quantity < 0.003:
+            return Add(reason="more")
+        if size == "half" and position.quantity > 0.001:
+            return Exit(fraction=0.5, reason="less")
+        return None
 
 
 class Eager(Strategy):

@@ -31,7 +31,7 @@ LIVE: Final = {"NEW", "PARTIALLY_FILLED"}
 
 
 class Play:
-    """One bot, "bot", on BTC/USDT; its strategy does what `say` writes."""
+    """One bot, "bot", on BTC/USDT: one of `acts`, of which Scripted does what `say` writes."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -45,6 +45,8 @@ class Play:
         *arguments: str,
         visibility: str = f"{VISIBILITY_S}s",
         ownership: str = "shared",
+        strategy: str = "Scripted",
+        stop_at: str = "local",
         bot: str = "",
         bots: str = "",
         rest: str = "",
@@ -62,9 +64,9 @@ class Play:
 [bots.bot]
 account = "main"
 symbol = "BTC/USDT"
-strategy = "acts.py:Scripted"
+strategy = "acts.py:{strategy}"
 notional = 100
-stop_at = "local"
+stop_at = "{stop_at}"
 {bot}
 """
         ccxt = f"options.recvWindow = {LIFETIME_S * 1000}\n{rest}"
@@ -169,22 +171,27 @@ stop_at = "local"
 
     # Judging -------------------------------------------------------------------------------------
 
-    def judge(self) -> None:
-        """Hold the raw database against the ledger: the promises, without our own code."""
+    def judge(self, entries: int = 1) -> None:
+        """Hold the raw database against the ledger: the promises, without our own code.
+
+        A position was bought by so many orders at most.
+        """
         ledger = self.control.ledger()
         ours = [order for order in ledger["orders"] if order["origin"] == "api"]
         known = {row[0]: row for row in self.rows(ORDERS)}
         names = Counter(order["clientOrderId"] for order in ours)
         assert [name for name, count in names.items() if count > 1] == [], "accepted twice"
         assert set(names) <= set(known), "sent without being written down"
-        self._judge_entries(ours, known)
+        self._judge_entries(ours, known, entries)
         self._judge_fills(ledger, ours)
         live = {order["clientOrderId"] for order in ours if order["status"] in LIVE}
         expected = {name for name, row in known.items() if row[3] in {"INTENDED", "WORKING"}}
         assert live <= expected, f"orphans: {live - expected}"
         self._judge_exposure(ledger)
 
-    def _judge_entries(self, ours: list[dict[str, Any]], known: dict[str, tuple[Any, ...]]) -> None:
+    def _judge_entries(
+        self, ours: list[dict[str, Any]], known: dict[str, tuple[Any, ...]], most: int
+    ) -> None:
         entered: Counter[str] = Counter()
         traded: dict[str, Decimal] = {}
         for order in ours:
@@ -193,7 +200,7 @@ stop_at = "local"
             entered[position] += role == "entry" and executed > 0
             sign = 1 if order["side"] == "BUY" else -1
             traded[position] = traded.get(position, D(0)) + sign * executed
-        assert [p for p, count in entered.items() if count > 1] == [], "entered twice"
+        assert [p for p, count in entered.items() if count > most] == [], "entered twice"
         assert {p: q for p, q in traded.items() if q < 0} == {}, "sold more than was bought"
 
     def _judge_fills(self, ledger: dict[str, Any], ours: list[dict[str, Any]]) -> None:

@@ -70,7 +70,7 @@ async def test_killed_while_leaving(play: Play, point: str) -> None:
     play.judge()
 
 
-@pytest.mark.parametrize("point", long_after(2, [*reversed(ENDINGS)]))
+@pytest.mark.parametrize("point", long_after(1, [*reversed(ENDINGS)]))
 async def test_killed_while_selling_a_part(play: Play, point: str) -> None:
     """Half of it goes, once, or it is decided anew; never more than the half."""
     await play.open()
@@ -170,10 +170,7 @@ async def test_killed_while_moving_the_stop(play: Play, point: str) -> None:
 
     Cancel, ask, place left nothing at the exchange between the first and the last.
     """
-    await play.open(bot='stop_loss = "2%"\ntrailing_stop = "1%"')
-    file = play.stage.directory / "surefoot.toml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace('stop_at = "local"', 'stop_at = "exchange"'), encoding="utf-8")
+    await play.open(stop_at="exchange", bot='stop_loss = "2%"\ntrailing_stop = "1%"')
     play.say("enter")
     server = await play.start(crash_at=f"{point}:3")
     await play.until(

@@ -165,10 +165,7 @@ async def test_what_was_sold_after_the_copy_is_not_sold_again_from_the_owners_co
 
 async def test_a_stop_that_a_position_left_behind_is_cancelled(play: Play) -> None:
     """The operator wrote the position off; its stop would sell what is not its own any more."""
-    await play.open(bot='stop_loss = "2%"')
-    file = play.stage.directory / "surefoot.toml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace('stop_at = "local"', 'stop_at = "exchange"'), encoding="utf-8")
+    await play.open(stop_at="exchange", bot='stop_loss = "2%"')
     play.say("buy")
     server = await play.start()
     await play.until(lambda: play.orders("SELL"), server)

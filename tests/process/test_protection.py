@@ -12,10 +12,7 @@ PROTECTED = 'stop_loss = "2%"\ntake_profit = "4%"'
 
 
 async def protected(play: Play, extra: str = "") -> None:
-    await play.open(bot=f"{PROTECTED}\n{extra}")
-    file = play.stage.directory / "surefoot.toml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace('stop_at = "local"', 'stop_at = "exchange"'), encoding="utf-8")
+    await play.open(stop_at="exchange", bot=f"{PROTECTED}\n{extra}")
     play.say("enter")
 
 
