@@ -14,7 +14,7 @@ from cyclopts import Parameter, validators
 
 from surefoot.cli.outcome import Failed
 from surefoot.config import Settings
-from surefoot.replay.fetched import Fetched
+from surefoot.replay.fetched import Fetched, kept_at, public_side
 from surefoot.replay.inputs import CandlesBySymbol, candles_of, recording_of
 from surefoot.simulator import Origin
 from surefoot.simulator.candle_files import Unreadable
@@ -68,18 +68,21 @@ class Recordings:
             raise Failed(str(error)) from error
 
     async def _fetched(self, symbols: Iterable[str], settings: Settings) -> CandlesBySymbol:
-        cache = settings.directory / "surefoot.candles"
-        source = Fetched(_origin(settings), self.timeframe, cache)
+        name, origin = _source(settings)
+        cache = kept_at(settings.directory / "surefoot.candles", name, origin)
         found: dict[str, Sequence[RecordedCandle]] = {}
-        for symbol in symbols:
-            found |= await source.candles(symbol, self.since, self.until)
+        async with public_side(name, origin) as exchange:
+            source = Fetched(exchange, self.timeframe, cache)
+            for symbol in symbols:
+                found |= await source.candles(symbol, self.since, self.until)
         return found
 
 
-def _origin(settings: Settings) -> Origin:
-    """Return where paper accounts read prices, or else the venue."""
+def _source(settings: Settings) -> tuple[str, Origin]:
+    """Return a venue and where it is read: as paper accounts do, or else its public side."""
+    name = "binance"
     for account in settings.accounts.values():
-        paper = account.paper
+        name, paper = account.exchange, account.paper
         if paper is not None and paper.rest is not None and paper.streams is not None:
-            return Origin(rest=paper.rest, streams=paper.streams, symbols=())
-    return Origin.at(None, ())
+            return name, Origin(rest=paper.rest, streams=paper.streams, symbols=())
+    return name, Origin.at(None, ())

@@ -75,10 +75,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_own(venue: Venue, host: str) -> bool:
+    """Tell whether a host is one of the venue's own."""
+    return any(host == name or host.endswith(f".{name}") for name in venue.hosts)
+
+
 def _kind(venue: Venue, host: str, *, allow_custom_host: bool) -> str:
     if is_loopback(host):
         return "simulated"
-    if any(host == name or host.endswith(f".{name}") for name in venue.hosts) or allow_custom_host:
+    if is_own(venue, host) or allow_custom_host:
         return "live"
     raise Misconfigured(
         f"the url host {host} is neither this machine nor one of {venue.name}'s own "
