@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from surefoot.core.draft import Draft
+from surefoot.core.dust import is_dust
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.position import State
@@ -20,7 +21,6 @@ from surefoot.core.records import (
 )
 from surefoot.core.reports import Fill
 from surefoot.core.resolving import Answer, is_in_doubt, misfit
-from surefoot.core.rules import is_dust
 from surefoot.core.signals import Adopt, Filled, Flatten, Ignore
 from surefoot.core.values import ZERO, ClientOrderId, ExchangeOrderId, TradeId, plain
 

@@ -17,17 +17,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from surefoot.core.dust import is_dust
 from surefoot.core.evidence import Lingering
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
+from surefoot.core.pacing import RETRY_LONGEST
 from surefoot.core.position import Position, State, Tally
 from surefoot.core.protection import stop_rests
-from surefoot.core.rules import is_dust, stop_quantity, watched_limit
+from surefoot.core.rules import stop_quantity, watched_limit
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import BotName, Symbol, plain
 
 PATIENCE: Final = timedelta(minutes=1)
+ANOTHER_TRY: Final = 2 * RETRY_LONGEST
+_HOLDING: Final = frozenset({State.OPEN, State.CLOSING})
 
 
 def overdue(
@@ -82,10 +86,10 @@ def _of_position(position: Position, terms: Terms, now: datetime) -> Iterator[St
     for order in position.orders:
         if not order.finished:
             yield from _of_order(position, order, terms, now)
-    leaving = _exit_stuck(position, terms)
+    leaving = _exit_stuck(position, terms, now)
     if leaving is not None:
         yield leaving
-    bare = _stop_missing(position, terms)
+    bare = _stop_missing(position, terms, now)
     if bare is not None:
         yield bare
 
@@ -124,27 +128,40 @@ def _of_order(position: Position, order: Order, terms: Terms, now: datetime) -> 
         )
 
 
-def _exit_stuck(position: Position, terms: Terms) -> Stuck | None:
-    wish, wished_at = position.exit_wish, position.wished_at
-    if wish is None or wished_at is None or wish.limit is not None or is_dust(position, terms):
+def _exit_stuck(position: Position, terms: Terms, now: datetime) -> Stuck | None:
+    wish, tally = position.exit_wish, position.tallies.get(Role.EXIT)
+    if is_dust(position, terms) or (wish is not None and wish.limit is not None):
         return None
-    tally = position.tallies.get(Role.EXIT)
+    if wish is None and not _goes_on_failing(position, now):
+        return None
+    since = min(filter(None, (position.wished_at, tally.since if tally else None)), default=None)
+    if since is None:
+        return None
     return _about(
         position,
         StuckKind.EXIT_STUCK,
         position.position_id,
-        since=wished_at if tally is None else min(wished_at, tally.since),
-        believed=f"it is to be closed, says {wish.by}",
+        since=since,
+        believed=f"it is to be closed, says {wish.by}" if wish else "it was to be closed",
         true=f"{plain(position.quantity)} {position.base} is still held{_tried(tally)}",
     )
 
 
-def _stop_missing(position: Position, terms: Terms) -> Stuck | None:
+def _goes_on_failing(position: Position, now: datetime) -> bool:
+    """Tell whether exits fail one after the other: each wish lapses, and the next price brings one.
+
+    Else the alarm would come and go with every try.
+    """
+    tally = position.tallies.get(Role.EXIT)
+    return tally is not None and position.state in _HOLDING and now < tally.last_at + ANOTHER_TRY
+
+
+def _stop_missing(position: Position, terms: Terms, now: datetime) -> Stuck | None:
     stop = position.levels.stop
-    if not terms.native_stop or stop is None or position.state not in {State.OPEN, State.CLOSING}:
+    if not terms.native_stop or stop is None or position.state not in _HOLDING:
         return None
     leaving = position.exit_wish is not None and watched_limit(position, terms) is None
-    leaving = leaving or position.lane(Lane.EXIT) is not None
+    leaving = leaving or position.lane(Lane.EXIT) is not None or _goes_on_failing(position, now)
     if leaving or is_dust(position, terms):
         return None
     if stop_rests(position):

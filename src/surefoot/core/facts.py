@@ -8,6 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from surefoot.core.draft import Draft
+from surefoot.core.dust import is_dust
 from surefoot.core.exits import STOP_OF
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
@@ -178,6 +179,8 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
             _leave_at(order, draft)
         case Grounds.FUNDS if order.role is Role.STOP or any(o.shut for o in draft.position.orders):
             pass  # The coins are elsewhere: comparing finds out, and what is there is protected.
+        case Grounds.TOO_SMALL if is_dust(draft.position, draft.terms):
+            pass  # Nobody can sell it now; the next position does.
         case _:
             _give_up_after(refusal, order, draft)
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from surefoot.core.draft import Draft
+from surefoot.core.dust import is_dust
 from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import Level, advance, breached
 from surefoot.core.lanes import Lane
@@ -23,7 +24,7 @@ from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitLapsed, ExitWished, LevelsSet, PartTaken
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_dust, is_in_place, move_stop, sell_at_limit, watched_limit
+from surefoot.core.rules import is_in_place, move_stop, sell_at_limit, watched_limit
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain

@@ -15,15 +15,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from surefoot.core.dust import is_dust, leave_dust
 from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import resting, tried_in_vain, turned_away
-from surefoot.core.position import Dust, ExitWish, Position, State
+from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.protection import stands
 from surefoot.core.records import (
     CancelIntended,
-    DustLeft,
     ExitLapsed,
     ExitWished,
     LevelsSet,
@@ -88,16 +88,6 @@ def _ending(position: Position) -> str:
             f"all but {plain(position.left.quantity)} {position.base} of dust is gone; PnL is final"
         )
     return "nothing is held any more; PnL is final"
-
-
-def leave_dust(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
-    """Leave what cannot be sold to the next position, whose exit sells it with its own coins."""
-    if position.state is not State.CLOSING or not position.is_counted:
-        return None
-    if not position.available or not is_dust(position, terms):
-        return None
-    dust = Dust(quantity=position.available, cost=position.held_cost)
-    return DustLeft(at=now, dust=dust)
 
 
 def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -433,11 +423,6 @@ RULES: Final[tuple[Rule, ...]] = (
     intend_exit,
     intend_stop,
 )
-
-
-def is_dust(position: Position, terms: Terms) -> bool:
-    """Tell whether what is held is too little for the venue to trade."""
-    return terms.instrument.is_dust(position.quantity, position.entry_price or ZERO)
 
 
 def withdrawal(

@@ -47,7 +47,7 @@ from surefoot.core.records import (
     ShortageSeen,
     StateChanged,
 )
-from surefoot.core.reports import Fill
+from surefoot.core.reports import Fill, Grounds
 from surefoot.core.values import ZERO, ClientOrderId
 
 
@@ -221,8 +221,11 @@ def _reported(record: OrderReported, position: Position) -> Position:
 
 def _refused(record: OrderRefused, position: Position) -> Position:
     order = _order(position, record.client_order_id)
+    before = _standing_again(position, order)
+    if record.grounds is Grounds.TOO_SMALL and order.role is Role.EXIT and order.limit is None:
+        before = replace(before, too_small=max(before.too_small, order.quantity))
     return _over(
-        _standing_again(position, order),
+        before,
         replace(
             order,
             status=OrderStatus.REJECTED,

@@ -151,6 +151,28 @@ def test_a_wish_that_is_wished_anew_with_every_price_is_one_wish() -> None:
     assert (stuck.kind, stuck.since) == (StuckKind.EXIT_STUCK, began)
 
 
+def test_an_alarm_does_not_come_and_go_with_every_try() -> None:
+    """Each refused exit lapses and the next price brings one: in between a stop was missing."""
+    life = Life(PROTECTED)
+    life.opened()
+    said = []
+    for _ in range(14):
+        while not life.order.finished:
+            name = life.order.client_order_id
+            life.tell(Refusal(client_order_id=name, code="-1013", message="no"))
+            said.append(kinds(life, timedelta(0)))
+        life.tell(PriceSeen(price=D(40000)), after=timedelta(seconds=20))
+        said.append(kinds(life, timedelta(0)))
+    first = said.index([StuckKind.EXIT_STUCK])
+    assert all(each == [] for each in said[:first])
+    assert all(each == [StuckKind.EXIT_STUCK] for each in said[first:])
+    assert len(said) > first + 8
+    life.tell(Unsent(client_order_id=life.order.client_order_id, reason="no line"))
+    later = kinds(life, timedelta(minutes=3))
+    assert StuckKind.STOP_MISSING in later, "nobody tries any more"
+    assert StuckKind.EXIT_STUCK not in later
+
+
 @pytest.mark.parametrize("terms", [TERMS, PROTECTED])
 def test_only_what_is_at_stake_is_missed(terms: Terms) -> None:
     """A symbol without a price matters while something is held, one without reads while out."""

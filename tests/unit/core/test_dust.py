@@ -7,12 +7,15 @@ from datetime import timedelta
 from tests.builders import PROTECTED, TERMS, D, Life, fill, replay, report
 
 from surefoot.core.coins import held_of
+from surefoot.core.deadlines import overdue
 from surefoot.core.evidence import Belief, Evidence, FindingKind
 from surefoot.core.outside import weigh
 from surefoot.core.position import Dust, State
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import Coins, DustLost
+from surefoot.core.reports import Grounds, PriceSeen, Refusal
 from surefoot.core.signals import ExitSignal, Flatten, Freeze
+from surefoot.core.terms import Terms
 from surefoot.core.values import Asset
 
 BASE = Asset("BTC")
@@ -179,3 +182,61 @@ def test_more_than_dust_is_missing_is_somebody_s_question() -> None:
     assert held.position.missing == D("0.0005")
     assert bare.position.frozen is None
     assert bare.position.claim == 0
+
+
+def refused(life: Life) -> list[str]:
+    """Let the exchange find the newest order too small at the market's price."""
+    name, why = life.order.client_order_id, "Filter failure: NOTIONAL"
+    return life.tell(
+        Refusal(client_order_id=name, code="-1013", message=why, grounds=Grounds.TOO_SMALL)
+    )
+
+
+def fallen(quantity: str, terms: Terms = TERMS) -> Life:
+    """Return a life that bought at 50000, and whose exit is out when its price has collapsed."""
+    life = Life(terms)
+    order = life.enter(quantity)
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
+    life.tell(PriceSeen(price=D(20000)))
+    return life
+
+
+def test_what_a_fallen_price_made_too_small_to_sell_is_dust_when_the_exchange_says_so() -> None:
+    """It was sent, refused and missed for ever: two findings came and went every half minute."""
+    life = fallen("0.00016")
+    assert life.position.state is State.CLOSING, "who knows what the exchange holds it against"
+    assert refused(life)[1:] == ["dust-left", "state-changed"]
+    position = life.position
+    assert (position.state, position.frozen, position.exit_wish) == (State.CLOSED, None, None)
+    assert position.left == Dust(quantity=D("0.00016"), cost=D(8))
+    assert replay(life.records) == position
+    assert overdue((position,), {life.position.bot: TERMS}, life.now + timedelta(hours=1)) == ()
+
+
+def test_what_is_worth_more_than_a_few_minimums_is_for_a_person() -> None:
+    """A minimum that the exchange has raised is no reason to watch a large holding no more."""
+    life = fallen("0.00160")
+    for _ in range(3):
+        refused(life)
+        assert life.position.state is State.OPEN
+        life.tell(PriceSeen(price=D(20000)), after=timedelta(minutes=1))
+    assert "the exchange refused 3 exits in a row" in str(life.position.frozen)
+
+
+def test_a_part_that_is_too_small_is_not_all_that_is_held() -> None:
+    life = Life()
+    order = life.enter("0.00030")
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
+    life.tell(ExitSignal(fraction=D("0.4")))
+    assert life.order.quantity == D("0.00012")
+    refused(life)
+    assert (life.position.state, life.position.quantity) == (State.OPEN, D("0.00030"))
+
+
+def test_a_refused_stop_says_nothing_of_an_exit() -> None:
+    """What it may be sold for at the market is another price than the stop's."""
+    life = Life(PROTECTED)
+    order = life.enter("0.00016")
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
+    refused(life)
+    assert (life.position.state, life.position.quantity) == (State.OPEN, D("0.00016"))

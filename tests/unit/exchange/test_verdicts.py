@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from surefoot.core.reports import Grounds
 from surefoot.exchange.address import Address
 from surefoot.exchange.binance.carrier import Carrier
 from surefoot.exchange.binance.client import FencedBinance
@@ -75,6 +76,23 @@ def test_only_the_exchange_itself_can_refuse(
     status: int, code: int | None, kind: type[Exception]
 ) -> None:
     assert type(of_send(answered(status, code))) is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "grounds"),
+    [
+        (-1013, "Filter failure: NOTIONAL", Grounds.TOO_SMALL),
+        (-1013, "Filter failure: MIN_NOTIONAL", Grounds.TOO_SMALL),
+        (-1013, "Filter failure: LOT_SIZE", Grounds.OTHER),
+        (-2010, "Stop price would trigger immediately.", Grounds.PASSED),
+        (-2010, "Account has insufficient balance for requested action.", Grounds.FUNDS),
+        (-2010, "Notional.", Grounds.OTHER),
+    ],
+)
+def test_a_refusal_teaches_what_its_words_say(code: int, text: str, grounds: Grounds) -> None:
+    found = of_send(answered(400, code, text))
+    assert isinstance(found, Refused)
+    assert found.grounds is grounds
 
 
 def test_a_duplicate_is_no_refusal() -> None:

@@ -39,6 +39,7 @@ _TOO_MANY_ORDERS: Final = "-1015"
 _STAY_AWAY: Final = frozenset({418, 429})
 _WRONG_KEYS: Final = frozenset({"-1022", "-2014", "-2015"})
 _ORDER_REFUSED: Final = "-2010"
+_FILTER_FAILED: Final = "-1013"
 _UNKNOWN_SYMBOL: Final = "-1121"
 _UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
 _PROXY_WANTS_KEYS: Final = 407
@@ -137,6 +138,8 @@ def _of_refusal(answer: Answered, message: str) -> NotSent | Refused | Unknown:
 
 def _grounds(code: str, text: str) -> Grounds:
     """Say what a refused order teaches; Binance tells the reasons of -2010 by their words only."""
+    if code == _FILTER_FAILED and "notional" in text:
+        return Grounds.TOO_SMALL
     if code != _ORDER_REFUSED:
         return Grounds.OTHER
     if "would trigger immediately" in text:

@@ -1,0 +1,38 @@
+"""Dust: what is held, and is too little for the venue to trade. It belongs to its bot.
+
+It goes at cost into the bot's next position, whose exit sells it with coins of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from surefoot.core.position import Dust, Position, State
+from surefoot.core.records import DustLeft
+from surefoot.core.terms import Terms
+from surefoot.core.values import ZERO
+
+# What the market made of a holding is judged by the exchange only, when it refuses to sell it. So
+# many times its minimum may have been paid for what is let go on that word; more is for a person.
+SHRUNK: Final = 4
+
+
+def is_dust(position: Position, terms: Terms) -> bool:
+    """Tell whether what is held is too little to trade: at its cost, or in the exchange's word."""
+    price, instrument = position.entry_price or ZERO, terms.instrument
+    if instrument.is_dust(position.quantity, price):
+        return True
+    if instrument.sellable(position.quantity) > position.too_small:
+        return False
+    return position.quantity * price < SHRUNK * instrument.notional_min
+
+
+def leave_dust(position: Position, now: datetime, terms: Terms) -> DustLeft | None:
+    """Leave what cannot be sold to the next position, whose exit sells it with its own coins."""
+    if position.state is not State.CLOSING or not position.is_counted:
+        return None
+    if not position.available or not is_dust(position, terms):
+        return None
+    dust = Dust(quantity=position.available, cost=position.held_cost)
+    return DustLeft(at=now, dust=dust)
