@@ -151,8 +151,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reduced it, `missing` is what the account lacks of it. `meddled_at` is when somebody else
     cancelled what sells it, and `lacking` tells that it is frozen for a lack of evidence.
     `set_back_at` is when its journal was found to have gone back in time: what it holds is not
-    proven, so nothing is written that sells. `too_small` is the most that the exchange refused to
-    sell at the market because it is worth too little.
+    proven, so nothing is written that sells. `too_small` is the most that the exchange, since
+    something was last sold, refused to sell at the market because it is worth too little.
     """
 
     position_id: PositionId

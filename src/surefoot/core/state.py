@@ -315,6 +315,7 @@ def _booked(record: FillBooked, position: Position) -> Position:
         changed,
         exited=changed.exited + fill.quantity,
         exit_proceeds=changed.exit_proceeds + worth,
+        too_small=ZERO,
     )
 
 

@@ -231,6 +231,11 @@ def test_a_part_that_is_too_small_is_not_all_that_is_held() -> None:
     assert life.order.quantity == D("0.00012")
     refused(life)
     assert (life.position.state, life.position.quantity) == (State.OPEN, D("0.00030"))
+    life.tell(ExitSignal(fraction=D("0.6")), after=timedelta(seconds=5))
+    out = life.order
+    life.tell(report(out, "FILLED", out.quantity), fill(out, "60000", trade="2"))
+    assert life.position.quantity == D("0.00012")
+    assert life.position.state is State.OPEN, "it is old word about another price"
 
 
 def test_a_refused_stop_says_nothing_of_an_exit() -> None:
