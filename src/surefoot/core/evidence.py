@@ -85,8 +85,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
     locked: Mapping[Asset, Decimal] = {}
 
 
+def _named_nowhere(_client_order_id: str) -> bool:
+    return False
+
+
 class Belief(Struct, frozen=True, kw_only=True):
     """What the journal says of one account. `is_ours` recognises our client order ids.
+
+    Of those, `is_named_here` recognises what this journal named since it was begun or put back.
 
     Terms are a bot's own: two bots on one symbol may want different stops. `departed` are orders
     that the evidence speaks of and that have left their positions; a position that is not among
@@ -99,6 +105,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     terms: Mapping[BotName, Terms]
     is_ours: Callable[[str], bool]
     exclusive: bool
+    is_named_here: Callable[[str], bool] = _named_nowhere
     departed: tuple[Owned, ...] = ()
     others: Mapping[Asset, Coins] = {}
     beside: Mapping[Asset, Decimal] = {}

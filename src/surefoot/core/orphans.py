@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.position import Position
@@ -66,8 +68,19 @@ def _orphaned(orphan: Orphan) -> Finding:
     )
 
 
-def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, str]:
-    """Return, per symbol, the sentence on an order of ours that the journal has never heard of.
+class Stranger(Struct, frozen=True, kw_only=True):
+    """An order of ours that the journal has never heard of.
+
+    One that it had `lost` was named by this very journal: it is older than it once was, and no file
+    has told that. Any other is of a journal that is gone, or of another one.
+    """
+
+    said: str
+    lost: bool
+
+
+def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, Stranger]:
+    """Return a stranger per symbol, one that was lost if there is one.
 
     It may be live, or have filled already: what a restored backup does not know.
     """
@@ -75,21 +88,24 @@ def strangers(belief: Belief, evidence: Evidence) -> dict[Symbol, str]:
     orders += [owned.order for owned in belief.departed]
     known = {name for order in orders for name in (order.client_order_id, order.cancel_name)}
 
-    def is_strange(name: ClientOrderId | None) -> bool:
-        return name is not None and name not in known and belief.is_ours(name)
+    def is_strange(name: ClientOrderId) -> bool:
+        return name not in known and belief.is_ours(name)
 
-    found = {
-        fill.symbol: _carries_our_mark(f"the order {fill.client_order_id} of {fill.trade_id}")
+    shown = [
+        (fill.symbol, fill.client_order_id, f"the order {fill.client_order_id} of {fill.trade_id}")
         for window in evidence.windows.values()
         for fill in window.fills
-        if is_strange(fill.client_order_id)
-    }
-    found |= {
-        report.symbol: _carries_our_mark(f"{report.client_order_id} ({report.exchange_order_id})")
-        for report in evidence.open_orders
-        if is_strange(report.client_order_id)
-    }
-    return found
+    ]
+    shown += [
+        (each.symbol, each.client_order_id, f"{each.client_order_id} ({each.exchange_order_id})")
+        for each in evidence.open_orders
+    ]
+    found = [
+        (symbol, Stranger(said=_carries_our_mark(what), lost=belief.is_named_here(name)))
+        for symbol, name, what in shown
+        if name is not None and is_strange(name)
+    ]
+    return dict(sorted(found, key=lambda each: each[1].lost))
 
 
 def _carries_our_mark(what: str) -> str:

@@ -26,10 +26,10 @@ from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.facts import unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
-from surefoot.core.orphans import orphans, strangers
+from surefoot.core.orphans import Stranger, orphans, strangers
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
-from surefoot.core.reports import Absence, Fill, OrderReport, Proof, TimePassed
+from surefoot.core.reports import Absence, Fill, OrderReport, Proof, SetBack, TimePassed
 from surefoot.core.resolving import vanishing
 from surefoot.core.setback import unexplained
 from surefoot.core.signals import Freeze
@@ -162,17 +162,23 @@ class _Shown:
 class _OfOrders(Comparison):
     """Orders and fills of one position."""
 
-    def compare(self, shown: _Shown, stranger: str | None) -> None:
+    def compare(self, shown: _Shown, stranger: Stranger | None) -> None:
         """Take in what the exchange says of this position's orders and fills."""
         with self.isolated():
             if stranger is not None:
-                self.tell(Freeze(reason=stranger))
+                self._beware(stranger)
             self._orders(shown)
             self._fills(shown)
             if self.as_read:
                 self._absences()
             self._prove()
             self.tell(TimePassed())
+
+    def _beware(self, stranger: Stranger) -> None:
+        """Add no risk; and sell nothing of what an older journal believes in."""
+        if stranger.lost and self.position.set_back_at is None and self.position.quantity:
+            self.tell(SetBack(reason=stranger.said))
+        self.tell(Freeze(reason=stranger.said))
 
     def _orders(self, shown: _Shown) -> None:
         for order in (*self.departed.values(), *self.before.orders):

@@ -29,13 +29,19 @@ class Marks:
     never a stranger's.
     """
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, epoch: str, account: AccountName) -> None:
         self._venue = venue
+        self._mark = Origin(epoch=epoch, generation="", account=account).mark
 
     def is_ours(self, client_order_id: str) -> bool:
         """Tell whether an order is of our making."""
         identity = self._venue.decode(client_order_id)
         return identity is not None and has_our_form(identity)
+
+    def is_named_here(self, client_order_id: str) -> bool:
+        """Tell whether this journal made an order, since it was begun or last put back."""
+        identity = self._venue.decode(client_order_id)
+        return identity is not None and identity.startswith(self._mark)
 
 
 def terms_of(
@@ -64,6 +70,7 @@ async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Bel
     bots = {bot.bot: bot for bot in spec.bots}
     # Nothing is sent by who only looks, so no life's generation is needed.
     origin = Origin(epoch=reader.epoch, generation="", account=spec.account)
+    marks = Marks(exchange.venue, reader.epoch, spec.account)
     terms = {
         name: terms_of(
             spec,
@@ -82,7 +89,8 @@ async def believed(spec: AccountSpec, exchange: Exchange, reader: Reader) -> Bel
             if position.symbol == positions[-1].symbol
         ),
         terms=terms,
-        is_ours=Marks(exchange.venue).is_ours,
+        is_ours=marks.is_ours,
+        is_named_here=marks.is_named_here,
         exclusive=spec.exclusive,
         others=await others_seen(spec.account, reader),
     )

@@ -70,7 +70,7 @@ class Books:
         self._login = login
         self._keepers = keepers
         self._journal = journal
-        self._marks = Marks(login.exchange.venue)
+        self._marks = Marks(login.exchange.venue, journal.epoch, login.name)
         # Orphans whose cancel is written down: asking for it again needs no second record.
         self._withdrawn: set[tuple[str, str]] = set()
         self._others: dict[Asset, Coins] | None = None
@@ -94,6 +94,7 @@ class Books:
                 for keeper in keepers
             },
             is_ours=self.is_ours,
+            is_named_here=self._marks.is_named_here,
             exclusive=self._login.spec.exclusive,
             others=dict(self._others or {}),
             beside=self._beside(symbols),

@@ -44,6 +44,7 @@ class PutBack:
         self.there = D("2") + HELD
         self.complete = True
         self.others: Decimal | None = D("2")
+        self.epoch = "sf-of-no-epoch"
 
     def compare(self, *, after: timedelta = LATER) -> list[FindingKind]:
         """Compare orders, fills and the balance once, and believe what follows."""
@@ -53,6 +54,7 @@ class PutBack:
             positions=(position,),
             terms={position.bot: self.life.terms},
             is_ours=lambda name: name.startswith("sf"),
+            is_named_here=lambda name: name.startswith(self.epoch),
             exclusive=False,
             others={} if self.others is None else {BASE: Coins(amount=self.others, at=START)},
         )
@@ -179,6 +181,31 @@ def test_a_stranger_of_ours_is_remembered_when_its_trade_is_read_no_more() -> No
     put_back.fills = ()
     assert put_back.compare() == []
     assert "carries our mark" in str(put_back.life.position.frozen)
+
+
+@pytest.mark.parametrize(("epoch", "sold"), [("sf-of-a-lost", 0), ("sf-of-another", 1)])
+def test_an_order_that_this_journal_named_and_lost_sets_back_what_is_held(
+    epoch: str, sold: int
+) -> None:
+    """A snapshot of the whole machine was put back: no file tells, the exchange's record does.
+
+    Found by simulation: what another bot had bought was sold. An order of another journal says
+    nothing of what this one believes.
+    """
+    put_back = PutBack()
+    put_back.life = Life(PROTECTED)
+    put_back.life.opened()
+    put_back.stop = put_back.life.order
+    put_back.life.tell(put_back.shown)
+    sold_in_the_lost_records(put_back)
+    put_back.epoch = epoch
+    put_back.fills = (by_hand(put_back, "sf-of-a-lost-life"),)
+    put_back.compare()
+    put_back.fills = ()
+    put_back.compare()
+    put_back.life.tell(PriceSeen(price=D(40000)), TimePassed())
+    assert "carries our mark" in str(put_back.life.position.frozen)
+    assert len(put_back.sent) == sold
 
 
 def test_nothing_is_explained_before_all_that_was_sent_must_have_turned_up() -> None:
