@@ -24,7 +24,7 @@ def main() -> int:
     for seed in _seeds(given, ledger):
         if given.seconds is not None and time.monotonic() - began > given.seconds:
             break
-        plan = draw(seed).without(*given.without).only(given.bots, given.lasts)
+        plan = draw(seed, given.told).without(*given.without).only(given.bots, given.lasts)
         if plan.sort not in given.sorts or (ledger is not None and ledger.has(plan)):
             continue
         verdict = simulate(plan, print if given.trace else None)
@@ -33,7 +33,7 @@ def main() -> int:
         print(_line(plan, verdict), flush=True)
         if verdict.harms:
             failed += 1
-            _tell(plan, verdict, shrink=given.shrink)
+            _tell(plan, verdict, given.told, shrink=given.shrink)
             if given.until_harm:
                 break
     return 1 if failed else 0
@@ -47,6 +47,7 @@ def _arguments() -> argparse.Namespace:
     add("--among", type=int, nargs="*", default=None, help="these seeds only")
     add("--seconds", type=float, default=None, help="begin none after this many")
     add("--sorts", nargs="*", default=get_args(Sort), help="worlds of these sorts only")
+    add("--told", type=_told, default=None, help="what goes wrong: crash=60,lag=20 (seconds)")
     add("--without", nargs="*", default=(), help="kinds of trouble to leave out")
     add("--bots", nargs="*", default=None, help="these bots only")
     add("--lasts", type=float, default=None, help="heal after so many virtual seconds")
@@ -56,6 +57,12 @@ def _arguments() -> argparse.Namespace:
     add("--record", action="store_true", help="add to the ledger, and go on where it ends")
     add("--page", action="store_true", help="write docs/simulation.md from the ledger, and end")
     return parser.parse_args()
+
+
+def _told(text: str) -> dict[str, float]:
+    """Read what is to go wrong, and how often."""
+    pairs = (each.partition("=") for each in text.split(","))
+    return {kind: float(seconds) for kind, _, seconds in pairs}
 
 
 def _seeds(given: argparse.Namespace, ledger: Ledger | None) -> Iterable[int]:
@@ -73,19 +80,21 @@ def _line(plan: Plan, verdict: Verdict) -> str:
     )
 
 
-def _tell(plan: Plan, verdict: Verdict, *, shrink: bool) -> None:
+def _tell(plan: Plan, verdict: Verdict, told: dict[str, float] | None, *, shrink: bool) -> None:
     """Print how a world ended in harm, and how to see it again."""
     if shrink:
         plan = shrunk(plan, verdict.harms[0].kind)
         verdict = simulate(plan)
     print(story_of(verdict))
-    print(f"again: python -m tests.simulation {_asked_for(plan)} --trace", flush=True)
+    print(f"again: python -m tests.simulation {_asked_for(plan, told)} --trace", flush=True)
 
 
-def _asked_for(plan: Plan) -> str:
+def _asked_for(plan: Plan, told: dict[str, float] | None = None) -> str:
     """Return the arguments that tell a plan again."""
-    whole = draw(plan.seed)
+    whole = draw(plan.seed, told)
     words = [f"--seed {plan.seed}"]
+    if told:
+        words.append(f"--told {','.join(f'{kind}={rate:g}' for kind, rate in told.items())}")
     gone = sorted(set(whole.kinds) - set(plan.kinds))
     if gone:
         words.append(f"--without {' '.join(gone)}")

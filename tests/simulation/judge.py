@@ -88,6 +88,8 @@ class Holding:
     entries: set[str] = field(default_factory=set)
     # An operator declared something of it: what is held may be nobody's now.
     declared: bool = False
+    # The journal does not have it any more.
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,14 @@ class Judge:
         """
         self.files_are_whole = False
         there = {name for (name,) in self._rows("SELECT position_id FROM positions")}
-        for name in [each for each in self.holdings if each not in there]:
-            lost = self.holdings.pop(name)
+        orders = {name for (name,) in self._rows("SELECT client_order_id FROM orders")}
+        for name, lost in list(self.holdings.items()):
+            if name in there and not (lost.entries and lost.entries.isdisjoint(orders)):
+                continue
+            if lost.lost:
+                continue
+            del self.holdings[name]
+            lost.lost = True
             lost.name = f"{name}, lost at {self._now():.0f} s"
             self.holdings[lost.name] = lost
             for order, known in self.orders.items():
@@ -144,11 +152,10 @@ class Judge:
 
     def declare(self, target: str) -> None:
         """Note that an operator resolved a position, rightly or not."""
-        if target in self.holdings:
-            bot = self.holdings[target].bot
-            for holding in self.holdings.values():
-                if holding.name == target or (holding.bot == bot and not self.files_are_whole):
-                    holding.declared = True
+        bot = target.rpartition("-")[0]
+        for holding in self.holdings.values():
+            if holding.name == target or (holding.bot == bot and not self.files_are_whole):
+                holding.declared = True
 
     # At every event of the exchange --------------------------------------------------------------
 
@@ -161,6 +168,8 @@ class Judge:
             by_hand = order.cancel_client_id == "outside_cancel"
             if self.hands_off and not by_hand:
                 self.blame("the owner's order was cancelled", order.client_order_id)
+        elif execution == "CANCELED" and order.cancel_client_id != "outside_cancel":
+            self._on_cancel(order)
 
     # Again and again -----------------------------------------------------------------------------
 
@@ -214,6 +223,15 @@ class Judge:
         unresolved = [other for other, status in others if status not in OVER]
         if unresolved and self.files_are_whole:
             self.blame("entered while an entry is unresolved", f"{position}: {unresolved}, {name}")
+
+    def _on_cancel(self, order: Any) -> None:
+        """Judge a cancel of the program's: what protects a lost holding is not its to cancel."""
+        known = self.orders.get(order.client_order_id)
+        if known is None or known.role == "entry":
+            return
+        holding = self.holdings[known.position]
+        if holding.lost and not holding.declared and self._worth(holding) > DUST_WORTH:
+            self.blame("what protected was cancelled", f"{order.client_order_id}: {holding.name}")
 
     def _on_trade(self, order: Any, trade: Any) -> None:
         self.trades += 1
@@ -336,7 +354,9 @@ class Judge:
         }
         for key in sorted(true - booked):
             known = self.orders.get(key[0])
-            if known is None or known.position not in alarmed:
+            # Of what a lost journal bought and sold again nobody can know, nor need to.
+            over = known and self._is_over(self.holdings[known.position])
+            if known is None or (known.position not in alarmed and not over):
                 self.blame("a fill is not booked", f"{known and known.position} {key}")
         for key in sorted(booked - true):
             known = self.orders.get(key[0])
@@ -430,6 +450,14 @@ class Judge:
             ((count,),) = self._rows(query) or [(0,)]
             counts[f"sight {sight}"] = count
         return counts
+
+    def bans(self) -> list[str]:
+        """Return until when the journal says that nothing may be asked, every time it said so."""
+        query = "SELECT data ->> 'until' FROM records WHERE kind = 'ban-noted'"
+        return [until for (until,) in self._rows(query)]
+
+    def _is_over(self, holding: Holding) -> bool:
+        return holding.lost and abs(self._worth(holding)) <= DUST_WORTH
 
     def _was_taken(self, holding: Holding) -> bool:
         return self.taken[self._exchange.rules[holding.symbol].base] > ZERO

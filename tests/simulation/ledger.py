@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.machine import Verdict
-from tests.simulation.plan import KINDS, PEOPLE, QUIET, STORMS, Plan, draw
+from tests.simulation.plan import KINDS, LOSSES, PEOPLE, QUIET, STORMS, Plan
 from tests.simulation.world import RECOVERED
 
 from surefoot.engine.tempo import Tempo
@@ -43,6 +43,9 @@ SOMETIMES: Final = {
     "a stop": "world stop",
     "a kill": "world kill",
     "a journal put back": "world the journal is put back",
+    "a journal deleted": "world the journal is deleted",
+    "a journal's log lost": "world the log is lost",
+    "a whole machine put back": "world the machine goes back to its snapshot",
     "a recovery that finished": RECOVERED,
     "two recoveries killed in a row": "world two recoveries killed in a row",
 }
@@ -99,16 +102,11 @@ class Ledger:
         for kind in {harm.kind for harm in verdict.harms}:
             sums["harms"].setdefault(kind, []).append(plan.seed)
 
-    def convict(self, sabotage: str, worlds: int, harm: str | None) -> None:
+    def convict(self, sabotage: str, told: str, worlds: int, harm: str | None) -> None:
         """Note within how many worlds a mistake was convicted, and of what; None: not at all."""
+        said = {"told": told, "worlds": worlds, "harm": harm}
         with self._as_it_is():
-            self.sums.setdefault("convictions", {})[sabotage] = {"worlds": worlds, "harm": harm}
-
-    def sound(self) -> list[int]:
-        """Return the seeds that ended well."""
-        harmed = {seed for seeds in self.sums["harms"].values() for seed in seeds}
-        plans = (draw(seed) for seed in range(1, max(self.sums["next_seeds"].values(), default=1)))
-        return [plan.seed for plan in plans if plan.seed not in harmed and self.has(plan)]
+            self.sums.setdefault("convictions", {})[sabotage] = said
 
     def page(self) -> str:
         """Return the page."""
@@ -186,7 +184,7 @@ def _events(sums: dict[str, Any]) -> Iterable[str]:
     yield "## What went wrong, and what has to have happened"
     yield ""
     yield "| | times |\n|---|---:|"
-    for kind in (*KINDS, *STORMS, *PEOPLE):
+    for kind in (*KINDS, *STORMS, *PEOPLE, *LOSSES):
         yield f"| trouble: {kind} | {sums['events'].get(f'trouble {kind}', 0):,} |"
     for name, event in SOMETIMES.items():
         yield f"| {name} | {sums['events'].get(event, 0):,} |"
@@ -196,14 +194,18 @@ def _events(sums: dict[str, Any]) -> Iterable[str]:
 def _mistakes(sums: dict[str, Any]) -> Iterable[str]:
     yield "## Mistakes put back on purpose"
     yield ""
-    yield "Each is a patch of `benchmarks/sabotage.py`, made in a copy; the worlds that convict it"
-    yield "end well without it, of those in which it can matter (`tests/simulation/convict.py` says"
-    yield "what it needs). A mistake that no world has convicted is caught by the tests that"
-    yield "`benchmarks/sabotage.py` names for it, as all of them are."
+    yield "Each is a patch of `benchmarks/sabotage.py`, made in a copy and tried in worlds of the"
+    yield "seeds 1, 2, 3, ... in which nothing goes wrong but what makes its situation (`--told`,"
+    yield "seconds apart). The world that convicts it ends well without it. A mistake that no world"
+    yield "has convicted is caught by the tests that `benchmarks/sabotage.py` names for it, as all"
+    yield "of them are."
     yield ""
-    yield "| mistake | convicted within worlds | of |\n|---|---:|---|"
+    yield "    python -m tests.simulation.convict 'send before it is written'"
+    yield ""
+    yield "| mistake | told | convicted within seeds | of |\n|---|---|---:|---|"
     for name, said in sorted(sums.get("convictions", {}).items()):
-        yield f"| {name} | {said['worlds']} | {said['harm'] or 'not convicted'} |"
+        harm = said["harm"] or "not convicted"
+        yield f"| {name} | {said['told']} | {said['worlds']} | {harm} |"
     yield ""
 
 

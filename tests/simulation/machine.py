@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
+from tests.simulation.bans import Bans
 from tests.simulation.judge import Harm, Judge
 from tests.simulation.plan import Plan
 from tests.simulation.traders import Fickle
@@ -74,6 +75,7 @@ class Machine:
         self.judge.hands_off = plan.ownership == "shared"
         self.judge.adders = frozenset(bot.name for bot in plan.bots if bot.adds)
         self.trouble = Trouble(world, plan, self.judge)
+        self.bans = Bans(self.judge, world.simulator.requests, lambda: world.now)
         self._healing = False
 
     async def play(self, world: World) -> None:
@@ -119,15 +121,19 @@ class Machine:
         while self.world.now < end and not self.judge.harms:
             await self.world.sleep(min(_LOOK_S, end - self.world.now))
             self.judge.look(self.world.up_since)
+            if "ban" in self.plan.kinds:
+                self.bans.look()
 
     async def _keep_alive(self) -> None:
         """Start the program again whenever it is dead, as a service would be."""
         while True:
             await self.world.sleep(0.25 if self.plan.sort != "quiet" else 5.0)
-            if self.world.program is None:
+            if self.world.program is None and not self.world.kept_down:
                 soon = self.plan.sort == "storm"
                 pauses = (0.01, 0.05, 0.2, 1.0) if soon else (0.2, 2.0, 5.0, 30.0)
                 await self.world.sleep(self.luck.choice(pauses))
+                while self.world.kept_down:
+                    await self.world.sleep(0.25)
                 life = self.world.start()
                 if self.world.short_lives and not self._healing:
                     life.dies_at = self.world.short_lives.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
@@ -21,9 +21,12 @@ KINDS: Final = (
 )  # fmt: skip
 # Who else acts on the account; a world without them freezes nothing for long.
 PEOPLE: Final = ("owner", "operator", "restore")
+# What happens to the journal's files besides; each has a luck of its own, drawn after all else.
+LOSSES: Final = ("deleted", "log-lost", "snapshot")
 # What makes a world a storm.
 STORMS: Final = ("storm",)
 _RATES_S: Final = (20.0, 1500.0)
+_LOSSES_ODDS: Final = 0.15
 # What a storm of deaths takes turns with: what leaves something in the air when a life ends.
 _BESIDE_STORMS: Final = ("request", "stream", "latency", "lag", "partial", "expire", "jump")
 _STORM_RATES_S: Final = (5.0, 60.0)
@@ -87,7 +90,7 @@ class Plan:
     @property
     def innocent(self) -> bool:
         """Tell whether nobody but the bots acts on the account: nothing may stay frozen then."""
-        return not set(self.kinds) & {*PEOPLE, "expire", "ban"}
+        return not set(self.kinds) & {*PEOPLE, *LOSSES, "expire", "ban"}
 
     def without(self, *kinds: str) -> Plan:
         """Return the same plan with fewer kinds of trouble."""
@@ -121,13 +124,14 @@ limits = {{ position_notional = {5 * bot.notional} }}
         )
 
 
-def draw(seed: int) -> Plan:
-    """Draw everything from a seed."""
+def draw(seed: int, told: Mapping[str, float] | None = None) -> Plan:
+    """Draw everything from a seed; what goes wrong may be told, in a world that is mixed then."""
     luck = Random(f"{seed} plan")
     sort: Sort = luck.choice(("mixed",) * 3 + ("storm",) * 6 + ("quiet",))
+    sort = "mixed" if told else sort
     match sort:
         case "mixed":
-            kinds = _kinds(luck, (*KINDS, *PEOPLE), _RATES_S)
+            kinds = _kinds(luck, (*KINDS, *PEOPLE), _RATES_S) | _losses(seed)
             lasts_s, count = _log_uniform(luck, 300.0, 2400.0), luck.choice((1, 2, 2, 3, 4, 5))
         case "storm":
             kinds = _kinds(luck, (*_BESIDE_STORMS, "operator"), _STORM_RATES_S)
@@ -136,6 +140,7 @@ def draw(seed: int) -> Plan:
         case "quiet":
             kinds = _kinds(luck, KINDS, _QUIET_RATES_S)
             lasts_s, count = _log_uniform(luck, 86_400.0, 345_600.0), luck.randint(200, 600)
+    kinds = dict(told) if told else kinds
     return Plan(
         seed=seed,
         sort=sort,
@@ -163,6 +168,12 @@ def _kinds(luck: Random, among: tuple[str, ...], rates: tuple[float, float]) -> 
         if luck.random() < 0.5:
             kinds.pop(person, None)
     return kinds
+
+
+def _losses(seed: int) -> dict[str, float]:
+    """Draw what happens to the files, of a luck of its own: the other draws stay as they were."""
+    luck = Random(f"{seed} losses")
+    return {k: _log_uniform(luck, *_RATES_S) for k in LOSSES if luck.random() < _LOSSES_ODDS}
 
 
 def _bot(luck: Random, number: int, sort: Sort) -> Bot:

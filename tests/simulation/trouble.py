@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 from random import Random
@@ -32,7 +33,10 @@ _STREAMS: Final = (
     "stream_drop", "stream_duplicate", "stream_delay", "stream_reorder", "stream_replay",
     "stream_silence", "stream_disconnect",
 )  # fmt: skip
-_FILES: Final = ("surefoot.db", "surefoot.db-wal")
+_DATABASE: Final = "surefoot.db"
+_FILES: Final = (_DATABASE, f"{_DATABASE}-wal")
+# For so long the program is started again and again beside what is left of a deleted journal.
+_REFUSED_S: Final = 20.0
 
 
 class Trouble:
@@ -47,6 +51,8 @@ class Trouble:
         self.armory = world.simulator.armory
         self._hand = 0
         self._copied = False
+        # The database is deleted, what lies beside it is not yet.
+        self._half_deleted = False
         self.kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "crash": self._crash,
             "double-crash": self._double_crash,
@@ -66,6 +72,9 @@ class Trouble:
             "owner": self._owner,
             "operator": self._operator,
             "restore": self._restore,
+            "deleted": self._delete,
+            "log-lost": self._lose_log,
+            "snapshot": self._snapshot,
         }
 
     async def keep_striking(self, kind: str, every_s: float) -> None:
@@ -76,7 +85,9 @@ class Trouble:
             await self.kinds[kind]()
 
     def heal(self) -> None:
-        """Undo what lasts."""
+        """Undo what lasts, and end what was begun."""
+        if self._half_deleted:
+            self._delete_all()
         self.armory.disarm()
         self.world.clock_is_off_s = 0.0
         self.set_delay(0.001)
@@ -160,7 +171,7 @@ class Trouble:
     async def _outage(self) -> None:
         fault = self.armory.arm("outage", {})
         self.world.simulator.streams.disconnect()
-        await self.world.sleep(10 ** self.luck.uniform(0, 2.6))
+        await self.world.sleep(10 ** self.luck.uniform(0, 3))
         self.armory.disarm(fault.fault_id)
 
     async def _ban(self) -> None:
@@ -264,7 +275,7 @@ class Trouble:
         target, arguments = bot, dict[str, str]()
         if kind == "resolve":
             mine = sorted(name for name in self.judge.holdings if name.startswith(f"{bot}-"))
-            target = luck.choice(mine[-2:] or [f"{bot}-1"])
+            target = luck.choice(mine[-2:] or [f"{bot}-1"]).partition(",")[0]
             how = luck.choice(("adopt", "flat", "ignore", "filled", "sideways"))
             arguments = {"how": how}
             if how == "filled":
@@ -305,9 +316,75 @@ class Trouble:
         self.world.kill()
         await self.world.sleep(0.5)
         self.world.story.say("world", "the journal is put back")
-        for name in (*_FILES, "surefoot.db-shm"):
+        for name in (*_FILES, f"{_DATABASE}-shm"):
             (home / name).unlink(missing_ok=True)
         for name in _FILES:
             if (copy / name).exists():
                 shutil.copyfile(copy / name, home / name)
         self.judge.put_back()
+
+    @asynccontextmanager
+    async def _program_down(self) -> AsyncIterator[None]:
+        """Keep the program down while somebody is at its files."""
+        self.world.kept_down = True
+        self.world.kill()
+        await self.world.sleep(0.5)
+        try:
+            yield
+        finally:
+            self.world.kept_down = False
+
+    async def _delete(self) -> None:
+        """Delete the journal with all that is beside it; or first the database alone.
+
+        What is left tells that there was one, so that nothing is begun there; until somebody
+        deletes that as well.
+        """
+        journal = self.world.directory / _DATABASE
+        if not journal.exists():
+            return
+        if self.luck.random() < 0.5:
+            async with self._program_down():
+                self.world.story.say("world", "the database is deleted")
+                journal.unlink()
+                self._half_deleted = True
+            await self.world.sleep(_REFUSED_S)
+            if journal.exists():
+                self.judge.blame("a journal was begun where one was", journal.name)
+        async with self._program_down():
+            self._delete_all()
+
+    def _delete_all(self) -> None:
+        self.world.story.say("world", "the journal is deleted")
+        for file in self.world.directory.glob(f"{_DATABASE}*"):
+            file.unlink()
+        self._half_deleted = False
+        self.judge.put_back()
+
+    async def _lose_log(self) -> None:
+        """Lose what had not reached the database itself: a young one has next to nothing."""
+        log = self.world.directory / f"{_DATABASE}-wal"
+        async with self._program_down():
+            if log.exists() and log.stat().st_size:
+                self.world.story.say("world", "the log is lost")
+                log.unlink()
+                (self.world.directory / f"{_DATABASE}-shm").unlink(missing_ok=True)
+                self.judge.put_back()
+
+    async def _snapshot(self) -> None:
+        """Take a snapshot of the whole machine; or go back to it, of which no file tells."""
+        home, copy = self.world.directory, self.world.directory / "snapshot"
+        if not copy.exists() or self.luck.random() < 0.5:
+            shutil.rmtree(copy, ignore_errors=True)
+            copy.mkdir()
+            for file in home.glob(f"{_DATABASE}*"):
+                shutil.copyfile(file, copy / file.name)
+            return
+        async with self._program_down():
+            self.world.story.say("world", "the machine goes back to its snapshot")
+            for file in home.glob(f"{_DATABASE}*"):
+                if not (copy / file.name).exists():
+                    file.unlink()
+            for file in copy.iterdir():  # written over: a snapshot has the same inodes as well
+                shutil.copyfile(file, home / file.name)
+            self.judge.put_back()

@@ -159,6 +159,8 @@ class World:
         # How many lives in a row were killed while they recovered; how many had recovered by then.
         self._cut_short = 0
         self._recovered = 0
+        # Somebody is at the files: nothing starts the program meanwhile.
+        self.kept_down = False
         # Steps that the next lives have to live, the last one first.
         self.short_lives: list[int] = []
         # Steps that the program has to live after its next order reached the exchange.

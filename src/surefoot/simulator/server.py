@@ -44,6 +44,7 @@ class Simulator:
         self.market = self._market()
         rest = Rest(self.exchange, self.market, self.store, self.armory, self.clock, settings)
         self.meter = rest.meter
+        self.requests = rest.requests
         control = ControlApi(
             self.exchange,
             market=self.market,
