@@ -36,6 +36,7 @@ from surefoot.engine.clock import Clock, SystemClock
 from surefoot.engine.comparing import Comparing
 from surefoot.engine.feed import Feed
 from surefoot.engine.inspection import Inspection
+from surefoot.engine.leftovers import review_unserved, with_leftovers
 from surefoot.engine.login import Login
 from surefoot.engine.prices import Prices
 from surefoot.engine.questions import Questions
@@ -166,7 +167,7 @@ async def look(settings: Settings) -> tuple[Look, ...]:
     """
     clock = SystemClock()
     reader = open_reader(settings.journal_url, settings.directory)
-    exchanges = _exchanges(settings, clock)
+    exchanges = await _exchanges(settings, clock, reader)
     try:
         looks = []
         for name, exchange in exchanges.items():
@@ -192,7 +193,7 @@ async def balances(settings: Settings) -> Mapping[AccountName, Mapping[Asset, De
         ReadFailed: an exchange does not answer.
     """
     reader = open_reader(settings.journal_url, settings.directory)
-    exchanges = _exchanges(settings, SystemClock())
+    exchanges = await _exchanges(settings, SystemClock(), reader)
     try:
         found = {}
         for name, exchange in exchanges.items():
@@ -212,10 +213,9 @@ async def check(settings: Settings, strategies: Mapping[BotName, Asking]) -> tup
     Raises:
         ConfigError: these settings cannot work.
     """
-    clock = SystemClock()
-    exchanges = _exchanges(settings, clock)
     existing = journal_exists(settings.journal_url, settings.directory)
     reader = open_reader(settings.journal_url, settings.directory) if existing else None
+    exchanges = await _exchanges(settings, SystemClock(), reader)
     try:
         await preflight(settings, strategies, exchanges, reader)
     finally:
@@ -361,12 +361,13 @@ async def _prepared(
     existing = journal_exists(settings.journal_url, settings.directory)
     opened = partial(open_journal, settings.journal_url, settings.directory)
     journal = opened(at=clock.now()) if existing else None
-    exchanges = _exchanges(settings, clock, ground.tempo)
+    exchanges = await _exchanges(settings, clock, journal, ground.tempo)
     room = ground.room(log.warning)
     try:
         known = await preflight(settings, strategies, exchanges, journal)
         if journal is None:
             journal = opened(at=clock.now())
+        await review_unserved([*exchanges], [*settings.bots], journal, clock, log)
         yield _Parts(
             settings=settings,
             strategies=strategies,
@@ -458,11 +459,12 @@ async def _doubts(exchange: Exchange, fresh: Collection[BotSpec]) -> list[str]:
     return problems
 
 
-def _exchanges(
-    settings: Settings, clock: Clock, tempo: Tempo | None = None
+async def _exchanges(
+    settings: Settings, clock: Clock, journal: Reader | None, tempo: Tempo | None = None
 ) -> dict[AccountName, Exchange]:
-    used = {bot.account for bot in settings.bots.values()}
     addresses: dict[str, Address] = {}
+    trading = {bot.account for bot in settings.bots.values()}
+    used = await with_leftovers(trading, journal, clock.now())
     return {
         name: open_exchange(
             account.exchange,
@@ -475,7 +477,7 @@ def _exchanges(
             pulse_s=(tempo or Tempo()).pulse_s,
         )
         for name, account in settings.accounts.items()
-        if name in used
+        if name in (used if account.paper is None else trading)  # no bot, no paper exchange
     }
 
 

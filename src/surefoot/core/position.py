@@ -269,6 +269,11 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return None
 
     @property
+    def needs_watching(self) -> bool:
+        """Tell whether something may come of it: it holds or orders something, or is frozen."""
+        return bool(self.quantity) or self.unfinished is not None or self.frozen is not None
+
+    @property
     def is_counted(self) -> bool:
         """Tell whether every order is over, so that what was traded is all that ever will be."""
         return all(order.finished for order in self.orders)

@@ -280,10 +280,15 @@ def _filled(command: Command, doubt: ClientOrderId | None) -> Filled:
 
 
 def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, BotName]:
-    """Find a bot by its name, or by the name of its current position."""
+    """Find a bot by its name, or by the name of its current position.
+
+    One that is to trade on another account is meant where it still holds something.
+    """
+    named = [each for each in accounts.values() if target in each.roster.bots]
+    kept = (each for each in named if BotName(target) in each.roster.keepers)
+    if named:
+        return next(kept, named[0]), BotName(target)
     for account in accounts.values():
-        if target in account.roster.bots:
-            return account, BotName(target)
         found = account.roster.find(target)
         if found is not None and found[0].position is found[1]:
             return account, found[0].bot

@@ -6,7 +6,7 @@ run as configured, but holds something, is watched: nothing is ever added, stops
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -59,6 +59,8 @@ NOTHING: Final = Limits(
     price_band=ZERO,
 )
 
+# What each bot has.
+_Found: TypeAlias = dict[BotName, list[Position]]
 # Makes a bot's strategy, with what it remembers; None for a bot without one.
 MakeAdvisor: TypeAlias = Callable[[BotName, dict[str, Any]], Awaitable[Advisor | None]]
 
@@ -237,7 +239,7 @@ class Roster:
         """Load the positions of every bot, once; one that cannot be loaded is put into review."""
         if self.keepers:
             return
-        found = await self._found()
+        found, elsewhere = await self._found()
         specs = self.login.spec.bots
         await self.statuses.load(dict.fromkeys([*(each.bot for each in specs), *found]))
         for number, spec in enumerate(specs, start=1):
@@ -247,7 +249,7 @@ class Roster:
                 )
             positions = found.pop(spec.bot, [])
             try:
-                await self._load(spec, positions)
+                await self._load(spec, positions, elsewhere.get(spec.bot, []))
             except Misconfigured as error:
                 await self._watch(spec.bot, positions, str(error))
         for bot, positions in found.items():
@@ -266,22 +268,20 @@ class Roster:
                 if all(each is None or each.sequence <= setback.sequence for each in known):
                     await keeper.tell(SetBack(reason=setback.why), position_id=position.position_id)
 
-    async def _found(self) -> dict[BotName, list[Position]]:
-        found: dict[BotName, list[Position]] = {}
+    async def _found(self) -> tuple[_Found, _Found]:
+        """Return what bots have on this account, and what they have on others."""
+        here, elsewhere = _Found(), _Found()
         for position in await self._journal.unsettled(self.login.now()):
-            if position.account == self.login.name:
-                found.setdefault(position.bot, []).append(position)
-        return found
+            found = here if position.account == self.login.name else elsewhere
+            found.setdefault(position.bot, []).append(position)
+        return here, elsewhere
 
-    async def _load(self, spec: BotSpec, positions: list[Position]) -> None:
-        exchange = self.login.exchange
-        instrument = exchange.instrument(spec.symbol)
-        frames = exchange.venue.timeframes
-        for symbol, timeframe in spec.pairs:
-            exchange.instrument(symbol)
-            if timeframe not in frames:
-                known = ", ".join(sorted(frames, key=length_of))
-                raise Misconfigured(f"there are no candles of {timeframe} here; there are {known}")
+    async def _load(
+        self, spec: BotSpec, positions: list[Position], elsewhere: Sequence[Position]
+    ) -> None:
+        _refuse_two_accounts(spec, elsewhere)
+        instrument = self.login.exchange.instrument(spec.symbol)
+        self._refuse_candles(spec)
         current = positions[-1] if positions else None
         if current is not None and current.symbol != spec.symbol:
             if current.state is not State.FLAT or current.quantity:
@@ -290,6 +290,12 @@ class Roster:
                     f"configuration says {spec.symbol}; close it first",
                 )
             current = None
+        if current is not None and any(each.number > current.number for each in elsewhere):
+            # It has been on another account since: the number after this one is taken.
+            if current.needs_watching:
+                raise Misconfigured(f"{current.position_id} is {current.state}; close it first")
+            await self._let_go(spec.bot, [current])
+            positions, current = positions[:-1], None
         # What was settled in a former symbol is history; this one's terms do not fit it.
         await self._let_go(spec.bot, [p for p in positions if p.symbol != spec.symbol])
         positions = [position for position in positions if position.symbol == spec.symbol]
@@ -301,6 +307,14 @@ class Roster:
         if self.statuses.has_failed(spec.bot):
             runner.mute()  # What failed before a restart is not asked again by itself.
         self.runners[spec.bot] = runner
+
+    def _refuse_candles(self, spec: BotSpec) -> None:
+        frames = self.login.exchange.venue.timeframes
+        for symbol, timeframe in spec.pairs:
+            self.login.exchange.instrument(symbol)
+            if timeframe not in frames:
+                known = ", ".join(sorted(frames, key=length_of))
+                raise Misconfigured(f"there are no candles of {timeframe} here; there are {known}")
 
     async def _start(self, spec: BotSpec, instrument: Instrument) -> Position:
         """Give a bot its first position, or its first in a new symbol."""
@@ -322,7 +336,7 @@ class Roster:
 
     async def _watch(self, bot: BotName, positions: list[Position], reason: str) -> None:
         """Keep what a bot that cannot run still holds: watched, and never added to."""
-        held = [p for p in positions if p.quantity or p.unfinished or p.frozen]
+        held = [position for position in positions if position.needs_watching]
         if not held and reason is LEFT_OVER:
             await self._let_go(bot, positions)
             return
@@ -410,3 +424,17 @@ class Roster:
             review=partial(self.review, spec.bot),
             log=self.login.log,
         )
+
+
+def _refuse_two_accounts(spec: BotSpec, elsewhere: Iterable[Position]) -> None:
+    """Refuse a bot that still has something on another account: one word holds it everywhere.
+
+    Raises:
+        Misconfigured: it has.
+    """
+    for position in elsewhere:
+        if position.needs_watching:
+            raise Misconfigured(
+                f"{position.position_id} is {position.state} on {position.account}, but the "
+                f"configuration says {spec.account}; close it first",
+            )

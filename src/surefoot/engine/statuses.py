@@ -21,6 +21,7 @@ from surefoot.core.records import BotStatusChanged, Cause, PositionStarted
 from surefoot.core.state import evolve
 from surefoot.core.values import BotName
 from surefoot.engine.voice import Log
+from surefoot.journal.errors import StaleAppend
 from surefoot.journal.port import (
     Append,
     Change,
@@ -221,9 +222,11 @@ class Statuses:
         same = word.says_as(self._known.get(bot)) and start is None
         if same and verdict is None:
             return
-        appends = () if same else await self._appends(bot, word, start)
         verdicts = () if verdict is None else (verdict,)
-        await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
+        try:
+            await self._commit(() if same else await self._appends(bot, word, start), verdicts)
+        except StaleAppend:  # another account has just spoken of it: what is left there is watched
+            await self._commit(() if same else await self._appends(bot, word, start), verdicts)
         self._known[bot] = word
         if not same:
             speak = self._log.warning if word.reviewed else self._log.info
@@ -235,6 +238,9 @@ class Statuses:
                 reason=word.reason,
                 review=word.review,
             )
+
+    async def _commit(self, appends: tuple[Append, ...], verdicts: tuple[Verdict, ...]) -> None:
+        await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
 
     async def _appends(
         self, bot: BotName, word: _Word, start: PositionStarted | None
