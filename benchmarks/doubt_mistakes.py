@@ -171,4 +171,32 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "        if False:\n",
         "tests/process/test_outage.py -k ban",
     ),
+    (
+        "let anything go as dust that the exchange would not sell for its worth",
+        "core/dust.py",
+        "    return position.quantity * price < SHRUNK * instrument.notional_min\n",
+        "    return True\n",
+        "tests/unit/core/test_dust.py",
+    ),
+    (
+        "let all go as dust because a part was too small",
+        "core/dust.py",
+        "    if instrument.sellable(position.quantity) > position.too_small:\n",
+        "    if not position.too_small:\n",
+        "tests/unit/core/test_dust.py",
+    ),
+    (
+        "keep the word that something is too small to sell for ever",
+        "core/state.py",
+        "        too_small=ZERO,\n",
+        "",
+        "tests/unit/core/test_dust.py",
+    ),
+    (
+        "let an alarm come and go with every exit that is refused",
+        "core/deadlines.py",
+        "    if wish is None and not _goes_on_failing(position, now):\n",
+        "    if wish is None:\n",
+        "tests/unit/core/test_deadlines.py",
+    ),
 ]
