@@ -1,14 +1,16 @@
 """Candles from trades, closed on time also when nothing is traded.
 
-What lies before the start is a seeded walk that ends at the first price, each time frame its own.
+What lies before the start is a seeded walk that ends at the first price. Each symbol and time frame
+has its own, which is made when somebody first asks for it, and the same whoever asks first.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from random import Random  # noqa: TID251 (seeded by the settings)
 from typing import Any, Final
 
@@ -46,16 +48,18 @@ class Candle:
 class Candles:
     """The candles of every symbol and time frame; the last of each is still open."""
 
-    def __init__(
-        self, rules: Iterable[Rules], now_ms: int, seed: int, invented: int = _HISTORY
-    ) -> None:
-        luck = Random(seed)  # noqa: S311 (no secret hangs on it)
+    def __init__(self, rules: Iterable[Rules], now_ms: int, seed: int) -> None:
+        self._seed = seed
         self._kept: dict[tuple[str, str], deque[Candle]] = {}
         self._closed: list[tuple[str, str, Candle]] = []
+        # Those before whose first candle nothing is kept yet.
+        self._bare: dict[tuple[str, str], Rules] = {}
         for each in rules:
             for frame, length in FRAMES_MS.items():
-                start = now_ms - now_ms % length
-                self._kept[each.symbol, frame] = _history(each, start, length, luck, invented)
+                price = each.price
+                first = Candle(now_ms - now_ms % length, price, price, price, price, ZERO)
+                self._kept[each.symbol, frame] = deque([first], maxlen=KEPT)
+                self._bare[each.symbol, frame] = each
 
     def trade(self, symbol: str, price: Decimal, quantity: Decimal, now_ms: int) -> None:
         """Count one trade in every time frame."""
@@ -88,10 +92,22 @@ class Candles:
 
     def klines(self, symbol: str, frame: str, start_ms: int | None, limit: int) -> list[list[Any]]:
         """Return rows as the REST API shows them."""
-        rows = [_row(candle, FRAMES_MS[frame]) for candle in self._kept[symbol, frame]]
-        if start_ms is not None:
-            return [row for row in rows if row[0] >= start_ms][:limit]
-        return rows[-limit:]
+        kept, length = self._with_past(symbol, frame), FRAMES_MS[frame]
+        if start_ms is None:
+            chosen = islice(kept, max(len(kept) - limit, 0), None)
+        else:
+            chosen = islice((candle for candle in kept if candle.open_ms >= start_ms), limit)
+        return [_row(candle, length) for candle in chosen]
+
+    def _with_past(self, symbol: str, frame: str) -> deque[Candle]:
+        """Return what is kept, with what lies before the start as far as there is room for it."""
+        key = symbol, frame
+        kept, rules = self._kept[key], self._bare.pop(key, None)
+        if rules is not None:
+            luck = Random(f"{self._seed} {symbol} {frame}")  # noqa: S311 (no secret hangs on it)
+            before = _before(rules, kept[0].open_ms, FRAMES_MS[frame], luck)
+            kept.extendleft(islice(before, min(_HISTORY, KEPT - len(kept))))
+        return kept
 
     def event(
         self, symbol: str, frame: str, candle: Candle, now_ms: int, *, closed: bool
@@ -118,21 +134,16 @@ class Candles:
         }
 
 
-def _history(
-    rules: Rules, start_ms: int, length: int, luck: Random, invented: int
-) -> deque[Candle]:
-    """Walk backwards from the first price."""
-    price, rows = rules.price, list[Candle]()
-    for number in range(1, invented + 1):
+def _before(rules: Rules, start_ms: int, length: int, luck: Random) -> Iterator[Candle]:
+    """Walk backwards from the first price, for ever."""
+    price = rules.price
+    while True:
+        start_ms -= length
         drift = Decimal(luck.randint(-100, 100)) / 100 * _STEP
         before = (price * (1 + drift)).quantize(rules.tick)
         low, high = min(before, price), max(before, price)
-        rows.append(Candle(start_ms - number * length, before, high, low, price, Decimal(1)))
+        yield Candle(start_ms, before, high, low, price, Decimal(1))
         price = before
-    last = rules.price
-    kept = deque(reversed(rows), maxlen=KEPT)
-    kept.append(Candle(start_ms, last, last, last, last, ZERO))
-    return kept
 
 
 def _row(candle: Candle, length: int) -> list[Any]:

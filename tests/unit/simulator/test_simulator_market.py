@@ -229,6 +229,30 @@ def test_there_is_a_past_that_leads_to_the_first_price(frame: str) -> None:
     assert D(past[-1][4]) == RULES[0].price
 
 
+def test_the_past_is_the_same_whoever_is_asked_first() -> None:
+    """It is made when it is first asked for: a world must not depend on who asks when."""
+    pairs = [(each.symbol, frame) for each in RULES for frame in FRAMES_MS]
+    one, other = candles(), candles()
+    asked = {pair: one.klines(*pair, None, KEPT) for pair in pairs}
+    other.trade("BTCUSDT", RULES[0].price, D(0), NOON_MS)
+    assert asked == {pair: other.klines(*pair, None, KEPT) for pair in reversed(pairs)}
+    assert len({str(rows_) for rows_ in asked.values()}) == len(pairs)
+
+
+@pytest.mark.parametrize("frame", ["1s", "1m", "1d"])
+@pytest.mark.parametrize("lengths", [1, 700, KEPT - 1, KEPT, 3 * KEPT])
+def test_what_was_invented_leads_to_what_was_traded(frame: str, lengths: int) -> None:
+    """Also if it is asked for late: no candle is missing between them, and none is too many."""
+    kept, later = candles(), NOON_MS + lengths * FRAMES_MS[frame]
+    kept.trade("BTCUSDT", D(61000), D(1), NOON_MS)
+    kept.trade("BTCUSDT", D(62000), D(1), later)
+    past = rows(kept, frame, limit=2 * KEPT)
+    steps = {after[0] - before[0] for before, after in pairwise(past)}
+    assert steps == {FRAMES_MS[frame]}
+    assert past[-1][0] == later - later % FRAMES_MS[frame]
+    assert len(past) == min(KEPT, 600 + 1 + lengths)
+
+
 def test_a_clock_moved_by_months_makes_no_endless_candles() -> None:
     kept = candles()
     kept.catch_up(NOON_MS + 90 * 86_400_000)
