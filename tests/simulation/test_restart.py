@@ -19,8 +19,6 @@ BASE: Final = 130
 PRICES: Final = 8
 SECONDS: Final = 10.0
 PER_SYMBOL: Final = 20
-# Whose an order is that nobody here has heard of is asked once, for each order.
-PER_STRANGER: Final = 4
 PATIENCE_S: Final = 120.0
 
 
@@ -118,32 +116,46 @@ def test_a_restart_pays_for_what_has_changed(bots: int, changed: int) -> None:
     assert spent[0] <= BASE + PER_SYMBOL * changed
 
 
-@pytest.mark.parametrize(("bots", "by_hand"), [(1, 1), pytest.param(30, 3, marks=pytest.mark.slow)])
-def test_a_trade_by_hand_costs_one_read_of_trades(bots: int, by_hand: int) -> None:
-    """Two of trades and one of balances for each symbol, and then everything once more."""
+def by_hand(world: World, bot: int, name: str, side: str, quantity: str) -> None:
+    """Trade on the account without the bot."""
+    order = NewOrder(
+        symbol=f"C{bot}USDT",
+        side=side,
+        type="MARKET",
+        quantity=Decimal(quantity),
+        price=Decimal(0),
+        stop_price=Decimal(0),
+        client_order_id=name,
+    )
+    world.simulator.exchange.place(order, Twist(), origin="outside")
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+@pytest.mark.parametrize(
+    ("bots", "symbols", "orders"),
+    [(1, 1, 1), (30, 3, 1), pytest.param(30, 10, 4, marks=pytest.mark.slow)],
+)
+def test_trades_by_hand_cost_one_list_of_orders(
+    bots: int, symbols: int, orders: int, side: str
+) -> None:
+    """Two of trades and one of balances for each symbol, and whose each order was."""
     spent: list[int] = []
 
     async def play(world: World) -> None:
         world.configure(configuration(bots))
         world.start()
         await protected(world, bots)
+        for number in range(symbols):
+            by_hand(world, number, f"before-{number}", "BUY", "10")
         await world.sleep(90)
         world.stop()
-        for number in range(by_hand):
-            bought = NewOrder(
-                symbol=f"C{number}USDT",
-                side="BUY",
-                type="MARKET",
-                quantity=Decimal(1),
-                price=Decimal(0),
-                stop_price=Decimal(0),
-                client_order_id=f"by-hand-{number}",
-            )
-            world.simulator.exchange.place(bought, Twist(), origin="outside")
+        for number in range(symbols):
+            for again in range(orders):
+                by_hand(world, number, f"by-hand-{number}-{again}", side, "1")
         await world.sleep(90)
         spent.append(await restarted(world))
 
     exchange = Settings(beat_s=BEAT_S, rules=rules(bots), orders_per_10s=1_000)
     world = World(1, exchange)
     world.run(play)
-    assert spent[0] <= BASE + (PER_SYMBOL + PER_STRANGER) * by_hand
+    assert spent[0] <= BASE + PER_SYMBOL * symbols

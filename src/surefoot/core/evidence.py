@@ -73,6 +73,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     `looked_up` holds the answers to by-id questions; None is the exchange's own "no such order".
     `missing` are base assets whose balance has been short for longer than V, so that a fill which
     is not visible yet cannot be the reason. `locked` is what orders that rest bind of a quote.
+    `foreign` are orders of others of which something is filled, where no trades were read.
     """
 
     started_at: datetime
@@ -83,6 +84,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     balances: Mapping[Asset, Decimal] | None = None
     missing: frozenset[Asset] = frozenset()
     locked: Mapping[Asset, Decimal] = {}
+    foreign: Mapping[Symbol, tuple[OrderReport, ...]] = {}
 
 
 def _named_nowhere(_client_order_id: str) -> bool:

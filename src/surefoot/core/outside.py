@@ -45,7 +45,7 @@ from surefoot.core.reconcile import Reconciliation, decisions_of
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, Reduction, Shortage
 from surefoot.core.signals import Freeze
-from surefoot.core.values import ZERO, Asset, Side, plain
+from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, plain
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -150,6 +150,22 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
     )
 
 
+def only_others(belief: Belief, evidence: Evidence) -> bool:
+    """Tell whether what is there says by itself that coins of others came or went, at most.
+
+    No trade that anybody could still be asked for would say otherwise.
+    """
+    sides = [_OfHoldings(each, belief, evidence, evidence.started_at) for each in belief.positions]
+    if evidence.balances is None or not all(each.as_read for each in sides):
+        return False
+    if any(_unclear(each) or belief.beside.get(each.base, ZERO) for each in belief.positions):
+        return False
+    return all(
+        _Scale(asset, [s for s in sides if s.position.base == asset], belief, evidence).only_others
+        for asset in {each.base for each in belief.positions}
+    )
+
+
 def _unclear(position: Position) -> bool:
     """Tell whether what it holds is not certain: something else has the word first.
 
@@ -186,6 +202,7 @@ class _Scale:
         self._holders = [e for e in self._holders if e.position.state is not State.CLOSED]
         self._waiting = [e for e in sides if not e.position.entered and e.position.claim > ZERO]
         self._belief = belief
+        self._evidence = evidence
         before = belief.others.get(asset)
         sales = self._sales(None if before is None else before.at, evidence)
         used = {trade for each in sides for trade in each.position.outside}
@@ -212,6 +229,14 @@ class _Scale:
         """Tell whether nothing that still buys tips it: beside that only a lack says anything."""
         buying = any(_buys(order) for each in self._sides for order in each.position.orders)
         return not buying or self.seen.there < self.seen.held
+
+    @property
+    def only_others(self) -> bool:
+        """Tell whether nothing of ours lacks, and what others sold does not matter."""
+        seen = self.seen
+        if not self.is_level or seen.missing or seen.before is None:
+            return False
+        return isinstance(judge(seen), Unchanged | Theirs)
 
     def conclude(self) -> Decimal | None:
         """Let the positions learn what follows; return what is others' now, or None: unknown."""
@@ -245,9 +270,21 @@ class _Scale:
             said = f"{plain(abs(change))} {self._asset} {'came' if change > 0 else 'went'}"
             if self._sold:
                 said += f", others sold in trades {', '.join(f.trade_id for f in self._sold[:8])}"
+            elif orders := self._foreign_sales():
+                said += f", others sold in orders {', '.join(orders)}"
             self._holders[0].find(
                 FindingKind.OTHERS_COINS, None, said, "they are not the bots'; nothing follows"
             )
+
+    def _foreign_sales(self) -> list[ExchangeOrderId]:
+        """Return the orders with which others sold since then, where their trades were not read."""
+        since = self._belief.others[self._asset].at
+        return [
+            order.exchange_order_id
+            for symbol in sorted({each.position.symbol for each in self._sides})
+            for order in self._evidence.foreign.get(symbol, ())
+            if order.side is Side.SELL and order.at is not None and order.at >= since
+        ][-8:]
 
     def _book(self, quantity: Decimal) -> None:
         (holder,) = self._holders

@@ -24,8 +24,8 @@ from surefoot.core.coins import coins_of, contradiction, only_of
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
-from surefoot.core.facts import unproven
-from surefoot.core.order import Order, OrderStatus, ReportedStatus
+from surefoot.core.facts import decided_at, unproven
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.orphans import Stranger, orphans, strangers
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
@@ -299,18 +299,24 @@ def unmoved(
 
     Then no order of ours can have traded: a fill would show in the one or in the other.
     """
-    shown = {report.client_order_id: report for report in listed}
-    open_ = {order.client_order_id: order for _, order in wanted(belief.positions, now)}
-    strange = (name for name in shown if name is not None and belief.is_ours(name))
     return (
         balances is not None
-        and all(_is_shown(order, shown.get(name)) for name, order in open_.items())
-        and all(name in open_ for name in strange)
+        and is_listed(belief, listed, now)
         and all(
             asset in belief.others
             and amount - belief.beside.get(asset, ZERO) == belief.others[asset].amount
             for asset, amount in coins_of(belief.positions, balances).items()
         )
+    )
+
+
+def is_listed(belief: Belief, listed: Iterable[OrderReport], now: datetime) -> bool:
+    """Tell whether a list of live orders shows ours just as they are believed, and no other."""
+    shown = {report.client_order_id: report for report in listed}
+    open_ = {order.client_order_id: order for _, order in wanted(belief.positions, now)}
+    strange = (name for name in shown if name is not None and belief.is_ours(name))
+    return all(_is_shown(order, shown.get(name)) for name, order in open_.items()) and all(
+        name in open_ for name in strange
     )
 
 
@@ -355,3 +361,12 @@ def wanted(positions: Iterable[Position], now: datetime) -> tuple[tuple[Position
         for order in position.orders
         if not order.finished or order.is_lately_never(now)
     )
+
+
+def is_missed(position: Position, order: Order, belief: Belief, evidence: Evidence) -> bool:
+    """Tell whether an order was denied that could no longer come before the reads began."""
+    decided = decided_at(order, position, belief.terms[position.bot])
+    late = decided is not None and evidence.started_at > decided
+    unsure = order.status is OrderStatus.INTENDED and not (order.hailed or order.shut)
+    denied = evidence.looked_up.get(order.client_order_id, ...) is None
+    return denied and late and unsure and order.role is not Role.ENTRY

@@ -160,7 +160,7 @@ class Comparing:
         for symbol in symbols:
             on_symbol = belief.on([symbol])
             gathered = await self.symbol(on_symbol, symbol, shared, lookback)
-            past.trades.update(gathered.trades)
+            past.learn(gathered)
             outcomes.append(self.compare(await self._about(on_symbol, gathered), gathered))
             failures += gathered.failures
         changed = self.changed(belief, shared.balances)

@@ -28,7 +28,8 @@ class Past(Struct, kw_only=True):
     """What a comparison has learned that a holding can be weighed with: nobody asks twice.
 
     It began `at` a time, when what is believed had these `versions`; the balances may have been
-    `told` some seconds before. `trades` are all since what is held was bought, by symbol.
+    `told` some seconds before. `trades` are all since what is held was bought, by symbol; where
+    none were read, `foreign` may tell whose orders there were.
     """
 
     at: datetime
@@ -36,6 +37,22 @@ class Past(Struct, kw_only=True):
     versions: Mapping[PositionId, int]
     balances: Mapping[Asset, Decimal] | None
     trades: dict[Symbol, tuple[Fill, ...]]
+    foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
+
+    def learn(self, gathered: Gathered) -> None:
+        """Take over what was read of a symbol."""
+        self.trades.update(gathered.trades)
+        self.foreign.update(gathered.evidence.foreign)
+
+    @property
+    def evidence(self) -> Evidence:
+        """Return what was told of the whole account, by itself."""
+        return Evidence(
+            started_at=self.told,
+            versions=self.versions,
+            balances=self.balances,
+            foreign=self.foreign,
+        )
 
     def stands(self, belief: Belief) -> bool:
         """Tell whether the balances are as if told after the trades: none is younger, by V."""

@@ -169,7 +169,7 @@ class Inspection:
         async with self._locks[symbol]:
             belief = self._books.belief([symbol])
             gathered = await self._comparing.symbol(belief, symbol, seen.shared, lookback)
-            seen.past.trades.update(gathered.trades)
+            seen.past.learn(gathered)
             self._login.senses.gather(gathered, everything=True)
             return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
 

@@ -14,35 +14,30 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from msgspec.structs import replace
-
 from surefoot.core.coins import locking
 from surefoot.core.evidence import Belief, Evidence, Window
-from surefoot.core.facts import decided_at
-from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import Position
-from surefoot.core.reconcile import explained, unmoved, wanted
+from surefoot.core.order import Order, OrderStatus, ReportedStatus
+from surefoot.core.outside import only_others
+from surefoot.core.reconcile import explained, is_listed, is_missed, unmoved, wanted
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
+    ZERO,
     AccountName,
     Asset,
     ClientOrderId,
-    ExchangeOrderId,
     Symbol,
     TradeId,
 )
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.gathered import Gathered, Past, Shared
+from surefoot.engine.marks import EARLIER, Marks
 from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange, FillsRead, Question
 from surefoot.journal.port import Reader, account_stream
 
-# Unknown order ids named by fills are looked up one by one, so that absence can be proven on an
-# account that others trade on as well; no more than this in one round.
+# Unknown order ids named by fills are looked up one by one; no more than this in one round.
 LOOK_UPS_MAX: Final = 20
 LOOK_UPS_RESTORED: Final = 200
-# A fill that names an intent cannot be older than it, give or take two clocks.
-EARLIER: Final = timedelta(minutes=1)
 
 
 class Sweep:
@@ -52,9 +47,12 @@ class Sweep:
         self._account = account
         self._exchange = exchange
         self._journal = journal
-        # Whose an order is never changes, so it is asked once: what the exchange calls it, per
-        # symbol, and the client order id that it carries.
-        self.names: dict[Symbol, dict[ExchangeOrderId, ClientOrderId | None]] = {}
+        self.marks = Marks(exchange)
+
+    @property
+    def restored(self) -> bool:
+        """Tell whether the journal went back in time: what it does not know may be anywhere."""
+        return len(self._journal.epochs) > 1
 
     async def bound_at(self) -> datetime | None:
         """Return since when the journal has been this account's: it ordered nothing before."""
@@ -87,18 +85,22 @@ class Sweep:
 
         Trades are read only where they can have been: if the list and the balance are as believed,
         there was none of ours; and also if the orders that are not, asked for one by one, explain
-        all of it. A bot that never ordered starts reading at the newest one there is.
+        all of it; and if only coins of others have moved, by no order with our mark. A bot that
+        never ordered starts reading at the newest one there is.
         With `lookback`, fills are read again from where the watermark stood so long ago: whatever
         became visible late is found.
         """
         round_ = _Round(self, belief)
         await round_.take(symbol, shared)
         crashpoint("recovery.after-orders")
-        restored = len(self._journal.epochs) > 1  # what it does not know may be anywhere
-        if restored or not round_.is_as_believed(symbol):
+        if self.restored or not round_.is_as_believed(symbol):
             orders = wanted(belief.positions, round_.started)
             await round_.by_id(tuple(order for _, order in orders))
-            if restored or not (round_.is_explained(symbol) or await round_.begin(symbol)):
+            if self.restored or not (
+                round_.is_explained(symbol)
+                or await round_.begin(symbol)
+                or await round_.is_of_others(symbol)
+            ):
                 await round_.window(symbol, lookback, since_entry=True)
         crashpoint("recovery.after-fills")
         return round_.result()
@@ -119,7 +121,8 @@ class Sweep:
             if order.status is OrderStatus.INTENDED
             and round_.started > order.not_after + belief.terms[position.bot].visibility
         }
-        if overdue or any(round_.is_missed(*each) for each in asked):
+        evidence = round_.result().evidence
+        if overdue or any(is_missed(*each, belief, evidence) for each in asked):
             await round_.balances()
         for symbol in sorted(overdue):
             await round_.window(symbol)
@@ -134,10 +137,15 @@ class Sweep:
     async def holdings(
         self, belief: Belief, missing: frozenset[Asset], past: Past | None = None
     ) -> Gathered:
-        """Read what may explain a holding: the fills back to the entry, then the balance again."""
+        """Read what may explain a holding: the fills back to the entry, then the balance again.
+
+        Nothing where the balance says by itself that only coins of others have moved.
+        """
         round_ = _Round(self, belief)
         if past is not None:
             round_.recall(past)
+            if only_others(belief, past.evidence):
+                return Gathered(evidence=past.evidence, watermarks={}, failures=(), accounted=True)
         for symbol in sorted({each.symbol for each in belief.positions}):
             await round_.since_entry(symbol)
         await round_.balances()
@@ -159,6 +167,7 @@ class _Round:
         self._exchange = sweep._exchange  # noqa: SLF001 (two halves of one file)
         self._journal = sweep._journal  # noqa: SLF001
         self._account = sweep._account  # noqa: SLF001
+        self._marks = sweep.marks
         self._belief = belief
         self.started: datetime = self._exchange.now()
         self._known = frozenset(o.client_order_id for p in belief.positions for o in p.orders)
@@ -170,6 +179,7 @@ class _Round:
         self._trades: dict[Symbol, tuple[Fill, ...]] = {}
         self._balances: Mapping[Asset, Decimal] | None = None
         self._locked: dict[Asset, Decimal] = {}
+        self._foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
@@ -307,6 +317,30 @@ class _Round:
             self._watermarks[symbol] = newest[-1].trade_id
         return True
 
+    async def is_of_others(self, symbol: Symbol) -> bool:
+        """Tell whether only coins of others have moved, by no order with our mark.
+
+        No trade would change what the balance means then. Whose the orders were is told of the
+        newest in one answer; if one is ours and not booked, the trades are read.
+        """
+        listed = is_listed(self._belief, self._open, self.started)
+        if not (listed and only_others(self._belief, self.result().evidence)):
+            return False
+        try:
+            newest = await self._marks.newest(symbol)
+        except (ReadFailed, Misconfigured) as error:
+            _unless_banned("newest orders", error)
+            return False
+        marked = [r for r in newest if self._belief.is_ours(r.client_order_id or "")]
+        ours = (*self._orders_on(symbol), *await self._departed(symbol, marked))
+        booked = {order.exchange_order_id: order.filled for order in ours}
+        if any(report.filled > booked.get(report.exchange_order_id, ZERO) for report in marked):
+            return False
+        self._foreign[symbol] = tuple(each for each in newest if each not in marked)
+        self._windows[symbol] = Window(fills=(), complete=True)
+        self._accounted = True
+        return True
+
     def _is_empty(self, symbol: Symbol) -> bool:
         """Tell whether the account has been told to hold nothing of what a symbol trades."""
         bases = {each.base for each in self._belief.positions if each.symbol == symbol}
@@ -373,43 +407,15 @@ class _Round:
         *,
         every: bool = False,
     ) -> tuple[Fill, ...]:
-        """Give each fill its client order id.
-
-        All of them, if an intent's fate may hang on it, or if told to: that proves something. Else
-        those of the newest orders, as many as are cheap, so that one of ours is noticed that no
-        record explains.
-        """
+        """Give each fill its client order id; all if told to, or if something is in doubt."""
         orders = self._orders_on(symbol)
-        intended = [order for order in orders if order.status is OrderStatus.INTENDED]
-        # A journal that was restored may lack orders of ours: then every fill is asked about.
-        restored = len(self._journal.epochs) > 1
-        every = every or restored
-        most = LOOK_UPS_RESTORED if restored else LOOK_UPS_MAX
-        since = min((order.signed_at for order in intended), default=self.started) - EARLIER
-        names = self._sweep.names.setdefault(symbol, {})
-        names |= {
-            order.exchange_order_id: order.client_order_id
-            for order in (*departed, *orders)
-            if order.exchange_order_id is not None
-        }
-        proving = every or bool(intended)
-        later = (f.exchange_order_id for f in fills if every or not intended or f.at >= since)
-        unknown = [each for each in dict.fromkeys(later) if each not in names]
-        for each in unknown[:most] if proving else unknown[-most:]:
-            report = await self._exchange.order_by_exchange_id(symbol, each)
-            if report is not None:
-                names[each] = report.client_order_id
-            elif proving:
-                raise ReadFailed(f"a trade names order {each}, which the exchange denies")
-        if proving and len(unknown) > most:
-            raise ReadFailed(f"{len(unknown) - most} orders on {symbol} are not known yet")
-        return tuple(
-            replace(
-                fill,
-                client_order_id=fill.client_order_id or names.get(fill.exchange_order_id),
-            )
-            for fill in fills
-        )
+        self._marks.note(symbol, (*departed, *orders, *self._open))
+        doubted = [order.signed_at for order in orders if order.status is OrderStatus.INTENDED]
+        since = min(doubted, default=None)
+        every = every or self._sweep.restored
+        most = LOOK_UPS_RESTORED if self._sweep.restored else LOOK_UPS_MAX
+        await self._marks.ask(symbol, fills, since=since, every=every, most=most)
+        return self._marks.on(symbol, fills)
 
     def _orders_on(self, symbol: Symbol) -> list[Order]:
         return [
@@ -428,14 +434,6 @@ class _Round:
             fills=tuple(ordered),
             complete=complete or before.complete,
         )
-
-    def is_missed(self, position: Position, order: Order) -> bool:
-        """Tell whether an order is not there that could no longer come before this round."""
-        decided = decided_at(order, position, self._belief.terms[position.bot])
-        late = decided is not None and self.started > decided
-        unsure = order.status is OrderStatus.INTENDED and not (order.hailed or order.shut)
-        denied = self._looked_up.get(order.client_order_id, ...) is None
-        return denied and late and unsure and order.role is not Role.ENTRY
 
     async def balances(self) -> None:
         if self._balances is not None:
@@ -481,6 +479,7 @@ class _Round:
             balances=self._balances,
             missing=missing,
             locked=self._locked,
+            foreign=self._foreign,
         )
         return Gathered(
             evidence=evidence,

@@ -326,6 +326,13 @@ class Reads(Protocol):
         """Read the account's newest fills of a symbol, as many as one answer has, oldest first."""
         ...
 
+    async def newest_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+        """Read those of the account's newest orders of a symbol of which something is filled.
+
+        As many as one answer has, and perhaps some seconds behind what is told of one order.
+        """
+        ...
+
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
         """Return total holdings (free and locked) of every asset that is not zero.
 

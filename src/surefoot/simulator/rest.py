@@ -44,14 +44,16 @@ class _Route:
 class Rest:
     """Answers requests, and remembers every one of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in Simulator)
         self,
         exchange: Exchange,
+        *,
         market: Market,
         store: Store,
         armory: Armory,
         clock: Clock,
         settings: Settings,
+        meter: security.Meter,
     ) -> None:
         self._exchange = exchange
         self._market = market
@@ -59,7 +61,7 @@ class Rest:
         self._armory = armory
         self._clock = clock
         self._settings = settings
-        self.meter = security.Meter(clock, settings.weight_limit)
+        self.meter = meter
         self.counts = OrderCounts(clock, settings)
         exchange.listen(self.counts.on_execution)
         self._desk = Desk(exchange, self.counts, clock)

@@ -22,10 +22,11 @@ WEIGHTS: Final = {
     "ping": 1, "time": 1, "exchangeInfo": 20, "klines": 2, "ticker.price": 4, "ticker.book": 4,
     "depth": 5, "aggTrades": 4, "account": 20, "order.send": 1, "order.cancel": 1, "order.query": 4,
     "restrictions": 1, "order.amend": 4, "order.amendments": 4,
-    "openOrders": 6, "allOrders": 20, "myTrades": 20,
+    "openOrders": 6, "allOrders": 20, "myTrades": 20, "wsApi.connect": 2, "wsApi.subscribe": 2,
 }  # fmt: skip
 _OPEN_ORDERS_ALL: Final = 80
 _TRADES_OF_ORDER: Final = 5
+_DEPTH: Final = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))
 # What costs its weight only when it fails.
 FREE: Final = frozenset({"order.send", "order.cancel", "order.replace"})
 
@@ -74,6 +75,9 @@ def is_fresh(params: Mapping[str, str], clock: Clock) -> bool:
 
 def weight_of(operation: str, params: Mapping[str, str]) -> int:
     """Return what a request costs."""
+    if operation == "depth":
+        rows = int(limit) if (limit := params.get("limit", "100")).isdecimal() else 100
+        return next((weight for most, weight in _DEPTH if rows <= most), _DEPTH[-1][1])
     if operation == "openOrders" and "symbol" not in params:
         return _OPEN_ORDERS_ALL
     if operation == "myTrades" and "orderId" in params:

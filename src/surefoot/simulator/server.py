@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from surefoot.simulator import security
 from surefoot.simulator.candles import Candles
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.control_api import ControlApi
@@ -35,15 +36,23 @@ class Simulator:
         self.exchange = Exchange(settings, self.clock)
         self.armory = Armory()
         self._settings = settings
-        self.streams = Streams(self.exchange, self.armory, self.clock, settings)
+        self.meter = security.Meter(self.clock, settings.weight_limit)
+        self.streams = Streams(self.exchange, self.armory, self.clock, settings, self.meter)
         self.store: Store = (
             Forgetful(settings.uid)
             if settings.state is None
             else Kept(settings.state, self.exchange, self.armory, self.clock.now_ms())
         )
         self.market = self._market()
-        rest = Rest(self.exchange, self.market, self.store, self.armory, self.clock, settings)
-        self.meter = rest.meter
+        rest = Rest(
+            self.exchange,
+            market=self.market,
+            store=self.store,
+            armory=self.armory,
+            clock=self.clock,
+            settings=settings,
+            meter=self.meter,
+        )
         self.requests = rest.requests
         control = ControlApi(
             self.exchange,

@@ -52,12 +52,18 @@ class Streams:
     """Every open socket, and the faults between the truth and them."""
 
     def __init__(
-        self, exchange: Exchange, armory: Armory, clock: Clock, settings: Settings
+        self,
+        exchange: Exchange,
+        armory: Armory,
+        clock: Clock,
+        settings: Settings,
+        meter: security.Meter,
     ) -> None:
         self._exchange = exchange
         self._armory = armory
         self._clock = clock
         self._settings = settings
+        self._meter = meter
         # In the order in which they came: what is told to one, is told first.
         self._connections: dict[Connection, None] = {}
         self._history: dict[str, deque[_Event]] = {
@@ -182,6 +188,7 @@ class Streams:
         return await self._serve(request, self._market_request)
 
     async def _serve_account(self, request: web.Request) -> web.StreamResponse:
+        self._meter.add(security.WEIGHTS["wsApi.connect"])
         return await self._serve(request, self._account_request)
 
     async def _serve(
@@ -223,6 +230,7 @@ class Streams:
 
     def _account_request(self, connection: Connection, asked: Mapping[str, Any]) -> dict[str, Any]:
         ident = asked.get("id")
+        self._meter.add(security.WEIGHTS["wsApi.subscribe"])
         try:
             self._check(asked.get("method"), dict(asked.get("params") or {}))
         except ApiError as error:

@@ -12,7 +12,7 @@ import pytest
 from tests.conformance.exchange.conftest import BRISK, KEYS, Do
 from tests.conformance.exchange.orders import BTC, ETH, NAME, order, resting
 
-from surefoot.core.order import ReportedStatus
+from surefoot.core.order import ReportedStatus, Role
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
 from surefoot.engine.clock import SystemClock
 from surefoot.exchange import open_exchange
@@ -29,6 +29,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Exchange], Awaitable[Any]]]] = {
     "fills since": ("myTrades", lambda at: at.fills_since(BTC, at.now())),
     "fills of an order": ("myTrades", lambda at: at.fills_of(BTC, ExchangeOrderId("1"))),
     "newest fills": ("myTrades", lambda at: at.newest_fills(BTC)),
+    "newest orders": ("allOrders", lambda at: at.newest_orders(BTC)),
     "balances": ("account", lambda at: at.balances()),
     "identity": ("account", lambda at: at.identify()),
     "permissions": ("restrictions", lambda at: at.may_withdraw()),
@@ -178,6 +179,19 @@ async def test_fills_follow_a_trade(exchange: Exchange) -> None:
     assert (last.fills, last.complete, last.reset) == ((), True, False)
     assert await exchange.newest_fills(BTC) == (first, second, third)
     assert await exchange.fills_of(BTC, second.exchange_order_id) == (second,)
+
+
+async def test_newest_orders_are_those_of_which_something_is_filled(exchange: Exchange) -> None:
+    """Ours carry our mark; a stop that rests has not traded, so it says nothing."""
+    bought = [await exchange.send(BTC, order(exchange, quantity=D("0.001"))) for _ in range(2)]
+    stop = await exchange.send(
+        BTC, order(exchange, role=Role.STOP, side=Side.SELL, trigger=D(50_000))
+    )
+    newest = await exchange.newest_orders(BTC)
+    assert [(o.exchange_order_id, o.client_order_id, o.filled) for o in newest] == [
+        (o.exchange_order_id, o.client_order_id, D("0.001")) for o in bought
+    ]
+    assert stop.exchange_order_id not in {each.exchange_order_id for each in newest}
 
 
 async def test_fills_since_a_time_are_one_page_of_the_newest(exchange: Exchange, do: Do) -> None:

@@ -64,6 +64,8 @@ class FakeExchange:
         self.identity = Identity(exchange="binance", uid="7", environment="simulated")
         self.instruments: dict[Symbol, Instrument] = {BTC: INSTRUMENT, ETH: ETHER}
         self.orders: list[OrderReport] = []
+        # As lists of live orders still show some, which have moved on.
+        self.late: dict[ClientOrderId | None, OrderReport] = {}
         self.trades: list[Fill] = []
         self.halted: set[Symbol] = set()
         self.hidden: set[ClientOrderId | None] = set()
@@ -305,6 +307,7 @@ class FakeExchange:
                     side=trade.side,
                     quantity=trade.quantity,
                     filled=trade.quantity,
+                    at=trade.at,
                 )
         return None
 
@@ -316,7 +319,7 @@ class FakeExchange:
     async def open_orders(self, symbols: Sequence[Symbol]) -> tuple[OrderReport, ...]:
         await self._reading("open_orders", *symbols)
         return tuple(
-            row
+            self.late.get(row.client_order_id, row)
             for row in self.orders
             if row.symbol in symbols
             and row.status is ReportedStatus.OPEN
@@ -349,6 +352,13 @@ class FakeExchange:
     async def newest_fills(self, symbol: Symbol) -> tuple[Fill, ...]:
         await self._reading("newest_fills", symbol)
         return tuple(trade for trade in self.trades if trade.symbol == symbol)
+
+    async def newest_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+        await self._reading("newest_orders", symbol)
+        ours = (row for row in self.orders if row.symbol == symbol and row.filled)
+        numbers = dict.fromkeys(t.exchange_order_id for t in self.trades if t.symbol == symbol)
+        foreign = (self._foreign(symbol, number) for number in numbers)
+        return (*ours, *(each for each in foreign if each is not None))
 
     async def holding(self, asset: Asset) -> Holding:
         await self._reading("holding", asset)

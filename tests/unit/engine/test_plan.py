@@ -33,7 +33,8 @@ from surefoot.core.position import State
 from surefoot.core.values import Asset, BotName, Side, Symbol
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.questions import RESTING_SHARE, Questions
-from surefoot.exchange.errors import Unknown
+from surefoot.engine.sweep import LOOK_UPS_MAX
+from surefoot.exchange.errors import ReadFailed, Unknown
 from surefoot.exchange.port import Identity
 
 TWO = account_spec(bot_spec(native_stop=True), bot_spec(SWING, ETH))
@@ -117,6 +118,63 @@ async def test_what_a_fill_does_not_explain_is_looked_for_among_all_trades(
     exchange.trade(Side.BUY, "1")
     asked = await asked_at_a_start(exchange, journal)
     assert [each for each in asked if each.startswith("fills BTC")]
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_others_trades_cost_one_list_of_orders_however_many(
+    exchange: FakeExchange, side: Side
+) -> None:
+    """One read of trades, and then whose each of them was: 24 of weight, and 44 for six."""
+    exchange.trade(Side.BUY, "5", "long-ago")
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    for number in range(6):
+        exchange.trade(side, "0.5", f"by-hand-{number}")
+    asked = await asked_at_a_start(exchange, journal)
+    assert sorted(asked) == sorted([*LISTS, f"newest_orders {BTC}"])
+    seen = await journal.last("account/main", "others-seen")
+    assert seen is not None
+    assert seen.record.coins[Asset("BTC")].amount == (8 if side is Side.BUY else 2)
+
+
+async def test_a_stop_that_sold_among_others_is_no_sale_of_theirs(exchange: FakeExchange) -> None:
+    """The list of live orders may be of before; catches coins of ours noted as gone with theirs."""
+    exchange.trade(Side.BUY, "5", "long-ago")
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    stop = exchange.orders[-1]
+    exchange.late = {stop.client_order_id: stop}
+    exchange.execute(stop.exchange_order_id, stop.quantity / 2)
+    exchange.trade(Side.BUY, "1", "by-hand")
+    asked = await asked_at_a_start(exchange, journal)
+    assert f"newest_orders {BTC}" in asked
+    assert any(each.startswith(f"fills {BTC}") for each in asked)
+    (position, _) = await journal.positions()
+    assert position.quantity == stop.quantity / 2
+
+
+async def test_an_order_with_our_mark_among_theirs_freezes(exchange: FakeExchange) -> None:
+    """However many others came after it: only the newest twenty of them were looked up."""
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    exchange.place(of_a_lost_journal())
+    for number in range(LOOK_UPS_MAX + 1):
+        exchange.trade(Side.BUY, "1", f"by-hand-{number}")
+    async with opened(TWO, exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        assert "carries our mark" in str(floor.account.roster.keepers[DIP].position.frozen)
+
+
+async def test_trades_are_read_where_nobody_tells_whose_the_orders_were(
+    exchange: FakeExchange,
+) -> None:
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    exchange.trade(Side.BUY, "1", "by-hand")
+    exchange.fail("newest_orders", ReadFailed("no answer"))
+    asked = await asked_at_a_start(exchange, journal)
+    assert any(each.startswith(f"fills {BTC}") for each in asked)
+    assert f"order_by_exchange_id {BTC},by-hand" in asked
 
 
 async def sold_by_hand(exchange: FakeExchange, journal: PoisonableJournal, ago: float) -> list[str]:

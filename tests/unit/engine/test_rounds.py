@@ -329,7 +329,7 @@ async def test_what_others_bring_and_sell_is_in_the_record() -> None:
         records = await records_in(floor.journal, "account/main")
     *_, came, went = [each.found for each in records if isinstance(each, OthersSeen)]
     assert came == ("2 BTC came",)
-    assert went == ("1.5 BTC went, others sold in trades 3",)
+    assert went == ("1.5 BTC went, others sold in orders by-hand-sell",)
 
 
 async def test_a_coin_that_nobody_can_explain_keeps_a_doubt() -> None:

@@ -210,6 +210,9 @@ def test_a_new_minute_is_a_new_budget() -> None:
         ("GET", "allOrders", {"symbol": "BTCUSDT"}, 20),
         ("GET", "myTrades", {"symbol": "BTCUSDT"}, 20),
         ("GET", "myTrades", {"symbol": "BTCUSDT", "orderId": 1}, 5),
+        ("GET", "depth", {"symbol": "BTCUSDT"}, 5),
+        ("GET", "depth", {"symbol": "BTCUSDT", "limit": 101}, 25),
+        ("GET", "depth", {"symbol": "BTCUSDT", "limit": 1_000}, 50),
         ("GET", "order", {"symbol": "BTCUSDT", "orderId": 1}, 4),
         ("DELETE", "order", {"symbol": "BTCUSDT", "orderId": 1}, 1),
     ],
@@ -220,6 +223,12 @@ async def test_what_each_request_costs(
     answer = await trader.ask(method, path, **given)
     assert (await trader.ledger())["weight"] == weight
     assert answer.headers["X-MBX-USED-WEIGHT-1M"] == str(weight)
+
+
+async def test_what_the_account_s_stream_costs(trader: Trader) -> None:
+    """Two to connect and two to subscribe: the WebSocket API shares the budget of the address."""
+    await trader.user_stream()
+    assert (await trader.ledger())["weight"] == 4
 
 
 class TestOnTheWire:

@@ -32,7 +32,7 @@ from surefoot.exchange.binance.client import (
     constructor_settings,
     session,
 )
-from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PRICES
+from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, PRICES
 from surefoot.exchange.binance.streams import account_events, market_events
 from surefoot.exchange.binance.trades import Trades
 from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
@@ -372,6 +372,19 @@ class Binance:
             return await self._carrier.ask(price, self._ccxt.privateGetMyTrades, request, read)
 
         return Trades(ask, symbol)
+
+    async def newest_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+        """Read those of the account's newest orders of a symbol of which something is filled."""
+        name = self._id(symbol)
+
+        def read(answer: Any) -> list[OrderReport]:
+            filled = (row for row in payloads.listed(answer) if payloads.is_filled(row))
+            return [self._orders(symbol, name)(row) for row in filled]
+
+        request = {"symbol": name, "limit": PAGE_SIZE}
+        return tuple(
+            await self._carrier.ask("allOrders", self._ccxt.privateGetAllOrders, request, read)
+        )
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
         """Return total holdings, as the answer that tells whose the keys are lists them too."""

@@ -65,6 +65,7 @@ WEIGHTS: Final = {
     "order.query": 4,
     "openOrders": 6,
     "openOrders.all": 80,
+    "allOrders": 20,
     "myTrades": 20,
     "myTrades.order": 5,
     "klines": 2,
@@ -82,6 +83,7 @@ URGENCIES: Final = {
     "order.query": Urgency.PROOF,
     "openOrders": Urgency.COMPARING,
     "openOrders.all": Urgency.COMPARING,
+    "allOrders": Urgency.COMPARING,
     "myTrades": Urgency.COMPARING,
     "myTrades.order": Urgency.PROOF,
     # What strategies look back on comes after everything that is owed.
@@ -102,7 +104,7 @@ PRICES: Final = {
 USED_WEIGHT: Final = "x-mbx-used-weight-"
 USED_ORDERS: Final = "x-mbx-order-count-"
 
-# The most rows of one answer about trades.
+# The most rows of one answer about trades or orders.
 PAGE_SIZE: Final = 1000
 # From this many symbols on, one list of all open orders is cheaper than a list a symbol.
 LIST_ALL_FROM: Final = WEIGHTS["openOrders.all"] // WEIGHTS["openOrders"] + 1

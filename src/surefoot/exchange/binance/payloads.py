@@ -99,6 +99,11 @@ def order_report(row: object, symbol: Symbol, name: str) -> OrderReport:
     )
 
 
+def is_filled(raw: Payload) -> bool:
+    """Tell whether something of an order is filled."""
+    return amount(raw, "executedQty") > 0
+
+
 def fill(row: object, symbol: Symbol, name: str) -> Fill:
     """Read one row of myTrades."""
     raw = payload(row)
