@@ -23,6 +23,8 @@ POINTS: Final = frozenset(
         "fill.after-commit",
         "cancel.before-send",
         "cancel.after-send",
+        "amend.before-send",
+        "amend.after-send",
         "recovery.after-bind",
         "recovery.after-load",
         "recovery.after-orders",

@@ -23,6 +23,8 @@ from surefoot.core.order import OrderStatus
 from surefoot.core.position import Dust
 from surefoot.core.records import (
     AccountBound,
+    AmendIntended,
+    AmendRefused,
     BanNoted,
     BotStatusChanged,
     CancelIntended,
@@ -35,6 +37,7 @@ from surefoot.core.records import (
     LifeBegan,
     LossCapLifted,
     LossCapReached,
+    OrderAmended,
     OrderRecalled,
     OrderShut,
     OrphanCancelIntended,
@@ -111,6 +114,15 @@ def _tried() -> Life:
     _add(life, cancel)
     shut = OrderShut(at=life.now, client_order_id=order.client_order_id, evidence="none is open")
     _add(life, shut)
+    name, less = order.client_order_id, D("0.001")
+    _add(
+        life,
+        AmendIntended(
+            at=life.now, client_order_id=name, quantity=less, not_after=life.now, reason="less"
+        ),
+    )
+    _add(life, AmendRefused(at=life.now, client_order_id=name, reason="ten times already"))
+    _add(life, OrderAmended(at=life.now, client_order_id=name, quantity=less))
     as_it_was = replace(refused, status=OrderStatus.REJECTED, finished_at=START)
     _add(life, OrderRecalled(at=life.now, order=as_it_was))
     return life

@@ -37,6 +37,7 @@ from surefoot.core.reports import (
     SetBack,
     Shortage,
     TimePassed,
+    Unamended,
     Unsent,
 )
 from surefoot.core.signals import (
@@ -60,6 +61,7 @@ Input: TypeAlias = (
     | Fill
     | LateFact
     | Refusal
+    | Unamended
     | Unsent
     | Doubt
     | Absence
@@ -138,6 +140,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (
             facts.take_refusal(event, draft)
         case Unsent():
             facts.take_unsent(event, draft)
+        case Unamended():
+            facts.take_unamended(event, draft)
         case Doubt():
             facts.take_doubt(event, draft)
         case Absence():

@@ -14,8 +14,10 @@ from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
+    AmendRefused,
     DustLost,
     ExitWished,
+    OrderAmended,
     OrderDoubted,
     OrderNever,
     OrderRefused,
@@ -39,6 +41,7 @@ from surefoot.core.reports import (
     Refusal,
     SetBack,
     Shortage,
+    Unamended,
     Unsent,
 )
 from surefoot.core.rules import withdrawal
@@ -49,6 +52,8 @@ from surefoot.core.values import ZERO, plain
 MISSED_AFTER: Final = timedelta(seconds=1)
 # This many refused exits or stops in a row, and a person has to look (they go on being tried).
 REFUSALS_MAX: Final = 3
+# A report that is not about a past which is known better.
+_PRESENT: Final = frozenset({Lesson.ADOPT, Lesson.REFRESH, Lesson.CONCLUDE})
 
 
 def unproven(  # noqa: C901, PLR0911 (one condition a line)
@@ -105,6 +110,24 @@ def take_report(report: OrderReport, draft: Draft) -> None:
     elif lesson is not Lesson.STALE and _is_news(order, report, lesson):
         draft.rule_out_rivals(order, traded=bool(report.filled))
         draft.add(_reported(order, report, draft.now))
+    if lesson in _PRESENT:
+        _learn_size(report, order, draft)
+
+
+def _learn_size(report: OrderReport, order: Order, draft: Draft) -> None:
+    """Believe that an order is smaller than it was; what would be larger is an older report."""
+    if max(order.filled, report.filled) <= report.quantity < order.quantity:
+        name = order.client_order_id
+        draft.add(OrderAmended(at=draft.now, client_order_id=name, quantity=report.quantity))
+
+
+def take_unamended(answer: Unamended, draft: Draft) -> None:
+    """Take the proof that an order is as large as it was."""
+    order = draft.position.find(answer.client_order_id)
+    if order is None or order.finished or order.amending is None or order.amending.refused:
+        return
+    name = order.client_order_id
+    draft.add(AmendRefused(at=draft.now, client_order_id=name, reason=answer.reason))
 
 
 def _rejected_there(order: Order, report: OrderReport) -> bool:

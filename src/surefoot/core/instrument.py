@@ -20,6 +20,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
 
     `market_quantity_max` is the largest market order (Binance: MARKET_LOT_SIZE); None is none.
     `replaces`: the venue cancels an untouched order and places another in one request.
+    `amends`: it makes an order smaller where it stands.
     `stops_max` is how many stops an account may have resting here (MAX_NUM_ALGO_ORDERS); None: any.
     """
 
@@ -33,6 +34,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     quantity_max: Decimal | None = None
     market_quantity_max: Decimal | None = None
     replaces: bool = False
+    amends: bool = False
     stops_max: int | None = None
 
     @property

@@ -56,6 +56,17 @@ LATE_SWEEP: Final = timedelta(hours=24)
 FINISHED = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.WORKING}
 
 
+class Amending(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request to make an order smaller where it stands, and whether it was refused.
+
+    After `not_after` the exchange refuses it; what came of it is shown by the order itself.
+    """
+
+    quantity: Decimal
+    not_after: datetime
+    refused: bool = False
+
+
 class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One order of one position.
 
@@ -101,6 +112,7 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hailed: bool = False
     shut: bool = False
     doubt: str | None = None
+    amending: Amending | None = None
 
     def is_named(
         self, client_order_id: ClientOrderId | None, exchange_order_id: ExchangeOrderId | None
@@ -122,6 +134,12 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def counted(self) -> bool:
         """Tell whether every fill that the exchange has told of is booked."""
         return self.filled == self.reported
+
+    def is_changing(self, now: datetime) -> bool:
+        """Tell whether a request to replace it, or to make it smaller, may yet be accepted."""
+        asked = self.amending
+        amending = asked is not None and not asked.refused and now <= asked.not_after
+        return self.replaced_by is not None or amending
 
     @property
     def remaining(self) -> Decimal:

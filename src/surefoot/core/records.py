@@ -143,6 +143,29 @@ class CancelIntended(_Record, frozen=True, kw_only=True):
     hailed: bool = False
 
 
+class AmendIntended(_Record, frozen=True, kw_only=True):
+    """An order is to be made smaller where it stands, so that it keeps its names and its place."""
+
+    client_order_id: ClientOrderId
+    quantity: Decimal
+    not_after: datetime
+    reason: str
+
+
+class AmendRefused(_Record, frozen=True, kw_only=True):
+    """The exchange would not make it smaller, or was not asked; it is as it was."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderAmended(_Record, frozen=True, kw_only=True):
+    """The exchange shows the order smaller, whoever asked for it."""
+
+    client_order_id: ClientOrderId
+    quantity: Decimal
+
+
 class FillBooked(_Record, frozen=True, kw_only=True):
     """One exchange trade is counted, once and for ever."""
 
@@ -260,6 +283,9 @@ PositionChange: TypeAlias = (
     | OrderShut
     | OrderFinished
     | CancelIntended
+    | AmendIntended
+    | AmendRefused
+    | OrderAmended
     | FillBooked
     | ExitWished
     | ExitLapsed

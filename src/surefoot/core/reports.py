@@ -85,6 +85,13 @@ class Unsent(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Unamended(Struct, frozen=True, kw_only=True):
+    """An order was not made smaller: the exchange refused, or the request never left."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
 class Doubt(Struct, frozen=True, kw_only=True):
     """The request left and no answer that can be believed came back."""
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from surefoot.core.amending import amendment
 from surefoot.core.dust import is_dust, leave_dust
 from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
@@ -155,8 +156,9 @@ def leave_after_stop(position: Position, now: datetime, terms: Terms) -> Positio
 
     It was cut short by the venue (a thin book, its price range) or by somebody's hand.
     """
-    stop = position.last(Role.STOP)
-    if stop is None or stop is not _newest_seller(position) or not stop.finished or not stop.filled:
+    sellers = (order for order in reversed(position.orders) if order.role is not Role.ENTRY)
+    stop = next(sellers, None)
+    if stop is None or stop.role is not Role.STOP or not stop.finished or not stop.filled:
         return None
     if position.state not in {State.OPEN, State.CLOSING}:
         return None
@@ -167,11 +169,6 @@ def leave_after_stop(position: Position, now: datetime, terms: Terms) -> Positio
     level = STOP_OF[position.levels.phase]
     reason = f"it sold {plain(stop.filled)} of {plain(stop.quantity)} and is {stop.status}"
     return ExitWished(at=now, wish=ExitWish(by=level.value, level=level, reason=reason))
-
-
-def _newest_seller(position: Position) -> Order | None:
-    sellers = (order for order in reversed(position.orders) if order.role is not Role.ENTRY)
-    return next(sellers, None)
 
 
 def set_levels(position: Position, now: datetime, terms: Terms) -> PositionRecord | None:
@@ -349,8 +346,12 @@ def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionReco
         return None
     quantity = stop_quantity(position, terms)
     old = resting_stop(position, terms)
-    if old is not None and (old.replaced_by is not None or quantity == old.quantity):
+    if old is not None and (old.is_changing(now) or quantity == old.quantity):
         return None  # `leaving` moves it, when a price shows that it may be moved.
+    if old is not None and not lags(position, old, terms):
+        smaller = amendment(old, quantity, now, terms)
+        if smaller is not None:
+            return smaller
     order = new_order(position, Role.STOP, quantity, now, terms, trigger=stop)
     return intended(position, order, f"protection at {plain(stop)}", now, terms, replaces=old)
 
@@ -362,7 +363,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
     would be refused after the old stop is gone.
     """
     old, stop = resting_stop(position, terms), position.levels.stop
-    if old is None or old.replaced_by is not None or stop is None:
+    if old is None or old.is_changing(now) or stop is None:
         return None
     if position.exit_wish is not None and watched_limit(position, terms) is None:
         return None

@@ -16,9 +16,11 @@ from msgspec.structs import replace
 
 from surefoot.core.errors import InvalidValue
 from surefoot.core.exits import Level
-from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.order import Amending, Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State, Taken, Tally, permit
 from surefoot.core.records import (
+    AmendIntended,
+    AmendRefused,
     CancelIntended,
     DustLeft,
     DustLost,
@@ -26,6 +28,7 @@ from surefoot.core.records import (
     ExitWished,
     FillBooked,
     LevelsSet,
+    OrderAmended,
     OrderDoubted,
     OrderFinished,
     OrderIntended,
@@ -109,6 +112,14 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _finished(record, position)
         case CancelIntended():
             return _cancel_intended(record, position)
+        case AmendIntended(client_order_id=name, quantity=quantity, not_after=end):
+            asked = Amending(quantity=quantity, not_after=end)
+            return _with(position, replace(_order(position, name), amending=asked))
+        case AmendRefused():
+            return _unamended(record, position)
+        case OrderAmended(client_order_id=name, quantity=quantity):
+            smaller = replace(_order(position, name), quantity=quantity, amending=None)
+            return _with(position, smaller)
         case FillBooked():
             return _booked(record, position)
         case ExitWished():
@@ -276,6 +287,12 @@ def _cancel_intended(record: CancelIntended, position: Position) -> Position:
         position,
         replace(order, cancel_at=record.at, cancel_name=record.cancel_name, hailed=record.hailed),
     )
+
+
+def _unamended(record: AmendRefused, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    asked = None if order.amending is None else replace(order.amending, refused=True)
+    return _with(position, replace(order, amending=asked))
 
 
 def _booked(record: FillBooked, position: Position) -> Position:

@@ -11,7 +11,8 @@ from typing import TypeAlias, assert_never
 
 from surefoot.core.errors import InvariantViolated
 from surefoot.core.order import Order
-from surefoot.core.reports import Doubt, NothingOpen, OrderReport, Refusal, Unsent
+from surefoot.core.records import AmendIntended
+from surefoot.core.reports import Doubt, NothingOpen, OrderReport, Refusal, Unamended, Unsent
 from surefoot.core.values import ClientOrderId, ExchangeOrderId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.exchange.errors import NotSent, Refused, Unknown
@@ -96,6 +97,25 @@ class Dispatch:
             return f"{type(error).__name__}: {error}"
         crashpoint("cancel.after-send")
         return "asked"
+
+    async def amend(
+        self, symbol: Symbol, order: Order, asked: AmendIntended
+    ) -> OrderReport | Unamended | None:
+        """Make an order smaller where it stands; None: only the order itself can tell."""
+        known, name = order.exchange_order_id, order.client_order_id
+        if known is None:
+            return Unamended(client_order_id=name, reason="it is not known at the exchange")
+        crashpoint("amend.before-send")
+        try:
+            report = await self._orders.amend(
+                symbol, known, order, quantity=asked.quantity, not_after=asked.not_after
+            )
+        except (NotSent, Refused) as error:
+            return Unamended(client_order_id=name, reason=str(error))
+        except Unknown:
+            return None
+        crashpoint("amend.after-send")
+        return report
 
     async def hail(self, symbol: Symbol, order: Order) -> OrderReport | NothingOpen | None:
         """Cancel an order by its own name; return what the exchange says of it, None: nothing."""

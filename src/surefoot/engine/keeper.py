@@ -24,6 +24,7 @@ from surefoot.core.leaving import is_at_rest
 from surefoot.core.order import Order
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
+    AmendIntended,
     CancelIntended,
     FillBooked,
     OrderIntended,
@@ -362,6 +363,8 @@ class Keeper:
                 self._spawn(self._send(position, order.client_order_id, receipt))
             case CancelIntended(client_order_id=name):
                 self._spawn(self._withdraw(position.position_id, name))
+            case AmendIntended():
+                self._spawn(self._amend(position, record))
             case _:
                 pass
 
@@ -376,6 +379,15 @@ class Keeper:
         self._listener.urge(name)
         if old is not None:
             self._listener.urge(old.client_order_id)
+
+    async def _amend(self, position: Position, asked: AmendIntended) -> None:
+        order = position.find(asked.client_order_id)
+        if order is None:
+            return
+        answer = await self._dispatch.amend(position.symbol, order, asked)
+        if answer is not None:
+            await self.tell(answer, position_id=position.position_id)
+        self._listener.urge(order.client_order_id)
 
     async def _withdraw(self, position_id: PositionId, name: ClientOrderId) -> None:
         """Cancel if that is possible now; if not, the asking that goes on will make it so."""

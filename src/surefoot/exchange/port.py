@@ -287,6 +287,24 @@ class Orders(Protocol):
         """
         ...
 
+    async def amend(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        order: Order,
+        *,
+        quantity: Decimal,
+        not_after: datetime,
+    ) -> OrderReport:
+        """Make an order smaller where it stands: it keeps its names, its place and its level.
+
+        For symbols whose instrument `amends`. What fails leaves it as it was.
+
+        Raises:
+            NotSent | Refused | Unknown: as for `send`.
+        """
+        ...
+
 
 class Reads(Protocol):
     """The questions. All raise `ReadFailed` (or `Banned`) when there is no believable answer."""

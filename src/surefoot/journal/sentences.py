@@ -9,6 +9,8 @@ from surefoot.core.exits import Levels
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.records import (
     AccountBound,
+    AmendIntended,
+    AmendRefused,
     BanNoted,
     BotStatusChanged,
     CancelIntended,
@@ -22,6 +24,7 @@ from surefoot.core.records import (
     LifeBegan,
     LossCapLifted,
     LossCapReached,
+    OrderAmended,
     OrderDoubted,
     OrderFinished,
     OrderIntended,
@@ -74,8 +77,8 @@ def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _never(record)
         case OrderFinished():
             return _finished(record)
-        case CancelIntended():
-            return _cancel_intended(record)
+        case CancelIntended() | AmendIntended() | AmendRefused() | OrderAmended():
+            return _lessened(record)
         case FillBooked():
             return _booked(record)
         case ExitWished():
@@ -166,8 +169,17 @@ def _finished(record: OrderFinished) -> str:
     return f"{record.client_order_id} is {record.status}, and its fills add up."
 
 
-def _cancel_intended(record: CancelIntended) -> str:
-    return f"{record.client_order_id} is to be cancelled: {record.reason}."
+def _lessened(record: CancelIntended | AmendIntended | AmendRefused | OrderAmended) -> str:
+    name = record.client_order_id
+    match record:
+        case CancelIntended(reason=reason):
+            return f"{name} is to be cancelled: {reason}."
+        case AmendIntended(quantity=quantity, reason=reason):
+            return f"{name} is to be made smaller where it stands, {plain(quantity)}: {reason}."
+        case AmendRefused(reason=reason):
+            return f"{name} was not made smaller: {reason}. It is replaced instead."
+        case OrderAmended(quantity=quantity):
+            return f"{name} is {plain(quantity)} at the exchange now."
 
 
 def _booked(record: FillBooked) -> str:

@@ -13,6 +13,8 @@ from surefoot.core.order import Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     AccountBound,
+    AmendIntended,
+    AmendRefused,
     BanNoted,
     BotStatusChanged,
     CancelIntended,
@@ -26,6 +28,7 @@ from surefoot.core.records import (
     LifeBegan,
     LossCapLifted,
     LossCapReached,
+    OrderAmended,
     OrderDoubted,
     OrderFinished,
     OrderIntended,
@@ -145,21 +148,17 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
         case ReductionBooked():
             return _reduced(record, name)
         case OrphanCancelIntended():
-            return _Told(
-                kind=EventKind.ORPHAN, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}"
-            )
+            return _plainly(record, name, EventKind.ORPHAN)
         case PositionFrozen():
             return _frozen(record, name, position)
         case PositionResolved() | PositionThawed() | PositionProven() | ShortageSeen() | DustLost():
-            return _settled(record, name)
+            return _plainly(record, name, EventKind.RESOLVED)
         case BotStatusChanged():
             return _bot_status(record)
         case BanNoted() | LossCapReached():
-            return _Told(
-                kind=EventKind.EXCHANGE, weight=Weight.WARNING, text=f"{name}: {sentence(record)}"
-            )
+            return _plainly(record, name, EventKind.EXCHANGE, Weight.WARNING)
         case LossCapLifted():
-            return _settled(record, name)
+            return _plainly(record, name, EventKind.RESOLVED)
         case HealthChanged():
             return _health(record)
         case StuckChanged():
@@ -173,6 +172,9 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             | OrderNever()
             | OrderShut()
             | CancelIntended()
+            | AmendIntended()
+            | AmendRefused()
+            | OrderAmended()
             | DustLeft()
             | ExitWished()
             | ExitLapsed()
@@ -188,9 +190,8 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
             assert_never(record)
 
 
-def _settled(record: Record, name: str) -> _Told:
-    text = f"{name}: {sentence(record)}"
-    return _Told(kind=EventKind.RESOLVED, weight=Weight.NOTICE, text=text)
+def _plainly(record: Record, name: str, kind: EventKind, weight: Weight = Weight.NOTICE) -> _Told:
+    return _Told(kind=kind, weight=weight, text=f"{name}: {sentence(record)}")
 
 
 def _recovery(record: RecoveryFinished, account: str) -> _Told:

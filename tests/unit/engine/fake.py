@@ -79,6 +79,7 @@ class FakeExchange:
         self.room_for = dict.fromkeys(Urgency, 10_000)
         self.cancelled: list[tuple[Symbol, ExchangeOrderId]] = []
         self.hailed: list[ClientOrderId] = []
+        self.amended: list[tuple[ClientOrderId, Decimal]] = []
         self.asked: list[Ask] = []
         self.bans: list[datetime] = []
         self.closed = False
@@ -280,6 +281,23 @@ class FakeExchange:
         if error is not None:
             raise error
         return Halves(cancelled=cancelled, placed=placed)
+
+    async def amend(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        order: Order,
+        *,
+        quantity: Decimal,
+        not_after: datetime,  # noqa: ARG002
+    ) -> OrderReport:
+        self.amended.append((order.client_order_id, quantity))
+        error, accepted = self._answers.popleft() if self._answers else (None, True)
+        if accepted:
+            self._store(replace(self._row(symbol, exchange_order_id), quantity=quantity))
+        if error is not None:
+            raise error
+        return self._row(symbol, exchange_order_id)
 
     # Reads ---------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from surefoot.core.instrument import Instrument
-from surefoot.core.order import Order, Role
+from surefoot.core.order import Order
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import (
     ZERO,
@@ -22,12 +22,10 @@ from surefoot.core.values import (
     ExchangeOrderId,
     Symbol,
     TradeId,
-    plain,
 )
-from surefoot.exchange.binance import payloads, replacing, verdicts
+from surefoot.exchange.binance import orders, payloads, replacing, verdicts
 from surefoot.exchange.binance.carrier import Carrier, Request
 from surefoot.exchange.binance.client import (
-    NOT_AFTER,
     FencedBinance,
     constructor_settings,
     session,
@@ -94,8 +92,8 @@ class Binance:
         client = self._ccxt
         await self._carrier.ask("exchangeInfo", client.load_markets_again, {}, _markets)
         limits = client.rate_limits
-        weight, orders = (payloads.windows(limits, each) for each in ("REQUEST_WEIGHT", "ORDERS"))
-        self._carrier.adopt(weight, orders)
+        weight, counts = (payloads.windows(limits, each) for each in ("REQUEST_WEIGHT", "ORDERS"))
+        self._carrier.adopt(weight, counts)
 
     async def identify(self) -> Identity:
         """Ask which account the keys belong to."""
@@ -196,7 +194,7 @@ class Binance:
 
     async def send(self, symbol: Symbol, order: Order) -> OrderReport:
         """Send an order once, so that the exchange refuses it after `order.not_after`."""
-        request = self._built(self._order_request, symbol, order)
+        request = self._built(self._placing, symbol, order)
         report = await self._carrier.send(
             order.client_order_id,
             self._ccxt.privatePostOrder,
@@ -215,22 +213,8 @@ class Binance:
         except Exception as error:
             raise NotSent(f"it could not be built: {verdicts.describe(error)}") from error
 
-    def _order_request(self, symbol: Symbol, order: Order) -> dict[str, Any]:
-        request = {
-            "symbol": self._id(symbol),
-            "side": order.side.upper(),
-            "type": "MARKET",
-            "quantity": plain(order.quantity),
-            "newClientOrderId": order.client_order_id,
-            "newOrderRespType": "RESULT",
-            NOT_AFTER: _milliseconds(order.not_after),
-        }
-        if order.role is Role.STOP and order.trigger is not None:
-            request |= {"type": "STOP_LOSS", "stopPrice": plain(order.trigger)}
-        elif order.limit is not None:
-            lasting = "IOC" if order.immediate else "GTC"
-            request |= {"type": "LIMIT", "timeInForce": lasting, "price": plain(order.limit)}
-        return request
+    def _placing(self, symbol: Symbol, order: Order) -> dict[str, Any]:
+        return orders.placing(self._id(symbol), order)
 
     async def replace(
         self,
@@ -241,7 +225,7 @@ class Binance:
         cancel_name: ClientOrderId,
     ) -> Halves:
         """Cancel an order of which nothing is filled, and only then send another."""
-        placing = self._built(self._order_request, symbol, order)
+        placing = self._built(self._placing, symbol, order)
         read = self._orders(symbol, placing["symbol"])
         return await self._carrier.send(
             order.client_order_id,
@@ -250,6 +234,28 @@ class Binance:
             lambda answer: replacing.halves(answer, exchange_order_id, order, read),
             "order.replace",
         )
+
+    async def amend(
+        self,
+        symbol: Symbol,
+        exchange_order_id: ExchangeOrderId,
+        order: Order,
+        *,
+        quantity: Decimal,
+        not_after: datetime,
+    ) -> OrderReport:
+        """Make an order smaller where it stands; its name is sent along, or it would be lost."""
+        market = self._built(self._id, symbol)
+        request = orders.amending(market, exchange_order_id, order, quantity, not_after)
+        report = await self._carrier.act(
+            "order.amend",
+            self._ccxt.amend_order,
+            request,
+            lambda answer: payloads.amended(answer, symbol, market),
+        )
+        if (report.exchange_order_id, report.quantity) != (exchange_order_id, quantity):
+            raise Unknown("the answer is about another order; asking")
+        return report
 
     async def cancel(
         self,
@@ -418,7 +424,7 @@ class Binance:
         """Read closed candles that opened at or after `since` (None: the newest)."""
         request: Request = {"symbol": self._id(symbol), "interval": timeframe, "limit": limit + 1}
         if since is not None:
-            request["startTime"] = _milliseconds(since)
+            request["startTime"] = orders.milliseconds(since)
         now = self.now()
 
         def read(answer: Any) -> list[Candle]:
@@ -487,10 +493,6 @@ class Binance:
 def _markets(answer: Any) -> None:
     if not answer:  # ccxt takes an empty page for an exchange without symbols
         raise Garbled("the exchange lists no symbols at all; that cannot be believed")
-
-
-def _milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
 
 
 def _to_ms(duration: timedelta) -> int:

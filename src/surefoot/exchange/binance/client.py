@@ -120,6 +120,10 @@ class FencedBinance(BinanceClient):  # type: ignore[misc]  # ccxt is untyped
     def _parsed(self, rows: list[Mapping[str, Any]]) -> list[Any]:
         return [self.parse_market(row) for row in rows if payloads.is_market(row)]
 
+    async def amend_order(self, params: dict[str, Any]) -> Any:
+        """Make an order smaller where it stands: ccxt has no name for this request."""
+        return await self.request("order/amend/keepPriority", ["private"], "PUT", params)
+
     @override
     def on_rest_response(self, *answer: Any) -> Any:
         """Leave a large body as it is: it has been read, beside the loop."""

@@ -104,6 +104,12 @@ def is_filled(raw: Payload) -> bool:
     return amount(raw, "executedQty") > 0
 
 
+def amended(answer: object, symbol: Symbol, name: str) -> OrderReport:
+    """Read the answer to an amendment: the order, with another word for its quantity."""
+    raw = payload(payload(answer).get("amendedOrder"))
+    return order_report({**raw, "origQty": raw.get("qty")}, symbol, name)
+
+
 def fill(row: object, symbol: Symbol, name: str) -> Fill:
     """Read one row of myTrades."""
     raw = payload(row)
@@ -179,6 +185,7 @@ def instrument(raw: Payload, symbol: Symbol) -> Instrument:
         stops_max=_count(stops, "maxNumAlgoOrders"),
         notional_min=amount(notional, "minNotional"),
         replaces=raw.get("cancelReplaceAllowed") is True,
+        amends=raw.get("amendAllowed") is True,
     )
 
 

@@ -131,9 +131,17 @@ def _of_refusal(answer: Answered, message: str) -> NotSent | Refused | Unknown:
     if code in _UNKNOWN_ORDER:
         none_open = code == "-2011" and "unknown order sent" in answer.text.lower()
         return NothingToCancel(f"{code}: {message}", none_open=none_open)
-    if code is not None and code in DEFINITIVE and "duplicate order" not in answer.text.lower():
+    if code is not None and code in DEFINITIVE and not _is_second(answer.text.lower()):
         return Refused(code, message, _grounds(code, answer.text.lower()))
     return Unknown(message if answer.code is None else f"{answer.code}: {message}")
+
+
+def _is_second(text: str) -> bool:
+    """Tell whether a refusal shows that the same was asked, and perhaps done, before.
+
+    aiohttp sends what it takes for idempotent again when an old connection breaks: also a PUT.
+    """
+    return "duplicate order" in text or "change no state" in text
 
 
 def _grounds(code: str, text: str) -> Grounds:
