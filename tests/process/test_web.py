@@ -65,7 +65,10 @@ async def test_killed_it_comes_back_and_the_bots_never_notice(
     await play.state_is("OPEN", server=server)
     await play.until(lambda: dashboard.pid not in {None, first}, server)
     await play.until(lambda: dashboard.serves(engine=True), server)
-    assert '"companion ended"' in log_of(server)
+    log = log_of(server)
+    assert '"companion ended"' in log
+    # What it says itself is written as the server was told to write.
+    assert [said for said in map(json.loads, log.splitlines()) if said["event"] == "dashboard"]
     await server.stop()
 
 

@@ -103,10 +103,11 @@ class Companion:
         return None if code is None else f"it ended with {code}"
 
 
-def program(*arguments: str, config: Path) -> Sequence[str]:
+def program(*arguments: str, config: Path, log_format: str | None) -> Sequence[str]:
     """Return the command line of a companion, which takes the place of its predecessor."""
     ours = ("--take-over", "--companion-of", str(os.getpid()), "--config", str(config))
-    return (sys.executable, "-m", "surefoot", *arguments, *ours)
+    log = () if log_format is None else ("--log", log_format)
+    return (sys.executable, "-m", "surefoot", *arguments, *ours, *log)
 
 
 def replaces(*, take_over: bool, companion_of: int | None) -> bool:

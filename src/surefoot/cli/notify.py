@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from surefoot.cli.companion import CompanionOf, give_way, replaces
 from surefoot.cli.logs import start_log
-from surefoot.cli.options import Options
+from surefoot.cli.options import LogFormat, Options
 from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say, show_json
 from surefoot.cli.stopping import until_stopped
@@ -28,6 +28,7 @@ def notify(
     test: Annotated[bool, Parameter(negative="")] = False,
     take_over: Annotated[bool, Parameter(negative="")] = False,
     companion_of: CompanionOf = None,
+    log_format: LogFormat = None,
     options: Options | None = None,
 ) -> int:
     """Tell people what the journal records, until stopped. Works while the server is down.
@@ -40,6 +41,8 @@ def notify(
         Replace the process that delivers this journal's messages now, if there is one.
     companion_of
         The server that started it.
+    log_format
+        How to write the log, whatever the configuration says.
     options
         Where the configuration is.
     """
@@ -57,7 +60,7 @@ def notify(
         raise ConfigError("[journal]", ["the messengers need a journal in a file"])
     if take_over:
         give_way()
-    log = start_log(settings, level=settings.log.level)
+    log = start_log(settings, level=settings.log.level, style=log_format)
     service = Service(
         settings.notify,
         open_journal=partial(open_browser, settings.journal_url, settings.directory),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -13,6 +13,9 @@ from surefoot.config import Settings, load
 from surefoot.journal import open_reader
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import Client
+
+# How to write the log, whatever the configuration says.
+LogFormat: TypeAlias = Annotated[Literal["console", "json"] | None, Parameter(name="--log")]
 
 
 @Parameter(name="*")

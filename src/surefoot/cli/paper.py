@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from surefoot.cli.companion import CompanionOf, replaces
 from surefoot.cli.logs import start_log
 from surefoot.cli.on_paper import exchange_of, started, state_file, tenancy
-from surefoot.cli.options import Options
+from surefoot.cli.options import LogFormat, Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
 from surefoot.config import ConfigError, Settings
@@ -27,6 +27,7 @@ def paper(
     *,
     take_over: Annotated[bool, Parameter(negative="")] = False,
     companion_of: CompanionOf = None,
+    log_format: LogFormat = None,
     options: Options | None = None,
 ) -> int:
     """Run the simulated exchange of an account on paper until stopped; `run` does it by itself.
@@ -39,6 +40,8 @@ def paper(
         Replace the process that does it now, if there is one.
     companion_of
         The server that started it.
+    log_format
+        How to write the log, whatever the configuration says.
     options
         Where the configuration is.
     """
@@ -46,7 +49,7 @@ def paper(
     settings = options.settings(keys=False)
     if account not in settings.accounts:
         raise ConfigError(str(options.config), [f"there is no account {account}"])
-    log = start_log(settings, level=settings.log.level)
+    log = start_log(settings, level=settings.log.level, style=log_format)
     over = replaces(take_over=take_over, companion_of=companion_of)
     work = _serve(settings, AccountName(account), log, take_over=over)
     with suppress(asyncio.CancelledError):

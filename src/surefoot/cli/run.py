@@ -7,16 +7,13 @@ import os
 from collections.abc import Awaitable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
 
 from surefoot import app, config
 from surefoot.cli import open_files
 from surefoot.cli.companion import accompanied, program
 from surefoot.cli.logs import secrets_of, start_log
 from surefoot.cli.on_paper import address, placed
-from surefoot.cli.options import Options
+from surefoot.cli.options import LogFormat, Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
 from surefoot.cli.systemd import ServiceSocket, as_service
@@ -30,7 +27,7 @@ from surefoot.journal import journal_holder
 def run(
     *,
     options: Options | None = None,
-    log_format: Annotated[Literal["console", "json"] | None, Parameter(name="--log")] = None,
+    log_format: LogFormat = None,
 ) -> int:
     """Run the bots until stopped. Stopping cancels nothing: the exchange keeps the stops.
 
@@ -49,13 +46,13 @@ def run(
     # A second server is refused below; it must not replace the first one's companions before.
     taken = journal_holder(settings.journal_url, settings.directory) is not None
     serving = (
-        _on_paper(settings, strategies, options.config, log)
+        _on_paper(settings, strategies, options.config, log, log_format)
         if settings.papers and not taken
         else app.serve(settings, strategies, log)
     )
     wanted = {"web": settings.web.enabled, "notify": settings.notify.wanted}
     for name in [each for each in wanted if wanted[each] and not taken]:
-        command = program(name, config=options.config)
+        command = program(name, config=options.config, log_format=log_format)
         serving = _beside(name, command, serving, secrets_of(settings), log)
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped(_as_service(settings, serving), log))
@@ -64,14 +61,18 @@ def run(
 
 
 async def _on_paper(
-    settings: Settings, strategies: app.Strategies, configuration: Path, log: Log
+    settings: Settings,
+    strategies: app.Strategies,
+    configuration: Path,
+    log: Log,
+    log_format: LogFormat,
 ) -> None:
     """Serve with the exchanges of the accounts on paper beside it."""
     clock, urls = SystemClock(), dict[AccountName, str]()
     async with AsyncExitStack() as stack:
         for name in settings.papers:
             log.warning("PAPER: live prices, simulated fills, no real money", account=name)
-            command = program("paper", name, config=configuration)
+            command = program("paper", name, config=configuration, log_format=log_format)
             companion = await stack.enter_async_context(
                 accompanied(
                     f"paper {name}", command, secrets=secrets_of(settings), clock=clock, log=log

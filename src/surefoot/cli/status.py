@@ -145,6 +145,8 @@ def show(document: StatusDocument, *, orders: bool = False) -> None:
     server = document.server
     if server is None:
         say("The server is NOT running; this is what it last wrote down.", "bold yellow")
+    elif server["hangs"]:
+        say(f"The server HANGS: end process {server['pid']}, and start it again.", "bold yellow")
     else:
         say(f"The server runs as process {server['pid']} since {server['since']:%F %T} UTC.")
     for account in document.health:

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from surefoot.cli.companion import CompanionOf, give_way, replaces
 from surefoot.cli.doctor import examine, versions
 from surefoot.cli.logs import start_log
-from surefoot.cli.options import Options
+from surefoot.cli.options import LogFormat, Options
 from surefoot.cli.outcome import FINE
 from surefoot.cli.stopping import until_stopped
 from surefoot.config import Bot, ConfigError, Settings
@@ -31,6 +31,7 @@ def web(
     *,
     take_over: Annotated[bool, Parameter(negative="")] = False,
     companion_of: CompanionOf = None,
+    log_format: LogFormat = None,
     options: Options | None = None,
 ) -> int:
     """Serve the dashboard and the API until stopped. Works while the server is down.
@@ -41,13 +42,15 @@ def web(
         Replace the dashboard that serves this journal now, if there is one.
     companion_of
         The server that started it.
+    log_format
+        How to write the log, whatever the configuration says.
     options
         Where the configuration is.
     """
     settings = (options or Options()).settings(keys=False)
     if take_over:
         give_way()
-    log = start_log(None, level=settings.log.level, style=settings.log.format)
+    log = start_log(None, level=settings.log.level, style=log_format or settings.log.format)
     journal = settings.journal_path
     if journal is None:
         raise ConfigError("[journal]", ["the dashboard needs a journal in a file"])

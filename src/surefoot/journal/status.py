@@ -124,7 +124,7 @@ class HealthStatus(Struct, frozen=True, kw_only=True):
 
 
 class StatusDocument(Struct, frozen=True, kw_only=True):
-    """Everything; `server` tells who runs on the journal now, if anybody.
+    """Everything; `server` tells who runs on the journal now, if anybody, and whether it hangs.
 
     `review` is all that wants somebody: exit code 3 is exactly "it is not empty".
     """
@@ -194,7 +194,9 @@ async def put_together(
             for each in standings
         ],
         review=await read_review(reader, rows, standings, now),
-        server=None if ground.holder is None else asdict(ground.holder),
+        server=None
+        if ground.holder is None
+        else {**asdict(ground.holder), "hangs": any(each.absent for each in standings)},
     )
 
 

@@ -182,9 +182,11 @@ async def test_a_server_that_hangs_watches_nothing() -> None:
     """It holds the lease, and its last word was "ok"."""
     journal = await well(held())
     journal.gauges.turn(LATER - timedelta(seconds=60))
-    assert (await journal.read())["review"] == []
+    document = await journal.read()
+    assert (document["review"], document["server"]["hangs"]) == ([], False)
     journal.gauges.turn(LATER - timedelta(seconds=61))
     document = await journal.read()
+    assert document["server"]["hangs"], "a container's health check asks for this"
     assert document["bots"][0]["position"]["protection"]["stop"] == "none"
     (finding,) = document["review"]
     assert (finding["kind"], finding["actions"]) == ("unwatched", [])

@@ -42,7 +42,7 @@ export interface Recovery {
 }
 export interface Status {
   journal: { epoch: string; records: number }; recovery: LastRecovery | null; health: Health[];
-  review: Finding[]; server: { pid: number; host: string; since: string } | null;
+  review: Finding[]; server: { pid: number; host: string; since: string; hangs: boolean } | null;
 }
 export interface JournalRecord {
   sequence: number; at: string; stream: string; bot: string | null; position: string | null;
