@@ -18,6 +18,7 @@ from surefoot.crashpoint import crashpoint
 from surefoot.journal.clock import Clock
 from surefoot.journal.cursors import PARKED_MAX, Aside, Cursor, Cursors
 from surefoot.journal.port import Reader
+from surefoot.journal.status import read_status
 from surefoot.notify.back_off import BackOff
 from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import Event, EventKind, Weight
@@ -119,7 +120,7 @@ class Courier:
         if since is None and len(entries) == STEP:
             since = cursor.server  # first what the server did, then that it is gone
         if since != cursor.server:
-            told = self._with_presence(told, cursor, since)
+            told = await self._with_presence(told, cursor, since)
         elif not entries:
             return False
         after = entries[-1].sequence if entries else cursor.sequence
@@ -139,11 +140,12 @@ class Courier:
         holder = self._reader.holder()
         return None if holder is None else holder.since
 
-    def _with_presence(
+    async def _with_presence(
         self, told: list[Event], cursor: Cursor, since: datetime | None
     ) -> list[Event]:
         if since is None:
-            return [*told, absence(cursor, self._reader.epoch, self._clock.now())]
+            now = self._clock.now()
+            return [*told, absence(cursor, await read_status(self._reader, now=now), now)]
         return [presence(cursor, self._reader.epoch, since), *told]
 
     async def _deliver(self, told: Sequence[Event], moved: Cursor) -> Cursor:

@@ -14,7 +14,7 @@ _CUT: Final = " …"
 
 def line(event: Event) -> str:
     """Write one event: a sign if it matters, what happened, when, and its number."""
-    return f"{SIGNS.get(event.weight, '')}{event.text}\n{event.at:%H:%M:%S} UTC · {event.id}"
+    return f"{SIGNS.get(event.weight, '')}{event.text}\n{event.at:%d %b %H:%M:%S} UTC · {event.id}"
 
 
 def chunks(told: Sequence[Event], *, limit: int) -> Iterator[str]:

@@ -7,22 +7,36 @@ and another runs now, or none.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
+from surefoot.core.protection import Place
+from surefoot.core.values import counted
 from surefoot.journal.cursors import Cursor
+from surefoot.journal.status import StatusDocument
 from surefoot.notify.event import Event, EventKind, Weight
 
+# States in which something may be held, or come to be.
+_HELD: Final = {"OPENING", "OPEN", "CLOSING"}
+_NAMED_MAX: Final = 10
 
-def absence(cursor: Cursor, epoch: str, now: datetime) -> Event:
-    """Return that no server runs any more."""
+
+def absence(cursor: Cursor, document: StatusDocument, now: datetime) -> Event:
+    """Return that no server runs any more, and what is at stake."""
+    held = [bot.position for bot in document.bots if bot.position and bot.position.state in _HELD]
+    bare = [each.id for each in held if each.protection.stop is not Place.EXCHANGE]
+    if not held:
+        stake = "Nothing is held."
+    elif not bare:
+        stake = f"{counted(len(held), 'position')} held; every stop rests at the exchange."
+    else:
+        names = ", ".join(bare[:_NAMED_MAX]) + (" …" if len(bare) > _NAMED_MAX else "")
+        stake = f"{len(bare)} of {counted(len(held), 'position')} WITHOUT a working stop: {names}."
     return Event(
-        id=f"{epoch[:8]}-{cursor.sequence}-down",
+        id=f"{document.journal.epoch[:8]}-{cursor.sequence}-down",
         at=now,
         kind=EventKind.SERVER,
         weight=Weight.ALARM,
-        text=(
-            "The server is down. Nothing is entered, and only stops that rest at the exchange "
-            "protect what is held. Start it again with: surefoot run"
-        ),
+        text=f"The server is down. {stake} Nothing is entered. Start it again: surefoot run",
         details={"server": "down"},
     )
 

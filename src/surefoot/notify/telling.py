@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from surefoot.core.health import HealthState
 from surefoot.core.order import Role
-from surefoot.core.position import Position, State
+from surefoot.core.position import TRANSITIONS, ExitWish, Position, State
 from surefoot.core.records import (
     AccountBound,
     AmendIntended,
@@ -54,13 +54,15 @@ from surefoot.core.records import (
     StuckChanged,
     WatermarkMoved,
 )
-from surefoot.core.values import Asset, BotName, PositionId, one_line, plain
+from surefoot.core.values import Asset, BotName, PositionId, counted, one_line, plain
 from surefoot.journal.port import Entry, Reader
 from surefoot.journal.sentences import sentence
 from surefoot.notify.event import Event, EventKind, Weight
 
 _CENTS = Decimal("0.01")
-
+# What is said of every position that opens tells nobody anything.
+_ORDINARY: Final = TRANSITIONS[State.OPENING][State.OPEN]
+_ROLES: Final = {Role.ENTRY: "entry", Role.EXIT: "exit", Role.STOP: "stop"}
 
 # What is told in several lines; nothing from outside may add one.
 _IN_LINES: Final = {EventKind.RECOVERY, EventKind.STUCK}
@@ -82,7 +84,8 @@ async def events(entries: Iterable[Entry], reader: Reader) -> list[Event]:
     for entry in entries:
         name = entry.stream.partition("/")[2]
         position = await _position(entry, reader, known)
-        part = _told(entry.record, name, position)
+        wish = await _wish(entry, reader)
+        part = _told(entry.record, name, position, wish)
         if part is None:
             continue
         told.append(
@@ -112,6 +115,13 @@ async def _position(
     return known[name]
 
 
+async def _wish(entry: Entry, reader: Reader) -> ExitWish | None:
+    """Return the last wish to leave of a position that this record closes."""
+    closes = isinstance(entry.record, StateChanged) and entry.record.target is State.CLOSED
+    last = await reader.last(entry.stream, "exit-wished") if closes else None
+    return last.record.wish if last and isinstance(last.record, ExitWished) else None
+
+
 def _bot(entry: Entry, position: Position | None) -> BotName | None:
     kind, _, name = entry.stream.partition("/")
     if kind == "bot":
@@ -131,7 +141,9 @@ def _coalesced(told: list[Event]) -> list[Event]:
     ]
 
 
-def _told(record: Record, name: str, position: Position | None) -> _Told | None:  # noqa: C901, PLR0911, PLR0912 (one table)
+def _told(  # noqa: C901, PLR0911, PLR0912 (one table)
+    record: Record, name: str, position: Position | None, wish: ExitWish | None
+) -> _Told | None:
     match record:
         case RecoveryFinished():
             return _recovery(record, name)
@@ -140,25 +152,25 @@ def _told(record: Record, name: str, position: Position | None) -> _Told | None:
         case OrderFinished():
             return _added(record, position)
         case StateChanged():
-            return _state(record, position)
+            return _state(record, position, wish)
         case LevelsSet():
             return _levels(record, position)
         case OrderRefused():
-            return _refused(record, name)
-        case ReductionBooked():
-            return _reduced(record, name)
+            return _refused(record, name, position)
+        case ReductionBooked() | ShortageSeen():
+            return _less(record, name, position)
         case OrphanCancelIntended():
             return _plainly(record, name, EventKind.ORPHAN)
         case PositionFrozen():
             return _frozen(record, name, position)
-        case PositionResolved() | PositionThawed() | PositionProven() | ShortageSeen() | DustLost():
+        case (
+            PositionResolved() | PositionThawed() | PositionProven() | DustLost() | LossCapLifted()
+        ):
             return _plainly(record, name, EventKind.RESOLVED)
         case BotStatusChanged():
             return _bot_status(record)
         case BanNoted() | LossCapReached():
-            return _plainly(record, name, EventKind.EXCHANGE, Weight.WARNING)
-        case LossCapLifted():
-            return _plainly(record, name, EventKind.RESOLVED)
+            return _barred(record, name)
         case HealthChanged():
             return _health(record)
         case StuckChanged():
@@ -198,14 +210,17 @@ def _recovery(record: RecoveryFinished, account: str) -> _Told:
     weight = {"complete": Weight.NOTICE, "partial": Weight.WARNING}.get(
         record.outcome, Weight.ALARM
     )
-    lines = [f"{account}: recovery {record.outcome} in {plain(record.seconds)} s."]
+    review = record.bots_in_review
+    who = counted(len(review), "bot") if len(review) > 1 else "".join(review)
+    wanting = f"; {who} {'need' if len(review) > 1 else 'needs'} you" if review else ""
+    lines = [f"{account}: recovery {record.outcome} in {plain(record.seconds)} s{wanting}."]
     found = ", ".join(f"{count} {what}" for what, count in record.positions.items() if count)
     lines.append(f"Positions: {found or 'none'}.")
     lines.append(
         f"Fills booked: {record.fills_booked}. Orders cancelled: {record.orders_cancelled}. "
         f"Bots restarted: {record.bots_restarted}."
     )
-    lines += [f"{bot} needs you: {why}" for bot, why in record.bots_in_review.items()]
+    lines += [f"{bot}: {why}" for bot, why in review.items()]
     return _Told(
         kind=EventKind.RECOVERY,
         weight=Weight.ALARM if record.bots_in_review else weight,
@@ -220,22 +235,45 @@ def _recovery(record: RecoveryFinished, account: str) -> _Told:
     )
 
 
-def _refused(record: OrderRefused, position: str) -> _Told:
+def _refused(record: OrderRefused, name: str, position: Position | None) -> _Told:
+    order = None if position is None else position.find(record.client_order_id)
+    what = "an order" if order is None else f"its {_ROLES[order.role]} order"
     return _Told(
         kind=EventKind.REFUSED,
         weight=Weight.WARNING,
-        text=f"{position}: the exchange refused an order ({record.code}): {record.message}",
+        text=f"{name}: the exchange refused {what} ({record.code}): {record.message}",
         details={"code": record.code},
     )
 
 
-def _reduced(record: ReductionBooked, position: str) -> _Told:
+def _less(record: ReductionBooked | ShortageSeen, name: str, position: Position | None) -> _Told:
+    base, quote = ("", "") if position is None else (f" {position.base}", f" {position.quote}")
+    if isinstance(record, ShortageSeen):
+        if not record.missing:
+            return _plainly(record, name, EventKind.RESOLVED)
+        details = {"missing": plain(record.missing)}
+        text = f"the account lacks {plain(record.missing)}{base} of what it holds"
+    else:
+        details = {"quantity": plain(record.quantity), "price": plain(record.price)}
+        text = f"{plain(record.quantity)}{base} went at {_price(record.price)}{quote} without us"
     return _Told(
         kind=EventKind.OUTSIDE,
         weight=Weight.WARNING,
-        text=f"{position}: {sentence(record)}",
-        details={"quantity": plain(record.quantity), "price": plain(record.price)},
+        text=f"{name}: {text}: {record.evidence}",
+        details=details,
     )
+
+
+def _barred(record: BanNoted | LossCapReached, account: str) -> _Told:
+    if isinstance(record, BanNoted):
+        text = f"the exchange will not talk to us before {record.until:%d %b %H:%M:%S} UTC"
+    else:
+        text = (
+            f"{_amount(record.lost, record.quote)} lost today, the limit is "
+            f"{_amount(record.cap, record.quote)}. No entries before midnight UTC; stops and exits "
+            f"work on. To allow entries, on the server: surefoot lift {account}"
+        )
+    return _Told(kind=EventKind.EXCHANGE, weight=Weight.WARNING, text=f"{account}: {text}")
 
 
 def _frozen(record: PositionFrozen, name: str, position: Position | None) -> _Told:
@@ -285,25 +323,26 @@ def _added(record: OrderFinished, position: Position | None) -> _Told | None:
     )
 
 
-def _state(record: StateChanged, position: Position | None) -> _Told | None:
+def _state(record: StateChanged, position: Position | None, wish: ExitWish | None) -> _Told | None:
     if position is None:
         return None
     match record.target:
         case State.OPEN:
+            why = "" if record.why == _ORDINARY else f": {record.why}"
             return _Told(
                 kind=EventKind.ENTRY,
                 weight=Weight.NOTICE,
-                text=f"{position.position_id} is open: {record.why}. {_holding(position)}",
+                text=f"{position.position_id} is open{why}. {_holding(position)}",
             )
         case State.CLOSED:
-            return _closed(record, position)
+            return _closed(record, position, wish)
         case State.FLAT | State.OPENING | State.CLOSING:
             return None
         case _:
             assert_never(record.target)
 
 
-def _closed(record: StateChanged, position: Position) -> _Told:
+def _closed(record: StateChanged, position: Position, wish: ExitWish | None) -> _Told:
     pnl, cost = position.realized_pnl, position.entry_cost
     share = f" ({pnl / cost:+.2%})" if cost else ""
     third = {asset: fee for asset, fee in position.fees.items() if asset != position.quote}
@@ -313,21 +352,33 @@ def _closed(record: StateChanged, position: Position) -> _Told:
         weight=Weight.NOTICE,
         text=(
             f"{position.position_id} is closed: {_signed(pnl, position.quote)}{share}{fees}. "
-            f"{record.why}"
+            f"{_way_out(position, wish) or record.why}"
         ),
         details={"realized_pnl": plain(pnl), "quote": position.quote},
     )
+
+
+def _way_out(position: Position, wish: ExitWish | None) -> str | None:
+    """Say what sold it and at which price; None if it was not ours alone."""
+    sold = [each for each in position.orders if each.role is not Role.ENTRY and each.filled]
+    if not sold or position.outside or position.missing or position.written_off:
+        return None
+    last = max(sold, key=lambda each: each.attempt)
+    price = f"{_price(last.cost / last.filled)} {position.quote}"
+    if last.role is Role.STOP:
+        return f"Its stop sold at {price}."
+    return f"Sold at {price}{'' if wish is None else f', {wish.said}'}."
 
 
 def _levels(record: LevelsSet, position: Position | None) -> _Told | None:
     if position is None or record.levels.stop is None:
         return None
     target = record.levels.take_profit
-    to = "" if target is None else f", target {_price(target)}"
+    to = "" if target is None else f", target {_price(target)} {position.quote}"
     return _Told(
         kind=EventKind.STOP_MOVED,
         weight=Weight.INFO,
-        text=f"{position.position_id}: stop at {_price(record.levels.stop)}{to}",
+        text=f"{position.position_id}: stop at {_price(record.levels.stop)} {position.quote}{to}",
         details={"stop": plain(record.levels.stop), "phase": record.levels.phase.value},
     )
 
@@ -375,10 +426,12 @@ def _health(record: HealthChanged) -> _Told | None:
 def _stuck(record: StuckChanged) -> _Told:
     standing = {each.id: each for each in record.standing}
     lines = [
-        f"{each.subject}: {each.believed}, but {each.true}"
+        f"{each.position_id or each.subject} is stuck: {each.believed}, but {each.true}"
         for each in (standing[name] for name in record.raised if name in standing)
     ]
-    lines += [f"{name.partition('/')[2]}: no longer stuck" for name in record.ended]
+    for name in record.ended:
+        kind, _, subject = name.partition("/")
+        lines.append(f"No longer stuck: {subject} ({kind.replace('-', ' ')})")
     return _Told(
         kind=EventKind.STUCK,
         weight=Weight.ALARM if record.raised else Weight.NOTICE,
@@ -391,7 +444,7 @@ def _holding(position: Position | None) -> str:
     if position is None:
         return ""
     if not position.quantity:
-        return "Nothing is held."
+        return "It is closed by now." if position.state is State.CLOSED else "It holds nothing."
     price = position.entry_price
     paid = "" if price is None else f" bought at {_price(price)} {position.quote}"
     stop = position.levels.stop
@@ -406,4 +459,8 @@ def _price(price: Decimal) -> str:
 
 def _signed(amount: Decimal, asset: Asset) -> str:
     shown = amount.quantize(_CENTS) if abs(amount) >= _CENTS else round(amount, 8)
-    return f"{shown:+f} {asset}"
+    return f"{shown:+,f} {asset}"
+
+
+def _amount(amount: Decimal, asset: Asset) -> str:
+    return f"{amount.quantize(_CENTS):,f} {asset}"

@@ -98,7 +98,9 @@ async def test_of_many_stop_moves_only_the_last_is_told(journal: Journal) -> Non
     life.tell(PriceSeen(price=D(50600)))
     await journal.keep(life)
     moves = only(await told(journal), EventKind.STOP_MOVED)
-    assert [each.text for each in moves] == ["dip-btc-1: stop at 50,000.00, target 52,000.00"]
+    assert [each.text for each in moves] == [
+        "dip-btc-1: stop at 50,000.00 USDT, target 52,000.00 USDT"
+    ]
     assert moves[0].weight is Weight.INFO
 
 
@@ -124,7 +126,7 @@ async def test_what_wants_somebody_is_an_alarm(journal: Journal) -> None:
     assert loud[EventKind.FROZEN].startswith("dip-btc-1 is frozen: more coins than we bought.")
     assert "It holds 0.0016 BTC" in loud[EventKind.FROZEN]
     assert loud[EventKind.BOT] == "dip-btc needs you: its strategy raised ValueError"
-    assert loud[EventKind.STUCK] == "dip-btc-1: a stop rests, but none does"
+    assert loud[EventKind.STUCK] == "dip-btc-1 is stuck: a stop rests, but none does"
 
 
 async def test_text_from_outside_forges_no_line_and_turns_none_round(journal: Journal) -> None:
@@ -194,7 +196,7 @@ async def test_a_recovery_report_tells_its_counts(
     (event,) = await told(journal)
     assert event.weight is weight
     assert event.text.splitlines()[:3] == [
-        f"main: recovery {outcome} in 0.8 s.",
+        f"main: recovery {outcome} in 0.8 s{'; dip-btc needs you' if review else ''}.",
         "Positions: 1 opened, 2 unchanged.",
         "Fills booked: 3. Orders cancelled: 1. Bots restarted: 4.",
     ]
