@@ -109,6 +109,7 @@ class PaperWorld(World):
             state=self.directory / "paper.state",
             latency_s=0.05,
             beat_s=5.0,
+            silence_s=150.0,  # recorded prices come a hundred seconds apart
         )
         return Simulator(settings, ExchangeClock(self.loop))
 

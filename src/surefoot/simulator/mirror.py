@@ -1,9 +1,10 @@
 """A market that is somebody else's: a venue's public prices and filters, as they come.
 
 While they come, orders meet them. When the connection is lost, the book is empty: nothing is
-filled, whoever listens here is cut off as well, and `stale` says why. Once it is back, the trades
-that were missed are played through the orders that rested all the while, at the times at which
-they happened; only then is the symbol's book believed again.
+filled, whoever listens here is cut off as well, and `stale` says why. A connection that lives and
+says nothing is lost too, once the venue itself, asked, tells of a trade or a book that was not
+heard of. Once it is back, the trades that were missed are played through the orders that rested
+all the while, at the times at which they happened; only then is the symbol's book believed again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _PAGE_PAUSE_S: Final = 0.1  # a page weighs 4 of 6000 a minute
 _BACK_OFF_MAX_S: Final = 30.0
 _WAITING_MAX: Final = 200_000
 _KEEP_EVERY_S: Final = 10.0
+_ON_ITS_WAY_S: Final = 2.0  # what the venue tells may be told by its stream a moment later
 _STEP_MS: Final = 250  # less is the way of a request, no difference of clocks
 _PLENTY: Final = Decimal(10**12)
 _UNREADABLE: Final = (LookupError, ValueError, TypeError, ArithmeticError)
@@ -46,6 +48,7 @@ class _Mirrored:
 
     mark: Mark | None = None
     fresh: bool = False
+    heard_at: float = 0.0
     bid: Decimal = Decimal(0)
     ask: Decimal = Decimal(0)
     bids: Levels = ()
@@ -76,6 +79,7 @@ class MirroredMarket(Market):
         self._store = store
         self._clock = clock
         self._beat_s = settings.beat_s
+        self._silence_s = settings.silence_s
         self._source = Source(self._origin, clock)
         self._why: str | None = "not connected yet"
         self._attempt = 0
@@ -146,6 +150,7 @@ class MirroredMarket(Market):
                 tasks.create_task(self._hear(socket))
                 tasks.create_task(self._catch_up())
                 tasks.create_task(self._follow(socket))
+                tasks.create_task(self._ask_after())
 
     async def _introduce(self) -> None:
         """Ask what time it is there, and what is listed."""
@@ -192,6 +197,7 @@ class MirroredMarket(Market):
 
     def _take(self, symbol: str, what: str, message: dict[str, Any]) -> None:
         each = self._mirrored[symbol]
+        each.heard_at = self._clock.monotonic()
         match what:
             case "trade" if each.fresh:
                 self._trade(symbol, each, message)
@@ -242,6 +248,38 @@ class MirroredMarket(Market):
                 self._store.commit()
             await self._clock.sleep(self._beat_s)
 
+    async def _ask_after(self) -> None:
+        """Ask the venue itself about whom its streams say nothing.
+
+        Raises:
+            Unanswered: it has moved on, and nothing was heard of that.
+        """
+        while True:
+            await self._clock.sleep(self._silence_s / 2)
+            for symbol, each in self._mirrored.items():
+                silent_s = self._clock.monotonic() - each.heard_at
+                listed = symbol in self._exchange.rules
+                if each.fresh and listed and silent_s >= self._silence_s:
+                    await self._doubt(symbol, each)
+
+    async def _doubt(self, symbol: str, each: _Mirrored) -> None:
+        heard_at = each.heard_at
+        book, newest = await self._book(symbol), await self._newest(symbol)
+        traded = each.mark is None or Mark(int(newest["l"]), int(newest["T"])).is_after(each.mark)
+        if not traded and (book[0][0].price, book[1][0].price) == (each.bid, each.ask):
+            each.heard_at = self._clock.monotonic()  # there was nothing to be heard
+            return
+        await self._clock.sleep(_ON_ITS_WAY_S)
+        if each.heard_at == heard_at:
+            raise Unanswered(f"its stream is silent, and the price of {symbol} has moved")
+
+    async def _book(self, symbol: str) -> tuple[Levels, Levels]:
+        book = await self._source.ask("depth", {"symbol": symbol, "limit": str(DEPTH_LEVELS)})
+        return _levels(book["bids"]), _levels(book["asks"])
+
+    async def _newest(self, symbol: str) -> Any:
+        return (await self._source.ask("aggTrades", {"symbol": symbol, "limit": "1"}))[-1]
+
     # What was missed -----------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
@@ -253,10 +291,9 @@ class MirroredMarket(Market):
 
     async def _rejoin(self, symbol: str, each: _Mirrored) -> None:
         """Bring one symbol to now: the book, the missed trades, then those that came meanwhile."""
-        book = await self._source.ask("depth", {"symbol": symbol, "limit": str(DEPTH_LEVELS)})
-        each.bids, each.asks = _levels(book["bids"]), _levels(book["asks"])
+        each.bids, each.asks = await self._book(symbol)
         each.bid, each.ask = each.bids[0].price, each.asks[0].price
-        newest = (await self._source.ask("aggTrades", {"symbol": symbol, "limit": "1"}))[-1]
+        newest = await self._newest(symbol)
         mark, last = Mark(int(newest["l"]), int(newest["T"])), Decimal(newest["p"])
         rests = any(order.symbol == symbol for order in self._exchange.standing)
         if each.mark is not None and rests:
@@ -264,7 +301,7 @@ class MirroredMarket(Market):
         else:
             each.mark = self._store.facts.marks[symbol] = mark
         self._exchange.quotes[symbol] = each.quote(last)
-        each.fresh = True
+        each.fresh, each.heard_at = True, self._clock.monotonic()
         waiting, each.waiting = each.waiting, []
         for message in waiting:
             self._trade(symbol, each, message)

@@ -204,6 +204,7 @@ class Settings:
     seed: int = 1
     speed: float = 1.0
     beat_s: float = 0.25  # how often the market moves, or rolls its candles
+    silence_s: float = 10.0  # a mirrored stream that says nothing for so long is asked after
     fee_mode: FeeMode = "received"
     fee_rate: Decimal = Decimal("0.001")
     slices: int = 1

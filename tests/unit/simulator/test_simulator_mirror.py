@@ -236,6 +236,47 @@ async def test_without_its_source_nothing_is_filled_and_everybody_is_told() -> N
         assert (await pair.trader.rest_buy(price="58000", name="later")).status == 200
 
 
+async def test_a_socket_that_lives_and_says_nothing_shows_no_price() -> None:
+    """Pings are answered, and nothing else comes. Red if only a socket that breaks is stale."""
+    async with (
+        Simulator(source_settings(beat_s=3600)) as source,
+        mirrored(source, silence_s=0.2) as pair,
+    ):
+        await pair.sees("60000")
+        listener = await pair.trader.market_stream("btcusdt@trade")
+        await pair.trader.rest_buy(price="59500", name="rested")
+        source.armory.arm("stream_silence", {"on": "market", "seconds": 3600})
+        source.market.move("BTCUSDT", D(58_000), D(1))
+        await pair.blind()
+        assert "its stream is silent" in (pair.mirror.market.stale or "")
+        assert (await pair.trader.order("BUY", "MARKET", "0.001")).code == -1013
+        assert await listener.closed()
+        # It connects anew, and reads what was missed: what it shows then is what is.
+        await pair.fresh()
+        assert await pair.status("rested") == "FILLED"
+        assert pair.mirror.exchange.quotes["BTCUSDT"].last == 58_000
+
+
+async def test_a_market_in_which_nothing_happens_is_not_called_silent() -> None:
+    """It is asked after, again and again, and nobody is cut off."""
+    async with (
+        Simulator(source_settings(beat_s=3600)) as source,
+        mirrored(source, silence_s=0.05) as pair,
+    ):
+        await pair.sees("60000")
+        listener = await pair.trader.market_stream("btcusdt@trade")
+        asked = Trader(source, pair.trader._session)
+        while len([each for each in await requests(asked) if each == "depth"]) < 8:
+            assert pair.mirror.market.stale is None
+            await pair.mirror.clock.sleep(0.02)
+        source.market.move("BTCUSDT", D(60_001), D(1))
+        assert D((await listener.next())["p"]) == 60_001
+
+
+async def requests(trader: Trader) -> list[str]:
+    return [each["operation"] for each in (await trader.ledger())["requests"]]
+
+
 async def test_what_was_missed_is_played_through_the_orders_that_rested() -> None:
     """At the time at which it happened, and not through an order that came later."""
     async with Simulator(source_settings(beat_s=3600)) as source, mirrored(source) as pair:
