@@ -106,6 +106,7 @@ def contradiction(
         return None
     if order.side is Side.BUY and change > ZERO:
         return f"the balance shows {plain(change)} {asset} that nothing else explains"
-    if order.side is Side.SELL and change < ZERO:
+    change += belief.fees.get(asset, ZERO)
+    if order.side is Side.SELL and change <= -belief.terms[position.bot].instrument.lot:
         return f"the balance lacks {plain(-change)} {asset}, and nothing else explains it"
     return None

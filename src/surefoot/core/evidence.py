@@ -100,6 +100,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     that the evidence speaks of and that have left their positions; a position that is not among
     these is over. `others` is what the account held of each asset beyond what the bots hold, when
     it was last weighed; `beside` is what bots hold of it on symbols that are not looked at now.
+    `fees` is what fills of ours took of an asset since then, other than of what they bought.
     `bound` is what entries of bots that are known to rest bind of the quote of one in doubt.
     """
 
@@ -112,6 +113,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     others: Mapping[Asset, Coins] = {}
     beside: Mapping[Asset, Decimal] = {}
     bound: Mapping[Asset, Decimal] = {}
+    fees: Mapping[Asset, Decimal] = {}
 
     def on(self, symbols: Collection[Symbol]) -> Belief:
         """Return what is believed of some symbols."""

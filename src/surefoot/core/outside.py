@@ -9,6 +9,7 @@ A balance raises the question; trades, and what was locked at the time, answer i
     0 <= t - h < b                   others took coins, which were
         every stop of ours rested      theirs, nothing else was free: noted
         nothing of ours is held        theirs: noted
+      our fees took as much          theirs: noted; fees may be paid in what a bot trades
         otherwise                      perhaps ours: frozen, and somebody is asked
     t - h < 0                        something that was ours is not there
         one bot, trades explain it     booked as sold, at once if nothing of ours may have sold it,
@@ -54,8 +55,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     `there` is the balance, `held` what `holders` positions add up to less what is known to be
     missing, `before` what others had when it was last weighed. `guarded` tells that stops of ours
     locked all of it while others traded, `out` that one of them may have sold. `sold` is what
-    others sold since, `known` that all those trades are known not to be ours, `waited` that it has
-    been short for longer than V.
+    others sold since, `known` that all those trades are known not to be ours, `fees` what our own
+    trades took since, `waited` that it has been short for longer than V.
     """
 
     there: Decimal
@@ -66,6 +67,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     guarded: bool = False
     out: bool = False
     sold: Decimal = ZERO
+    fees: Decimal = ZERO
     known: bool = True
     waited: bool = False
 
@@ -114,7 +116,7 @@ def judge(seen: Seen) -> Verdict:
         return Theirs(others)
     if others == seen.before:
         return Unchanged()
-    if seen.guarded or not seen.held:
+    if seen.guarded or not seen.held or seen.before - others <= seen.fees:
         return Theirs(others)
     return Unclear("while nothing locked what the bots hold: were they theirs?")
 
@@ -220,6 +222,7 @@ class _Scale:
             guarded=all(self._guarded(each) for each in self._holders),
             out=any(stop_rests(each.position) for each in self._holders),
             sold=sum((fill.quantity for fill in self._sold), ZERO),
+            fees=belief.fees.get(asset, ZERO),
             known=all(fill.client_order_id is not None for fill in self._sold),
             waited=asset in evidence.missing,
         )

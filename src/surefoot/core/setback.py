@@ -68,7 +68,7 @@ def _short(position: Position, belief: Belief, evidence: Evidence) -> str | None
     if before is None:
         return "what the account held beside it was never weighed"
     lot = belief.terms[position.bot].instrument.lot
-    if others <= before.amount - lot:
+    if others <= before.amount - belief.fees.get(position.base, ZERO) - lot:
         return "the account holds less than what is explained"
     if others >= before.amount + _bought(belief, evidence, position, before.at) + lot:
         return "the account holds more than what is explained"

@@ -134,6 +134,13 @@ async def with_departed(
     return replace(belief, departed=tuple(owned for owners in found for owned in owners))
 
 
+async def with_fees(belief: Belief, account: AccountName, reader: Reader) -> Belief:
+    """Return a belief with what fees took of the coins of others since these were weighed."""
+    bases = {position.base for position in belief.positions} & {*belief.others}
+    fees = {base: await reader.fees(account, base, belief.others[base].at) for base in bases}
+    return replace(belief, fees=fees)
+
+
 def over_and_filled(belief: Belief, evidence: Evidence) -> Mapping[PositionId, BotName]:
     """Return the settled positions of which a fill has come that is not booked, with their bots."""
     kept = {position.position_id for position in belief.positions}

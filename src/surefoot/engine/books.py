@@ -34,7 +34,7 @@ from surefoot.core.records import (
 )
 from surefoot.core.values import ZERO, Asset, Symbol
 from surefoot.crashpoint import crashpoint
-from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_departed
+from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_departed, with_fees
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.capacity import NOTHING_HELD, Wanted
 from surefoot.engine.gathered import Gathered
@@ -128,6 +128,11 @@ class Books:
                     held = sum((held_of(each) for each in keeper.positions), ZERO)
                     beside[base] = beside.get(base, ZERO) + held
         return beside
+
+    def fee_assets(self) -> set[Asset]:
+        """Return the assets in which fees were paid that came off nothing that was bought."""
+        positions = (each for keeper in self._keepers.values() for each in keeper.positions)
+        return {Asset(asset) for each in positions for asset in each.fees if asset != each.base}
 
     def of_asset(self, base: Asset) -> tuple[Symbol, ...]:
         """Return the symbols that are traded of one asset."""
@@ -232,6 +237,7 @@ class Books:
         """
         account = self._login.name
         belief = await with_departed(self.belief(symbols), evidence, account, self._journal)
+        belief = await with_fees(belief, account, self._journal)
         for position_id, bot in over_and_filled(belief, evidence).items():
             keeper = self._keepers.get(bot)
             if keeper is None or await keeper.recall(position_id) is None:

@@ -18,7 +18,7 @@ from surefoot.core.outside import weigh
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.reports import OrderReport
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
-from surefoot.engine.belief import with_departed
+from surefoot.engine.belief import with_departed, with_fees
 from surefoot.engine.clock import Clock
 from surefoot.engine.gathered import Gathered, Past, Shared
 from surefoot.engine.specs import AccountSpec
@@ -167,11 +167,13 @@ class Comparing:
         if changed:
             of_assets = {p.symbol for p in belief.positions if p.base in changed}
             gathered = await self.holdings(belief.on(of_assets), past)
-            outcomes.append(self.weigh(belief.on(of_assets), gathered))
+            on_assets = await self._about(belief.on(of_assets), gathered)
+            outcomes.append(self.weigh(on_assets, gathered))
             failures += gathered.failures
         return together(outcomes), tuple(failures)
 
     async def _about(self, belief: Belief, gathered: Gathered) -> Belief:
+        belief = await with_fees(belief, self._account, self._reader)
         return await with_departed(belief, gathered.evidence, self._account, self._reader)
 
 

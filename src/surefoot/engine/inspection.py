@@ -54,6 +54,9 @@ class _Seen(Struct, kw_only=True):
     shared: Shared
     past: Past
     others: dict[Asset, Coins]
+    # Assets that fees are paid in: what every symbol's trades took of one has to be known first.
+    paying: set[Asset]
+    later: list[Asset] = []
 
 
 class Inspection:
@@ -130,7 +133,7 @@ class Inspection:
         at = self._login.now()
         shared = await self._comparing.shared(wanted, since)
         past = Past(at=at, told=since or at, versions=versions, balances=shared.balances, trades={})
-        seen = _Seen(shared=shared, past=past, others={})
+        seen = _Seen(shared=shared, past=past, others={}, paying=self._books.fee_assets())
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
         if shared.balances is not None:
@@ -157,6 +160,7 @@ class Inspection:
                     raise
 
         await abreast(work() for _ in range(min(AT_ONCE, len(wanted))))
+        told += [await self._holding(base, seen) for base in seen.later]
         await self._books.note_others(seen.others)
         return _summed(told)
 
@@ -178,6 +182,10 @@ class Inspection:
 
         Where nothing is held there is nothing to ask: what is there is others', less the dust.
         """
+        if base in seen.paying:
+            seen.paying.remove(base)
+            seen.later.append(base)
+            return Inspected()
         symbols = self._books.of_asset(base)
         belief = self._books.belief(symbols)
         changed = self._comparing.changed(belief, seen.shared.balances)

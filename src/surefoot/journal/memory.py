@@ -27,11 +27,14 @@ from surefoot.core.records import (
     kind_of,
 )
 from surefoot.core.values import (
+    ZERO,
     AccountName,
+    Asset,
     BotName,
     ClientOrderId,
     ExchangeOrderId,
     PositionId,
+    Side,
     Symbol,
     TradeId,
 )
@@ -336,6 +339,17 @@ class MemoryJournal:
             and record.order.role is not Role.STOP
             and entry.stream.removeprefix("position/").rpartition("-")[0] == bot
         )
+
+    async def fees(self, account: AccountName, asset: Asset, since: datetime) -> Decimal:
+        """Return what fills since a time took of an asset, other than of what they bought."""
+        taken = ZERO
+        for entry in self._entries:
+            if isinstance(entry.record, FillBooked) and entry.record.fill.at >= since:
+                fill, position = entry.record.fill, entry.stream.removeprefix("position/")
+                ours = self._positions[PositionId(position)].account == account
+                kept = fill.side is Side.BUY and fill.symbol.startswith(f"{asset}/")
+                taken += fill.fee if ours and fill.fee_asset == asset and not kept else ZERO
+        return taken
 
     async def records(self) -> int:
         """Return how many records there are."""

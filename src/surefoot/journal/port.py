@@ -22,6 +22,7 @@ from surefoot.core.position import Position
 from surefoot.core.records import OrderIntended, Record, RecoveryFinished
 from surefoot.core.values import (
     AccountName,
+    Asset,
     BotName,
     ClientOrderId,
     ExchangeOrderId,
@@ -261,6 +262,10 @@ class Reader(Protocol):
 
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
+        ...
+
+    async def fees(self, account: AccountName, asset: Asset, since: datetime) -> Decimal:
+        """Return what fills since a time took of an asset, other than of what they bought."""
         ...
 
     async def bot_names(self) -> frozenset[BotName]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import apsw
@@ -14,7 +15,9 @@ from surefoot.core.order import LATE_SWEEP, Order
 from surefoot.core.position import Position
 from surefoot.core.records import BotStatusChanged
 from surefoot.core.values import (
+    ZERO,
     AccountName,
+    Asset,
     BotName,
     ClientOrderId,
     ExchangeOrderId,
@@ -110,6 +113,10 @@ SELECT at FROM records INDEXED BY intents_by_time WHERE kind = 'order-intended' 
     AND data ->> '$.order.role' <> 'stop'
     AND (SELECT bot FROM positions WHERE position_id = substr(stream, 10)) = ?
 ORDER BY at"""
+# The same words as those of its index: without them it is not used.
+_FEES: Final = """
+SELECT fee FROM fills INDEXED BY fees_taken WHERE account = ? AND fee_asset = ? AND at >= ?
+    AND NOT (side = 'buy' AND instr(symbol, fee_asset || '/') = 1)"""
 _MOVES: Final = """
 SELECT data ->> 'trade_id' FROM records
 WHERE kind = 'watermark-moved' AND stream = ? AND data ->> 'symbol' = ?"""
@@ -187,6 +194,14 @@ def written(connection: apsw.Connection, bot: BotName, since: datetime) -> tuple
     """Read when a bot's orders, stops apart, were written down."""
     found = connection.execute(_WRITTEN, (stamp(since), bot))
     return tuple(unstamp(str(at)) for (at,) in found)
+
+
+def fees(
+    connection: apsw.Connection, account: AccountName, asset: Asset, since: datetime
+) -> Decimal:
+    """Add up what fills took of an asset, other than of what they bought."""
+    found = connection.execute(_FEES, (account, asset, stamp(since)))
+    return sum((Decimal(str(fee)) for (fee,) in found), ZERO)
 
 
 def watermark(

@@ -140,6 +140,8 @@ CREATE TABLE fills (
     PRIMARY KEY (client_order_id, trade_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fills_by_trade ON fills (account, symbol, trade_id);
+CREATE INDEX fees_taken ON fills (account, fee_asset, at)
+    WHERE NOT (side = 'buy' AND instr(symbol, fee_asset || '/') = 1);
 CREATE TRIGGER fills_are_kept BEFORE DELETE ON fills
 BEGIN SELECT RAISE(ABORT, 'fills are never removed'); END;
 CREATE TRIGGER fills_are_not_replaced BEFORE INSERT ON fills WHEN EXISTS (

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +25,7 @@ from surefoot.core.position import Position
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import (
     AccountName,
+    Asset,
     BotName,
     ClientOrderId,
     ExchangeOrderId,
@@ -164,6 +166,10 @@ class SqliteReader:
     async def written(self, bot: BotName, since: datetime) -> tuple[datetime, ...]:
         """Return when this bot's entry and exit orders were written down, since a time."""
         return rows.written(self._read, bot, since)
+
+    async def fees(self, account: AccountName, asset: Asset, since: datetime) -> Decimal:
+        """Return what fills since a time took of an asset, other than of what they bought."""
+        return rows.fees(self._read, account, asset, since)
 
     async def bot_names(self) -> frozenset[BotName]:
         """Return the name of every bot that the journal has heard of."""

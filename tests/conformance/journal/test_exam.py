@@ -22,7 +22,7 @@ from surefoot.core.records import (
     WatermarkMoved,
 )
 from surefoot.core.signals import ExitSignal
-from surefoot.core.values import AccountName, BotName, Symbol
+from surefoot.core.values import AccountName, Asset, BotName, Symbol
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
 from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
@@ -322,6 +322,25 @@ async def test_orders_of_the_last_minute_are_found_whatever_became_of_them(
     assert await journal.written(bot, START - timedelta(minutes=1)) == (START, START)
     assert await journal.written(bot, START + timedelta(minutes=1)) == ()
     assert await journal.written(BotName("dip"), START - timedelta(minutes=1)) == ()
+
+
+async def test_what_fees_took_is_added_up_but_not_what_was_bought(journal: Journal) -> None:
+    """Of what is bought a fee is kept back; others it takes from what the account has besides."""
+    life = Life()
+    life.enter()
+    bought = report(life.order, "FILLED", life.order.quantity)
+    life.tell(bought, fill(life.order, "50000", trade="1", fee="0.00001", asset="BTC"))
+    life.tell(ExitSignal())
+    life.tell(fill(life.order, "50000", "0.001", trade="2", fee="0.0002", asset="BNB"))
+    later = START + MOMENT
+    life.tell(fill(life.order, "50000", "0.0001", trade="3", fee="0.003", asset="BNB", at=later))
+    life.tell(fill(life.order, "50000", "0.0001", trade="4", fee="0.04", asset="BTC", at=later))
+    await journal.commit(change(append(life)))
+    account = life.position.account
+    assert await journal.fees(account, Asset("BNB"), START) == D("0.0032")
+    assert await journal.fees(account, Asset("BNB"), later) == D("0.003")
+    assert await journal.fees(account, Asset("BTC"), START) == D("0.04")
+    assert await journal.fees(AccountName("other"), Asset("BNB"), START) == 0
 
 
 async def test_an_order_that_has_left_is_known_as_it_was(journal: Journal) -> None:

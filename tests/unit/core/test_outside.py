@@ -42,6 +42,8 @@ LOST = {"held": D("0.4"), "missing": D("0.6")}
         ({"there": D("1.5"), "guarded": True, "sold": D("1.5")}, Theirs(D("0.5"))),
         ({"there": D("1.5"), "held": D(0), "before": D(3)}, Theirs(D("1.5"))),
         ({"there": D("1.5")}, Unclear(ASKED)),
+        ({"there": D("1.5"), "fees": D("1.5")}, Theirs(D("0.5"))),
+        ({"there": D("1.5"), "fees": D("1.4")}, Unclear(ASKED)),
         ({"there": D("1.5"), "sold": D("1.5")}, Unclear(ASKED)),
         # something that was ours is not there
         ({"there": D("0.4")}, Early()),
@@ -333,3 +335,15 @@ def test_absence_is_not_concluded_while_the_balance_shows_the_coins(
     decision = outcome.decisions.get(life.position.position_id)
     after = life.position if decision is None else decision.position
     assert after.orders[0].status is OrderStatus(status)
+
+
+@pytest.mark.parametrize(("fees", "speaks"), [("0", True), ("0.5", True), ("1", False)])
+def test_what_our_fees_took_says_nothing_of_a_sale_in_doubt(fees: str, *, speaks: bool) -> None:
+    """Fees of other bots are paid in the asset: the doubt of a sale never ended."""
+    owner = Owner(coins="2")
+    owner.life.tell(ExitSignal())
+    owner.there -= 1
+    belief = replace(owner.belief(), fees={BASE: D(fees)})
+    evidence = Evidence(started_at=owner.life.now, versions={}, balances={BASE: owner.there})
+    why = contradiction(belief, evidence, owner.life.position, owner.life.order)
+    assert (why is not None) == speaks
