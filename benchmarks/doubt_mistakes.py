@@ -158,20 +158,6 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/engine/test_locked_quote.py",
     ),
     (
-        "ask on through a ban",
-        "exchange/binance/carrier.py",
-        "        if until is not None:\n            raise Banned(until",
-        "        if False:\n            raise Banned(until",
-        "tests/unit/exchange/test_ban_at_start.py tests/process/test_outage.py -k ban",
-    ),
-    (
-        "forget a ban when a life ends",
-        "engine/login.py",
-        "        if until is not None and self.now() < until:\n",
-        "        if False:\n",
-        "tests/process/test_outage.py -k ban",
-    ),
-    (
         "let anything go as dust that the exchange would not sell for its worth",
         "core/dust.py",
         "    return position.quantity * price < SHRUNK * instrument.notional_min\n",

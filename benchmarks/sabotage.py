@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.doubt_mistakes import DOUBT_MISTAKES
 from benchmarks.journal_mistakes import JOURNAL_MISTAKES
+from benchmarks.outside_mistakes import OUTSIDE_MISTAKES
 
 ROOT = Path(__file__).parent.parent
 
@@ -400,7 +401,7 @@ SABOTAGES = [
         "    honoured = True",
         "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
     ),
-    *(Sabotage(*each) for each in (*JOURNAL_MISTAKES, *DOUBT_MISTAKES)),
+    *(Sabotage(*each) for each in (*JOURNAL_MISTAKES, *DOUBT_MISTAKES, *OUTSIDE_MISTAKES)),
     Sabotage(
         "conclude absence of what has moved on",
         "core/reconcile.py",
@@ -432,7 +433,7 @@ SABOTAGES = [
     Sabotage(
         "leave a quiet market without a price",
         "engine/recovery.py",
-        "        self._supervision.attend(self._prices.ask(of_the_bare=True))",
+        "        self._supervision.attend(partial(self._prices.ask, of_the_bare=True))",
         "        pass",
         "tests/unit/engine/test_protection_first.py -k levels",
     ),

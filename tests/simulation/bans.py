@@ -2,50 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from tests.simulation.judge import Judge
-from tests.simulation.world import BEGINNING
+from tests.simulation.world import BEGINNING, World
 
-# What was on its way when the ban was noted may arrive for so long.
+# What was on its way when the ban was told may arrive for so long.
 ON_ITS_WAY_S: Final = 10.0
+# A life that died sooner may not have written it down yet.
+NOTED_S: Final = 5.0
 # Where a ban ends is told in whole seconds, and the program's idea of the time may be off a little.
 _ABOUT_S: Final = 2.0
-# What a start asks before it has a journal to read a ban in.
+# What a start asks to learn the time and the account.
 _ASKED_AT_START: Final = frozenset({"time", "account", "restrictions", "exchangeInfo"})
 
 
 class Bans:
-    """Compares what the exchange was asked with the bans that the journal tells of."""
+    """Compares what the exchange was asked with what it had answered before."""
 
-    def __init__(
-        self, judge: Judge, requests: Sequence[Mapping[str, Any]], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, judge: Judge, world: World) -> None:
         self._judge = judge
-        self._requests = requests
-        self._now = now
-        self._seen: dict[str, float] = {}
+        self._world = world
+        # When a ban was told, and when it ends.
+        self._told: list[tuple[float, float]] = []
+        self._struck: set[int] = set()
         self._looked_at = 0.0
 
     def look(self) -> None:
         """Judge what was asked since the last look."""
-        if not self._judge.files_are_whole:
-            return
-        for until in self._judge.bans():
-            self._seen.setdefault(until, self._now() + ON_ITS_WAY_S)
-        held = [(since, _second_of(until) - _ABOUT_S) for until, since in self._seen.items()]
-        for request in reversed(self._requests):
+        fresh = []
+        for request in reversed(self._world.simulator.requests):
             at = request["at_ms"] / 1000 - BEGINNING.timestamp()
             if at < self._looked_at:
                 break
-            banned = any(since < at < until for since, until in held)
-            if banned and request["operation"] not in _ASKED_AT_START:
+            fresh.append((at, request))
+        self._looked_at = self._world.now
+        lasts_s = self._shortest_of_late()
+        for at, request in reversed(fresh):
+            if self._holds(at) and request["operation"] not in _ASKED_AT_START:
                 self._judge.blame("asked through a ban", f"{request['operation']} at {at:.3f} s")
                 break
-        self._looked_at = self._now()
+            if "rate_limit" in request.get("faults", ()):
+                self._told.append((at, at + lasts_s - _ABOUT_S))
 
+    def _holds(self, at: float) -> bool:
+        return self._judge.files_are_whole and any(
+            told + ON_ITS_WAY_S < at < until and not self._died_after(told)
+            for told, until in self._told
+        )
 
-def _second_of(moment: str) -> float:
-    return datetime.fromisoformat(moment).timestamp() - BEGINNING.timestamp()
+    def _died_after(self, told: float) -> bool:
+        return any(told < birth < told + NOTED_S for birth in self._world.births)
+
+    def _shortest_of_late(self) -> float:
+        """Return how long the shortest ban lasts that has struck since the last look."""
+        history: list[Any] = self._world.simulator.armory.history
+        struck = {f.fault_id: f for f in history if f.name == "rate_limit" and f.hits}
+        late = struck.keys() - self._struck
+        self._struck |= late
+        return min((struck[each].number("seconds", 5) for each in late), default=0.0)

@@ -10,7 +10,6 @@ HERE = Path(__file__).parent
 LEFT_BEHIND = (
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
-    "ignore:coroutine .* was never awaited:RuntimeWarning",
 )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
+from tests.simulation.sights import SIGHTS
 
 ZERO: Final = Decimal(0)
 # What is worth less than this can be neither sold nor protected.
@@ -26,42 +27,9 @@ GRACE_S: Final = 900.0
 # Without a stop for so long, since it was held or the program started, somebody has to have heard
 # of it: the deadline, the patience before it, and what a start may take.
 BARE_S: Final = 300.0
+# So often it is asked what is in doubt; that may last as long as something may be without a stop.
+DOUBTS_EVERY_S: Final = 60.0
 OVER: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "NEVER"})
-
-# What has to have happened somewhere, and only a whole journal tells: what became of orders that
-# a record of some kind speaks of, and lives that began under a ban.
-SIGHTS: Final = {
-    "doubt ended live": (
-        "SELECT count(DISTINCT s.data ->> 'client_order_id') FROM records r JOIN records s "
-        "ON s.stream = r.stream AND s.data ->> 'client_order_id' = r.data ->> 'client_order_id' "
-        "WHERE r.kind = 'order-doubted' AND s.kind = 'order-reported' "
-        "AND s.data ->> 'status' = 'OPEN'"
-    ),
-    "doubt ended filled": (
-        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
-        "ON o.client_order_id = r.data ->> 'client_order_id' "
-        "WHERE r.kind = 'order-doubted' AND o.status = 'FILLED'"
-    ),
-    "doubt ended part filled": (
-        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
-        "ON o.client_order_id = r.data ->> 'client_order_id' "
-        "WHERE r.kind = 'order-doubted' AND o.status != 'FILLED' AND CAST(o.filled AS REAL) > 0"
-    ),
-    "cancel lost to a fill": (
-        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
-        "ON o.client_order_id = r.data ->> 'client_order_id' "
-        "WHERE r.kind = 'cancel-intended' AND o.status = 'FILLED'"
-    ),
-    "position that grew": (
-        "SELECT count(*) FROM (SELECT position_id FROM orders WHERE role = 'entry' "
-        "AND CAST(filled AS REAL) > 0 GROUP BY position_id HAVING count(*) > 1)"
-    ),
-    "ban kept over a restart": (
-        "SELECT count(*) FROM records l WHERE kind = 'life-began' AND EXISTS (SELECT 1 "
-        "FROM records b WHERE b.kind = 'ban-noted' AND b.sequence < l.sequence "
-        "AND b.data ->> 'until' > l.at)"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -124,6 +92,9 @@ class Judge:
         self.trades = 0
         # Since when a holding has not been covered by anything that would sell it.
         self._bare_since: dict[str, float] = {}
+        # Since when an order has been in doubt, and when that was last asked.
+        self._doubted_since: dict[str, float] = {}
+        self._asked_at = 0.0
         exchange.listen(self.on_execution)
 
     def blame(self, kind: str, text: str) -> None:
@@ -177,7 +148,11 @@ class Judge:
         """Judge that what is held is protected, or said not to be, soon after a start (L5)."""
         if up_since is None:
             self._bare_since.clear()
+            self._doubted_since.clear()
             return
+        if self._now() >= self._asked_at + DOUBTS_EVERY_S:
+            self._asked_at = self._now()
+            self._look_at_doubts(up_since)
         for holding in self.holdings.values():
             exempt = holding.declared or self._was_taken(holding)
             if exempt or self._bare(holding) * self._price(holding.symbol) <= DUST_WORTH:
@@ -186,6 +161,19 @@ class Judge:
             since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
             if self._now() - since > BARE_S and holding.name not in self._alarmed():
                 self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
+
+    def _look_at_doubts(self, up_since: float) -> None:
+        """Judge that what is in doubt for longer than it can take has been said to be."""
+        doubts = dict(
+            self._rows(
+                "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'",
+            )
+        )
+        self._doubted_since = {name: self._doubted_since.get(name, self._now()) for name in doubts}
+        for name, seen in self._doubted_since.items():
+            since = max(seen, up_since)
+            if self._now() - since > BARE_S and doubts[name] not in self._alarmed():
+                self.blame("in doubt, and nobody said so", f"{name} since {since:.0f} s")
 
     def _on_order(self, order: Any) -> None:
         name = order.client_order_id
@@ -450,11 +438,6 @@ class Judge:
             ((count,),) = self._rows(query) or [(0,)]
             counts[f"sight {sight}"] = count
         return counts
-
-    def bans(self) -> list[str]:
-        """Return until when the journal says that nothing may be asked, every time it said so."""
-        query = "SELECT data ->> 'until' FROM records WHERE kind = 'ban-noted'"
-        return [until for (until,) in self._rows(query)]
 
     def _is_over(self, holding: Holding) -> bool:
         return holding.lost and abs(self._worth(holding)) <= DUST_WORTH

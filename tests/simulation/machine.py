@@ -75,7 +75,7 @@ class Machine:
         self.judge.hands_off = plan.ownership == "shared"
         self.judge.adders = frozenset(bot.name for bot in plan.bots if bot.adds)
         self.trouble = Trouble(world, plan, self.judge)
-        self.bans = Bans(self.judge, world.simulator.requests, lambda: world.now)
+        self.bans = Bans(self.judge, world)
         self._healing = False
 
     async def play(self, world: World) -> None:

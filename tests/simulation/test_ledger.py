@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import apsw
-from tests.simulation.judge import SIGHTS
 from tests.simulation.ledger import Ledger
 from tests.simulation.machine import Verdict
 from tests.simulation.plan import Plan, Sort, draw
+from tests.simulation.sights import SIGHTS
 
 from surefoot.journal.schema import MIGRATIONS
 

@@ -11,6 +11,7 @@ import logging
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -166,6 +167,7 @@ class World:
         # Steps that the program has to live after its next order reached the exchange.
         self.at_next_order: int | None = None
         self.starts = 0
+        self.births: list[float] = []
         self.loop.killed = self._died
         self.loop.set_exception_handler(lambda _loop, _context: None)
 
@@ -175,6 +177,9 @@ class World:
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
             stack.enter_context(patch.object(sys, "unraisablehook", _nothing))
             stack.enter_context(_tidied())
+            stack.enter_context(warnings.catch_warnings())
+            # Killed before it has begun to connect: aiohttp has made what it would have awaited.
+            warnings.filterwarnings("ignore", "coroutine 'ClientSession._ws_connect' was never")
             stack.enter_context(patch.object(FencedBinance, "__dir__", _fields_there))
             stack.callback(self.loop.close)
             logging.getLogger("ccxt").setLevel(logging.CRITICAL)
@@ -254,6 +259,7 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
     def start(self) -> Life:
         """Start the program on the files that are there."""
         self.starts += 1
+        self.births.append(self.now)
         life = self.program = Life(f"life {self.starts}")
         self._started = self.now
         self.story.say("world", "start", life=self.starts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
@@ -49,7 +50,7 @@ from surefoot.engine.calm import Calm
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.quotes import Quote
-from surefoot.engine.supervision import Spawn
+from surefoot.engine.supervision import Attend
 from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import (
     Append,
@@ -111,7 +112,7 @@ class Keeper:
         dispatch: Dispatch,
         capacity: Capacity,
         now: Callable[[], datetime],
-        spawn: Spawn,
+        attend: Attend,
         listener: Listener,
     ) -> None:
         self.bot = bot
@@ -123,7 +124,7 @@ class Keeper:
         self._dispatch = dispatch
         self._capacity = capacity
         self._now = now
-        self._spawn = spawn
+        self._attend = attend
         self._listener = listener
         self._calm = Calm()
         # When something was last written down here in this life.
@@ -360,11 +361,11 @@ class Keeper:
     def _act(self, position: Position, record: Record, receipt: Receipt) -> None:
         match record:
             case OrderIntended(order=order):
-                self._spawn(self._send(position, order.client_order_id, receipt))
+                self._attend(partial(self._send, position, order.client_order_id, receipt))
             case CancelIntended(client_order_id=name):
-                self._spawn(self._withdraw(position.position_id, name))
+                self._attend(partial(self._withdraw, position.position_id, name))
             case AmendIntended():
-                self._spawn(self._amend(position, record))
+                self._attend(partial(self._amend, position, record))
             case _:
                 pass
 

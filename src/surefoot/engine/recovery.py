@@ -181,7 +181,7 @@ class Recovery:
         crashpoint("recovery.after-load")
         await self._start_streams()
         self._step("streams connected")
-        self._supervision.attend(self._prices.ask(of_the_bare=True))
+        self._supervision.attend(partial(self._prices.ask, of_the_bare=True))
         total = await self._compare(course)
         self._step("compared with the exchange", records=total.records)
         crashpoint("recovery.before-report")

@@ -406,7 +406,7 @@ class Roster:
             dispatch=self.login.dispatch,
             capacity=self.login.capacity,
             now=self.login.now,
-            spawn=self._supervision.attend,
+            attend=self._supervision.attend,
             listener=self,
         )
 

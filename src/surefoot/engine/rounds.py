@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection
+from functools import partial
 from typing import Final
 
 from surefoot.core.lanes import Lane
@@ -88,10 +89,10 @@ class Rounds:
             )
             suspects = self._questions.suspects()
             if suspects:
-                self._attend(self._compare(suspects))
+                self._attend(partial(self._compare, suspects))
             for symbol in dict.fromkeys(symbols[name] for name in due):
                 names = frozenset(name for name in due if symbols[name] == symbol)
-                self._attend(self._ask(symbol, names))
+                self._attend(partial(self._ask, symbol, names))
 
     async def _ask(self, symbol: Symbol, names: frozenset[ClientOrderId]) -> None:
         """Ask about the orders of one symbol; however long it takes, the others go on."""
@@ -116,7 +117,7 @@ class Rounds:
             idle = self.inspection.idle()
             self._left_out |= {*self._roster.symbols} - {*idle}
             if idle:
-                self._attend(self._compare(idle))
+                self._attend(partial(self._compare, idle))
 
     async def _compare(self, symbols: Collection[Symbol]) -> None:
         """Compare symbols, and at once again those of them that a later round had to leave out."""
@@ -124,7 +125,7 @@ class Rounds:
         again = self._left_out & {*symbols}
         self._left_out -= again
         if again:
-            self._attend(self._compare(again))
+            self._attend(partial(self._compare, again))
 
     def _pause(self) -> float:
         soon = self.inspection.again_in_s

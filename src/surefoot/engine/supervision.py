@@ -19,6 +19,7 @@ STEADY_S: Final = 60.0
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 Work: TypeAlias = Callable[[], Awaitable[None]]
+Attend: TypeAlias = Callable[[Work], None]
 Told: TypeAlias = Callable[[str], Awaitable[None]]
 
 
@@ -34,7 +35,7 @@ class Supervision:
         """Keep a work going until it returns; `failed` hears of every failure before the wait."""
         self._spawn(self._keep(name, work, failed))
 
-    def attend(self, work: Coroutine[Any, Any, None]) -> None:
+    def attend(self, work: Work) -> None:
         """Do a work once; it is never done again, because it may have been done."""
         self._spawn(self._attend(work))
 
@@ -54,10 +55,11 @@ class Supervision:
                 await failed(why)
             await self._clock.sleep(wait)
 
-    async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
-        why = await self._failure(work)
+    async def _attend(self, work: Work) -> None:
+        why = await self._failure(work())
         if why is not None:
-            self._log.error("work failed", work=getattr(work, "__qualname__", None), why=why)
+            name = getattr(getattr(work, "func", work), "__qualname__", None)
+            self._log.error("work failed", work=name, why=why)
 
     async def _failure(self, work: Awaitable[None]) -> str | None:
         """Do a work, and return why it failed, or None.

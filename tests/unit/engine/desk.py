@@ -33,6 +33,7 @@ from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
 from surefoot.engine.login import Login
 from surefoot.engine.specs import AccountSpec, BotSpec
+from surefoot.engine.supervision import Work
 from surefoot.engine.sweep import Sweep
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Candle, Tick
@@ -111,20 +112,19 @@ class Works:
     """Spawned work that waits until the test lets it run, in order."""
 
     def __init__(self) -> None:
-        self.waiting: list[Coroutine[Any, Any, None]] = []
+        self.waiting: list[Work] = []
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def attend(self, work: Work) -> None:
         self.waiting.append(work)
 
     async def run(self) -> None:
         """Run everything, and what it spawns."""
         while self.waiting:
-            await self.waiting.pop(0)
+            await self.waiting.pop(0)()
 
     def drop(self) -> None:
         """Forget what waits, as a killed process would."""
-        while self.waiting:
-            self.waiting.pop().close()
+        self.waiting.clear()
 
 
 class Heard:
@@ -220,7 +220,7 @@ class Desk:
             dispatch=self.dispatch,
             capacity=self.login.capacity,
             now=self.exchange.now,
-            spawn=self.works.spawn,
+            attend=self.works.attend,
             listener=self.heard,
         )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.engine.clock import turns
-from tests.unit.engine.desk import DIP
+from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.desk import DIP, SaidLog
 from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.core.position import State
+from surefoot.engine.supervision import Supervision
 from surefoot.exchange.port import AccountEvent, Connected
 from surefoot.journal.errors import JournalPoisoned
 
@@ -31,6 +34,23 @@ async def test_a_clock_that_cannot_be_measured_ends_nobody() -> None:
         await house.clock.advance(61)
         assert house.exchange.count("measure_clock") == 3
         await house.enter()
+
+
+async def test_a_work_that_is_ended_before_it_began_is_never_made() -> None:
+    """Catches a coroutine that is handed over, and never awaited: Python says so at the kill."""
+    made: list[str] = []
+
+    async def work() -> None:
+        made.append("begun")
+
+    async with asyncio.TaskGroup() as group:
+        tasks: list[asyncio.Task[None]] = []
+        clock, log = HandClock(), SaidLog()
+        supervision = Supervision(lambda each: tasks.append(group.create_task(each)), clock, log)
+        supervision.attend(work)
+        tasks[0].cancel()
+    gc.collect()
+    assert made == []
 
 
 async def test_an_account_stream_that_raises_is_listened_to_again_and_read_meanwhile() -> None:

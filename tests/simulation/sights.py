@@ -1,0 +1,40 @@
+"""What a whole journal tells of a world that no single record of it does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What has to have happened somewhere, and only a whole journal tells: what became of orders that
+# a record of some kind speaks of, and lives that began under a ban.
+SIGHTS: Final = {
+    "doubt ended live": (
+        "SELECT count(DISTINCT s.data ->> 'client_order_id') FROM records r JOIN records s "
+        "ON s.stream = r.stream AND s.data ->> 'client_order_id' = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'order-doubted' AND s.kind = 'order-reported' "
+        "AND s.data ->> 'status' = 'OPEN'"
+    ),
+    "doubt ended filled": (
+        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
+        "ON o.client_order_id = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'order-doubted' AND o.status = 'FILLED'"
+    ),
+    "doubt ended part filled": (
+        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
+        "ON o.client_order_id = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'order-doubted' AND o.status != 'FILLED' AND CAST(o.filled AS REAL) > 0"
+    ),
+    "cancel lost to a fill": (
+        "SELECT count(DISTINCT o.client_order_id) FROM records r JOIN orders o "
+        "ON o.client_order_id = r.data ->> 'client_order_id' "
+        "WHERE r.kind = 'cancel-intended' AND o.status = 'FILLED'"
+    ),
+    "position that grew": (
+        "SELECT count(*) FROM (SELECT position_id FROM orders WHERE role = 'entry' "
+        "AND CAST(filled AS REAL) > 0 GROUP BY position_id HAVING count(*) > 1)"
+    ),
+    "ban kept over a restart": (
+        "SELECT count(*) FROM records l WHERE kind = 'life-began' AND EXISTS (SELECT 1 "
+        "FROM records b WHERE b.kind = 'ban-noted' AND b.sequence < l.sequence "
+        "AND b.data ->> 'until' > l.at)"
+    ),
+}
