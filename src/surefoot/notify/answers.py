@@ -8,10 +8,14 @@ from typing import Final
 
 from surefoot.core.values import counted
 from surefoot.journal.review import ReviewFinding
+from surefoot.journal.standing import NO_SERVER
 from surefoot.journal.status import BotStatus, HealthStatus, PositionStatus, StatusDocument
 
 # More than this is for a screen, not for a phone.
 SHOWN_MAX: Final = 20
+_CENT: Final = Decimal("0.01")
+# What can be asked for in a chat as well.
+_FROM_HERE: Final = {"close", "resolve", "resume", "pause"}
 _PLACES: Final = {
     "exchange": "at the exchange",
     "here": "watched here only",
@@ -52,8 +56,12 @@ def bots(document: StatusDocument) -> str:
 
 def positions(document: StatusDocument) -> str:
     """List what is held, and what guards it."""
-    found = [each.position for each in document.bots if _held(each)]
-    return _listed([_position(each) for each in found if each], "Nothing is held.", gap="\n\n")
+    found = [
+        _position(each.position, *_coins(each))
+        for each in document.bots
+        if each.position is not None and _held(each)
+    ]
+    return _listed(found, "Nothing is held.", gap="\n\n")
 
 
 def review(document: StatusDocument) -> str:
@@ -87,7 +95,7 @@ def balance(document: StatusDocument) -> str:
         position = each.position
         if position is None or not _held(each) or each.symbol is None:
             continue
-        base, _, quote = each.symbol.partition(":")[0].partition("/")
+        base, quote = _coins(each)
         price = position.mark_price or position.entry_price
         value = Decimal(position.quantity) * Decimal(price or 0)
         worth[quote] = worth.get(quote, Decimal(0)) + value
@@ -109,23 +117,29 @@ def _held(bot: BotStatus) -> bool:
     return bot.position is not None and bool(Decimal(bot.position.quantity))
 
 
+def _coins(bot: BotStatus) -> tuple[str, str]:
+    """Return what a bot buys, and what it pays with."""
+    base, _, quote = (bot.symbol or "").partition(":")[0].partition("/")
+    return base, quote
+
+
 def _doing(bot: BotStatus) -> str:
     position = bot.position
     doing = bot.status
-    if position is not None and position.state != "FLAT":
+    if position is not None and position.state not in {"FLAT", "CLOSED"}:
         doing += f", {position.state}"
     if _held(bot) and position is not None and position.unrealized_pnl is not None:
-        doing += f" {Decimal(position.unrealized_pnl):+,.2f}"
-    return doing if position is None or position.frozen is None else f"{doing}, FROZEN"
+        doing += f" {_gain(position.unrealized_pnl)} {_coins(bot)[1]}"
+    return doing if position is None or position.frozen is None else f"🔴 {doing}, FROZEN"
 
 
-def _position(position: PositionStatus) -> str:
-    lines = [f"{position.id}: {position.quantity}, {position.state} {position.phase}"]
+def _position(position: PositionStatus, base: str, quote: str) -> str:
+    lines = [f"{position.id}: {position.quantity} {base}, {position.state}"]
+    if position.unrealized_pnl is not None:
+        lines.append(f"open result {_gain(position.unrealized_pnl)} {quote}")
     if position.entry_price is not None:
         now = "" if position.mark_price is None else f", now {_price(position.mark_price)}"
         lines.append(f"entry {_price(position.entry_price)}{now}")
-    if position.unrealized_pnl is not None:
-        lines.append(f"unrealised {Decimal(position.unrealized_pnl):+,.2f}")
     if position.stop_loss is not None:
         where = _PLACES[position.protection.stop.value]
         lines.append(f"stop {_price(position.stop_loss)}, {where}")
@@ -139,20 +153,36 @@ def _position(position: PositionStatus) -> str:
 
 
 def _finding(finding: ReviewFinding) -> str:
+    kind = finding.kind.replace("-", " ")
     lines = [
-        f"🔴 {finding.subject}: {finding.kind}, since {finding.since:%d %b %H:%M} UTC",
+        f"🔴 {finding.subject}: {kind}, since {finding.since:%d %b %H:%M} UTC",
+        finding.meaning,
         f"Believed: {finding.believed}",
         f"True: {finding.true}",
-        finding.meaning,
     ]
-    lines += [f"→ {each}" for each in finding.actions]
+    lines += [f"→ {_action(each)}" for each in finding.actions]
     return "\n".join(lines)
+
+
+def _action(command: str) -> str:
+    """Say how to do it from here, where that can be; else that it takes the server's own door."""
+    _, word, *rest = command.split()
+    if word not in _FROM_HERE:
+        return f"on the server: {command}"
+    return " ".join([f"/{word}", *(each.removeprefix("--") for each in rest)])
 
 
 def _health(health: HealthStatus) -> str:
     why = f": {health.why}" if health.why else ""
     again = f", next try {health.next_try:%H:%M:%S} UTC" if health.next_try else ""
-    return f"{health.account} ({health.environment}): {health.state}{why}{again}"
+    state = "not watched" if health.why == NO_SERVER else health.state
+    return f"{health.account} ({health.environment}): {state}{why}{again}"
+
+
+def _gain(amount: str) -> str:
+    """Write a result with its sign, in cents, or with the digits that a small one needs."""
+    gain = Decimal(amount)
+    return f"{gain:+,.2f}" if not gain or abs(gain) >= _CENT else f"{round(gain, 8):+f}"
 
 
 def _price(price: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.position import Position
 from surefoot.core.values import BotName, counted, plain
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.browse import Browser
@@ -29,7 +30,7 @@ from surefoot.journal.status import StatusDocument, read_status
 from surefoot.notify import answers
 from surefoot.notify.back_off import BackOff
 from surefoot.notify.courier import Log
-from surefoot.notify.digest import text_chunks
+from surefoot.notify.digest import short, text_chunks
 from surefoot.notify.errors import NotDelivered, Parked
 from surefoot.notify.telegram import TEXT_MAX, Wire
 
@@ -51,6 +52,14 @@ _VIEWS: Final[Mapping[str, Callable[[StatusDocument], str]]] = {
     "balance": answers.balance,
     "recovery": answers.recovery,
     "review": answers.review,
+}
+# What comes of a wish that is asked back.
+_MEANS: Final = {
+    "close": "It is sold at the market, now.",
+    "adopt": "What the journal says is right: it is managed on.",
+    "flat": "Nothing of it is held or live any more: it is written off.",
+    "ignore": "The freeze is lifted, nothing else changes.",
+    "filled": "Its unfinished order has filled so much, and no more.",
 }
 HELP: Final = """\
 /status  is all well?
@@ -176,7 +185,7 @@ class Conversation:
     async def _newest(self, rest: Sequence[str]) -> str:
         bot = BotName(rest[0]) if rest else None
         entries = await self._reader.newest(_LOG_LINES, bot=bot)
-        lines = [f"{each.at:%H:%M:%S} {sentence(each.record)}" for each in entries]
+        lines = [f"{each.at:%H:%M:%S} {short(sentence(each.record))}" for each in entries]
         return "\n".join(lines) or "There is nothing."
 
     async def _profit(self, rest: Sequence[str]) -> str:
@@ -203,24 +212,19 @@ class Conversation:
 
         It closes what was shown, and not what a bot may have bought in that minute.
         """
-        if wish.kind == "close" and (position := await self._reader.position(wish.target)):
+        position = await self._reader.position(wish.target)
+        if position is None and wish.target != EVERYBODY:
+            return f"{wish.target} is no position, and no bot that has one: /positions", ()
+        if wish.kind == "close" and position is not None:
             wish = replace(wish, target=position.position_id)
-        words = " ".join([wish.kind, wish.target, *_words(wish.arguments)])
+        target = [] if wish.target == EVERYBODY else [wish.target]
+        words = " ".join([wish.kind, *target, *_words(wish.arguments)])
         if len(words.encode()) > _BUTTON_MAX:
             return f"That is too long for a button. On the server: surefoot {words}", ()
         return (
-            f"{words}?\n{await self._stake(wish.target)}\nThe button is good for a minute.",
+            f"{words}?\n{_stake(wish, position)}\nThe button is good for a minute.",
             [(f"Yes, {words}", words)],
         )
-
-    async def _stake(self, target: str) -> str:
-        if target == EVERYBODY:
-            return "Every bot that /stop_all paused may enter again."
-        position = await self._reader.position(target)
-        if position is None:
-            return f"Nobody knows {target}."
-        held = f"{plain(position.quantity)} {position.base}"
-        return f"{position.position_id} is {position.state} and holds {held}."
 
     async def _order(self, asked: Asked, wish: Wish) -> str:
         """Post a command under the update's name, and say what became of it."""
@@ -301,6 +305,14 @@ def _wish(command: str, rest: Sequence[str]) -> Wish | None:
             return Wish(kind=command, target=target, arguments=said)
         case _:
             return None
+
+
+def _stake(wish: Wish, position: Position | None) -> str:
+    if position is None:
+        return "Every bot that /stop_all paused may enter again."
+    held = f"{plain(position.quantity)} {position.base}"
+    means = _MEANS[wish.arguments.get("how", wish.kind)]
+    return f"{position.position_id} is {position.state} and holds {held}. {means}"
 
 
 def _words(arguments: dict[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -10,11 +11,19 @@ from surefoot.notify.event import Event, Weight
 # What makes somebody look, before they read.
 SIGNS: Final = {Weight.WARNING: "⚠️ ", Weight.ALARM: "🔴 "}
 _CUT: Final = " …"
+# A name of one word that is longer than any word.
+_NAME: Final = re.compile(r"\b(?=\w*\d)(\w{4})\w{18,}(\w{4})\b")
+
+
+def short(text: str) -> str:
+    """Return a text with the names of orders cut: nobody reads 34 letters of one on a phone."""
+    return _NAME.sub(r"\1…\2", text)
 
 
 def line(event: Event) -> str:
     """Write one event: a sign if it matters, what happened, when, and its number."""
-    return f"{SIGNS.get(event.weight, '')}{event.text}\n{event.at:%d %b %H:%M:%S} UTC · {event.id}"
+    text = f"{SIGNS.get(event.weight, '')}{short(event.text)}"
+    return f"{text}\n{event.at:%d %b %H:%M:%S} UTC · {event.id}"
 
 
 def chunks(told: Sequence[Event], *, limit: int) -> Iterator[str]:

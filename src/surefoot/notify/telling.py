@@ -213,7 +213,7 @@ def _recovery(record: RecoveryFinished, account: str) -> _Told:
     review = record.bots_in_review
     who = counted(len(review), "bot") if len(review) > 1 else "".join(review)
     wanting = f"; {who} {'need' if len(review) > 1 else 'needs'} you" if review else ""
-    lines = [f"{account}: recovery {record.outcome} in {plain(record.seconds)} s{wanting}."]
+    lines = [f"{account}: recovery {record.outcome} in {record.seconds:.1f} s{wanting}."]
     found = ", ".join(f"{count} {what}" for what, count in record.positions.items() if count)
     lines.append(f"Positions: {found or 'none'}.")
     lines.append(
@@ -328,11 +328,13 @@ def _state(record: StateChanged, position: Position | None, wish: ExitWish | Non
         return None
     match record.target:
         case State.OPEN:
-            why = "" if record.why == _ORDINARY else f": {record.why}"
+            how = "is open" if record.why == _ORDINARY else f"stays open: {record.why}"
+            if position.state is State.CLOSED:
+                how = "was opened" if record.why == _ORDINARY else f"stayed open: {record.why}"
             return _Told(
                 kind=EventKind.ENTRY,
                 weight=Weight.NOTICE,
-                text=f"{position.position_id} is open{why}. {_holding(position)}",
+                text=f"{position.position_id} {how}. {_holding(position)}",
             )
         case State.CLOSED:
             return _closed(record, position, wish)
@@ -401,24 +403,24 @@ def _health(record: HealthChanged) -> _Told | None:
     why = f": {health.why}" if health.why else ""
     match health.state:
         case HealthState.OK:
-            weight, text = Weight.NOTICE, "is reached and watched"
+            weight, text = Weight.NOTICE, "all is reached and watched"
         case HealthState.STARTING:
             return None  # the recovery report says how it went
         case HealthState.DEGRADED:
-            weight, text = Weight.WARNING, "works with less than it should have"
+            weight, text = Weight.WARNING, "it works with less than it should have"
         case HealthState.UNREACHABLE:
-            weight, text = Weight.WARNING, "cannot be reached"
+            weight, text = Weight.WARNING, "the exchange cannot be reached"
         case HealthState.BANNED:
-            weight, text = Weight.WARNING, "asked us to stay away"
+            weight, text = Weight.WARNING, "the exchange asked us to stay away"
         case HealthState.HALTED:
-            weight, text = Weight.ALARM, "is halted until somebody acts"
+            weight, text = Weight.ALARM, "halted until somebody acts"
         case _:
             assert_never(health.state)
-    watched = "" if health.watched else " Levels that are kept here are not honoured meanwhile."
+    watched = "" if health.watched else " Stops that are watched here do not work meanwhile."
     return _Told(
         kind=EventKind.EXCHANGE,
         weight=weight,
-        text=f"{record.account} {text}{why}.{watched}",
+        text=f"{record.account}: {text}{why}.{watched}",
         details={"state": health.state.value},
     )
 
@@ -426,7 +428,8 @@ def _health(record: HealthChanged) -> _Told | None:
 def _stuck(record: StuckChanged) -> _Told:
     standing = {each.id: each for each in record.standing}
     lines = [
-        f"{each.position_id or each.subject} is stuck: {each.believed}, but {each.true}"
+        f"{each.position_id or each.subject}, {each.kind.replace('-', ' ')}: {each.true}. "
+        f"Believed: {each.believed}"
         for each in (standing[name] for name in record.raised if name in standing)
     ]
     for name in record.ended:

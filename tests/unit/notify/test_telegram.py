@@ -239,9 +239,9 @@ async def test_the_views_are_there(phone: Phone) -> None:
     await held(phone)
     phone.journal.gauges.price(Life().position.account, Life().position.symbol, D(51000), START)
     assert "Bots: 1 of 1 running. Open: 1." in await phone.say("/status@my_bot")
-    assert await phone.say("/bots") == "dip-btc: RUNNING, OPEN +1.60"
+    assert await phone.say("/bots") == "dip-btc: RUNNING, OPEN +1.60 USDT"
     positions = await phone.say("/positions")
-    assert "dip-btc-1: 0.0016, OPEN MONITORING" in positions
+    assert "dip-btc-1: 0.0016 BTC, OPEN" in positions
     assert "stop 49,000.00, " in positions
     assert "0.0016 BTC, about 81.60 USDT" in await phone.say("/balance")
     assert "There was no recovery yet." in await phone.say("/recovery")

@@ -126,7 +126,7 @@ async def test_what_wants_somebody_is_an_alarm(journal: Journal) -> None:
     assert loud[EventKind.FROZEN].startswith("dip-btc-1 is frozen: more coins than we bought.")
     assert "It holds 0.0016 BTC" in loud[EventKind.FROZEN]
     assert loud[EventKind.BOT] == "dip-btc needs you: its strategy raised ValueError"
-    assert loud[EventKind.STUCK] == "dip-btc-1 is stuck: a stop rests, but none does"
+    assert loud[EventKind.STUCK] == ("dip-btc-1, stop missing: none does. Believed: a stop rests")
 
 
 async def test_text_from_outside_forges_no_line_and_turns_none_round(journal: Journal) -> None:
@@ -162,8 +162,8 @@ async def test_an_outage_and_its_end_are_told(journal: Journal) -> None:
             HealthChanged(at=START, account=MAIN, environment="live", health=health),
         )
     down, back = await told(journal)
-    assert down.text.startswith("main cannot be reached. Levels that are kept here")
-    assert back.text == "main is reached and watched."
+    assert down.text.startswith("main: the exchange cannot be reached. Stops that are watched")
+    assert back.text == "main: all is reached and watched."
     assert (down.weight, back.weight) == (Weight.WARNING, Weight.NOTICE)
 
 
