@@ -6,21 +6,29 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import get_args
 
-from tests.simulation.ledger import PAGE, Ledger
+from tests.simulation.ledger import LEDGER, PAGE, Ledger
 from tests.simulation.machine import Verdict, simulate, story_of
-from tests.simulation.plan import Plan, Sort, draw
+from tests.simulation.plan import Plan, Sort, draw, read
 
 
 def main() -> int:
     """Run the seeds that are asked for; return 1 if one of them fails."""
     given = _arguments()
-    if given.page:
+    if given.merge:
+        Ledger().merge(Ledger(given.merge))
+    elif given.page:
         PAGE.write_text(Ledger().page(), "utf-8")
-        return 0
+    else:
+        return _run(given)
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
     began, failed = time.monotonic(), 0
-    ledger = Ledger() if given.record else None
+    ledger = None if given.record is None else Ledger(given.record)
     for seed in _seeds(given, ledger):
         if given.seconds is not None and time.monotonic() - began > given.seconds:
             break
@@ -47,22 +55,17 @@ def _arguments() -> argparse.Namespace:
     add("--among", type=int, nargs="*", default=None, help="these seeds only")
     add("--seconds", type=float, default=None, help="begin none after this many")
     add("--sorts", nargs="*", default=get_args(Sort), help="worlds of these sorts only")
-    add("--told", type=_told, default=None, help="what goes wrong: crash=60,lag=20 (seconds)")
+    add("--told", type=read, default=None, help="what goes wrong: crash=60,lag=20 (seconds)")
     add("--without", nargs="*", default=(), help="kinds of trouble to leave out")
     add("--bots", nargs="*", default=None, help="these bots only")
     add("--lasts", type=float, default=None, help="heal after so many virtual seconds")
     add("--trace", action="store_true", help="print the whole story")
     add("--shrink", action="store_true", help="leave out what the harm does not need")
     add("--until-harm", action="store_true", help="stop at the first harm")
-    add("--record", action="store_true", help="add to the ledger, and go on where it ends")
+    add("--record", type=Path, nargs="?", const=LEDGER, help="add to a ledger, from where it ends")
+    add("--merge", type=Path, help="add another run's ledger, and end")
     add("--page", action="store_true", help="write docs/simulation.md from the ledger, and end")
     return parser.parse_args()
-
-
-def _told(text: str) -> dict[str, float]:
-    """Read what is to go wrong, and how often."""
-    pairs = (each.partition("=") for each in text.split(","))
-    return {kind: float(seconds) for kind, _, seconds in pairs}
 
 
 def _seeds(given: argparse.Namespace, ledger: Ledger | None) -> Iterable[int]:

@@ -45,6 +45,14 @@ class Bans:
             if "rate_limit" in request.get("faults", ()):
                 self._told.append((at, at + lasts_s - _ABOUT_S))
 
+    @property
+    def kept_over_a_restart(self) -> int:
+        """Return how many lives began while they were to stay away."""
+        return sum(
+            any(told + NOTED_S < birth < until for told, until in self._told)
+            for birth in self._world.births
+        )
+
     def _holds(self, at: float) -> bool:
         return self._judge.files_are_whole and any(
             told + ON_ITS_WAY_S < at < until and not self._died_after(told)

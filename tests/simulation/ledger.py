@@ -38,7 +38,7 @@ SOMETIMES: Final = {
     "something past its deadline, said": "bot stuck",
     "what was past its deadline, over": "bot no longer stuck",
     "a ban noted": "record ban-noted",
-    "a ban kept over a restart": "sight ban kept over a restart",
+    "a ban kept over a restart": "world a ban kept over a restart",
     "a position that was added to": "sight position that grew",
     "a stop": "world stop",
     "a kill": "world kill",
@@ -101,6 +101,27 @@ class Ledger:
                 sums["events"][event] = sums["events"].get(event, 0) + times
         for kind in {harm.kind for harm in verdict.harms}:
             sums["harms"].setdefault(kind, []).append(plan.seed)
+
+    def merge(self, other: Ledger) -> None:
+        """Add what another run has lived through; none of its worlds may be here already."""
+        with self._as_it_is():
+            here, there = self.sums, other.sums
+            next_seeds = dict(here["next_seeds"])
+            for name, value in there.items():
+                match value:
+                    case int() | float():
+                        here[name] = round(here.get(name, 0) + value, 3)
+                    case dict() if name in {"sorts", "events"}:
+                        sums = here.setdefault(name, {})
+                        for key, times in value.items():
+                            sums[key] = sums.get(key, 0) + times
+                    case dict() if name == "harms":
+                        for kind, seeds in value.items():
+                            here[name].setdefault(kind, []).extend(seeds)
+                    case _:
+                        here.setdefault(name, {}).update(value)
+            for sort, seed in next_seeds.items():
+                here["next_seeds"][sort] = max(seed, here["next_seeds"].get(sort, 1))
 
     def convict(self, sabotage: str, told: str, worlds: int, harm: str | None) -> None:
         """Note within how many worlds a mistake was convicted, and of what; None: not at all."""

@@ -102,6 +102,7 @@ class Machine:
             if world.program is None:
                 self.judge.blame("the program does not stay up", world.story.lines[-1][:300])
             world.story.counts |= self.judge.seen()
+            world.story.count("world a ban kept over a restart", self.bans.kept_over_a_restart)
             running[0].cancel()
 
     async def _settle(self) -> None:

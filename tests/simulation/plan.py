@@ -170,6 +170,12 @@ def _kinds(luck: Random, among: tuple[str, ...], rates: tuple[float, float]) -> 
     return kinds
 
 
+def read(text: str) -> dict[str, float]:
+    """Read what is to go wrong, and how often."""
+    pairs = (each.partition("=") for each in text.split(","))
+    return {kind: float(seconds) for kind, _, seconds in pairs}
+
+
 def _losses(seed: int) -> dict[str, float]:
     """Draw what happens to the files, of a luck of its own: the other draws stay as they were."""
     luck = Random(f"{seed} losses")

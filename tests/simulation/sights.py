@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 # What has to have happened somewhere, and only a whole journal tells: what became of orders that
-# a record of some kind speaks of, and lives that began under a ban.
+# a record of some kind speaks of.
 SIGHTS: Final = {
     "doubt ended live": (
         "SELECT count(DISTINCT s.data ->> 'client_order_id') FROM records r JOIN records s "
@@ -31,10 +31,5 @@ SIGHTS: Final = {
     "position that grew": (
         "SELECT count(*) FROM (SELECT position_id FROM orders WHERE role = 'entry' "
         "AND CAST(filled AS REAL) > 0 GROUP BY position_id HAVING count(*) > 1)"
-    ),
-    "ban kept over a restart": (
-        "SELECT count(*) FROM records l WHERE kind = 'life-began' AND EXISTS (SELECT 1 "
-        "FROM records b WHERE b.kind = 'ban-noted' AND b.sequence < l.sequence "
-        "AND b.data ->> 'until' > l.at)"
     ),
 }

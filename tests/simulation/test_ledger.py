@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
+from tests.simulation.judge import Harm
 from tests.simulation.ledger import Ledger
 from tests.simulation.machine import Verdict
 from tests.simulation.plan import Plan, Sort, draw
@@ -43,6 +45,22 @@ def test_two_runs_add_to_the_same_sums(tmp_path: Path) -> None:
     assert sums["convictions"] == {
         "forget": {"told": "crash=20", "worlds": 3, "harm": "it was forgotten"}
     }
+
+
+def test_a_run_of_its_own_is_added(tmp_path: Path) -> None:
+    """Catches a merge that takes the last run for all of them, or that begins a sort anew."""
+    one, other = Ledger(tmp_path / "ledger.json"), Ledger(tmp_path / "other.json")
+    one.add(first("storm"), VERDICT)
+    other.add(first("mixed"), replace(VERDICT, harms=(Harm("lost", "", 1.0),)))
+    other.convict("forget", "crash=20", 3, "it was forgotten")
+    one.merge(Ledger(tmp_path / "other.json"))
+    sums = Ledger(tmp_path / "ledger.json").sums
+    assert (sums["worlds"], sums["deaths"], sums["events"]) == (2, 4, {"world kill": 4})
+    assert sums["sorts"] == {"storm": 1, "mixed": 1}
+    assert sums["harms"] == {"lost": [first("mixed").seed]}
+    assert list(sums["convictions"]) == ["forget"]
+    assert one.has(first("storm"))
+    assert one.has(first("mixed"))
 
 
 def test_each_sort_goes_on_where_it_ended(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ class Story:
         if self._tell is not None:
             self._tell(line)
 
-    def count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
+    def count(self, what: str, times: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + times
 
     @property
     def digest(self) -> str:
