@@ -22,6 +22,7 @@ from tests.unit.engine.fake import FakeExchange
 from typing_extensions import override
 
 from surefoot.app import assemble
+from surefoot.core import leaving
 from surefoot.core.decide import decide
 from surefoot.core.records import BotStatusChanged
 from surefoot.core.reports import PriceSeen, Refusal
@@ -90,13 +91,21 @@ def inputs(past: int) -> Iterator[tuple[str, tuple[Callable[[], object], int, in
     yield "fill", (deciding(life, bought), 25, 1)
     life.tell(bought)
     price = PriceSeen(price=Decimal(50001))
-    yield "tick that triggers nothing", (deciding(life, price), 25, 1)
+    yield "tick that triggers nothing, decided upon", (deciding(life, price), 25, 1)
+    yield "tick that triggers nothing", (shown(life, price), 25, 1)
 
 
 def deciding(life: Life, event: EntrySignal | PriceSeen | object) -> Callable[[], object]:
     """Return a decision upon an input, as things are now; what follows is not believed."""
     position, now, terms = life.position, life.now, life.terms
     return lambda: decide(position, event, now, terms)  # type: ignore[arg-type]
+
+
+def shown(life: Life, price: PriceSeen) -> Callable[[], object]:
+    """Return what is done at a price, which is decided upon only if something may follow."""
+    position, terms, decided = life.position, life.terms, deciding(life, price)
+    matters = getattr(leaving, "matters", lambda *_: True)
+    return lambda: matters(position, price.price, terms) and decided()
 
 
 def with_past(orders: int) -> Life:

@@ -69,8 +69,8 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "give every life the same names",
         "core/identity.py",
-        "{origin.epoch}\\n{origin.generation}\\n",
-        "{origin.epoch}\\n",
+        "{epoch}\\n{generation}\\n",
+        "{epoch}\\n",
         "tests/unit/core/test_instrument.py -k never_the_same",
     ),
     (

@@ -14,6 +14,7 @@ first order has filled. Nothing is ever sent twice under it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -35,20 +36,30 @@ class Origin(Struct, frozen=True, kw_only=True):
     @property
     def mark(self) -> bytes:
         """Return the 4 bytes that begin every id of this epoch and account."""
-        text = f"{self.epoch}\n{self.account}".encode()
-        return blake2b(text, digest_size=_MARK_BYTES, person=b"surefoot-mark").digest()
+        return _mark(self.epoch, self.account)
 
 
 def order_identity(origin: Origin, position_id: PositionId, role: str, attempt: int) -> bytes:
     """Return the 16 bytes that name one attempt at one order; venues encode them their way."""
-    life = f"{origin.epoch}\n{origin.generation}\n{origin.account}".encode()
     hashed = blake2b(
         f"{position_id}\n{role}\n{attempt}".encode(),
         digest_size=_HASH_BYTES,
-        key=blake2b(life, digest_size=32).digest(),
+        key=_key(origin.epoch, origin.generation, origin.account),
         person=b"surefoot-order",
     ).digest()
     return origin.mark + hashed + _check(origin.mark + hashed)
+
+
+# Every order of a journal begins with the same two.
+@lru_cache(maxsize=256)
+def _mark(epoch: str, account: str) -> bytes:
+    text = f"{epoch}\n{account}".encode()
+    return blake2b(text, digest_size=_MARK_BYTES, person=b"surefoot-mark").digest()
+
+
+@lru_cache(maxsize=256)
+def _key(epoch: str, generation: str, account: str) -> bytes:
+    return blake2b(f"{epoch}\n{generation}\n{account}".encode(), digest_size=32).digest()
 
 
 def has_our_form(identity: bytes) -> bool:

@@ -96,7 +96,6 @@ def _check_state(position: Position) -> None:
 
 
 def _disagreement(position: Position) -> str | None:
-    live = next((order for order in position.orders if not order.finished), None)
     match position.state:
         case State.FLAT if position.quantity:
             return f"but holds {position.quantity}"
@@ -104,7 +103,8 @@ def _disagreement(position: Position) -> str | None:
             return "without an entry order"
         case State.OPEN if not position.entered:
             return "but nothing was ever bought"
-        case State.CLOSED if live is not None:
+        case State.CLOSED if not position.is_counted:
+            live = next(order for order in position.orders if not order.finished)
             return f"but {live.client_order_id} is live"
         case State.CLOSED if position.quantity:
             return f"but holds {position.quantity}"
