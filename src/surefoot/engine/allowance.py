@@ -360,16 +360,15 @@ class Allowance:
         newest = {row.bot: row.position for row in await self._journal.bots()}
         newest |= {keeper.bot: keeper.position for keeper in self._keepers.values()}
         for bot, last in newest.items():
-            if last is None or last.account != self._login.name:
-                continue
-            for number in range(last.number, 0, -1):
+            for number in range(0 if last is None else last.number, 0, -1):
                 position = await self._journal.position(position_id(bot, number))
                 if position is None or position.closed_at is None:
                     continue
                 if position.closed_at.date() < now.date():
                     break
-                # What was heard meanwhile is newer.
-                self._closed.setdefault(position.position_id, position)
+                # A bot may have traded on another account since. What was heard is newer.
+                if position.account == self._login.name:
+                    self._closed.setdefault(position.position_id, position)
 
     async def _last_words(self, now: datetime) -> dict[Asset, LossCapReached | LossCapLifted]:
         """Read the last word of today on each quote asset."""

@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock, patch
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import START, TERMS, D
+from tests.builders import START, TERMS, D, started
 from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk
 from tests.unit.engine.fake import ETH, ETHER
 from tests.unit.engine.till import USDT, Till, bot, till
@@ -16,7 +16,8 @@ from tests.unit.engine.till import USDT, Till, bot, till
 from surefoot.core.errors import InvalidValue
 from surefoot.core.records import BotStatusChanged, LossCapLifted, LossCapReached
 from surefoot.core.sizing import Amount
-from surefoot.core.values import Asset, BotName
+from surefoot.core.state import evolve
+from surefoot.core.values import AccountName, Asset, BotName
 from surefoot.engine.limits import Caps
 from surefoot.journal.port import Append, Change, Command, Verdict, account_stream
 from surefoot.strategy import Enter
@@ -185,6 +186,27 @@ async def test_the_loss_of_a_bot_that_is_no_more_is_the_accounts_too(desk: Desk)
     word = BotStatusChanged(at=START, bot=OTHER, status="RUNNING", by="surefoot", reason=None)
     append = Append(stream=f"bot/{OTHER}", expected=0, records=(word,))
     await desk.journal.commit(Change(at=START, appends=(append,)))
+    del desk.keepers[OTHER]
+    again = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
+    await again.say(Enter())
+    assert "cap daily_loss" in again.refusals()[-1]
+
+
+async def test_the_loss_of_a_bot_that_trades_elsewhere_now_is_this_accounts_too(
+    desk: Desk,
+) -> None:
+    """Moved to another account, it took with it what it had lost on this one today."""
+    here = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
+    await here.trade("50000", "45000", OTHER)
+    lost = desk.keepers[OTHER].position
+    elsewhere = replace(started(OTHER, lost.number + 1), account=AccountName("elsewhere"))
+    stream = f"position/{elsewhere.position_id}"
+    moved = Append(
+        stream=stream, expected=0, records=(elsewhere,), position=evolve(None, elsewhere)
+    )
+    word = BotStatusChanged(at=START, bot=OTHER, status="RUNNING", by="surefoot", reason=None)
+    known = Append(stream=f"bot/{OTHER}", expected=0, records=(word,))
+    await desk.journal.commit(Change(at=START, appends=(known, moved)))
     del desk.keepers[OTHER]
     again = await till(desk, bot(Amount(notional=D(100))), caps=LOSING)
     await again.say(Enter())
