@@ -191,14 +191,17 @@ def _stop_short(position: Position, level: Decimal, terms: Terms) -> Stuck | Non
     if stop is None or not stop.rests or stop.replaced_by is not None or stop.quantity >= wanted:
         return None
     tally = position.tallies.get(Role.STOP)
-    since = tally.since if tally is not None else entry.told_at if entry is not None else None
-    if since is None:
+    if tally is None and entry is None:
         return None
+    # What an addition fills bit by bit lacks its stop since the stop last grew.
+    begun = max(
+        filter(None, (stop.told_at, entry.signed_at if entry else None)), default=stop.signed_at
+    )
     return _about(
         position,
         StuckKind.STOP_MISSING,
         position.position_id,
-        since=since,
+        since=begun if tally is None else tally.since,
         believed=f"a stop at {plain(level)} rests at the exchange for {plain(wanted)}",
         true=f"it rests for {plain(stop.quantity)} only{_tried(tally)}",
     )

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, REPLACING, TERMS, D, Life, fill, report
 
 from surefoot.core.deadlines import PATIENCE, overdue, unsensed
+from surefoot.core.order import Role
 from surefoot.core.reports import Doubt, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import AddSignal, Close, EntrySignal, ExitSignal, Freeze
 from surefoot.core.stuck import StuckKind
@@ -95,6 +97,20 @@ def test_each_has_a_deadline(
     life = make()
     assert kinds(life, deadline) == []
     assert kinds(life, deadline + MOMENT)[:1] == [kind]
+
+
+def test_an_addition_that_fills_slowly_does_not_put_the_alarm_off() -> None:
+    """The venue has no room for a larger stop, and a trade a minute moved the deadline for ever."""
+    life = Life(REPLACING)
+    life.opened()
+    life.tell(report(life.order, "OPEN"), AddSignal(quantity=D("0.0016"), limit=D(49500)))
+    more = life.order
+    life.tell(report(more, "OPEN"))
+    life.terms = replace(REPLACING, held={Role.STOP: "full"})
+    for number, filled in enumerate(("0.0004", "0.0008"), 1):
+        life.tell(report(more, "OPEN", filled), after=timedelta(seconds=45))
+        life.tell(fill(more, "49500", "0.0004", trade=f"a{number}"))
+    assert kinds(life, timedelta(0)) == [StuckKind.STOP_MISSING]
 
 
 def test_what_ended_is_not_stuck() -> None:
