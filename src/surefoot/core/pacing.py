@@ -11,6 +11,8 @@ from surefoot.core.position import Position
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_LONGEST: Final = timedelta(seconds=60)
 LIMIT_AGAIN: Final = timedelta(seconds=5)
+# A try that sells one part in so many is followed at once: a dozen of them, and little is left.
+WORTH_A_TRY: Final = 4
 
 
 def retry_at(position: Position, role: Role) -> datetime | None:
@@ -37,9 +39,11 @@ def resting(position: Position, now: datetime, role: Role) -> bool:
 
 
 def tried_in_vain(position: Position, now: datetime) -> bool:
-    """Tell whether nothing could be sold at a limit just now: each try takes the stop away."""
+    """Tell whether next to nothing was sold at a limit just now: each try takes the stop away."""
     last = position.last(Role.EXIT)
-    if last is None or not last.immediate or last.filled or last.finished_at is None:
+    if last is None or not last.immediate or last.finished_at is None:
+        return False
+    if last.filled * WORTH_A_TRY >= last.quantity:
         return False
     return now < last.finished_at + LIMIT_AGAIN
 

@@ -320,9 +320,10 @@ def _exit(
     quantity = terms.instrument.sellable(position.available - wish.keep)
     if terms.instrument.is_dust(quantity, position.entry_price or ZERO):
         return None
-    largest = terms.instrument.largest
-    if wish.limit is None and largest is not None:
-        quantity = terms.instrument.sellable(min(quantity, largest))
+    instrument = terms.instrument
+    largest = instrument.largest if wish.limit is None else instrument.quantity_max
+    if largest is not None:
+        quantity = instrument.sellable(min(quantity, largest))
     order = new_order(
         position,
         Role.EXIT,

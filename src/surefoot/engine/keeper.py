@@ -431,7 +431,7 @@ def _is_open(position: Position) -> bool:
 
 
 def _is_idle(position: Position) -> bool:
-    nothing = not position.quantity and position.unfinished is None and position.frozen is None
+    nothing = not position.quantity and position.is_counted and position.frozen is None
     return position.state is State.FLAT and nothing and position.exit_wish is None
 
 

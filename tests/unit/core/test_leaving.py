@@ -130,6 +130,15 @@ def test_an_exit_in_parts_stays_on_the_grid() -> None:
     assert life.order.quantity == D("0.00108")
 
 
+def test_an_exit_at_a_limit_asks_for_no_more_than_one_order_may_carry() -> None:
+    """Added to, a position may be more; each exit was then refused for the lot size, for good."""
+    bounds = {"market_quantity_max": D("0.0002"), "quantity_max": D("0.0010837")}
+    life = Life(replace(TERMS, instrument=replace(TERMS.instrument, **bounds)))
+    life.opened()
+    life.tell(ExitSignal(limit=D(52000)))
+    assert life.order.quantity == D("0.00108")
+
+
 def test_a_wish_lapses_by_a_record_and_by_nothing_else() -> None:
     """Replaying asked the orders whether the exit had failed: a decision nobody had recorded."""
     life = Life()

@@ -83,10 +83,11 @@ def test_what_is_not_sold_has_its_stop_again_and_is_sold_at_the_next_price() -> 
     assert (life.order.role, life.order.replaces) == (Role.EXIT, again.client_order_id)
 
 
-def test_nobody_who_buys_is_asked_again_only_after_a_while() -> None:
-    """Each try takes the stop away for two answers."""
+@pytest.mark.parametrize("sold", ["0", "0.00001", "0.00039"])
+def test_nobody_who_buys_is_asked_again_only_after_a_while(sold: str) -> None:
+    """Each try takes the stop away for two answers: on a thin book that sold a lot a price."""
     life, _ = gaining()
-    tried(life)
+    tried(life, sold)
     stop = life.order
     life.tell(report(stop, "OPEN"), PriceSeen(price=GAIN), after=timedelta(seconds=4))
     assert life.order == life.position.find(stop.client_order_id)
