@@ -16,8 +16,11 @@ from surefoot.core.values import Asset, ClientOrderId, PositionId, Symbol, Trade
 class Shared(Struct, frozen=True, kw_only=True):
     """Answers about the whole account, asked once for a round; None is one that did not come.
 
-    `open_orders` is None also if listing them symbol by symbol is cheaper.
+    `open_orders` is None also if listing them symbol by symbol is cheaper. The balances may have
+    been `told` some seconds before the round began.
     """
+
+    told: datetime
 
     open_orders: tuple[OrderReport, ...] | None = None
     balances: Mapping[Asset, Decimal] | None = None

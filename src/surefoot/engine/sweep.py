@@ -64,7 +64,7 @@ class Sweep:
 
         What was said of the balances at or after `since` serves.
         """
-        listed, balances = None, None
+        listed, balances, told = None, None, since or self._exchange.now()
         failures: list[str] = []
         all_at_once = self._exchange.price(Question.ALL_OPEN_ORDERS)
         if all_at_once < len(symbols) * self._exchange.price(Question.OPEN_ORDERS):
@@ -76,7 +76,7 @@ class Sweep:
             balances = await self._exchange.balances(since=since)
         except (ReadFailed, Misconfigured) as error:
             failures.append(_unless_banned("balances", error))
-        return Shared(open_orders=listed, balances=balances, failures=tuple(failures))
+        return Shared(told=told, open_orders=listed, balances=balances, failures=tuple(failures))
 
     async def symbol(
         self, belief: Belief, symbol: Symbol, shared: Shared, lookback: timedelta | None = None
@@ -198,7 +198,7 @@ class _Round:
 
     async def take(self, symbol: Symbol, shared: Shared) -> None:
         """Take over what is told of the whole account, and ask for what is not."""
-        self._balances = shared.balances
+        self._balances, self.started = shared.balances, min(self.started, shared.told)
         if shared.open_orders is not None:
             self._open = tuple(r for r in shared.open_orders if r.symbol == symbol)
             return

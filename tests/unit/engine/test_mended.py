@@ -90,7 +90,7 @@ async def test_the_watermark_waits_for_an_intent_that_was_written_during_the_rou
     desk.exchange.answer(Unknown("time-out"), accepted=True)
     await keeper.tell(ENTER)
     await desk.works.run()
-    await concluded(desk, await desk.sweep.symbol(belief, BTC, Shared()))
+    await concluded(desk, await desk.sweep.symbol(belief, BTC, Shared(told=desk.exchange.now())))
     assert await desk.journal.watermark(MAIN, BTC) is None
 
 

@@ -12,9 +12,10 @@ from tests.unit.engine.fake import ETH, Ask
 from tests.unit.engine.test_books import concluded
 
 from surefoot.core.evidence import Evidence
+from surefoot.core.order import OrderStatus
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Side, Symbol, TradeId
-from surefoot.engine.gathered import Gathered
+from surefoot.engine.gathered import Gathered, Shared
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.sweep import LOOK_UPS_MAX
 from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Unknown
@@ -247,6 +248,21 @@ async def test_an_untold_balance_is_no_empty_one(desk: Desk) -> None:
     desk.exchange.fail("balances", ReadFailed("no answer"))
     await everything(desk)
     assert desk.exchange.count("newest_fills") == 1
+
+
+async def test_what_the_balance_showed_before_is_no_newer_than_that(desk: Desk) -> None:
+    """Told 30 s before the orders were asked, it cannot show what an order has brought since."""
+    keeper = await in_doubt(desk, accepted=True)
+    (order,) = keeper.position.orders
+    desk.exchange.hidden.add(order.client_order_id)
+    desk.exchange.hide_trades = True
+    told = desk.clock.now() + TERMS.request_lifetime + TERMS.visibility
+    desk.clock.elapsed += (told - desk.clock.now()).total_seconds() + 30
+    shared = Shared(told=told, balances={})
+    gathered = await desk.sweep.symbol(desk.books.belief([BTC]), BTC, shared)
+    assert gathered.evidence.started_at == told
+    await concluded(desk, gathered)
+    assert keeper.position.orders[0].status is OrderStatus.INTENDED
 
 
 async def test_fills_from_long_before_the_intent_are_not_asked_about(desk: Desk) -> None:
