@@ -16,7 +16,7 @@ from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.polling import polled
 from surefoot.config import Settings
 from surefoot.config.trial import Asked
-from surefoot.core.values import BotName, counted
+from surefoot.core.values import BotName, counted, natural
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import journal_exists, journal_holder, open_reader
 from surefoot.web.answers import Symptom
@@ -41,7 +41,7 @@ def check(*, options: Options | None = None) -> int:
         show_json(
             {
                 "journal": {"url": settings.journal_shown, "records": records},
-                "bots": sorted(settings.bots),
+                "bots": sorted(settings.bots, key=natural),
                 "not_tried": sorted(trial.in_use),
                 "accounts": checkups,
                 "paper": {name: differences(settings, name) for name in settings.papers},

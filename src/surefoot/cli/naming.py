@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from msgspec import Struct
 
 from surefoot.core.errors import InvalidValue
-from surefoot.core.values import BotName, PositionId
+from surefoot.core.values import BotName, PositionId, natural
 from surefoot.journal.port import Reader
 
 
@@ -31,7 +31,7 @@ async def find(reader: Reader, name: str, configured: Iterable[str] = ()) -> Nam
     position = await reader.position(name)
     if position is not None:
         return Named(bot=position.bot, position=position.position_id)
-    known = [*sorted(bots), *await reader.position_ids()]
+    known = [*sorted(bots, key=natural), *await reader.position_ids()]
     raise InvalidValue(f"there is no bot or position {name}{nearest(name, known)}")
 
 

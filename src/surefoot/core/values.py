@@ -5,8 +5,10 @@ Amounts are finite `Decimal`s, times are aware UTC. Nothing here knows about ord
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType, assert_never
 
 AccountName = NewType("AccountName", str)
@@ -19,6 +21,14 @@ ExchangeOrderId = NewType("ExchangeOrderId", str)
 TradeId = NewType("TradeId", str)
 
 ZERO = Decimal(0)
+_NUMBERS = re.compile(r"([0-9]+)")
+
+
+@lru_cache(maxsize=4096)
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Return what names are sorted by where somebody reads them: dip-3 comes before dip-13."""
+    parts = _NUMBERS.split(name)  # text and numbers, in turn
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
 
 
 class Side(StrEnum):

@@ -199,7 +199,8 @@ class Roster:
         self._driving = True
         self._supervision.keep("candles", self.windows.keep)
         self._supervision.keep("overdue candles", self.windows.look)
-        self._supervision.keep("lull", Lull(self.login, self.runners, self._journal).keep)
+        lull = Lull(self.login, self.runners, self._journal, self.allowance)
+        self._supervision.keep("lull", lull.keep)
         for bot, runner in self.runners.items():
             self._keep(f"bot {bot}", runner, runner.advise)
 

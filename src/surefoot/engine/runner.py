@@ -112,6 +112,8 @@ class Runner:
         self._refusals: dict[tuple[str, str], float] = {}
         self._marked_at: datetime | None = None
         self._said = Remark(bot=spec.bot)
+        # Which cap of the account would refuse an entry, as of the last look.
+        self._capped: str | None = None
         self._remembered = self._memory()
         self._remembered_at = 0.0
 
@@ -278,13 +280,18 @@ class Runner:
             return "an operator: its strategy is not asked"
         if not self._begun.is_set():
             return f"the last {self.spec.history} candles, which are not read yet"
-        return self._gate() or self._advisor.note or "a signal of its strategy"
+        return self._gate() or self._capped or self._advisor.note or "a signal of its strategy"
+
+    def hold_back(self, why: str | None) -> None:
+        """Hear that a cap of the account lets nothing be entered now; None: it does."""
+        self._capped = None if self.keeper.position.quantity else why
+        self._remark()
 
     def _remark(self, *, refused: str | None = None) -> None:
         """Note what the strategy waits for, and why its last signal was refused, if that is new."""
         remark = replace(
             self._said,
-            waits_for=self._advisor.note if self._advisor is not None else None,
+            waits_for=None if self._advisor is None else self._capped or self._advisor.note,
         )
         if refused is not None:
             remark = replace(remark, refused=refused, refused_at=self._now())

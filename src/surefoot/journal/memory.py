@@ -37,6 +37,7 @@ from surefoot.core.values import (
     Side,
     Symbol,
     TradeId,
+    natural,
 )
 from surefoot.journal.commands import validate
 from surefoot.journal.cursors import Aside
@@ -271,7 +272,7 @@ class MemoryJournal:
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot."""
         rows = []
-        for bot, record in sorted(self._bots.items()):
+        for bot, record in sorted(self._bots.items(), key=lambda each: natural(each[0])):
             newest = await self.positions(bot=bot)
             rows.append(
                 BotRow(

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from surefoot.core.position import Position
-from surefoot.core.values import ZERO, AccountName, BotName, PositionId, Symbol
+from surefoot.core.values import ZERO, AccountName, BotName, PositionId, Symbol, natural
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -83,11 +83,12 @@ _DIGITS: Final = Decimal("1e-12")
 
 
 def grouped(outcomes: Iterable[Outcome], key: Callable[[Outcome], str]) -> tuple[Figures, ...]:
-    """Return the figures of each group, in the order of their names."""
+    """Return the figures of each group, in the order of their names; numbers in theirs."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault((key(outcome), outcome.quote), []).append(outcome)
-    return tuple(_figures(name, quote, found) for (name, quote), found in sorted(groups.items()))
+    keys = sorted(groups, key=lambda each: (natural(each[0]), each[1]))
+    return tuple(_figures(name, quote, groups[name, quote]) for name, quote in keys)
 
 
 def _figures(name: str, quote: str, outcomes: Sequence[Outcome]) -> Figures:

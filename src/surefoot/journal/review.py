@@ -19,7 +19,7 @@ from surefoot.core.protection import Place, protection
 from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
-from surefoot.core.values import AccountName, BotName, PositionId, counted, one_line, plain
+from surefoot.core.values import AccountName, BotName, PositionId, counted, natural, one_line, plain
 from surefoot.journal.cursors import Aside
 from surefoot.journal.port import BotRow, Reader, bot_stream, position_stream
 from surefoot.journal.standing import NO_SERVER, Standing
@@ -156,7 +156,7 @@ def _account_actions(standing: Standing, positions: list[Position]) -> list[str]
     health = standing.health
     if standing.absent:
         return ["surefoot run"] if health.why == NO_SERVER else []
-    bots = sorted({position.bot for position in positions})
+    bots = sorted({position.bot for position in positions}, key=natural)
     match health.state:
         case HealthState.UNREACHABLE | HealthState.HALTED:
             return [f"surefoot recover {bots[0]}" if bots else "surefoot recover"]

@@ -32,6 +32,7 @@ from surefoot.core.values import (
     PositionId,
     Symbol,
     TradeId,
+    natural,
 )
 from surefoot.journal import rows
 from surefoot.journal.cursors import Aside, Cursors, outbox_of
@@ -182,7 +183,7 @@ class SqliteReader:
     async def bots(self) -> tuple[BotRow, ...]:
         """Read every bot that the journal has heard of."""
         with self._snapshot():
-            return tuple(rows.bots(self._read))
+            return tuple(sorted(rows.bots(self._read), key=lambda row: natural(row.bot)))
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ import msgspec
 
 from surefoot.core.position import Position
 from surefoot.core.protection import protection
-from surefoot.core.values import plain
+from surefoot.core.values import natural, plain
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.clock import Clock
 from surefoot.journal.port import Reader
@@ -111,7 +111,7 @@ async def read_state(reader: Reader, *, at: datetime) -> StateDocument:
         server=None if holder is None else holder.since,
         positions=[
             _open(each, watched=watched.get(each.account, False))
-            for each in sorted(found.values(), key=lambda each: each.position_id)
+            for each in sorted(found.values(), key=lambda each: natural(each.position_id))
             if each.quantity or each.unfinished is not None or each.frozen is not None
         ],
     )

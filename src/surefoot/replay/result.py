@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.config import Bot
-from surefoot.core.values import ZERO, BotName
+from surefoot.core.values import ZERO, BotName, natural
 from surefoot.journal.profit import KEYS, Figures, Outcome, grouped
 from surefoot.simulator.model import Recording, Tick
 
@@ -110,7 +110,7 @@ def result_of(
         value_after=curve[-1].value,
         drawdown=drawdown([each.value for each in curve]),
         bots=grouped(outcomes, KEYS["bot"]),
-        idle=tuple(sorted(name for name in bots if name not in busy)),
+        idle=tuple(sorted((name for name in bots if name not in busy), key=natural)),
         positions=tuple(outcomes),
         fills=tuple(traded),
         curve=tuple(curve),

@@ -92,8 +92,10 @@ def take_profit(value: object) -> TakeProfit:
     """
     if not isinstance(value, list | tuple):
         return TakeProfit(rest=fraction(value))
+    if not value:
+        raise InvalidValue('no take-profit is listed; "off" (in a signal None) means none')
     parts = [_part(each) for each in value]
-    if not parts or any(share is None for _, share in parts[:-1]):
+    if any(share is None for _, share in parts[:-1]):
         raise InvalidValue("every take-profit but the last one needs a fraction")
     distances = [at for at, _ in parts]
     if distances != sorted(set(distances)):

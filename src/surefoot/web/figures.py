@@ -22,7 +22,7 @@ from surefoot.core.records import (
     RecoveryFinished,
     StuckChanged,
 )
-from surefoot.core.values import BotName, PositionId
+from surefoot.core.values import BotName, PositionId, natural
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
 from surefoot.journal.port import BotRow, Entry, Marks
@@ -67,7 +67,9 @@ class Figures:
         """Return how everything stood when it was last read; None before the first time."""
         if self._rest is None:
             return None
-        return replace(self._rest, bots=[self._bots[name] for name in sorted(self._bots)])
+        return replace(
+            self._rest, bots=[self._bots[name] for name in sorted(self._bots, key=natural)]
+        )
 
     @property
     def epoch(self) -> str | None:
@@ -122,7 +124,7 @@ class Figures:
         for start in range(0, len(names), AT_ONCE):
             self._describe([self._rows[name] for name in names[start : start + AT_ONCE]], ground)
             await between()
-        rows = [self._rows[name] for name in sorted(self._rows)]
+        rows = [self._rows[name] for name in sorted(self._rows, key=natural)]
         self._rest = await put_together(journal, rows, [], ground, now)
         self.urgent = False
 

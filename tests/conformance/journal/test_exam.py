@@ -229,6 +229,17 @@ async def test_bots_memories_and_watermarks(journal: Journal) -> None:
     assert await journal.last("account/main", "account-bound") is None
 
 
+async def test_bots_are_listed_as_a_reader_counts(journal: Journal) -> None:
+    """Thirteen comes after three; all that lists bots has its order from here."""
+    for name in ("dip-13", "dip-3", "dip", "a2b10", "a2b9"):
+        word = BotStatusChanged(
+            at=START, bot=BotName(name), status="PAUSED", by="ann", reason="lunch"
+        )
+        await journal.commit(change(Append(stream=f"bot/{name}", expected=0, records=(word,))))
+    listed = [row.bot for row in await journal.bots()]
+    assert listed == ["a2b9", "a2b10", "dip", "dip-3", "dip-13"]
+
+
 async def test_commands_are_durable_and_idempotent(journal: Journal) -> None:
     command = Command(
         command_id="c1",

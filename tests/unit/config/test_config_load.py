@@ -141,6 +141,8 @@ def test_gains_may_be_taken_in_parts(file: Path) -> None:
     assert plan.take_profit == D("0.06")
     problem = refusal(file, f'{ACCOUNT}{BOT}take_profit = [{{ at = "3%", share = 1 }}]')
     assert problem.startswith("bots.dip-btc.take_profit: expected a table such as")
+    problem = refusal(file, f"{ACCOUNT}{BOT}take_profit = []")
+    assert problem.startswith('bots.dip-btc.take_profit: no take-profit is listed; "off"')
 
 
 def test_a_stop_is_less_than_all_away_and_a_target_may_be_more(file: Path) -> None:

@@ -18,7 +18,10 @@ from surefoot.core.records import BotStatusChanged, LossCapLifted, LossCapReache
 from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName
+from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.limits import Caps
+from surefoot.engine.lull import Lull
+from surefoot.engine.runner import Runner
 from surefoot.journal.port import Append, Change, Command, Verdict, account_stream
 from surefoot.strategy import Enter
 
@@ -48,6 +51,24 @@ async def test_a_day_that_lost_its_most_takes_no_more_entries(desk: Desk) -> Non
     assert isinstance(reached, LossCapReached)
     assert 9 < reached.lost < 11
     assert len(desk.log.said("loss cap reached")) == 1
+
+
+async def test_what_keeps_a_bot_out_is_what_it_waits_for(desk: Desk) -> None:
+    """Also before it wants to enter, and until a word lifts it. Red without the minute's look."""
+    here = await lost(desk)
+    runner = here.rings[DIP].runner
+    runner._begun.set()
+    runners = BySymbol[Runner](lambda each: each.spec.symbol)
+    runners[DIP] = runner
+    lull = Lull(desk.login, runners, desk.journal, here.allowance)
+    await lull.weigh()
+    assert "cap daily_loss 5" in runner.waits_for
+    remark = (await desk.journal.signs()).remarks[DIP]
+    assert "surefoot lift main" in (remark.waits_for or "")
+    await lift(here)
+    await lull.weigh()
+    assert runner.waits_for == "a signal of its strategy"
+    assert (await desk.journal.signs()).remarks[DIP].waits_for is None
 
 
 async def test_a_restart_forgets_no_loss(desk: Desk) -> None:

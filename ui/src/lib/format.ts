@@ -39,6 +39,8 @@ export const clock = (at: string) => new Date(at).toLocaleTimeString('en-GB');
 export const day = (at: string) => new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 export const moment = (at: string) => `${day(at)}, ${clock(at)}`;
 export const count = (n: number, noun: string, many = `${noun}s`) => `${n.toLocaleString('en-US')} ${n === 1 ? noun : many}`;
+/** What names are sorted by, here and in the API: dip-3 comes before dip-13. */
+export const byName = new Intl.Collator('en', { numeric: true }).compare;
 export const quoteOf = (symbol: string | null) => symbol?.split('/')[1]?.split(':')[0] ?? '';
 export const baseOf = (symbol: string | null) => symbol?.split('/')[0] ?? '';
 // Dust of a closed position is listed, not held.
