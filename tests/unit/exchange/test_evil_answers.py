@@ -229,7 +229,8 @@ class Evil:
         path = request.path.rsplit("/", 1)[-1]
         good: Any = {
             "time": {"serverTime": MS}, "exchangeInfo": {"symbols": [MARKET]}, "order": ORDER,
-            "openOrders": [ORDER], "myTrades": [TRADE], "account": BALANCES, "klines": [KLINE],
+            "openOrders": [ORDER], "allOrders": [ORDER], "myTrades": [TRADE],
+            "account": BALANCES, "klines": [KLINE],
         }[path]  # fmt: skip
         body = self.says.get(path, json.dumps(good))
         status = self.status if path in self.says else 200
@@ -351,7 +352,12 @@ async def test_an_endless_answer_is_not_read(exchange: Binance, evil: Evil, ques
     if path == "exchangeInfo":
         pytest.skip("the list of all markets is long; its bound is another")
     good: Any = {"time": {"serverTime": MS}, "order": ORDER, "account": BALANCES}.get(path)
-    rows: Any = {"openOrders": [ORDER], "myTrades": [TRADE], "klines": [KLINE]}.get(path)
+    rows: Any = {
+        "openOrders": [ORDER],
+        "allOrders": [ORDER],
+        "myTrades": [TRADE],
+        "klines": [KLINE],
+    }.get(path)
     evil.says = {path: json.dumps(good or rows) + " " * BODY_MAX}
     with pytest.raises(ReadFailed, match="BodyTooLarge"):
         await ask(exchange)
