@@ -92,7 +92,12 @@ def _locked(belief: Belief, evidence: Evidence, position: Position, order: Order
 def contradiction(
     belief: Belief, evidence: Evidence, position: Position, order: Order
 ) -> str | None:
-    """Return what the balance shows that speaks against the absence of an order, or None."""
+    """Return what the balance shows that speaks against the absence of an order, or None.
+
+    A trade moves both its sides in one balance. So quote that is gone is not asked for: what it
+    bought is there and is weighed, as nobody else's coins can be; or it has left already, and
+    another entry would hold nothing twice.
+    """
     locked = _locked(belief, evidence, position, order)
     if locked is not None:
         return locked
@@ -102,8 +107,8 @@ def contradiction(
     if before is None or others is None:
         return None
     change = others - before.amount
-    if abs(change) < belief.terms[position.bot].instrument.lot:
-        return None
+    if 2 * abs(change) < belief.terms[position.bot].instrument.lot:
+        return None  # A fill is a lot at least, less a fee.
     if order.side is Side.BUY and change > ZERO:
         return f"the balance shows {plain(change)} {asset} that nothing else explains"
     change += belief.fees.get(asset, ZERO)

@@ -307,9 +307,18 @@ def adding(filled: str) -> Owner:
     return owner
 
 
-@pytest.mark.parametrize(("surplus", "status"), [("0", "NEVER"), ("0.0016", "INTENDED")])
+@pytest.mark.parametrize(
+    ("surplus", "quote", "status"),
+    [
+        ("0", "100", "NEVER"),
+        ("0.0016", "100", "INTENDED"),
+        ("0.00000999", "100", "INTENDED"),  # one lot, and its fee was kept back
+        ("0.0016", "20", "INTENDED"),
+        ("0", "20", "NEVER"),  # spent elsewhere, or what it bought has left: nothing is held
+    ],
+)
 def test_absence_is_not_concluded_while_the_balance_shows_the_coins(
-    surplus: str, status: str
+    surplus: str, quote: str, status: str
 ) -> None:
     """An order that stayed hidden for longer than V was bought twice."""
     life = Life()
@@ -327,7 +336,7 @@ def test_absence_is_not_concluded_while_the_balance_shows_the_coins(
         versions={life.position.position_id: life.position.version},
         looked_up={order.client_order_id: None},
         windows={BTC: Window(fills=(), complete=True)},
-        balances={BASE: D(2) + D(surplus)},
+        balances={BASE: D(2) + D(surplus), Asset("USDT"): D(quote)},
     )
     why = contradiction(belief, evidence, life.position, order)
     assert (why is None) == (status == "NEVER")
