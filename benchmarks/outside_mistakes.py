@@ -6,8 +6,8 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "take a stop for less than is held for the one that is wanted",
         "core/rules.py",
-        "        and stop.quantity == stop_quantity(position, terms)\n",
-        "",
+        "(old.is_changing(now) or quantity == old.quantity):",
+        "True:",
         "tests/unit/core/test_adding.py tests/unit/core/test_replacing.py",
     ),
     (

@@ -85,6 +85,8 @@ class Judge:
         self.taken_at: dict[str, float] = {}
         # Files that were put back may lack what is on its way.
         self.files_are_whole = True
+        # Bots on a journal that lacks records, of which an operator has not spoken since.
+        self.unspoken: set[str] = set()
         # What is not ours is nobody's business here (`ownership = "shared"`).
         self.hands_off = True
         # Bots that buy more of what they hold; of the others a second entry is one too many.
@@ -121,9 +123,15 @@ class Judge:
                 if known.position == name:
                     self.orders[order] = replace(known, position=lost.name)
 
+    def records(self) -> int:
+        """Return how many records the journal has."""
+        ((count,),) = self._rows("SELECT count(*) FROM records") or [(0,)]
+        return int(count)
+
     def declare(self, target: str) -> None:
         """Note that an operator resolved a position, rightly or not."""
         bot = target.rpartition("-")[0]
+        self.unspoken -= {bot, target}
         for holding in self.holdings.values():
             if holding.name == target or (holding.bot == bot and not self.files_are_whole):
                 holding.declared = True
@@ -196,6 +204,8 @@ class Judge:
             self._on_entry(position, name)
 
     def _on_entry(self, position: str, name: str) -> None:
+        if self.orders[name].bot in self.unspoken:
+            self.blame("entered on a journal that went back in time", f"{position}: {name}")
         for other in self._live():
             known = self.orders.get(other.client_order_id)
             if known and other.client_order_id != name and known.role == "entry":

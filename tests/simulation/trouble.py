@@ -35,6 +35,8 @@ _STREAMS: Final = (
 )  # fmt: skip
 _DATABASE: Final = "surefoot.db"
 _FILES: Final = (_DATABASE, f"{_DATABASE}-wal")
+# So many records at most may have been written after what is noted of them outside.
+_UNNOTED: Final = 10
 # For so long the program is started again and again beside what is left of a deleted journal.
 _REFUSED_S: Final = 20.0
 
@@ -327,9 +329,9 @@ class Trouble:
     async def _program_down(self) -> AsyncIterator[None]:
         """Keep the program down while somebody is at its files."""
         self.world.kept_down = True
-        self.world.kill()
-        await self.world.sleep(0.5)
         try:
+            self.world.kill()
+            await self.world.sleep(0.5)
             yield
         finally:
             self.world.kept_down = False
@@ -367,9 +369,12 @@ class Trouble:
         async with self._program_down():
             if log.exists() and log.stat().st_size:
                 self.world.story.say("world", "the log is lost")
+                before = self.judge.records()
                 log.unlink()
                 (self.world.directory / f"{_DATABASE}-shm").unlink(missing_ok=True)
                 self.judge.put_back()
+                if before - self.judge.records() > _UNNOTED:
+                    self.judge.unspoken |= {bot.name for bot in self.plan.bots}
 
     async def _snapshot(self) -> None:
         """Take a snapshot of the whole machine; or go back to it, of which no file tells."""
