@@ -66,6 +66,7 @@ class Grounds(StrEnum):
     OTHER = "other"  # nothing
     PASSED = "passed"  # a stop would trigger at once: the market has reached its level
     FUNDS = "funds"  # the account does not hold what it takes
+    FILTER = "filter"  # it is not on the venue's grid: that has changed
     TOO_SMALL = "too-small"  # it is worth less, at the market's price, than what is traded
 
 

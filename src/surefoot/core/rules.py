@@ -260,6 +260,8 @@ def lags(position: Position, stop: Order, terms: Terms) -> bool:
     level, trigger = position.levels.stop, stop.trigger
     if level is None or trigger is None or level == trigger:
         return False
+    # The grid may have become coarser since: no trigger is nearer than the next one on it.
+    level = terms.instrument.price(level, stop.side)
     return abs(level - trigger) >= trigger * terms.stop_step
 
 
@@ -470,14 +472,15 @@ def new_order(  # noqa: PLR0913 (an order has this many facts)
     """Write an order that has never been sent: its name, its lifetime, its size."""
     attempt = position.attempts + 1
     entry_side = position.direction.entry_side
+    side = entry_side if role is Role.ENTRY else entry_side.opposite
     return Order(
         client_order_id=terms.name_order(position.position_id, role, attempt),
         role=role,
         attempt=attempt,
-        side=entry_side if role is Role.ENTRY else entry_side.opposite,
+        side=side,
         quantity=quantity,
         limit=limit,
-        trigger=trigger,
+        trigger=None if trigger is None else terms.instrument.price(trigger, side),
         expires_at=expires_at,
         signed_at=now,
         not_after=now + terms.request_lifetime,

@@ -20,6 +20,7 @@ from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
 from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
 from surefoot.core.evidence import Owned
+from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane
 from surefoot.core.leaving import is_at_rest
 from surefoot.core.order import Order
@@ -116,7 +117,7 @@ class Keeper:
         listener: Listener,
     ) -> None:
         self.bot = bot
-        # What was agreed when it was loaded; `terms` are what holds now.
+        # What is agreed; `terms` are what holds now.
         self.standing = terms
         self.lock = asyncio.Lock()
         self._positions = {position.position_id: position for position in positions}
@@ -133,6 +134,13 @@ class Keeper:
         self._idle: tuple[Position | None, bool] = (None, False)
         if any(self._has_place(position) for position in self.positions):
             capacity.take(bot, terms)
+
+    def adopt(self, instrument: Instrument) -> bool:
+        """Trade under other filters of the symbol from now on; tell whether they are others."""
+        if instrument == self.standing.instrument:
+            return False
+        self.standing = replace(self.standing, instrument=instrument)
+        return True
 
     @property
     def terms(self) -> Terms:

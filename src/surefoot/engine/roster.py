@@ -33,6 +33,7 @@ from surefoot.engine.belief import terms_of
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Limits
+from surefoot.engine.listing import Listing
 from surefoot.engine.login import Login
 from surefoot.engine.lull import Lull
 from surefoot.engine.questions import Questions
@@ -51,6 +52,8 @@ from surefoot.journal.port import Journal, Setback, position_stream
 PROGRESS_EVERY: Final = 25
 # What a position is that was told of a setback, or that began after it.
 _AFTER_SETBACK: Final = ("position-set-back", "position-started")
+# Why an order is refused that was sized under filters of once.
+_MISFITS: Final = frozenset({Grounds.FILTER, Grounds.TOO_SMALL})
 LEFT_OVER: Final = "it is not in the configuration any more"
 NOTHING: Final = Limits(
     order_notional=ZERO,
@@ -82,6 +85,7 @@ class Roster:
         self.runners: BySymbol[Runner] = BySymbol(lambda runner: runner.spec.symbol)
         self.windows = Windows(login, self.runners)
         self.allowance = Allowance(login, self.keepers, journal, self._last_price)
+        self._listing = Listing(login, self.keepers, supervision)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
         self.statuses = Statuses(journal, login.now, login.log)
@@ -146,6 +150,8 @@ class Roster:
                 runner.offer(record.fill)
             if isinstance(record, OrderRefused) and record.grounds is Grounds.FUNDS:
                 self._questions.suspect(position.symbol)
+            if isinstance(record, OrderRefused) and record.grounds in _MISFITS:
+                self._listing.doubt()
 
     def urge(self, client_order_id: ClientOrderId) -> None:
         """Ask the exchange about an order soon."""
@@ -239,6 +245,7 @@ class Roster:
     async def load(self) -> None:
         """Load the positions of every bot, once; one that cannot be loaded is put into review."""
         if self.keepers:
+            self._listing.adopt()
             return
         found, elsewhere = await self._found()
         specs = self.login.spec.bots

@@ -148,6 +148,8 @@ def _grounds(code: str, text: str) -> Grounds:
     """Say what a refused order teaches; Binance tells the reasons of -2010 by their words only."""
     if code == _FILTER_FAILED and "notional" in text:
         return Grounds.TOO_SMALL
+    if code == _FILTER_FAILED and ("lot_size" in text or "price_filter" in text):
+        return Grounds.FILTER
     if code != _ORDER_REFUSED:
         return Grounds.OTHER
     if "would trigger immediately" in text:

@@ -1,0 +1,58 @@
+"""What the venue lets be traded, while the program runs: steps and minimums change at times.
+
+An order that is refused for them proves that they are others than were read. An exit of an old size
+would be refused for ever: so they are read again, and the next try has the right one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from surefoot.engine.by_symbol import BySymbol
+from surefoot.engine.keeper import Keeper
+from surefoot.engine.login import Login
+from surefoot.engine.supervision import Supervision
+from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
+
+# Refusals that no reading helps come again and again, of many bots: it costs weight.
+PAUSE_S: Final = 30.0
+
+
+class Listing:
+    """The instruments of one account's bots, as the venue has them now."""
+
+    def __init__(self, login: Login, keepers: BySymbol[Keeper], supervision: Supervision) -> None:
+        self._login = login
+        self._keepers = keepers
+        self._supervision = supervision
+        self._asked_at: float | None = None
+
+    def doubt(self) -> None:
+        """Read it again, unless that was done just now: an order did not fit it."""
+        now = self._login.clock.monotonic()
+        if self._asked_at is None or now - self._asked_at >= PAUSE_S:
+            self._asked_at = now
+            self._supervision.attend(self._read)
+
+    async def _read(self) -> None:
+        try:
+            await self._login.exchange.connect()
+        except (ReadFailed, Misconfigured) as error:
+            self._asked_at = None  # The next refusal asks again.
+            if isinstance(error, Banned):
+                await self._login.note_ban(error.until)
+            self._login.log.warning("read failed", why=str(error))
+            return
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Let every bot trade under what was read last; a symbol that is gone keeps what it had."""
+        for symbol in self._keepers.symbols:
+            try:
+                instrument = self._login.exchange.instrument(symbol)
+            except Misconfigured as error:
+                self._login.log.warning("read failed", why=str(error))
+                continue
+            changed = [each.adopt(instrument) for each in self._keepers.of(symbol)]
+            if any(changed):
+                self._login.log.warning("the venue's filters changed", symbol=symbol)
