@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from surefoot.core.errors import SignalRefused
+from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.values import BotName, counted
 from surefoot.engine.account import Account
 from surefoot.engine.statuses import Status
@@ -41,12 +41,13 @@ async def stop_all(accounts: Collection[Account], by: str) -> str:
 
 
 async def resume_all(accounts: Iterable[Account], by: str) -> str:
-    """Let what `stop_all` paused run again; return what came of it.
+    """Let what `stop_all` paused run again; return what came of it, also of those that cannot.
 
     Raises:
-        SignalRefused: one of them cannot run before its account is recovered.
+        SignalRefused: not one of them can run now.
     """
     resumed: list[BotName] = []
+    cannot: list[str] = []
     unanswered = 0
     for account in accounts:
         statuses = account.roster.statuses
@@ -55,14 +56,22 @@ async def resume_all(accounts: Iterable[Account], by: str) -> str:
             for bot in account.roster.bots
             if statuses.of(bot) is Status.PAUSED and statuses.reason(bot) == REASON
         ]
-        if found and not account.roster.admits:
-            raise SignalRefused(f"{found[0]} cannot run before its account is recovered")
+        if not account.roster.admits:
+            cannot += [f"{bot} cannot run before its account is recovered" for bot in found]
+            continue
         for bot in found:
             if not statuses.needs_word(bot):
-                await account.roster.revive(bot)
+                try:
+                    await account.roster.revive(bot)
+                except InvalidValue as error:
+                    cannot.append(str(error))
+                    continue
             if await statuses.unpause(bot, by=by, reason=REASON) is Status.RUNNING:
                 resumed.append(bot)
             else:
                 unanswered += 1
+    if cannot and not resumed and not unanswered:
+        raise SignalRefused("; ".join(cannot))
     also = f"; {unanswered} in review want an answer first" if unanswered else ""
-    return f"{counted(len(resumed), 'bot')} may enter again{also}"
+    but = f"; still paused: {'; '.join(cannot)}" if cannot else ""
+    return f"{counted(len(resumed), 'bot')} may enter again{also}{but}"

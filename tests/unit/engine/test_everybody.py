@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 from tests.unit.engine.test_supervisor import DIP, House, kinds_in, serving
 
+from surefoot.core.errors import InvalidValue, SignalRefused
+from surefoot.engine.everybody import resume_all, stop_all
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import ReadFailed
 from surefoot.journal.port import Change, Receipt
@@ -55,3 +58,27 @@ async def test_what_rests_on_an_account_that_is_not_recovered_is_not_said_to_be_
         "nothing is entered any more (1 bot paused); stops are kept; "
         "what rests on main goes once it is recovered"
     )
+
+
+async def test_a_bot_that_cannot_run_keeps_no_other_from_being_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was said to be refused, while those before it in the list entered again."""
+    one, other = House(), House()
+    async with serving(one), serving(other):
+        accounts = (one.account, other.account)
+        for broken in accounts:
+            await stop_all(accounts, "ann")
+            revive = AsyncMock(side_effect=InvalidValue("dip-btc cannot run: no strategy"))
+            with monkeypatch.context() as patched:
+                patched.setattr(broken.roster, "revive", revive)
+                said = await resume_all(accounts, "ann")
+            assert said == ("1 bot may enter again; still paused: dip-btc cannot run: no strategy")
+        await stop_all(accounts, "ann")
+        for account in accounts:
+            account.roster._admits = False
+        with pytest.raises(SignalRefused, match="cannot run before its account is recovered"):
+            await resume_all(accounts, "ann")
+        one.account.roster.admit()
+        said = await resume_all(accounts, "ann")
+        assert said.startswith("1 bot may enter again; still paused: dip-btc cannot run before")
