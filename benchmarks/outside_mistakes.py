@@ -22,7 +22,7 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "exchange/binance/carrier.py",
         "        if until is not None:\n            raise Banned(until",
         "        if False:\n            raise Banned(until",
-        "tests/process/test_outage.py -k ban",
+        "tests/unit/exchange/test_ban_at_start.py",
     ),
     (
         "forget a ban when a life ends",
