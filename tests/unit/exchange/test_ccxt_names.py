@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import ssl
 from types import ModuleType
 from typing import Final
 
@@ -38,6 +39,32 @@ def test_every_name_that_is_used_is_there(module: ModuleType) -> None:
     made = FencedBinance()
     assert len(names) > 5
     assert [name for name in sorted(names) if not hasattr(made, name)] == []
+
+
+async def test_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stream's client read them again on the loop, 25 ms of it, at every reconnect."""
+    read: list[str] = []
+
+    def counted(*, cafile: str) -> ssl.SSLContext:
+        read.append(cafile)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    client._trusting.cache_clear()
+    for _ in range(2):
+        made = FencedBinance()
+        made.open()
+        assert made.ssl_context.verify_mode is ssl.CERT_REQUIRED
+        await made.close()
+    assert read == [made.cafile]
+    client._trusting.cache_clear()
+
+
+async def test_an_operator_s_word_on_certificates_is_ccxt_s() -> None:
+    unproven = FencedBinance({"verify": False})
+    unproven.open()
+    assert unproven.ssl_context is False
+    await unproven.close()
 
 
 def test_every_fence_stands_where_ccxt_passes() -> None:

@@ -12,9 +12,11 @@ raw streams  every user and market event reaches us as the exchange sent it; ccx
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
@@ -90,6 +92,14 @@ class FencedBinance(BinanceClient):  # type: ignore[misc]  # ccxt is untyped
         return int(super().nonce() if self.now is None else self.now().timestamp() * 1000)
 
     rate_limits: object = None
+    ssl_context: Any = None
+
+    @override
+    def open(self, lazy: bool = False) -> None:
+        """Get ready to connect; each client alone read all certificates there are, on the loop."""
+        if self.verify and not self.options.get("include_OS_certificates"):
+            self.ssl_context = self.ssl_context or _trusting(self.cafile)
+        super().open(lazy)
 
     @override
     def sign(
@@ -172,6 +182,11 @@ class FencedBinance(BinanceClient):  # type: ignore[misc]  # ccxt is untyped
             client.reset(ConnectionError("the exchange has ended the account's stream"))
         elif self.on_raw is not None and (kind := _KINDS.get(event.get("e"))) is not None:
             self.on_raw(kind, event)
+
+
+@lru_cache(maxsize=4)
+def _trusting(certificates: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certificates)
 
 
 def _event_of(message: Any) -> dict[str, Any] | None:
