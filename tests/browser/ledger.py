@@ -28,6 +28,7 @@ from surefoot.journal.port import Append, Change, Journal, Pulse, Remark
 
 MAIN = AccountName("main")
 PRICE, ETHER = D("51777.7"), D("0.0512")
+FROZEN_FOR = timedelta(hours=1)
 # How old the two prices are at first.
 PRICED = timedelta(seconds=310), timedelta(hours=2, minutes=9)
 ETH = replace(
@@ -98,7 +99,7 @@ async def written(journal: Journal, now: datetime) -> None:
     beta.life.tell(report(stop, "OPEN"))
     gamma = Story("gamma", 1, now - timedelta(hours=3), replace(TERMS, instrument=ETH))
     gamma.buys("0.5", "0.05", "0", "BTC", ExitPlan())
-    delta = Story("delta", 1, now - timedelta(hours=1))
+    delta = Story("delta", 1, now - FROZEN_FOR)
     delta.buys("0.004", "50500", "0.202", "USDT")
     delta.sells("51500", "0.0515", "0.001")
     delta.life.tell(Freeze(reason="the account holds less than is believed"))

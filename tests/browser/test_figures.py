@@ -6,238 +6,64 @@ by the arithmetic in `ledger`; a whole region of a page is compared, so no figur
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from tests.browser.ledger import ETHER, PRICE, PRICED, Sums, asked, levels, stands, written
+from tests.browser.ledger import ETHER, PRICE, asked, stands, written
+from tests.browser.pages import WELL, Truth, cards, journal, overview
 from tests.unit.web.desk import URL, Desk, HandClock, status
 
+from surefoot.cli.web import shown
+from surefoot.config import load
 from surefoot.core.health import HealthState
 from surefoot.journal import open_journal
 from surefoot.journal.port import Change, Journal
 from surefoot.web import Scope
 
 PATIENCE_MS = 20_000
+CONFIGURATION = """\
+[journal]
+url = "sqlite:///surefoot.db"
+[accounts.main]
+exchange = "binance"
+api_key = "env:SOME_KEY"
+secret = "env:SOME_SECRET"
+ownership = "exclusive"
+[bots.alpha]
+account = "main"
+symbol = "BTC/USDT"
+strategy = "surefoot.strategy.examples:RoundTrip"
+notional = 123.45
+stop_loss = "2.5%"
+take_profit = "4%"
+break_even = "1%"
+trailing_stop = "3%"
+stop_at = "exchange"
+[bots.gamma]
+account = "main"
+symbol = "ETH/BTC"
+strategy = "surefoot.strategy.examples:DipBuyer"
+notional = 0.0123
+stop_at = "local"
+"""
 # The page says so after half a minute, the journal's readers after a whole one.
 HANGS = timedelta(seconds=40)
-MINUS = "\N{MINUS SIGN}"
-DASH = "\N{EN DASH}"
 
 
-class Truth:
-    """What the journal of a directory comes to, and how long ago its prices came."""
+class StillClock(HandClock):
+    """Stands where it was put: a machine that is slow makes no figure older."""
 
-    def __init__(self, directory: Path, ago: timedelta) -> None:
-        self.directory = directory
-        self.beta, self.gamma, self.delta = (
-            Sums(directory, each) for each in ("beta-1", "gamma-1", "delta-1")
-        )
-        self.closed = [Sums(directory, f"alpha-{n}") for n in (1, 2, 3)]
-        self.price_age, self.ether_age = (aged(each + ago) for each in PRICED)
-        self.heard = aged(timedelta(seconds=130) + ago)
+    def __init__(self) -> None:
+        super().__init__()
+        today = super().now().replace(hour=12, minute=0, second=0, microsecond=0)
+        self._at = today + timedelta(days=1)
 
-    def level(self, position: str, name: str) -> str:
-        return number(D(levels(self.directory, position)[name]))
-
-    @property
-    def to_lose(self) -> D:
-        stops = {name: D(levels(self.directory, name)["stop"]) for name in ("beta-1", "delta-1")}
-        return sum(
-            ((PRICE - stops[name]) * each.left)
-            for name, each in (("beta-1", self.beta), ("delta-1", self.delta))
-        )
-
-
-def number(value: D) -> str:
-    """Return an amount as pages show it: exact, but never more digits than an eye can use."""
-    digits = 2 if abs(value) >= 1000 else 4 if abs(value) >= 1 else 8
-    text = f"{value:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def money(value: D, *, signed: bool = True, digits: int = 2) -> str:
-    text = f"{abs(value):,.{digits}f}"
-    whole, _, cents = text.partition(".")
-    text = f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
-    if not float(text.replace(",", "")):
-        return text
-    return (MINUS if value < 0 else "+" if signed else "") + text
-
-
-def bitcoin(value: D, *, signed: bool = True) -> str:
-    return money(value, signed=signed, digits=6)
-
-
-def aged(age: timedelta) -> str:
-    """Return an age as pages show it, in minutes or hours: a second more or less is the same."""
-    minutes = age.total_seconds() / 60
-    return f"{round(minutes)} min" if minutes < 90 else f"{round(minutes / 60)} h"
-
-
-Figures = Callable[[Truth], dict[str, str]]
-
-
-def overview(t: Truth) -> dict[str, str]:
-    held = t.beta.left * PRICE + t.delta.left * PRICE
-    floating = t.beta.open(PRICE) + t.delta.open(PRICE)
-    long_ago, lately, today = (each.realized for each in t.closed)
-    ether = t.gamma.left * ETHER
-    return {
-        "[aria-label=Money]": f"Held {money(held, signed=False)} USDT "
-        f"{bitcoin(ether, signed=False)} BTC 3 positions, oldest price "
-        f"{t.ether_age} Open result {money(floating)} USDT "
-        f"{bitcoin(t.gamma.open(ETHER))} BTC {money(t.to_lose, signed=False)} USDT more to lose "
-        f"before the stops; 1 without a stop Closed today {money(today)} USDT 0.00 BTC since "
-        f"midnight UTC Seven days · all {money(today + lately)} · "
-        f"{money(today + lately + long_ago)} USDT 0.00 · 0.00 BTC 3 closed positions",
-    }
-
-
-def cards(t: Truth, kept: tuple[str, str]) -> dict[str, str]:
-    at_exchange, here = kept
-    return {
-        '[aria-label="Open positions"]': f"beta BTC/USDT open {money(t.beta.open(PRICE))} "
-        f"{number(PRICE)} {t.price_age} stop {t.level('beta-1', 'stop')} {at_exchange} "
-        f"delta BTC/USDT frozen {money(t.delta.open(PRICE))} {number(PRICE)} {t.price_age} "
-        f"stop {t.level('delta-1', 'stop')} {here} "
-        f"gamma ETH/BTC open {bitcoin(t.gamma.open(ETHER))} {number(ETHER)} {t.ether_age} no stop",
-    }
-
-
-def bots(t: Truth) -> dict[str, str]:
-    row = '[role=rowgroup] [role=row]:has-text("{}")'
-    acts = "Pause Close"
-    price = f"{number(PRICE)} {t.price_age}"
-    beta, delta, gamma = t.beta, t.delta, t.gamma
-    return {
-        row.format(
-            "alpha"
-        ): "alpha BTC/USDT · waits for a dip of 2 % · refused: the cap is reached "
-        f"running closed {DASH} {DASH} {price} {acts}",
-        row.format("beta"): f"beta BTC/USDT running open {money(beta.left * PRICE, signed=False)} "
-        f"{money(beta.open(PRICE))} {price} {acts}",
-        row.format("delta"): "delta BTC/USDT running frozen "
-        f"{money(delta.left * PRICE, signed=False)} {money(delta.open(PRICE))} {price} {acts}",
-        row.format("gamma"): "gamma ETH/BTC running open "
-        f"{bitcoin(gamma.left * ETHER, signed=False)} {bitcoin(gamma.open(ETHER))} "
-        f"{number(ETHER)} {t.ether_age} {acts}",
-    }
-
-
-def position(name: str, sums: Sums, t: Truth, tiles: str) -> dict[str, str]:
-    """Return the regions that each page of a position has."""
-    return {
-        "[aria-label=Figures]": tiles,
-        "[aria-label=Orders] tbody": words(
-            f"{role} {side} {status.lower()} {number(D(quantity))} {number(D(filled))} "
-            f"{f'at {number(D(trigger))}' if trigger else 'market'} {name} {exchange}"
-            for role, side, status, quantity, filled, trigger, name, exchange in asked(
-                t.directory,
-                "SELECT role, side, status, quantity, filled, trigger_price, client_order_id, "
-                "exchange_order_id FROM orders WHERE position_id = ? ORDER BY attempt DESC",
-                name,
-            )
-        ),
-        "[aria-label=Fills] tbody": words(
-            f"{clock(at)} {side} {number(D(quantity))} {number(D(price))} {number(D(fee))} {asset}"
-            for side, price, quantity, fee, asset, at in reversed(sums.rows)
-        ),
-        "[aria-label='Its life'] .head": f"Its life {lived(t, name)} records",
-    }
-
-
-def open_position(t: Truth) -> dict[str, str]:
-    sums, stop = t.beta, t.level("beta-1", "stop")
-    target = t.level("beta-1", "take_profit")
-    return position(
-        "beta-1", sums, t,
-        f"Open result {money(sums.open(PRICE))} USDT realized {money(sums.realized)}, fees "
-        f"{number(sums.fees('BTC'))} BTC Held {number(sums.left)} BTC entry {number(sums.entry)} "
-        f"Price {number(PRICE)} {t.price_age} old Stop · target {stop} · {target} monitoring",
-    ) | {
-        ".guard": f"If this server dies, the stop at {stop} rests at the exchange and sells by "
-        "itself."
-    }  # fmt: skip
-
-
-def part_left(t: Truth) -> dict[str, str]:
-    sums = t.delta
-    return position(
-        "delta-1", sums, t,
-        f"Open result {money(sums.open(PRICE))} USDT realized {money(sums.realized)}, fees "
-        f"{number(sums.fees('USDT'))} USDT Held {number(sums.left)} BTC entry "
-        f"{number(sums.entry)} Price {number(PRICE)} {t.price_age} old Stop · target "
-        f"{t.level('delta-1', 'stop')} · {t.level('delta-1', 'take_profit')} monitoring",
-    )  # fmt: skip
-
-
-def closed_position(t: Truth) -> dict[str, str]:
-    sums, name = t.closed[2], "alpha-3"
-    return position(
-        name, sums, t,
-        f"Result {money(sums.realized)} USDT final, fees {number(sums.fees('BTC'))} BTC, "
-        f"{number(sums.fees('USDT'))} USDT Dust left {number(sums.left)} BTC too little to trade: "
-        f"it went into the next position Price {number(PRICE)} {t.price_age} old Last stop · "
-        f"target {t.level(name, 'stop')} · {t.level(name, 'take_profit')} monitoring",
-    ) | {
-        "[aria-label='Positions of this bot'] tbody": words(
-            f"alpha-{n} closed {money(t.closed[n - 1].realized)}" for n in (3, 2, 1)
-        )
-    }  # fmt: skip
-
-
-def recovery(t: Truth) -> dict[str, str]:
-    ((data,),) = asked(t.directory, "SELECT data FROM records WHERE kind = 'recovery-finished'")
-    said = json.loads(data)
-    (told,) = said["told"]
-    return {
-        "article .counts": f"{said['fills_booked']} fills booked {said['orders_cancelled']} orders "
-        f"cancelled {said['bots_restarted']} bots restarted {len(said['bots_in_review'])} needs "
-        f"somebody {said['requests']} requests, weight {said['weight']}",
-        "article tbody": f"{told['position_id']} filled while nobody watched {told['believed']} "
-        f"{told['evidence'][0]} {told['followed'][0]} {told['now']}",
-    }
-
-
-def journal(t: Truth) -> dict[str, str]:
-    rows = asked(t.directory, "SELECT sequence, at FROM records ORDER BY sequence DESC LIMIT 3")
-    return {
-        f"[aria-label=Records] a >> nth={n} >> .num": str(sequence)
-        for n, (sequence, _) in enumerate(rows)
-    } | {f"[aria-label=Records] time >> nth={n}": clock(at) for n, (_, at) in enumerate(rows)}
-
-
-WELL = (
-    ("/", overview),
-    ("/", lambda t: cards(t, ("at the exchange", "watched here"))),
-    ("/bots", bots),
-    ("/positions/beta-1", open_position),
-    ("/positions/delta-1", part_left),
-    ("/positions/alpha-3", closed_position),
-    ("/recovery", recovery),
-    ("/journal", journal),
-)
-
-
-def words(rows: Iterable[str]) -> str:
-    return " ".join(rows)
-
-
-def clock(at: str) -> str:
-    return datetime.fromisoformat(at).strftime("%H:%M:%S")
-
-
-def lived(t: Truth, name: str) -> int:
-    ((count,),) = asked(
-        t.directory, "SELECT count(*) FROM records WHERE stream = ?", f"position/{name}"
-    )
-    return int(count)
+    def now(self) -> datetime:
+        return self._at + self.ahead
 
 
 class Reader:
@@ -285,18 +111,20 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
     tmp_path: Path, chromium: Any
 ) -> None:
     """All is well; the exchange is away; the engine is dead; at last nobody serves the page."""
-    hand = HandClock()
-    noon = hand.now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    hand.ahead = noon - hand.now()
+    hand = StillClock()
+    noon = hand.now()
     pen = open_journal(URL, tmp_path, at=noon)
     await written(pen, noon)
     desk = Desk(tmp_path, hand)
+    (tmp_path / "surefoot.toml").write_text(CONFIGURATION, encoding="utf-8")
+    desk.shown = shown(load(tmp_path / "surefoot.toml", {}, keys=False))
     async with AsyncExitStack() as serving:
         await serving.enter_async_context(desk.serving())
         await desk.seen(await pen.records())
         context = await chromium.new_context(timezone_id="UTC", color_scheme="dark")
         page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
+        await without_its_program(await context.new_page(), desk)
         await page.clock.install()
         await page.goto(f"{desk.origin}/#token={desk.keys.token(Scope.ADMIN)}")
         await page.get_by_role("navigation").wait_for()
@@ -311,6 +139,14 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         await dead_engine(reader, pen, hand)
         await serving.aclose()
         await nobody_serves(reader)
+
+
+async def without_its_program(page: Any, desk: Desk) -> None:
+    """Have the program lost on its way: the page says what to do, instead of staying blank."""
+    await page.route("**/assets/*.js", lambda route: route.abort())
+    await page.goto(desk.origin)
+    await page.get_by_text("its program could not be loaded: load the page again").wait_for()
+    await page.close()
 
 
 async def choosing(reader: Reader, t: Truth) -> None:
@@ -441,6 +277,19 @@ async def outage(reader: Reader, pen: Journal, hand: HandClock, noon: datetime) 
         if '[aria-label="Open positions"]' in shown:
             shown = cards(truth, ("at the exchange", "not working"))
         await reader.compare(path, shown)
+    lacking = (
+        "1 position with a stop that works. 2 positions WITHOUT a working stop (delta-1, gamma-1): "
+        "a falling price is not acted upon."
+    )
+    await reader.compare(
+        "/review",
+        {
+            "header h1": "2 findings want you",
+            '[id="unreachable/main"] .head': "main unreachable since now",
+            '[id="unreachable/main"] dl': "Believed main is watched and its bots run True no "
+            f"answer for a while For the money Nothing is entered. {lacking}",
+        },
+    )
     await reader.compare(
         "/",
         {

@@ -4,4 +4,6 @@ import './app.css';
 import { theme } from './lib/theme.svelte';
 
 theme.apply();
-mount(App, { target: document.getElementById('app')! });
+const place = document.getElementById('app')!;
+place.replaceChildren(); // what stands there if this program is never loaded
+mount(App, { target: place });

@@ -20,6 +20,10 @@ from surefoot.journal.status import StatusDocument, put_together, read_status
 from surefoot.web import board, figures, live
 from surefoot.web.board import KEPT
 
+# SQLite begins its log anew after a thousand pages, if nobody reads in it then.
+LOG_MAX = 1_300 * 4_120
+PASSAGES, LONG = 40, 250_000
+
 
 async def said(desk: Desk, upto: int, after: int | None = None) -> list[dict[str, Any]]:
     """Listen until a record has been told, and return all messages."""
@@ -44,6 +48,22 @@ async def test_the_first_message_is_how_everything_stands(desk: Desk, journal: J
     assert first["status"]["journal"]["records"] == count
     assert {bot["bot"] for bot in first["bots"]} == {"dip-btc", "dip-eth"}
     assert told([first]) == []
+
+
+async def test_a_tab_that_follows_for_long_holds_no_read_open(desk: Desk, journal: Journal) -> None:
+    """Catches a read that is kept: the log could not begin anew, and grew while a tab was open."""
+    log, sizes, count = Path(f"{desk.journal_file}-wal"), [], await journal.records()
+    async with desk.client.ws_connect(
+        f"{desk.origin}/api/v1/live", headers=desk.bearer()
+    ) as socket:
+        for number in range(PASSAGES):
+            more = status("dip-btc", expected=1 + number, reason=f"{number} {'x' * LONG}")
+            await journal.commit(Change(at=START, appends=(more,)))
+            sizes.append(log.stat().st_size)
+            while (await asyncio.wait_for(socket.receive_json(), 10))["cursor"] < count + number:
+                pass
+    assert 2 * PASSAGES * LONG > 3 * LOG_MAX
+    assert max(sizes) < LOG_MAX
 
 
 async def test_nothing_is_lost_and_nothing_comes_twice_over_a_reconnect(

@@ -34,6 +34,8 @@ export function age(seconds: number | null | undefined): string {
   return `${Math.round(seconds / 86400)} days`;
 }
 
+// How long something has been so, in a sentence: "for now" would mean "not for long".
+export const lasting = (seconds: number | null | undefined) => (age(seconds) === 'now' ? 'since now' : `for ${age(seconds)}`);
 export const since = (at: string | null | undefined, now: number) => (at ? Math.max(0, (now - Date.parse(at)) / 1000) : null);
 export const clock = (at: string) => new Date(at).toLocaleTimeString('en-GB');
 export const day = (at: string) => new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
