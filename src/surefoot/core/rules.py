@@ -126,7 +126,7 @@ def lapse_part(position: Position, now: datetime, terms: Terms) -> PositionRecor
     rest = position.available - wish.keep
     if not terms.instrument.is_dust(rest, position.entry_price or ZERO):
         return None
-    why = f"{plain(wish.keep)} {position.base} are to stay"
+    why = f"what was to go is gone, and {plain(wish.keep)} {position.base} are to stay"
     return (PartTaken if wish.level is Level.TAKE_PART else ExitLapsed)(at=now, why=why)
 
 

@@ -194,15 +194,16 @@ def _booked(record: FillBooked) -> str:
 
 def _wished(record: ExitWished) -> str:
     wish = record.wish
-    what = f"All but {plain(wish.keep)} is to be sold" if wish.keep else "It is to be closed"
-    return f"{what}, says {wish.said}."
+    if wish.keep:
+        return f"A part is to be sold, so that {plain(wish.keep)} are left, says {wish.said}."
+    return f"It is to be closed, says {wish.said}."
 
 
 def _lapsed(record: ExitLapsed | PartTaken) -> str:
     if isinstance(record, PartTaken):
         share = f"; {plain(record.joins * 100)} % go with the next" if record.joins else ""
         return f"A part of the take-profit is done with: {record.why}{share}."
-    return f"The wish to leave has lapsed, and leaving is decided anew: {record.why}."
+    return f"The wish to leave is over, and what follows is decided anew: {record.why}."
 
 
 def _protected(record: LevelsSet) -> str:
@@ -325,7 +326,7 @@ def _described(order: Order, *, adds: bool) -> str:
     verb = "buy" if order.side == "buy" else "sell"
     kind = {
         Role.ENTRY: "to add to what is held" if adds else "to enter",
-        Role.EXIT: "to leave",
+        Role.EXIT: "as an exit",
         Role.STOP: "as protection",
     }[order.role]
     price = "at the market"

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from surefoot.core.health import HealthState
 from surefoot.core.order import Role
-from surefoot.core.position import TRANSITIONS, ExitWish, Position, State
+from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
     AccountBound,
     AmendIntended,
@@ -57,11 +57,10 @@ from surefoot.core.records import (
 from surefoot.core.values import Asset, BotName, PositionId, counted, one_line, plain
 from surefoot.journal.port import Entry, Reader
 from surefoot.journal.sentences import sentence
+from surefoot.notify.earlier import ORDINARY, Before, before
 from surefoot.notify.event import Event, EventKind, Weight
 
 _CENTS = Decimal("0.01")
-# What is said of every position that opens tells nobody anything.
-_ORDINARY: Final = TRANSITIONS[State.OPENING][State.OPEN]
 _ROLES: Final = {Role.ENTRY: "entry", Role.EXIT: "exit", Role.STOP: "stop"}
 
 # What is told in several lines; nothing from outside may add one.
@@ -84,8 +83,7 @@ async def events(entries: Iterable[Entry], reader: Reader) -> list[Event]:
     for entry in entries:
         name = entry.stream.partition("/")[2]
         position = await _position(entry, reader, known)
-        wish = await _wish(entry, reader)
-        part = _told(entry.record, name, position, wish)
+        part = _told(entry.record, name, position, await before(entry, reader, position))
         if part is None:
             continue
         told.append(
@@ -115,13 +113,6 @@ async def _position(
     return known[name]
 
 
-async def _wish(entry: Entry, reader: Reader) -> ExitWish | None:
-    """Return the last wish to leave of a position that this record closes."""
-    closes = isinstance(entry.record, StateChanged) and entry.record.target is State.CLOSED
-    last = await reader.last(entry.stream, "exit-wished") if closes else None
-    return last.record.wish if last and isinstance(last.record, ExitWished) else None
-
-
 def _bot(entry: Entry, position: Position | None) -> BotName | None:
     kind, _, name = entry.stream.partition("/")
     if kind == "bot":
@@ -142,7 +133,7 @@ def _coalesced(told: list[Event]) -> list[Event]:
 
 
 def _told(  # noqa: C901, PLR0911, PLR0912 (one table)
-    record: Record, name: str, position: Position | None, wish: ExitWish | None
+    record: Record, name: str, position: Position | None, earlier: Before
 ) -> _Told | None:
     match record:
         case RecoveryFinished():
@@ -150,9 +141,9 @@ def _told(  # noqa: C901, PLR0911, PLR0912 (one table)
         case FillBooked():
             return _fill(record, position)
         case OrderFinished():
-            return _added(record, position)
+            return _added(record, position) if earlier.was_open else None
         case StateChanged():
-            return _state(record, position, wish)
+            return _state(record, position, earlier)
         case LevelsSet():
             return _levels(record, position)
         case OrderRefused():
@@ -311,8 +302,6 @@ def _added(record: OrderFinished, position: Position | None) -> _Told | None:
     order = None if position is None else position.find(record.client_order_id)
     if position is None or order is None or order.role is not Role.ENTRY or not order.filled:
         return None
-    if position.entries < 2:  # noqa: PLR2004 (the first opened it, and is told of when it is OPEN)
-        return None
     return _Told(
         kind=EventKind.ENTRY,
         weight=Weight.NOTICE,
@@ -323,25 +312,37 @@ def _added(record: OrderFinished, position: Position | None) -> _Told | None:
     )
 
 
-def _state(record: StateChanged, position: Position | None, wish: ExitWish | None) -> _Told | None:
+def _state(record: StateChanged, position: Position | None, earlier: Before) -> _Told | None:
     if position is None:
         return None
     match record.target:
         case State.OPEN:
-            how = "is open" if record.why == _ORDINARY else f"stays open: {record.why}"
+            how = "is open" if record.why == ORDINARY else f"stays open: {record.why}"
             if position.state is State.CLOSED:
-                how = "was opened" if record.why == _ORDINARY else f"stayed open: {record.why}"
+                how = "was opened" if record.why == ORDINARY else f"stayed open: {record.why}"
+            sold = _sold_part(position, earlier)
             return _Told(
                 kind=EventKind.ENTRY,
                 weight=Weight.NOTICE,
-                text=f"{position.position_id} {how}. {_holding(position)}",
+                text=f"{position.position_id} {how}. {sold}{_holding(position)}",
             )
         case State.CLOSED:
-            return _closed(record, position, wish)
+            return _closed(record, position, earlier.wish)
         case State.FLAT | State.OPENING | State.CLOSING:
             return None
         case _:
             assert_never(record.target)
+
+
+def _sold_part(position: Position, earlier: Before) -> str:
+    """Say at which price the part was sold that has just gone."""
+    order = earlier.ended
+    if order is None or order.role is Role.ENTRY or not order.filled:
+        return ""
+    what = f"{plain(order.filled)} {position.base}"
+    price = f"{_price(order.cost / order.filled)} {position.quote}"
+    why = f", {earlier.wish.said}" if earlier.wish and order.role is Role.EXIT else ""
+    return f"Sold {what} at {price}{why}. "
 
 
 def _closed(record: StateChanged, position: Position, wish: ExitWish | None) -> _Told:

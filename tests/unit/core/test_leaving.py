@@ -153,7 +153,7 @@ def test_a_wish_lapses_by_a_record_and_by_nothing_else() -> None:
     assert (life.position.state, life.position.exit_wish) == (State.OPEN, None)
     lapsed = next(record for record in life.records if isinstance(record, ExitLapsed))
     assert sentence(lapsed) == (
-        "The wish to leave has lapsed, and leaving is decided anew: "
+        "The wish to leave is over, and what follows is decided anew: "
         f"{out.client_order_id} is CANCELED."
     )
 

@@ -44,6 +44,7 @@ class Journal(MemoryJournal):
             expected=known,
             records=tuple(life.records[known:]),
             position=life.position,
+            left=tuple(life.orders.values()),
         )
         await self.commit(Change(at=START, appends=(append,)))
 

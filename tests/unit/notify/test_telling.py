@@ -61,6 +61,28 @@ async def test_an_addition_says_what_is_held_now(journal: Journal) -> None:
     assert "It holds 0.0032 BTC bought at 49,500.00 USDT" in added.text
 
 
+async def test_a_part_that_was_sold_says_how_much_at_which_price_and_why(journal: Journal) -> None:
+    """Catches a message that only says what is left. Each part is told with its own price."""
+    life = Life()
+    life.opened(price="50000")
+    for number, (share, price) in enumerate((("0.5", "51000"), ("0.25", "52000")), start=2):
+        life.tell(ExitSignal(fraction=D(share), reason="some of it"))
+        out = life.order
+        life.tell(report(out, "FILLED", out.quantity), fill(out, price, trade=str(number)))
+    await journal.keep(life)
+    _, *parts = only(await told(journal), EventKind.ENTRY)
+    assert [each.text.partition(" It holds")[0] for each in parts] == [
+        (
+            "dip-btc-1 stays open: 0.0008 BTC remain. "
+            "Sold 0.0008 BTC at 51,000.00 USDT, strategy: some of it."
+        ),
+        (
+            "dip-btc-1 stays open: 0.0006 BTC remain. "
+            "Sold 0.0002 BTC at 52,000.00 USDT, strategy: some of it."
+        ),
+    ]
+
+
 async def test_a_position_is_read_once_however_many_records_of_it_are_told() -> None:
     """Forty thousand records of an outage asked the journal forty thousand times."""
 
