@@ -50,7 +50,6 @@ WHOLE: Final[dict[str, str]] = {
     "hold on although the exchange says that the stop is passed": "jump=10",
     "compare nothing that is frozen": "restore=20,operator=20,crash=60",
     "take the machine's clock for the exchange's time": "clock=15",
-    "take every sale by hand for the owner's": "owner=15",
     "ask on through a ban": "ban=30",
     "forget a ban when a life ends": "ban=30,crash=20",
 }

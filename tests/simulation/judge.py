@@ -311,6 +311,7 @@ class Judge:
         alarmed = self._alarmed()
         self._judge_fills(alarmed)
         self._judge_books(states, alarmed)
+        self._judge_coins(states, alarmed)
         self._judge_live_orders(alarmed)
         self._judge_protection(alarmed, reviewed)
         self._judge_doubts(alarmed)
@@ -372,6 +373,21 @@ class Judge:
                     self.blame("a holding was forgotten", f"{name} {state}, truly {held}")
             elif abs(held - believed) * price > DUST_WORTH:
                 self.blame("the books differ", f"{name} {state}: {believed}, truly {held}")
+
+    def _judge_coins(self, states: dict[str, Any], alarmed: set[str]) -> None:
+        """Judge that nobody believes in more coins than lie on the account, whoever took them."""
+        believed: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        asked: set[str] = set()
+        for name, (_, state, _, quantity) in states.items():
+            holding = self.holdings.get(name)
+            if holding is not None and state not in {"CLOSED", "FLAT"}:
+                believed[holding.symbol] += quantity
+                asked |= {holding.symbol} if name in alarmed else set()
+        for symbol, quantity in believed.items():
+            base = self._exchange.rules[symbol].base
+            there = self._exchange.free.get(base, ZERO) + self._exchange.locked.get(base, ZERO)
+            if symbol not in asked and (quantity - there) * self._price(symbol) > DUST_WORTH:
+                self.blame("coins are believed in that are gone", f"{quantity} of {there} {base}")
 
     def _judge_live_orders(self, alarmed: set[str]) -> None:
         status = dict(self._rows("SELECT client_order_id, status FROM orders"))

@@ -221,7 +221,9 @@ class Trouble:
         luck = self.luck
         symbol = luck.choice(sorted({bot.symbol for bot in self.plan.bots})).replace("/", "")
         rules = self.exchange.rules[symbol]
-        deed = luck.choice(("buy", "buy", "sell", "limit", "cancel-own", "cancel-ours", "withdraw"))
+        deed = luck.choice(
+            ("buy", "buy", "sell", "limit", "cancel-own", "cancel-ours", "withdraw", "close")
+        )
         self.world.story.say("owner", deed, symbol=symbol)
         try:
             match deed:
@@ -231,15 +233,14 @@ class Trouble:
                     free = self.exchange.free.get(rules.base, Decimal(0))
                     worth = free * self.exchange.quotes[symbol].last
                     self._trade(symbol, "SELL", worth * Decimal(luck.choice(("0.3", "0.99"))))
+                case "close":
+                    self._close(symbol)
                 case "limit":
                     side = luck.choice(("BUY", "SELL"))
                     away = Decimal("0.997") if side == "BUY" else Decimal("1.003")
                     self._trade(symbol, side, Decimal(50), away)
                 case "cancel-own" | "cancel-ours":
-                    origin = "outside" if deed == "cancel-own" else "api"
-                    standing = [each for each in self.exchange.standing if each.origin == origin]
-                    if standing:
-                        self.exchange.cancel(luck.choice(standing), "outside_cancel")
+                    self._cancel("outside" if deed == "cancel-own" else "api")
                 case "withdraw":
                     free = self.exchange.free.get(rules.base, Decimal(0))
                     gone = (free * Decimal(luck.choice(("0.1", "0.6", "1")))).quantize(
@@ -249,6 +250,19 @@ class Trouble:
                     self.judge.give(rules.base, -gone)
         except ApiError as error:
             self.world.story.say("owner", "refused", why=error.message)
+
+    def _close(self, symbol: str) -> None:
+        """Do what an app does at one press: cancel what would sell, and sell all that is there."""
+        for order in [each for each in self.exchange.standing if each.symbol == symbol]:
+            if order.side == "SELL":
+                self.exchange.cancel(order, "outside_cancel")
+        free = self.exchange.free.get(self.exchange.rules[symbol].base, Decimal(0))
+        self._trade(symbol, "SELL", free * self.exchange.quotes[symbol].last)
+
+    def _cancel(self, origin: str) -> None:
+        standing = [each for each in self.exchange.standing if each.origin == origin]
+        if standing:
+            self.exchange.cancel(self.luck.choice(standing), "outside_cancel")
 
     def _trade(self, symbol: str, side: Any, worth: Decimal, away: Decimal | None = None) -> None:
         rules, last = self.exchange.rules[symbol], self.exchange.quotes[symbol].last
