@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position
+from surefoot.core.values import ZERO
 
 
 class Place(StrEnum):
@@ -43,6 +45,12 @@ def protection(position: Position, *, watched: bool) -> Protection:
 def stop_rests(position: Position) -> bool:
     """Tell whether the exchange is known to have a stop of this position."""
     return any(_rests(order) for order in position.orders if order.role is Role.STOP)
+
+
+def covered(position: Position) -> Decimal:
+    """Return how much the stops would sell that the exchange is known to have."""
+    stops = (order for order in position.orders if order.role is Role.STOP and _rests(order))
+    return max((order.remaining for order in stops), default=ZERO)
 
 
 def stands(position: Position, order: Order) -> bool:

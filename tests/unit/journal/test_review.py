@@ -155,6 +155,17 @@ async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_rests(
         assert position["protection"] == {"stop": stop, "take_profit": place}
 
 
+@pytest.mark.parametrize(("less", "said"), [("0.0004", " for 0.0012 of them"), ("0.00001", "")])
+async def test_a_stop_for_a_part_is_not_called_one_for_all(less: str, said: str) -> None:
+    """Made smaller, or not grown with what was added, it was said to protect all that is held."""
+    life = held(PROTECTED)
+    stop = replace(report(life.order, "OPEN"), quantity=D("0.0016") - D(less))
+    life.tell(stop, Freeze(reason="look"))
+    journal = await well(life)
+    (finding,) = (await journal.read())["review"]
+    assert f"the stop at 49000 rests at the exchange{said} and works." in finding["meaning"]
+
+
 async def test_the_word_of_the_last_server_is_not_this_one_s() -> None:
     """It said "ok"; the new one may still be waiting for its first answer."""
     journal = await well(held())
