@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -346,6 +347,7 @@ class Trouble:
         try:
             self.world.kill()
             await self.world.sleep(0.5)
+            gc.collect()  # what the dead had open of these files is closed, as by their system
             yield
         finally:
             self.world.kept_down = False
@@ -379,13 +381,17 @@ class Trouble:
 
     async def _lose_log(self) -> None:
         """Lose what had not reached the database itself: a young one has next to nothing."""
-        log = self.world.directory / f"{_DATABASE}-wal"
+        journal = self.world.directory / _DATABASE
+        if not journal.exists():
+            return
+        alone = journal.read_bytes()  # whoever is killed here lets go of it, and closes its log
         async with self._program_down():
-            if log.exists() and log.stat().st_size:
+            before = self.judge.records()
+            for file in (*_FILES, f"{_DATABASE}-shm"):
+                (self.world.directory / file).unlink(missing_ok=True)
+            journal.write_bytes(alone)
+            if self.judge.records() < before:
                 self.world.story.say("world", "the log is lost")
-                before = self.judge.records()
-                log.unlink()
-                (self.world.directory / f"{_DATABASE}-shm").unlink(missing_ok=True)
                 self.judge.put_back()
                 if before - self.judge.records() > _UNNOTED:
                     self.judge.unspoken |= {bot.name for bot in self.plan.bots}
