@@ -83,6 +83,8 @@ class Judge:
         self.owned: dict[str, Decimal] = defaultdict(lambda: ZERO)
         self.taken: dict[str, Decimal] = defaultdict(lambda: ZERO)
         self.taken_at: dict[str, float] = {}
+        # So much of the owner's was sold in the time in which nobody can know better.
+        self.excused: dict[str, Decimal] = defaultdict(lambda: ZERO)
         # Files that were put back may lack what is on its way.
         self.files_are_whole = True
         # Bots on a journal that lacks records, of which an operator has not spoken since.
@@ -284,9 +286,12 @@ class Judge:
                 ZERO,
             )
             late = self._now() - self.taken_at[base] > GRACE_S
-            lacking = (self.taken[base] - ours) * self._price(holding.symbol)
-            if lacking > DUST_WORTH and late and self.owned[base] > ZERO:
-                self.blame("the owner's coins were sold", f"by {holding.name}, worth {lacking}")
+            lacking = self.taken[base] - ours
+            if not late:  # what was sold while it could not know stays sold
+                self.excused[base] = max(self.excused[base], lacking)
+            more = (lacking - self.excused[base]) * self._price(holding.symbol)
+            if more > DUST_WORTH and self.owned[base] > ZERO:
+                self.blame("the owner's coins were sold", f"by {holding.name}, worth {more}")
 
     def give(self, asset: str, amount: Decimal) -> None:
         """Note that the owner's own share changed; what he never had he took from the bots."""
