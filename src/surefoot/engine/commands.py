@@ -282,12 +282,15 @@ def _filled(command: Command, doubt: ClientOrderId | None) -> Filled:
 def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, BotName]:
     """Find a bot by its name, or by the name of its current position.
 
-    One that is to trade on another account is meant where it still holds something.
+    One that is to trade on another account is meant where it still holds something, and not where
+    nothing but its dust is.
     """
-    named = [each for each in accounts.values() if target in each.roster.bots]
-    kept = (each for each in named if BotName(target) in each.roster.keepers)
+    bot = BotName(target)
+    named = [each for each in accounts.values() if bot in each.roster.bots]
+    kept = [each for each in named if bot in each.roster.keepers]
+    holding = (e for e in kept if any(p.needs_watching for p in e.roster.keepers[bot].positions))
     if named:
-        return next(kept, named[0]), BotName(target)
+        return next(holding, [*kept, *named][0]), bot
     for account in accounts.values():
         found = account.roster.find(target)
         if found is not None and found[0].position is found[1]:

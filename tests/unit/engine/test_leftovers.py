@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import START
+from tests.builders import START, D, Life
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
     DIP,
@@ -24,7 +24,7 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import FakeExchange
 
-from surefoot.core.position import State
+from surefoot.core.position import Dust, Position, State
 from surefoot.core.records import Cause
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName
@@ -36,6 +36,7 @@ from surefoot.engine.statuses import Status, Statuses
 from surefoot.exchange.port import Identity
 
 SECOND = AccountName("second")
+DUST = Dust(quantity=D("0.0000084"), cost=D("0.42"))
 
 
 @pytest.fixture
@@ -102,12 +103,19 @@ async def test_two_accounts_may_speak_of_one_bot_at_once() -> None:
 
 @pytest.mark.parametrize("first", [MAIN, SECOND])
 def test_a_command_means_a_bot_where_it_holds_something(first: AccountName) -> None:
-    def account(*kept: str) -> Any:
-        return SimpleNamespace(roster=SimpleNamespace(bots=(DIP,), keepers=dict.fromkeys(kept)))
+    """What it closes is never the dust of one account while the other one's holding goes on."""
 
-    accounts = {MAIN: account(DIP), SECOND: account()}
-    in_order = {name: accounts[name] for name in sorted(accounts, key=lambda each: each != first)}
-    assert _bot(DIP, in_order) == (accounts[MAIN], DIP)
+    def account(*kept: Position) -> Any:
+        keepers = {DIP: SimpleNamespace(positions=kept)} if kept else {}
+        return SimpleNamespace(roster=SimpleNamespace(bots=(DIP,), keepers=keepers))
+
+    held, dust = Life(), Life(carried=DUST)
+    held.opened()
+    for other in ((), (dust.position,)):
+        accounts = {MAIN: account(held.position), SECOND: account(*other)}
+        in_order = {name: accounts[name] for name in sorted(accounts, key=lambda e: e != first)}
+        assert _bot(DIP, in_order) == (accounts[MAIN], DIP)
+        assert _bot(DIP, {SECOND: accounts[SECOND]}) == (accounts[SECOND], DIP)
 
 
 async def test_an_account_is_used_as_long_as_something_is_left_there(desk: Desk) -> None:
