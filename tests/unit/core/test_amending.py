@@ -2,7 +2,8 @@
 
 Broken on purpose, and red here: a smaller stop that is replaced where it can be amended; a second
 request while the first may be accepted; an answer that is waited for when the request can act no
-more; a refusal that leaves it too large; a report of an older, larger order that is believed.
+more; a refusal that leaves it too large; a report of an older, larger order that is believed; one
+that is replaced although its journal was put back.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import INSTRUMENT, PROTECTED, D, Life, fill, report
 
+from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import AmendIntended, OrderAmended
-from surefoot.core.reports import PriceSeen, Shortage, TimePassed, Unamended
-from surefoot.core.signals import Close
+from surefoot.core.reports import PriceSeen, SetBack, Shortage, TimePassed, Unamended
+from surefoot.core.signals import AddSignal, Close
 from surefoot.core.terms import Terms
 
 WHOLE, LESS = D("0.0016"), D("0.001")
@@ -102,6 +104,71 @@ def test_an_exit_does_not_wait_for_it() -> None:
     life.tell(Close(by="ann"))
     assert (life.order.role, life.order.replaces) == (Role.EXIT, stop.client_order_id)
     assert life.position.state is State.CLOSING
+
+
+@pytest.mark.parametrize("smaller", [True, False])
+def test_what_sells_while_it_is_asked_is_counted_however_large_it_is(smaller: bool) -> None:
+    """It is sold bit by bit while the request is under way: after it, or instead of it."""
+    life, stop = lessened()
+    whole = LESS if smaller else WHOLE
+    first = D("0.0006")
+    life.tell(fill(stop, "49000", first, trade="2"))
+    if not smaller:
+        refused = Unamended(client_order_id=stop.client_order_id, reason="it is selling")
+        assert life.tell(refused) == ["amend-refused"], "it is let sell"
+    life.tell(replace(report(stop, "OPEN", first), quantity=whole))
+    life.tell(replace(report(stop, "FILLED", whole), quantity=whole))
+    life.tell(fill(stop, "49000", whole - first, trade="3"))
+    assert (now(life, stop).status, now(life, stop).quantity) == (OrderStatus.FILLED, whole)
+    assert life.position.quantity == WHOLE - whole
+    assert (life.position.frozen, life.position.exit_wish) == (None, None)
+
+
+def test_answers_that_come_after_an_exit_took_its_place_disturb_nothing() -> None:
+    life, stop = lessened()
+    life.tell(Close(by="ann"))
+    out = life.order
+    life.tell(replace(report(stop, "OPEN"), quantity=LESS))
+    life.tell(Unamended(client_order_id=stop.client_order_id, reason="too late"))
+    life.tell(replace(report(stop, "CANCELED"), quantity=LESS))
+    assert life.tell(Unamended(client_order_id=stop.client_order_id, reason="too late")) == []
+    life.tell(report(out, "FILLED", out.quantity), fill(out, "50000", trade="2"))
+    assert [order.role for order in life.orders.values()] == [Role.ENTRY, Role.STOP, Role.EXIT]
+    assert (life.position.quantity, life.position.frozen) == (WHOLE - LESS, None)
+
+
+def test_what_lacks_meanwhile_is_asked_for_once_the_first_is_shown() -> None:
+    """Two requests under way could meet in the other order."""
+    life, stop = lessened()
+    least = D("0.0006")
+    assert life.tell(Shortage(missing=WHOLE - least, evidence="more")) == ["shortage-seen"]
+    life.tell(replace(report(stop, "OPEN"), quantity=LESS))
+    asked = now(life, stop).amending
+    assert asked is not None
+    assert asked.quantity == least
+
+
+def test_after_a_setback_it_is_neither_made_smaller_nor_replaced() -> None:
+    """The request of a lost life may be refused, or be done: what is held is not certain."""
+    life, stop = lessened()
+    life.tell(SetBack(reason="an older journal"))
+    life.tell(Unamended(client_order_id=stop.client_order_id, reason="no"))
+    life.tell(TimePassed(), PriceSeen(price=D(50100)), after=timedelta(minutes=1))
+    life.tell(replace(report(stop, "OPEN"), quantity=LESS))
+    assert life.order.client_order_id == stop.client_order_id
+    assert (life.order.quantity, life.order.amending) == (LESS, None)
+
+
+def test_what_is_added_right_after_it_is_protected_with_it() -> None:
+    life, stop = lessened()
+    add = AddSignal(quantity=LESS)
+    with pytest.raises(SignalRefused):
+        life.tell(add)
+    life.tell(replace(report(stop, "OPEN"), quantity=LESS))
+    life.tell(add)
+    added = life.order
+    life.tell(report(added, "FILLED", LESS), fill(added, "50000", LESS, trade="2"))
+    assert (life.order.replaces, life.order.quantity) == (stop.client_order_id, 2 * LESS)
 
 
 def test_somebody_elses_amendment_is_made_good() -> None:
