@@ -37,6 +37,9 @@ async def before(entry: Entry, reader: Reader, position: Position | None) -> Bef
         return Before()
     wished = await reader.last(entry.stream, "exit-wished", before=upto)
     ended = await reader.last(entry.stream, "order-finished", before=upto)
+    since = await reader.last(entry.stream, "state-changed", before=upto)
+    if ended and since and ended.sequence < since.sequence:
+        ended = None  # Before it began to leave: what that sold was told of then.
     name = (
         ended.record.client_order_id if ended and isinstance(ended.record, OrderFinished) else None
     )

@@ -9,9 +9,9 @@ from tests.builders import BTC, START, D, Life, fill, report
 from tests.unit.notify.scene import Journal
 
 from surefoot.core.health import Health, HealthState
-from surefoot.core.position import Position
+from surefoot.core.position import Position, State
 from surefoot.core.records import HealthChanged, RecoveryFinished, StuckChanged
-from surefoot.core.reports import PriceSeen
+from surefoot.core.reports import PriceSeen, Refusal
 from surefoot.core.signals import AddSignal, ExitSignal, Freeze
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName
@@ -81,6 +81,22 @@ async def test_a_part_that_was_sold_says_how_much_at_which_price_and_why(journal
             "Sold 0.0002 BTC at 52,000.00 USDT, strategy: some of it."
         ),
     ]
+
+
+async def test_a_part_is_told_as_sold_once_though_a_later_exit_is_refused(journal: Journal) -> None:
+    """Catches a sale of once that is told again, when nothing was sold: the newest that ended."""
+    life = Life()
+    life.opened(price="50000")
+    life.tell(ExitSignal(fraction=D("0.5"), reason="some of it"))
+    out = life.order
+    life.tell(report(out, "FILLED", out.quantity), fill(out, "51000", trade="2"))
+    life.tell(ExitSignal(reason="the rest"))
+    life.tell(Refusal(client_order_id=life.order.client_order_id, code="-2010", message="not now"))
+    assert life.position.state is State.OPEN
+    await journal.keep(life)
+    _, sold, refused = only(await told(journal), EventKind.ENTRY)
+    assert "Sold 0.0008 BTC" in sold.text
+    assert refused.text.startswith("dip-btc-1 stays open: 0.0008 BTC remain. It holds 0.0008 BTC")
 
 
 async def test_a_position_is_read_once_however_many_records_of_it_are_told() -> None:
