@@ -11,8 +11,8 @@ from surefoot.notify.event import Event, Weight
 # What makes somebody look, before they read.
 SIGNS: Final = {Weight.WARNING: "⚠️ ", Weight.ALARM: "🔴 "}
 _CUT: Final = " …"
-# A name of one word that is longer than any word.
-_NAME: Final = re.compile(r"\b(?=\w*\d)(\w{4})\w{18,}(\w{4})\b")
+# The name of an order: a venue's letters, and 32 digits. A bot's name of one long word is none.
+_NAME: Final = re.compile(r"\b(\w{0,8}?[0-9a-f]{2})[0-9a-f]{26}([0-9a-f]{4})\b")
 
 
 def short(text: str) -> str:

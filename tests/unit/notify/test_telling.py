@@ -14,7 +14,8 @@ from surefoot.core.records import HealthChanged, RecoveryFinished, StuckChanged
 from surefoot.core.reports import PriceSeen, Refusal
 from surefoot.core.signals import AddSignal, ExitSignal, Freeze
 from surefoot.core.stuck import Stuck, StuckKind
-from surefoot.core.values import AccountName
+from surefoot.core.values import AccountName, BotName
+from surefoot.notify.digest import short
 from surefoot.notify.event import Event, EventKind, Weight
 from surefoot.notify.telling import events
 
@@ -97,6 +98,14 @@ async def test_a_part_is_told_as_sold_once_though_a_later_exit_is_refused(journa
     _, sold, refused = only(await told(journal), EventKind.ENTRY)
     assert "Sold 0.0008 BTC" in sold.text
     assert refused.text.startswith("dip-btc-1 stays open: 0.0008 BTC remain. It holds 0.0008 BTC")
+
+
+def test_a_long_name_of_a_bot_is_told_whole_and_that_of_an_order_is_cut() -> None:
+    """Catches two bots that look alike on a phone, and a name that no command takes."""
+    bots = [BotName(f"meanreversion{n}dipbuyerofbitcoin01") for n in (1, 2)]
+    for bot in bots:
+        assert short(f"{bot}-1 is frozen") == f"{bot}-1 is frozen"
+    assert short("sfb5a0123456789abcdef0123456789423 is gone") == "sfb5…9423 is gone"
 
 
 async def test_a_position_is_read_once_however_many_records_of_it_are_told() -> None:
