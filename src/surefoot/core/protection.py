@@ -53,6 +53,11 @@ def covered(position: Position) -> Decimal:
     return max((order.remaining for order in stops), default=ZERO)
 
 
+def covers(position: Position) -> bool:
+    """Tell whether those stops sell it all; what is under a lot no order can carry."""
+    return covered(position) * 100 >= position.available * 99
+
+
 def stands(position: Position, order: Order) -> bool:
     """Tell whether an order is a stop that rests, and no exit is on its way in its place."""
     if order.role is not Role.STOP or not order.rests or position.lane(Lane.EXIT) is not None:

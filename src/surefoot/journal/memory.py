@@ -281,6 +281,7 @@ class MemoryJournal:
                     status=record.status,
                     reason=record.reason,
                     position=newest[-1] if newest else None,
+                    frozen=tuple(each.position_id for each in newest[:-1] if each.frozen),
                 ),
             )
         return tuple(rows)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from surefoot.core.health import Health, HealthState
 from surefoot.core.position import Position
-from surefoot.core.protection import Place, covered, protection
+from surefoot.core.protection import Place, covered, covers, protection
 from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
@@ -256,9 +256,7 @@ def _risk(position: Position, *, watched: bool) -> str:
         return f"It holds {held}, with no stop: none was asked for."
     match protection(position, watched=watched).stop:
         case Place.EXCHANGE:
-            part = covered(position)
-            whole = part * 100 >= position.available * 99  # What is under a lot no order can carry.
-            what = "" if whole else f" for {plain(part)} of them"
+            what = "" if covers(position) else f" for {plain(covered(position))} of them"
             return (
                 f"It holds {held}; the stop at {plain(stop)} rests at the exchange{what} and works."
             )

@@ -18,7 +18,6 @@ from surefoot.crashpoint import crashpoint
 from surefoot.journal.clock import Clock
 from surefoot.journal.cursors import PARKED_MAX, Aside, Cursor, Cursors
 from surefoot.journal.port import Reader
-from surefoot.journal.status import read_status
 from surefoot.notify.back_off import BackOff
 from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import Event, EventKind, Weight
@@ -144,8 +143,7 @@ class Courier:
         self, told: list[Event], cursor: Cursor, since: datetime | None
     ) -> list[Event]:
         if since is None:
-            now = self._clock.now()
-            return [*told, absence(cursor, await read_status(self._reader, now=now), now)]
+            return [*told, await absence(cursor, self._reader, self._clock.now())]
         return [presence(cursor, self._reader.epoch, since), *told]
 
     async def _deliver(self, told: Sequence[Event], moved: Cursor) -> Cursor:

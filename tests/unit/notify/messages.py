@@ -41,7 +41,6 @@ from surefoot.core.values import AccountName, Asset, BotName, ExchangeOrderId, P
 from surefoot.journal.cursors import Cursor
 from surefoot.journal.port import Change, Command, Verdict
 from surefoot.journal.profit import Outcome
-from surefoot.journal.status import read_status
 from surefoot.notify.conversation import Conversation
 from surefoot.notify.digest import line
 from surefoot.notify.presence import absence, presence
@@ -287,7 +286,7 @@ async def _ends(telling: Telling) -> None:
     cursor = Cursor(epoch=journal.epoch, sequence=telling.after, server=START)
     telling.heading("the server is gone")
     journal.since = None
-    telling.say(line(absence(cursor, await read_status(journal, now=START), START)))
+    telling.say(line(await absence(cursor, journal, START)))
     journal.since = START
 
 

@@ -6,14 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.builders import START
+from tests.builders import PROTECTED, START, D, Life, fill, report
 from tests.unit.engine.clock import HandClock
 from tests.unit.notify.scene import Journal, Told, Voice
 
+from surefoot.core.order import Role
+from surefoot.core.signals import AddSignal, Freeze
 from surefoot.journal.cursors import PARKED_MAX, Cursors
 from surefoot.notify.courier import Courier
 from surefoot.notify.errors import Later, Parked
 from surefoot.notify.event import EventKind, Weight
+from surefoot.notify.presence import absence
 
 
 class Post:
@@ -172,6 +175,42 @@ async def test_that_the_server_died_and_came_back_is_told_once_each(post: Post) 
     assert post.to.texts[1:] == [
         "The server runs since 2026-01-01 00:03:00 UTC; recovery reports next."
     ]
+
+
+async def test_a_stop_that_covers_a_part_is_not_told_as_one_that_covers_all(post: Post) -> None:
+    """Red while any stop that rests was enough for "every stop rests at the exchange"."""
+    courier, life = await post.begin(), Life(PROTECTED)
+    life.opened()
+    life.tell(report(next(each for each in life.position.orders if each.role is Role.STOP), "OPEN"))
+    await post.journal.word("RUNNING")
+    await post.journal.keep(life)
+    post.journal.since = None
+    while await courier.step():
+        pass
+    assert "1 position held; every stop rests at the exchange." in post.to.texts[-1]
+    life.tell(AddSignal(quantity=D("0.0016")))
+    added = max(life.position.orders, key=lambda each: each.attempt)
+    life.tell(report(added, "FILLED", added.quantity), fill(added, "50000", trade="2"))
+    await post.journal.keep(life)
+    cursor = post.cursors.read("told")
+    assert cursor is not None
+    event = await absence(cursor, post.journal, START)
+    assert "The stop covers only a part of dip-btc-1." in event.text
+
+
+async def test_an_older_position_that_turned_out_to_hold_is_told_of_too(post: Post) -> None:
+    """Red while "Nothing is held" was said of the newest position of each bot alone."""
+    courier = await post.begin()
+    older, newer = Life(), Life(number=2)
+    older.opened()
+    older.tell(Freeze(reason="its exit is in doubt"))
+    await post.journal.word("RUNNING")
+    for life in (older, newer):
+        await post.journal.keep(life)
+    post.journal.since = None
+    while await courier.step():
+        pass
+    assert "1 of 1 position WITHOUT a working stop: dip-btc-1." in post.to.texts[-1]
 
 
 async def test_a_server_that_died_unseen_is_told_by_the_life_that_runs_now(post: Post) -> None:
