@@ -224,14 +224,14 @@ def _keep_copy(connection: apsw.Connection, copy: Path) -> None:
     copy.chmod(0o600)
 
 
-def claim(connection: apsw.Connection, path: Path, lease: Lease, *, at: datetime) -> bool:
+def claim(connection: apsw.Connection, path: Path, lease: Lease, *, at: datetime) -> None:
     """Draw a new epoch if this file is not what the journal had become when it was last run.
 
     A restored backup or a copied file may know less than the exchange does: under a new epoch no
     name is ever used twice, and the former epochs' orders are still recognised as ours. The file
     is known by its inode, by the generation that every life leaves in it and beside it, and by the
-    bound beside it, which may prove that records are lost. Either is remembered as a setback.
-    Returns whether the bound is out of date.
+    bound beside it, which may prove that records are lost. Either is remembered as a setback. The
+    bound stays until something is committed: whoever loses that log as well is told again.
     """
     bound = read_bound(path)
     lost = None if bound is None else bound.lost(connection)
@@ -245,7 +245,6 @@ def claim(connection: apsw.Connection, path: Path, lease: Lease, *, at: datetime
             rows: int = connection.execute("SELECT max(sequence) FROM records").get or 0
             setback = Setback(at=at, sequence=rows, why=lost or _COPIED, lost=lost is not None)
             _remember(connection, "setback", encode_json(setback))
-    return lost is not None
 
 
 def generation_of(connection: apsw.Connection) -> str:

@@ -418,8 +418,7 @@ def _open_locked(
         check_schema(writing, migrations)
         tip = check_chain(writing, newest=CHAIN_TAIL)
         outside = Outside(path, draw(), lease)
-        if claim(writing, path, lease, at=at):
-            outside.note(tip)
+        claim(writing, path, lease, at=at)
         lease.leave(outside.generation, former=generation_of(writing))
         reading = connect(path, apsw.SQLITE_OPEN_READONLY)
         writer = Writer(writing, tip, outside)

@@ -85,6 +85,30 @@ async def test_a_young_journal_whose_log_is_lost_is_not_new(tmp_path: Path) -> N
     await journal.close()
 
 
+async def test_a_log_that_is_lost_twice_is_noticed_still(tmp_path: Path) -> None:
+    """What the start found had gone into the next log, and the bound said by then that all is well.
+
+    World 12, told log-lost=60: killed in that start, it bought again after the second loss.
+    """
+    path = tmp_path / "j.db"
+    journal = await lived(path)
+    keep(path, tmp_path / "kept")
+    await journal.commit(change("one"))
+    await journal.close()
+    put_back(path, tmp_path / "kept")
+    path.with_name("j.db-wal").unlink()
+    journal = open_sqlite(path, at=LATER)
+    setback = journal.setback
+    database = path.read_bytes()  # as it is when nothing but the log is lost
+    await journal.close()
+    path.write_bytes(database)
+    path.with_name("j.db-wal").unlink(missing_ok=True)
+    again = open_sqlite(path, at=LATER)
+    assert setback is not None
+    assert again.setback == setback
+    await again.close()
+
+
 async def test_a_copy_that_went_its_own_way_is_noticed(tmp_path: Path) -> None:
     """It has as many rows, and another one in the last place."""
     path, other = tmp_path / "j.db", tmp_path / "other.db"
