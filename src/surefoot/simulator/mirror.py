@@ -26,12 +26,14 @@ from surefoot.simulator.listing import rules_of
 from surefoot.simulator.market import History, Market
 from surefoot.simulator.model import ApiError, Level, MarketMode, Origin, Quote, Settings
 from surefoot.simulator.parameters import Params
+from surefoot.simulator.security import RateLimited
 from surefoot.simulator.source import Socket, Source, Unanswered
 from surefoot.simulator.store import Mark, Store
 from surefoot.simulator.streams import Streams
 
 _PAGE: Final = 1_000
 _PAGE_PAUSE_S: Final = 0.1  # a page weighs 4 of 6000 a minute
+_DOUBT_PAUSE_S: Final = 0.3  # a doubt weighs 9: at most 1800 a minute, however many are quiet
 _BACK_OFF_MAX_S: Final = 30.0
 _WAITING_MAX: Final = 200_000
 _KEEP_EVERY_S: Final = 10.0
@@ -249,7 +251,7 @@ class MirroredMarket(Market):
             await self._clock.sleep(self._beat_s)
 
     async def _ask_after(self) -> None:
-        """Ask the venue itself about whom its streams say nothing.
+        """Ask the venue about whom its streams say nothing, unless it wants to be left alone.
 
         Raises:
             Unanswered: it has moved on, and nothing was heard of that.
@@ -260,7 +262,9 @@ class MirroredMarket(Market):
                 silent_s = self._clock.monotonic() - each.heard_at
                 listed = symbol in self._exchange.rules
                 if each.fresh and listed and silent_s >= self._silence_s:
-                    await self._doubt(symbol, each)
+                    with suppress(RateLimited):  # that is asked when its patience is back
+                        await self._doubt(symbol, each)
+                    await self._clock.sleep(_DOUBT_PAUSE_S)
 
     async def _doubt(self, symbol: str, each: _Mirrored) -> None:
         heard_at = each.heard_at

@@ -273,6 +273,23 @@ async def test_a_market_in_which_nothing_happens_is_not_called_silent() -> None:
         assert D((await listener.next())["p"]) == 60_001
 
 
+async def test_a_venue_that_wants_to_be_left_alone_does_not_end_a_stream_that_lives() -> None:
+    """Red while a quiet market and one bot's question too many made every price unbelieved."""
+    async with (
+        Simulator(source_settings(beat_s=3600)) as source,
+        mirrored(source, silence_s=0.05) as pair,
+    ):
+        await pair.sees("60000")
+        listener = await pair.trader.market_stream("btcusdt@trade")
+        limit = source.armory.arm("rate_limit", {"on": "depth", "seconds": 30})
+        await pair.until(lambda: limit.hits == 1)
+        await pair.mirror.clock.sleep(0.3)
+        assert pair.mirror.market.stale is None
+        source.market.move("BTCUSDT", D(60_001), D(1))
+        assert D((await listener.next())["p"]) == 60_001
+        assert limit.hits == 1
+
+
 async def requests(trader: Trader) -> list[str]:
     return [each["operation"] for each in (await trader.ledger())["requests"]]
 
