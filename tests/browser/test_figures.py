@@ -259,8 +259,9 @@ async def hanging(reader: Reader, hand: HandClock) -> None:
         "working stop: delta-1, gamma-1.",
     )
     await reader.says("header h1", "3 positions held, and nobody watches. 1 thing wants you.")
-    truth = Truth(reader.desk.directory, HANGS)
-    for region, text in cards(truth, ("at the exchange", "not working")).items():
+    truth = Truth(reader.desk.directory, HANGS, unwatched=True)
+    shown = overview(truth) | cards(truth, ("at the exchange", "not working"))
+    for region, text in shown.items():
         await reader.says(region, text)
 
 
@@ -271,7 +272,7 @@ async def outage(reader: Reader, pen: Journal, hand: HandClock, noon: datetime) 
     at = noon + away
     pen.gauges.turn(at)
     await stands(pen, at, HealthState.UNREACHABLE, 2, "no answer for a while")
-    truth = Truth(reader.desk.directory, away)
+    truth = Truth(reader.desk.directory, away, unwatched=True)
     for path, figures in WELL:
         shown = figures(truth)
         if '[aria-label="Open positions"]' in shown:
@@ -308,7 +309,7 @@ async def dead_engine(reader: Reader, pen: Journal, hand: HandClock) -> None:
     records = await pen.records()
     await pen.close()
     hand.ahead += timedelta(minutes=30)
-    truth = Truth(reader.desk.directory, timedelta(minutes=40))
+    truth = Truth(reader.desk.directory, timedelta(minutes=40), unwatched=True)
     held = "3 positions held, and nobody watches."
     await reader.compare(
         "/",
@@ -326,7 +327,7 @@ async def dead_engine(reader: Reader, pen: Journal, hand: HandClock) -> None:
 async def nobody_serves(reader: Reader) -> None:
     """Have no server: what is left on the page gets older, although nobody says so."""
     await reader.says("header h1", "How things stand now is not known. 2 things want you.")
-    truth = Truth(reader.desk.directory, timedelta(minutes=70))
+    truth = Truth(reader.desk.directory, timedelta(minutes=70), unwatched=True)
     await reader.page.clock.fast_forward("30:00")
     shown = overview(truth) | cards(truth, ("at the exchange", "not working"))
     ages = (

@@ -44,17 +44,26 @@ def protection(position: Position, *, watched: bool) -> Protection:
 
 def stop_rests(position: Position) -> bool:
     """Tell whether the exchange is known to have a stop of this position."""
-    return any(_rests(order) for order in position.orders if order.role is Role.STOP)
+    return resting_stop(position) is not None
+
+
+def resting_stop(position: Position) -> Order | None:
+    """Return the stop that the exchange is known to have; of two, the one that sells more.
+
+    Between a move and its replacement its trigger is not yet the level that is wanted.
+    """
+    stops = [order for order in position.orders if order.role is Role.STOP and _rests(order)]
+    return max(stops, key=lambda order: order.remaining, default=None)
 
 
 def covered(position: Position) -> Decimal:
-    """Return how much the stops would sell that the exchange is known to have."""
-    stops = (order for order in position.orders if order.role is Role.STOP and _rests(order))
-    return max((order.remaining for order in stops), default=ZERO)
+    """Return how much that stop would sell."""
+    order = resting_stop(position)
+    return ZERO if order is None else order.remaining
 
 
 def covers(position: Position) -> bool:
-    """Tell whether those stops sell it all; what is under a lot no order can carry."""
+    """Tell whether that stop sells it all; what is under a lot no order can carry."""
     return covered(position) * 100 >= position.available * 99
 
 

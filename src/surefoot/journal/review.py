@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from surefoot.core.health import Health, HealthState
 from surefoot.core.position import Position
-from surefoot.core.protection import Place, covered, covers, protection
+from surefoot.core.protection import Place, covers, protection, resting_stop
 from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
@@ -256,10 +256,7 @@ def _risk(position: Position, *, watched: bool) -> str:
         return f"It holds {held}, with no stop: none was asked for."
     match protection(position, watched=watched).stop:
         case Place.EXCHANGE:
-            what = "" if covers(position) else f" for {plain(covered(position))} of them"
-            return (
-                f"It holds {held}; the stop at {plain(stop)} rests at the exchange{what} and works."
-            )
+            return f"It holds {held}; {_resting(position)} and works."
         case Place.HERE:
             return (
                 f"It holds {held}; the stop at {plain(stop)} is watched here only: it works as "
@@ -267,6 +264,15 @@ def _risk(position: Position, *, watched: bool) -> str:
             )
         case Place.NONE:
             return f"It holds {held}, WITHOUT a working stop: a falling price is not acted upon."
+
+
+def _resting(position: Position) -> str:
+    """Say at which price and for how much the exchange has a stop: not what is wanted."""
+    order = resting_stop(position)
+    if order is None or order.trigger is None:
+        return "a stop rests at the exchange"
+    part = "" if covers(position) else f" for {plain(order.remaining)} of them"
+    return f"the stop at {plain(order.trigger)} rests at the exchange{part}"
 
 
 def _answers(position: Position) -> list[str]:

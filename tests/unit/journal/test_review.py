@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
+from tests.builders import BTC, PROTECTED, REPLACING, START, TERMS, D, Life, fill, report
 
+from surefoot.core.exits import ExitPlan
 from surefoot.core.health import Health, HealthState
 from surefoot.core.records import (
     BotStatusChanged,
@@ -19,6 +20,7 @@ from surefoot.core.records import (
     Record,
     StuckChanged,
 )
+from surefoot.core.reports import PriceSeen
 from surefoot.core.signals import Freeze
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
@@ -164,6 +166,19 @@ async def test_a_stop_for_a_part_is_not_called_one_for_all(less: str, said: str)
     journal = await well(life)
     (finding,) = (await journal.read())["review"]
     assert f"the stop at 49000 rests at the exchange{said} and works." in finding["meaning"]
+
+
+async def test_between_a_move_and_its_replacement_the_stop_is_where_it_rests() -> None:
+    """It was said to rest at the level that is wanted, where the exchange had none yet."""
+    life = Life(REPLACING)
+    entry = life.enter(plan=ExitPlan(stop_loss=D("0.02"), trailing_stop=D("0.01")))
+    life.tell(report(entry, "FILLED", entry.quantity), fill(entry, "50000", trade="1"))
+    life.tell(report(life.order, "OPEN"))
+    life.tell(PriceSeen(price=D(52000)), Freeze(reason="look"))
+    assert (life.order.replaces is None, life.position.levels.stop) == (False, D(51480))
+    journal = await well(life)
+    (finding,) = (await journal.read())["review"]
+    assert "the stop at 49000 rests at the exchange and works." in finding["meaning"]
 
 
 async def test_the_word_of_the_last_server_is_not_this_one_s() -> None:
