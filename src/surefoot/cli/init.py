@@ -173,6 +173,7 @@ def _answer(question: str, usual: str | None, understood: Callable[[str], T]) ->
         except InvalidValue as error:
             say(str(error))
         except EOFError as error:
+            sys.stdout.write("\n")  # Ctrl-D leaves the cursor behind the question
             raise Failed("nothing was chosen, and nothing was written") from error
 
 

@@ -16,6 +16,7 @@ from surefoot.cli.outcome import FAILED, FINE, Failed
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.recordings import Recordings
 from surefoot.config import ConfigError, Settings
+from surefoot.core.values import counted
 from surefoot.replay.inputs import wire_name
 from surefoot.replay.page import page as page_of
 from surefoot.replay.result import Result, said_of
@@ -133,8 +134,9 @@ def _write(page: Path, text: str) -> None:
 def _show(result: Result) -> None:
     say(
         f"{result.begin:%F %H:%M} to {result.end:%F %H:%M} UTC, {result.prices} prices: "
-        f"{result.value_before:,.2f} became {result.value_after:,.2f}; "
-        f"deepest fall {result.drawdown:,.2f}."
+        f"{result.value_before:,.2f} became {result.value_after:,.2f}, with "
+        f"{counted(len(result.fills), 'fill')}; what is held is counted at the bid. "
+        f"Deepest fall {result.drawdown:,.2f}."
     )
     rows = [
         (

@@ -303,7 +303,7 @@ def _recovered(record: RecoveryFinished) -> str:
         f"Recovery {record.outcome} in {plain(record.seconds)} s: positions {counts or 'none'}; "
         f"{counted(record.fills_booked, 'fill')} booked, "
         f"{counted(record.orders_cancelled, 'order')} cancelled, "
-        f"{counted(record.bots_restarted, 'bot')} restarted{review}."
+        f"{counted(record.bots_restarted, 'bot')} restarted{review.removesuffix('.')}."
     )
 
 

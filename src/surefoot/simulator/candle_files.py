@@ -72,8 +72,11 @@ def opened(path: Path) -> Iterator[TextIO]:
         ):
             yield f
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise Unreadable(f"{path} cannot be read: {why}") from error
+        raise Unreadable(f"{path} cannot be read: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _parquet(path: Path) -> list[list[str]]:
@@ -85,9 +88,12 @@ def _parquet(path: Path) -> list[list[str]]:
             f"{path} is a Parquet file: pip install 'surefoot[parquet]', or write it as CSV"
         ) from error
     try:
-        table: Any = parquet.read_table(path)
+        with path.open(
+            "rb"
+        ) as file:  # it says why a file cannot be opened, and its reader does not
+            table: Any = parquet.read_table(file)
     except (OSError, ValueError) as error:  # what it raises for a file that is none is a ValueError
-        raise Unreadable(f"{path} cannot be read: {error}") from error
+        raise Unreadable(f"{path} cannot be read: {_why(error)}") from error
     columns = {name.lower(): name for name in table.column_names}
     time = next((columns[name] for name in _TIMES if name in columns), None)
     missing = [name for name in _NAMES if name not in columns]

@@ -174,7 +174,9 @@ def test_who_goes_away_leaves_nothing(
 ) -> None:
     types("paper\n")
     assert run(["init", str(tmp_path / "new")]) == 1
-    assert "nothing was written" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "nothing was written" in said.err
+    assert said.out.endswith("Which symbol? [BTC/USDT] \n")  # what is said stands on its own line
     assert not (tmp_path / "new").exists()
 
 

@@ -18,6 +18,7 @@ from surefoot.core.records import (
     Cause,
     HealthChanged,
     Record,
+    RecoveryFinished,
     StuckChanged,
 )
 from surefoot.core.reports import PriceSeen
@@ -320,3 +321,15 @@ async def test_what_is_stuck_is_in_review_until_it_ended() -> None:
     ended = StuckChanged(at=LATER, account=MAIN, raised=(), ended=(stuck.id,), standing=())
     await journal.add("account/main", ended)
     assert (await journal.read())["review"] == []
+
+
+def test_what_an_exchange_says_ends_the_sentence_once() -> None:
+    """Catches "for action..", where the exchange ended its own sentence."""
+    said = sentence(
+        RecoveryFinished(
+            at=START, account=AccountName("main"), outcome="failed", positions={}, requests=1,
+            orders_cancelled=0, fills_booked=0, bots_restarted=0, weight=1, seconds=D("0.1"),
+            bots_in_review={"dip": "no such key."}, unwatched_since=START,
+        )
+    )  # fmt: skip
+    assert said.endswith("; dip wants somebody: no such key.")

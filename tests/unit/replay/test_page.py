@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from surefoot.cli.replay import _show
 from surefoot.replay.page import page
 from surefoot.replay.result import Point, Result, Traded, result_of
 from surefoot.simulator.model import Hole, Recording, Tick
@@ -79,3 +82,13 @@ def test_charts_have_amounts_and_times_and_show_every_trade() -> None:
 
 def texts(chart: ET.Element) -> set[str]:
     return {each.text or "" for each in chart.iter("text")}
+
+
+def test_the_terminal_says_what_was_filled_and_how_the_rest_is_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Catches a loss beside "no finished trade", with no word of what was bought and is held."""
+    _show(result())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1,000.00 became 995.00, with 2 fills; what is held is counted at the bid." in said
+    assert "Deepest fall 25.00." in said

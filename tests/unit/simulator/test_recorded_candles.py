@@ -148,6 +148,9 @@ def test_parquet_without_what_is_needed_is_refused(file: Path) -> None:
     path.write_bytes(b"no parquet")
     with pytest.raises(Unreadable, match="cannot be read"):
         read_candles(path)
+    path.unlink()
+    with pytest.raises(Unreadable, match="cannot be read: No such file"):
+        read_candles(path)
 
 
 def test_without_its_reader_parquet_is_refused_with_what_to_do(
