@@ -133,14 +133,15 @@ def _moment(at_ms: int) -> datetime:
 
 @pytest.mark.parametrize(
     ("hours", "trades", "otherwise"),
-    [(1, 12, (0, 0)), pytest.param(24, 256, (1, 2), marks=pytest.mark.slow)],
+    [(1, 12, (0, 0)), pytest.param(24, 256, (0, 2), marks=pytest.mark.slow)],
 )
 def test_paper_and_replay_trade_the_same(
     hours: int, trades: int, otherwise: tuple[int, int], tmp_path: Path
 ) -> None:
     """Symbol, side, price, quantity, fee and moment of every trade; what differs is explained.
 
-    In a day one sale is another, by a trailing stop; two entries come at the next look.
+    In a day two entries come at the next look. A sale by a trailing stop could be another, and was
+    with an engine that heard book and trade in another order.
     """
     paper = sorted(on_paper(hours * 3600), key=_place)
     replay = sorted(replayed(hours * 3600, tmp_path), key=_place)
