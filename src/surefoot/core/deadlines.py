@@ -161,8 +161,9 @@ def _stop_missing(position: Position, terms: Terms, now: datetime) -> Stuck | No
     if not terms.native_stop or stop is None or position.state not in _HOLDING:
         return None
     leaving = position.exit_wish is not None and watched_limit(position, terms) is None
-    leaving = leaving or position.lane(Lane.EXIT) is not None or _goes_on_failing(position, now)
-    if leaving or is_dust(position, terms):
+    # Exits that fail are an alarm of their own, but not while the wish waits for its price.
+    failing = position.exit_wish is None and _goes_on_failing(position, now)
+    if leaving or failing or position.lane(Lane.EXIT) is not None or is_dust(position, terms):
         return None
     if stop_rests(position):
         return _stop_short(position, stop, terms)

@@ -133,6 +133,20 @@ def test_a_position_without_a_stop_of_its_own_wish_is_not_bare() -> None:
     assert kinds(life, timedelta(days=1)) == []
 
 
+def test_a_wish_that_waits_for_its_price_hides_no_missing_stop() -> None:
+    """Banned, its stop and its exit were turned away; then it wished more, and nothing was said."""
+    life = Life(REPLACING)
+    life.opened()
+    life.tell(Unsent(client_order_id=life.order.client_order_id, reason="banned"))
+    life.tell(PriceSeen(price=D(40000)))
+    assert life.order.role is Role.EXIT
+    life.tell(Unsent(client_order_id=life.order.client_order_id, reason="banned"))
+    life.tell(PriceSeen(price=D(51000)), after=timedelta(seconds=2))
+    life.tell(Unsent(client_order_id=life.order.client_order_id, reason="banned"))
+    life.tell(ExitSignal(limit=D(60000)))
+    assert kinds(life, PATIENCE) == [StuckKind.STOP_MISSING]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
