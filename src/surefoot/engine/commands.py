@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -29,6 +30,9 @@ from surefoot.engine.statuses import Status
 from surefoot.engine.voice import Log
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.journal.port import Change, Command, Journal, Verdict
+
+# What an operator answers with: an answer to less than is known by now is none.
+_ANSWERS: Final = frozenset({"resume", "resume-all", "resolve"})
 
 
 class Commands:
@@ -98,6 +102,9 @@ class Commands:
     def _refuse_old(self, command: Command) -> None:
         if self._clock.now() > command.expires_at:
             raise SignalRefused(f"it was void after {command.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+        setback = self._journal.setback
+        if setback and command.posted_at < setback.at and command.kind in _ANSWERS:
+            raise SignalRefused(f"it was said before this was known: {setback.why}; say it again")
 
     async def _do(self, command: Command) -> Verdict:
         match command.kind:
