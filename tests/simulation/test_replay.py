@@ -108,6 +108,14 @@ def bid_below(result: dict[str, Any]) -> D:
     return (last * D("0.0001") // D("0.01") + 1) * D("0.01")
 
 
+def test_what_no_bot_trades_is_played_as_well(directory: Path) -> None:
+    """It ended the market without a word, and the replay went on for ever."""
+    (directory / "odd.csv").write_text(candles(CLOSES))
+    first, more = replayed(directory, "1"), replayed(directory, "1", "ODD/USDT=odd.csv")
+    assert more["fills"] == first["fills"]
+    assert more["curve"][-1]["prices"].keys() == {"BTCUSDT", "ODDUSDT"}
+
+
 @pytest.mark.usefixtures("directory")
 def test_what_cannot_be_replayed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, why in (

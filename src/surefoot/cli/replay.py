@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -63,7 +64,7 @@ def replay(
     options = options or Options()
     settings = _chosen(options.settings(keys=False), bots, options)
     played = (recordings or Recordings()).read(files, settings)
-    rules = _rules(settings, played)
+    rules = _rules(settings, played, [each.partition("=")[0] for each in files])
     result = Replay(
         settings,
         played,
@@ -93,24 +94,28 @@ def _chosen(settings: Settings, bots: str | None, options: Options) -> Settings:
     return replace(settings, bots=kept)
 
 
-def _rules(settings: Settings, played: Recording) -> tuple[Rules, ...]:
-    """Return the filters of every symbol that a bot trades: Binance's where they are known.
+def _rules(settings: Settings, played: Recording, recorded: Iterable[str]) -> tuple[Rules, ...]:
+    """Return the filters of every symbol: Binance's where they are known; the bots' come first.
 
     Raises:
         Failed: a bot's symbol was not recorded.
     """
     firsts = {each.symbol: each.price for each in reversed(played.ticks)}
+    for bot in settings.bots.values():
+        if wire_name(bot.symbol) not in firsts:
+            raise Failed(f"{bot.name} trades {bot.symbol}, which was not recorded")
+    if not settings.bots:
+        raise Failed("there is no bot to replay")
     known = {each.symbol: each for each in default_rules()}
     rules: dict[str, Rules] = {}
-    for bot in settings.bots.values():
-        name = wire_name(bot.symbol)
-        if name not in firsts:
-            raise Failed(f"{bot.name} trades {bot.symbol}, which was not recorded")
-        base, _, quote = bot.symbol.partition("/")
+    # What no bot trades is there for strategies to look at.
+    for symbol in (*(bot.symbol for bot in settings.bots.values()), *recorded):
+        name, (base, _, quote) = wire_name(symbol), symbol.partition("/")
         like = known.get(name) or Rules(symbol=name, base=base, quote=quote, price=firsts[name])
         rules[name] = replace(like, price=firsts[name])
-    if not rules:
-        raise Failed("there is no bot to replay")
+    for name, price in firsts.items():
+        if name not in rules and name in known:
+            rules[name] = replace(known[name], price=price)
     return tuple(rules.values())
 
 

@@ -205,6 +205,8 @@ class Replay:
                 {waiting, serving}, timeout=self._point_s, return_when=asyncio.FIRST_COMPLETED
             )
             waiting.cancel()
+        if market.played < len(self._recording.ticks):
+            raise RuntimeError(f"the market ended after {market.played} prices of the recording")
         await self._clock.sleep(_AFTER_S)
         self._curve.append(self._point(simulator))
 

@@ -61,12 +61,14 @@ class RecordedMarket(PlayedMarket):
 
     @override
     async def run(self) -> None:
-        for each in self._recording.ticks:
-            await self._until(each.at_ms)
-            self._roll()
-            self._show(each)
-            self.played += 1
-        self.over.set()
+        try:
+            for each in self._recording.ticks:
+                await self._until(each.at_ms)
+                self._roll()
+                self._show(each)
+                self.played += 1
+        finally:
+            self.over.set()  # or whoever waits for its end would wait for ever
 
     async def _until(self, at_ms: int) -> None:
         """Wait for a moment; whoever listens meanwhile hears that the market is quiet."""
