@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ PAGES: Final = [
     *sorted(page for page in (ROOT / "docs").glob("*.md") if page.stem != "commands"),
 ]
 ALL_PAGES: Final = [*PAGES, *sorted(page for page in ROOT.glob("*.md") if page not in PAGES)]
-SNIPPET: Final = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SNIPPET: Final = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 ACCOUNT: Final = """[accounts.main]
 exchange = "binance"
 api_key = "env:KEY"
@@ -41,12 +42,18 @@ LISTENING: Final = "http://127.0.0.1:8080"
 UNPLACED: Final = 'control.do("fill"'  # of an order that its reader has placed
 
 
+def shown(page: Path) -> list[tuple[str, str]]:
+    """Return every snippet of a page with its language, also those inside of a list."""
+    found = SNIPPET.findall(page.read_text("utf-8"))
+    return [(language, dedent(text)) for _, language, text in found]
+
+
 def snippets(language: str) -> list[Any]:
     """Return the snippets of a language, with the page that each is on."""
     return [
         pytest.param(page, text, id=f"{page.stem}-{number}")
         for page in PAGES
-        for number, (name, text) in enumerate(SNIPPET.findall(page.read_text("utf-8")))
+        for number, (name, text) in enumerate(shown(page))
         if name == language
     ]
 
@@ -54,7 +61,7 @@ def snippets(language: str) -> list[Any]:
 def module_of(page: Path) -> ModuleType:
     """Return `my_bots` as a page writes it: every snippet of it that has a strategy."""
     module = ModuleType("my_bots")
-    for name, text in SNIPPET.findall(page.read_text("utf-8")):
+    for name, text in shown(page):
         if name == "python" and "(Strategy):" in text:
             exec(compile(text, str(page), "exec"), module.__dict__)  # noqa: S102 (the page's own)
     return module
@@ -66,7 +73,7 @@ def test_a_configuration_loads_and_its_strategies_can_be_made(
 ) -> None:
     file = tmp_path / "surefoot.toml"
     file.write_text(text if "[accounts.main]" in text else f"{ACCOUNT}{text}", "utf-8")
-    code = [each for name, each in SNIPPET.findall(page.read_text("utf-8")) if name == "python"]
+    code = [each for name, each in shown(page) if name == "python"]
     (tmp_path / "my_bots.py").write_text(
         "\n".join(each for each in code if "(Strategy):" in each), "utf-8"
     )
