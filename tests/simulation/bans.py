@@ -42,7 +42,8 @@ class Bans:
             if self._holds(at) and request["operation"] not in _ASKED_AT_START:
                 self._judge.blame("asked through a ban", f"{request['operation']} at {at:.3f} s")
                 break
-            if "rate_limit" in request.get("faults", ()):
+            heard = at > self._world.slow_until
+            if heard and "rate_limit" in request.get("faults", ()):
                 self._told.append((at, at + lasts_s - _ABOUT_S))
 
     @property

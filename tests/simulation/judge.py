@@ -131,11 +131,13 @@ class Judge:
         return int(count)
 
     def declare(self, target: str) -> None:
-        """Note that an operator resolved a position, rightly or not."""
-        bot = target.rpartition("-")[0]
-        self.unspoken -= {bot, target}
+        """Note that an operator resolved a position or resumed a bot, rightly or not."""
+        bot = target.rpartition("-")[0] or target
+        self.unspoken.discard(bot)
         for holding in self.holdings.values():
-            if holding.name == target or (holding.bot == bot and not self.files_are_whole):
+            # Who lets a bot run again that was in review for what was lost has answered for that.
+            answered = holding.lost or (bot != target and not self.files_are_whole)
+            if holding.name == target or (holding.bot == bot and answered):
                 holding.declared = True
 
     # At every event of the exchange --------------------------------------------------------------

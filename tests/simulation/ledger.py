@@ -235,6 +235,8 @@ def _harms(sums: dict[str, Any]) -> Iterable[str]:
     yield ""
     yield "A seed draws another world once the program takes one step more or less, so a seed"
     yield "is a story of one revision. What was mended has a test of its own where it was mended."
+    yield "Since 99e65fa a mixed seed that draws a loss of files tells another story than before,"
+    yield "and so does a mixed or quiet one with an outage: of runs before it only the sums count."
     yield ""
     yield "| harm | seeds, as the code was then |\n|---|---|"
     for kind, told in sorted(sums.get("earlier", {}).items()):

@@ -99,7 +99,7 @@ class Machine:
             Fickle.calm = True
             self.trouble.heal()
             await self._settle()
-            if world.program is None:
+            if world.program is None and not self.judge.harms:
                 self.judge.blame("the program does not stay up", world.story.lines[-1][:300])
             world.story.counts |= self.judge.seen()
             world.story.count("world a ban kept over a restart", self.bans.kept_over_a_restart)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import math
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -38,6 +41,8 @@ _DATABASE: Final = "surefoot.db"
 _FILES: Final = (_DATABASE, f"{_DATABASE}-wal")
 # So many records at most may have been written after what is noted of them outside.
 _UNNOTED: Final = 10
+# So slow an exchange may answer when nobody waits any more.
+_SLOW_S: Final = 1.0
 # For so long the program is started again and again beside what is left of a deleted journal.
 _REFUSED_S: Final = 20.0
 
@@ -56,6 +61,11 @@ class Trouble:
         self._copied = False
         # The database is deleted, what lies beside it is not yet.
         self._half_deleted = False
+        # One pair of hands at the files at a time: what another had put back meanwhile is no
+        # journal that was begun.
+        self._hands = asyncio.Lock()
+        # Whom nobody had spoken of when the snapshot was taken.
+        self._unspoken_then: set[str] = set()
         self.kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "crash": self._crash,
             "double-crash": self._double_crash,
@@ -74,11 +84,15 @@ class Trouble:
             "jump": self._jump,
             "owner": self._owner,
             "operator": self._operator,
-            "restore": self._restore,
-            "deleted": self._delete,
-            "log-lost": self._lose_log,
-            "snapshot": self._snapshot,
+            "restore": partial(self._alone, self._restore),
+            "deleted": partial(self._alone, self._delete),
+            "log-lost": partial(self._alone, self._lose_log),
+            "snapshot": partial(self._alone, self._snapshot),
         }
+
+    async def _alone(self, deed: Callable[[], Awaitable[None]]) -> None:
+        async with self._hands:
+            await deed()
 
     async def keep_striking(self, kind: str, every_s: float) -> None:
         """Strike at random moments, for ever."""
@@ -96,6 +110,9 @@ class Trouble:
         self.set_delay(0.001)
 
     def set_delay(self, seconds: float) -> None:
+        slow = seconds >= _SLOW_S
+        if slow or self.world.slow_until == math.inf:
+            self.world.slow_until = math.inf if slow else self.world.now
         self.world.loop.network.delay = lambda: self.luck.uniform(0.2, 1.8) * seconds
 
     # Deaths --------------------------------------------------------------------------------------
@@ -301,7 +318,8 @@ class Trouble:
                     "price": luck.choice(("60000", "0", "NaN")),
                 }
         self.world.story.say("operator", kind, target=target, **arguments)
-        self.judge.declare(target)
+        if kind in {"resume", "resolve"}:
+            self.judge.declare(target)
         now = self.world.clock.now()
         command = Command(
             command_id=f"command-{luck.getrandbits(48):x}",
@@ -377,6 +395,7 @@ class Trouble:
         for file in self.world.directory.glob(f"{_DATABASE}*"):
             file.unlink()
         self._half_deleted = False
+        self.judge.unspoken.clear()  # nothing is left that could tell
         self.judge.put_back()
 
     async def _lose_log(self) -> None:
@@ -404,6 +423,7 @@ class Trouble:
             copy.mkdir()
             for file in home.glob(f"{_DATABASE}*"):
                 shutil.copyfile(file, copy / file.name)
+            self._unspoken_then = set(self.judge.unspoken)
             return
         async with self._program_down():
             self.world.story.say("world", "the machine goes back to its snapshot")
@@ -412,4 +432,5 @@ class Trouble:
                     file.unlink()
             for file in copy.iterdir():  # written over: a snapshot has the same inodes as well
                 shutil.copyfile(file, home / file.name)
+            self.judge.unspoken = set(self._unspoken_then)
             self.judge.put_back()

@@ -166,6 +166,8 @@ class World:
         self.short_lives: list[int] = []
         # Steps that the program has to live after its next order reached the exchange.
         self.at_next_order: int | None = None
+        # Until when answers may have come too late for whoever asked.
+        self.slow_until = 0.0
         self.starts = 0
         self.births: list[float] = []
         self.loop.killed = self._died
