@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from surefoot.core.dust import is_dust
+from surefoot.core.dust import as_entered, is_dust
 from surefoot.core.evidence import Lingering
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
@@ -41,7 +41,7 @@ def overdue(
     return tuple(
         stuck
         for position in positions
-        for stuck in _of_position(position, terms[position.bot], now)
+        for stuck in _of_position(position, as_entered(position, terms[position.bot]), now)
         if now > stuck.since + PATIENCE
     )
 

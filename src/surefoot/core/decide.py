@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from surefoot.core import answers, facts, leaving, wishes
 from surefoot.core.draft import Decision, Draft
+from surefoot.core.dust import as_entered
 from surefoot.core.order import Order, Role
 from surefoot.core.position import Position
 from surefoot.core.records import PositionFrozen
@@ -115,7 +116,7 @@ def decide(position: Position, event: Input, now: datetime, terms: Terms) -> Dec
         InvariantViolated: the records would break a numbered promise; freeze the position.
     """
     departed = event.order if isinstance(event, LateFact) else None
-    draft = Draft(position, now, terms, departed)
+    draft = Draft(position, now, as_entered(position, terms), departed)
     _take(event, draft)
     draft.complete()
     return draft.decided()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from surefoot.core.position import Dust, Position, State
 from surefoot.core.records import DustLeft
 from surefoot.core.terms import Terms
@@ -16,6 +18,18 @@ from surefoot.core.values import ZERO
 # What the market made of a holding is judged by the exchange only, when it refuses to sell it. So
 # many times its minimum may have been paid for what is let go on that word; more is for a person.
 SHRUNK: Final = 4
+
+
+def as_entered(position: Position, terms: Terms) -> Terms:
+    """Return terms with no larger minimum than there was at the entry.
+
+    What was bought in good faith does not become dust because the venue has raised it: it is
+    watched and tried on, and its worth may have risen as well.
+    """
+    instrument, least = terms.instrument, position.least
+    if least is None or instrument.notional_min <= least:
+        return terms
+    return replace(terms, instrument=replace(instrument, notional_min=least))
 
 
 def is_dust(position: Position, terms: Terms) -> bool:

@@ -151,7 +151,8 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reduced it, `missing` is what the account lacks of it. `meddled_at` is when somebody else
     cancelled what sells it, and `lacking` tells that it is frozen for a lack of evidence.
     `set_back_at` is when its journal was found to have gone back in time: what it holds is not
-    proven, so nothing is written that sells. `too_small` is the most that the exchange, since
+    proven, so nothing is written that sells. `least` is the worth of the least that the
+    venue traded when it last bought; `too_small` is the most that the exchange, since
     something was last sold, refused to sell at the market because it is worth too little.
     """
 
@@ -188,6 +189,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lacking: bool = False
     missing: Decimal = ZERO
     meddled_at: datetime | None = None
+    least: Decimal | None = None
     too_small: Decimal = ZERO
     set_back_at: datetime | None = None
     opened_at: datetime | None = None

@@ -60,7 +60,8 @@ class PositionStarted(_Record, frozen=True, kw_only=True):
 class OrderIntended(_Record, frozen=True, kw_only=True):
     """An order is written down; only after this is durable may a byte of it leave.
 
-    `plan` and `direction` come with an entry and with no other role. An order that replaces another
+    `plan` and `direction` come with an entry and with no other role, `least` (the worth of the
+    least that the venue trades, as it was then) with what buys. An order that replaces another
     is half of a group: it leaves in one request with that one's cancel, called `cancel_name`.
     """
 
@@ -69,6 +70,7 @@ class OrderIntended(_Record, frozen=True, kw_only=True):
     cancel_name: ClientOrderId | None = None
     plan: ExitPlan | None = None
     direction: Direction | None = None
+    least: Decimal | None = None
 
 
 class OrderRecalled(_Record, frozen=True, kw_only=True):

@@ -176,6 +176,7 @@ def _intended(record: OrderIntended, position: Position) -> Position:
         changed,
         plan=record.plan or position.plan,
         direction=record.direction or position.direction,
+        least=position.least if record.least is None else record.least,
     )
 
 

@@ -36,6 +36,7 @@ def take_entry(signal: EntrySignal, draft: Draft) -> None:
             reason=signal.reason,
             plan=signal.plan,
             direction=signal.direction,
+            least=draft.terms.instrument.notional_min,
         ),
     )
 
@@ -64,7 +65,8 @@ def take_addition(signal: AddSignal, draft: Draft) -> None:
             f"it would hold {plain(after)} {position.base}; one stop carries {plain(largest)}"
         )
     order = _entry(signal, draft)
-    draft.add(OrderIntended(at=draft.now, order=order, reason=signal.reason))
+    least = draft.terms.instrument.notional_min
+    draft.add(OrderIntended(at=draft.now, order=order, reason=signal.reason, least=least))
 
 
 def _entry(signal: EntrySignal | AddSignal, draft: Draft) -> Order:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec.structs import replace
 from tests.builders import PROTECTED, TERMS, D, Life, fill, replay, report
 
 from surefoot.core.coins import held_of
@@ -221,6 +222,22 @@ def test_what_is_worth_more_than_a_few_minimums_is_for_a_person() -> None:
         assert life.position.state is State.OPEN
         life.tell(PriceSeen(price=D(20000)), after=timedelta(minutes=1))
     assert "the exchange refused 3 exits in a row" in str(life.position.frozen)
+
+
+def test_a_minimum_that_was_raised_makes_no_dust_of_what_was_bought_before() -> None:
+    """A watched position that had cost 80, and was worth more, was let go with the next price."""
+    life = Life()
+    life.opened()
+    life.terms = replace(TERMS, instrument=replace(TERMS.instrument, notional_min=D(100)))
+    life.tell(PriceSeen(price=D(51000)), after=timedelta(seconds=5))
+    assert life.position.state is State.OPEN
+    life.tell(ExitSignal())
+    assert life.order.quantity == D("0.0016"), "only the exchange knows whether it sells it"
+    for _ in range(3):
+        refused(life)
+        life.tell(ExitSignal(), after=timedelta(minutes=1))
+    assert "the exchange refused 3 exits in a row" in str(life.position.frozen)
+    assert life.position.state is not State.CLOSED
 
 
 def test_a_part_that_is_too_small_is_not_all_that_is_held() -> None:
