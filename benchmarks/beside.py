@@ -127,9 +127,13 @@ async def watched(directory: Path, url: str) -> AsyncIterator[None]:
 
 
 async def start(directory: Path, *arguments: str) -> asyncio.subprocess.Process:
-    """Start a program of Python's."""
+    """Start a program of Python's, which finds what this one finds."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=directory, stderr=asyncio.subprocess.DEVNULL
+        sys.executable,
+        *arguments,
+        cwd=directory,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=asyncio.subprocess.DEVNULL,
     )
 
 

@@ -51,7 +51,10 @@ async def test_the_first_message_is_how_everything_stands(desk: Desk, journal: J
 
 
 async def test_a_tab_that_follows_for_long_holds_no_read_open(desk: Desk, journal: Journal) -> None:
-    """Catches a read that is kept: the log could not begin anew, and grew while a tab was open."""
+    """Catches a read that is kept: the log could not begin anew, and grew while a tab was open.
+
+    Broken on purpose: one reading that was never finished left a log of 10.9 MB.
+    """
     log, sizes, count = Path(f"{desk.journal_file}-wal"), [], await journal.records()
     async with desk.client.ws_connect(
         f"{desk.origin}/api/v1/live", headers=desk.bearer()
