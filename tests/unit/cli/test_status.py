@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
 from tests.unit.journal.test_review import LATER, MAIN, Served
 
@@ -125,6 +126,18 @@ async def test_before_the_exchange_answered_nobody_knows_what_it_is(
     await kept.keep(Life())
     show(await read_status(kept, now=LATER))
     assert "UNKNOWN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"), [("paper", "main (PAPER) is"), ("live", "main is")]
+)
+async def test_money_that_is_not_real_is_said_beside_the_account(
+    environment: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = await read_status(await journal(), now=LATER)
+    health = [replace(each, environment=environment) for each in document.health]
+    show(replace(document, health=health))
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
