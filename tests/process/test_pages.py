@@ -25,6 +25,7 @@ from tests.process.dashboard import free_port
 from tests.unit.documents.test_snippets import PAGES, shown
 
 from surefoot.demo.stage import clean
+from surefoot.journal.tenancy import Tenancy
 
 PATIENCE_S: Final = 60.0
 OTHERS: Final = ("pip ", "git ", "make ", "cd ", "export ", "journalctl ", "sqlite3 ", "../.venv")
@@ -59,12 +60,12 @@ class Desk:
         self._typed = 0
         tools = folder / "bin"
         tools.mkdir()
-        shim = tools / "surefoot"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m surefoot "$@"\n', "utf-8")
-        shim.chmod(0o755)
-        python = tools / "python"
-        python.symlink_to(sys.executable)
-        self._environment = clean({"PATH": f"{tools}:{os.environ['PATH']}"}, None)
+        for name, what in (("surefoot", " -m surefoot"), ("python", "")):
+            shim = tools / name
+            shim.write_text(f'#!/bin/sh\nexec "{sys.executable}"{what} "$@"\n', "utf-8")
+            shim.chmod(0o755)
+        patient = {"SUREFOOT__BOTS__MY_BOT__PARAMS": '{ hold = "1h" }'}  # until a page closes it
+        self._environment = clean({"PATH": f"{tools}:{os.environ['PATH']}"} | patient, None)
 
     def here(self, line: str) -> str:
         """Return a printed line with the names of this desk."""
@@ -115,11 +116,16 @@ class Desk:
         return await asyncio.wait_for(process.wait(), PATIENCE_S)
 
     async def clears(self) -> None:
-        """Leave nothing running."""
+        """Leave nothing running: what a server has started outlives it, in a session of its own."""
         for process in self._stand:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+        for what in ("web", "notify"):
+            tenant = Tenancy(self.folder / "hello" / "surefoot.db", what).tenant()
+            if tenant is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(tenant.pid, signal.SIGKILL)
 
     async def records(self, symbol: str, name: str) -> None:
         """Record the candles that the replay's page speaks of."""
