@@ -1,9 +1,10 @@
 """What the pages tell to type is typed, as printed, by somebody who has just begun.
 
-One simulated exchange and one server stand behind all of it. What other programs are for (pip,
-git, make, journalctl, sqlite3) is left to them; `surefoot demo` and the first minutes on paper have
-tests of their own. Broken on purpose, and red here: a command that a page still calls by an old
-name, an option that only parses, a position that no page's command can find.
+One simulated exchange and one server stand behind all of it. That takes half a minute of processor
+time, so `make sweep` has it; `unit/documents` parses the same lines with every change. What other
+programs are for (pip, git, make, journalctl, sqlite3) is left to them; `surefoot demo` and the
+first minutes on paper have tests of their own. Broken on purpose, and red here: a command that a
+page still calls by an old name, an option that only parses, a position that no command can find.
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ class Desk:
         return bool(json.loads(text)["bots"][0]["position"])
 
 
+@pytest.mark.slow
 async def test_what_the_pages_tell_to_type_can_be_typed(tmp_path: Path) -> None:
     lines = printed()
     desk = Desk(tmp_path)

@@ -229,7 +229,7 @@ def test_gains_may_be_taken_in_parts() -> None:
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ([], "needs a fraction"),
+        ([], "no take-profit is listed"),
         ([{"at": "3%"}, {"at": "6%"}], "needs a fraction"),
         ([{"at": "6%", "fraction": 0.5}, {"at": "3%"}], "from the nearest"),
         ([{"at": "3%", "fraction": 0.5}, {"at": "3%"}], "from the nearest"),
