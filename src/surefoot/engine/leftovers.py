@@ -22,7 +22,7 @@ async def with_leftovers(
     used: Collection[AccountName], reader: Reader | None, now: datetime
 ) -> frozenset[AccountName]:
     """Return the accounts that bots trade on, and those where something is left."""
-    left = () if reader is None else await _left(reader, now)
+    left = () if reader is None else await _left(reader, used, now)
     return frozenset([*used, *(position.account for position in left)])
 
 
@@ -39,12 +39,19 @@ async def review_unserved(
     """
     statuses = Statuses(journal, clock.now, log)
     await statuses.load()
-    for position in await _left(journal, clock.now()):
-        if position.account not in accounts and position.bot not in bots:
+    for position in await _left(journal, accounts, clock.now()):
+        if position.bot not in bots:
             why = f"{position.position_id} is {position.state} on the account {position.account}"
             why = f"{why}, which is not in the configuration: nobody watches it"
             await statuses.review(position.bot, why, Cause.CONFIGURATION)
 
 
-async def _left(reader: Reader, now: datetime) -> list[Position]:
-    return [each for each in await reader.unsettled(now) if each.needs_watching]
+async def _left(reader: Reader, served: Collection[AccountName], now: datetime) -> list[Position]:
+    """Read what is left on other accounts; nothing, if none of them was ever bound here.
+
+    All positions are read for it, and once more by each account when it begins.
+    """
+    if {*await reader.accounts()} <= {*served}:
+        return []
+    left = [each for each in await reader.unsettled(now) if each.account not in served]
+    return [position for position in left if position.needs_watching]

@@ -25,7 +25,7 @@ from tests.unit.engine.desk import (
 from tests.unit.engine.fake import FakeExchange
 
 from surefoot.core.position import Dust, Position, State
-from surefoot.core.records import Cause
+from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName
 from surefoot.engine.commands import _bot
@@ -34,6 +34,7 @@ from surefoot.engine.recovery import Outcome
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.exchange.port import Identity
+from surefoot.journal.port import Append, Change
 
 SECOND = AccountName("second")
 DUST = Dust(quantity=D("0.0000084"), cost=D("0.42"))
@@ -120,6 +121,7 @@ def test_a_command_means_a_bot_where_it_holds_something(first: AccountName) -> N
 
 async def test_an_account_is_used_as_long_as_something_is_left_there(desk: Desk) -> None:
     """Its last bot went from the configuration, and what it held was watched by nobody."""
+    await bound(desk)
     keeper = await desk.keeper()
     assert await with_leftovers([SECOND], desk.journal, START) == {SECOND}
     await desk.opened(keeper)
@@ -128,6 +130,7 @@ async def test_an_account_is_used_as_long_as_something_is_left_there(desk: Desk)
 
 
 async def test_what_is_left_on_an_account_that_is_gone_is_said(desk: Desk) -> None:
+    await bound(desk)
     await desk.opened(await desk.keeper())
     for accounts, bots in ([MAIN], []), ([SECOND], [DIP]):
         await review_unserved(accounts, bots, desk.journal, desk.clock, desk.log)
@@ -138,3 +141,30 @@ async def test_what_is_left_on_an_account_that_is_gone_is_said(desk: Desk) -> No
     (said,) = desk.log.said("bot status")
     assert said["status"] == "REVIEW"
     assert "nobody watches it" in said["reason"]
+
+
+async def test_positions_are_read_only_if_an_account_is_used_by_no_bot(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them were, twice at every start: a second of it with ten thousand positions."""
+    read: list[object] = []
+    monkeypatch.setattr(desk.journal, "unsettled", read.append)
+    await bound(desk)
+    assert await with_leftovers([MAIN], desk.journal, START) == {MAIN}
+    await review_unserved([MAIN], [], desk.journal, desk.clock, desk.log)
+    assert read == []
+
+
+async def bound(desk: Desk) -> None:
+    """Bind the account: it is, before anything is ordered on it."""
+    identity = desk.exchange.identity
+    record = AccountBound(
+        at=START,
+        account=MAIN,
+        exchange=identity.exchange,
+        uid=identity.uid,
+        environment=identity.environment,
+        balances={},
+    )
+    append = Append(stream="account/main", expected=0, records=(record,))
+    await desk.journal.commit(Change(at=START, appends=(append,)))
