@@ -1,6 +1,6 @@
 """Measure what watching costs trading: a whole engine alone, and with everybody who looks.
 
-    python -m benchmarks.beside [--bots 8] [--seconds 8] [--rounds 5]
+    python -m benchmarks.beside [--bots 8] [--seconds 5] [--rounds 24]
 
 One engine trades on the simulated exchange all the time, in this process; in turns it is alone and
 beside `surefoot web` with 20 tabs, a tab that never reads what it is sent, and a `surefoot notify`
@@ -14,14 +14,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
-from statistics import quantiles
+from statistics import fmean, median, stdev
 from typing import Any, Final
 
 import aiohttp
@@ -34,6 +36,8 @@ from surefoot.journal.port import Reader
 from surefoot.web import Keys, Scope, token_file
 
 TABS: Final = 20
+SETTLE_S: Final = 2.0
+PROGRAMS: Final = (("web", "--take-over"), ("notify", "--take-over"))
 PROBE_S: Final = 0.005
 REST: Final = """
 [web]
@@ -83,6 +87,16 @@ class Turn:
         """Return the microseconds of processor time of one record."""
         return self.spent / self.records * 1e6
 
+    @property
+    def share(self) -> float:
+        """Return the share of one core that the engine took."""
+        return self.spent / self.lasted
+
+    @property
+    def lag(self) -> float:
+        """Return by how many seconds its loop woke late, on average."""
+        return fmean(self.late)
+
 
 async def turn(reader: Reader, seconds: float) -> Turn:
     """Let the engine trade for a while, and note how late its loop wakes meanwhile."""
@@ -105,25 +119,45 @@ async def probe(taken: Turn) -> None:
         taken.late.append(time.monotonic() - began - PROBE_S)
 
 
-@asynccontextmanager
-async def watched(directory: Path, url: str) -> AsyncIterator[None]:
-    """Have everybody look who may: tabs in a process of their own, one that reads nothing."""
-    companions = ("web", "notify")
-    started = [await start(directory, "-m", "surefoot", each, "--take-over") for each in companions]
-    await answers(url)
-    await asyncio.sleep(3)
-    started[1].send_signal(signal.SIGSTOP)
-    started.append(await start(directory, __file__, "--follow", url))
-    await asyncio.sleep(2)
-    try:
-        yield
-    finally:
-        for each in started:
+class Companions:
+    """Everybody who looks: tabs in a process of their own, one that reads nothing."""
+
+    def __init__(self) -> None:
+        self._all: list[asyncio.subprocess.Process] = []
+        self._looking: list[asyncio.subprocess.Process] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, directory: Path, url: str) -> AsyncIterator[Companions]:
+        """Start them all, and end them in the end."""
+        made = cls()
+        web, notify = [await start(directory, "-m", "surefoot", *each) for each in PROGRAMS]
+        await answers(url)
+        await asyncio.sleep(3)
+        notify.send_signal(signal.SIGSTOP)  # it stays so: a notifier in the middle of its work
+        made._looking = [web, await start(directory, __file__, "--follow", url)]
+        made._all = [*made._looking, notify]
+        await asyncio.sleep(2)
+        try:
+            yield made
+        finally:
+            for each in made._all:
+                if each.returncode is None:
+                    each.kill()
+                    await each.wait()
+
+    async def look(self, *, looking: bool) -> None:
+        """Let all of them look, or none; one who has waited is let catch up first.
+
+        Raises:
+            RuntimeError: One of them has ended: what is measured is not what is said.
+
+        """
+        for each in self._looking:
             if each.returncode is not None:
-                who = ("web", "notify", "the tabs")[started.index(each)]
-                raise RuntimeError(f"{who} ended with {each.returncode}")
-            each.kill()
-            await each.wait()
+                raise RuntimeError(f"one who looks has ended with {each.returncode}")
+            each.send_signal(signal.SIGCONT if looking else signal.SIGSTOP)
+        await asyncio.sleep(SETTLE_S)
 
 
 async def start(directory: Path, *arguments: str) -> asyncio.subprocess.Process:
@@ -150,10 +184,10 @@ async def follow(url: str) -> None:
 
 async def main(chosen: argparse.Namespace) -> None:
     """Take turns, and print what they came to."""
-    alone, beside = list[Turn](), list[Turn]()
+    turns: dict[bool, list[Turn]] = {False: [], True: []}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         stage, port = Stage(Path(name)), free_port()
-        await stage.open_exchange("--market", "tape", "--speed", "3")
+        await stage.open_exchange("--market", "random", "--speed", "3")
         symbols = ("BTC/USDT", "ETH/USDT")
         bots = [BOT.format(number=n, symbol=symbols[n % 2]) for n in range(chosen.bots)]
         stage.configure(ACCOUNT, "".join(bots) + REST.format(port=port), CCXT)
@@ -162,51 +196,52 @@ async def main(chosen: argparse.Namespace) -> None:
         strategies = config.strategies(settings)
         engine = asyncio.create_task(app.serve(settings, strategies, Silence()))
         await asyncio.sleep(10)  # recovered, and trading
-        async with stage.reading() as reader:
-            for _ in range(chosen.rounds):
-                alone.append(await turn(reader, chosen.seconds))
-                async with watched(stage.directory, f"http://127.0.0.1:{port}"):
-                    beside.append(await turn(reader, chosen.seconds))
+        url = f"http://127.0.0.1:{port}"
+        async with stage.reading() as reader, Companions.started(stage.directory, url) as everybody:
+            for looking in order(chosen.rounds):
+                await everybody.look(looking=looking)
+                turns[looking].append(await turn(reader, chosen.seconds))
         engine.cancel()
         with suppress(asyncio.CancelledError):
             await engine
         await stage.close()
-    show(alone, beside)
+    show(turns[False], turns[True])
+
+
+def order(rounds: int) -> list[bool]:
+    """Return who begins each pair, by lot: no rhythm of a market can take sides."""
+    drawn = random.Random(rounds)  # noqa: S311 (nothing is kept secret by it)
+    pairs = [drawn.sample((False, True), 2) for _ in range(rounds)]
+    return [looking for pair in pairs for looking in pair]
 
 
 def show(alone: list[Turn], beside: list[Turn]) -> None:
-    """Print both turns and their ratio."""
+    """Print both kinds of turns, and their ratios with the error that their pairs show."""
     rows = []
     for title, turns in (("alone", alone), ("beside everybody who looks", beside)):
-        late = quantiles([each for one in turns for each in one.late], n=20)
         rows += [
             (f"records, {title}", f"{sum(each.records for each in turns)}", ""),
-            (f"processor of the engine, {title}", f"{share(turns):.1%} of one core", ""),
-            (f"processor time of a record, {title}", f"{cost(turns):.0f} µs", ""),
-            (f"loop wakes late by, {title}", f"{late[9] * 1e3:.2f} / {late[18] * 1e3:.2f} ms", ""),
+            (f"processor of the engine, {title}", f"{fmean(e.share for e in turns):.1%}", ""),
+            (f"processor time of a record, {title}", f"{fmean(e.each for e in turns):.0f} µs", ""),
+            (f"loop wakes late by, {title}", f"{fmean(e.lag for e in turns) * 1e3:.3f} ms", ""),
         ]
-    rows += [
-        ("ratio of the engine's processor", f"{share(beside) / share(alone):.3f}", "1.05"),
-        ("ratio of a record's", f"{cost(beside) / cost(alone):.3f}", "1.05"),
-    ]
-    table(f"{len(alone)} turns each", rows)
-
-
-def share(turns: list[Turn]) -> float:
-    """Return the processor time of the engine in a second of one and the same market."""
-    return sum(each.spent for each in turns) / sum(each.lasted for each in turns)
-
-
-def cost(turns: list[Turn]) -> float:
-    """Return the microseconds of processor time of a record, over all turns."""
-    return sum(each.spent for each in turns) / sum(each.records for each in turns) * 1e6
+    pairs = list(zip(alone, beside, strict=True))
+    for title, figure in (
+        ("the engine's processor", attrgetter("share")),
+        ("a record's processor time", attrgetter("each")),
+        ("the loop's lateness", attrgetter("lag")),
+    ):
+        ratios = [figure(two) / figure(one) for one, two in pairs]
+        error = stdev(ratios) / len(ratios) ** 0.5
+        rows.append((f"ratio of {title}", f"{median(ratios):.3f} ± {error:.3f}", "1.05"))
+    table(f"{len(pairs)} pairs of turns", rows)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--bots", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--follow")
     given = parser.parse_args()
     asyncio.run(follow(given.follow) if given.follow else main(given))
