@@ -19,6 +19,8 @@ def main() -> int:
     given = _arguments()
     if given.merge:
         Ledger().merge(Ledger(given.merge))
+    elif given.mended:
+        Ledger().mend(int(given.mended[0]), given.mended[1])
     elif given.page:
         PAGE.write_text(Ledger().page(), "utf-8")
     else:
@@ -64,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     add("--until-harm", action="store_true", help="stop at the first harm")
     add("--record", type=Path, nargs="?", const=LEDGER, help="add to a ledger, from where it ends")
     add("--merge", type=Path, help="add another run's ledger, and end")
+    add("--mended", nargs=2, help="a seed's harm is open no more: how it was mended; and end")
     add("--page", action="store_true", help="write docs/simulation.md from the ledger, and end")
     return parser.parse_args()
 

@@ -129,6 +129,17 @@ class Ledger:
         with self._as_it_is():
             self.sums.setdefault("convictions", {})[sabotage] = said
 
+    def mend(self, seed: int, how: str) -> None:
+        """Note what a seed had found, and where it was mended: it is open no more."""
+        with self._as_it_is():
+            harms, earlier = self.sums["harms"], self.sums.setdefault("earlier", {})
+            for kind in [kind for kind, seeds in harms.items() if seed in seeds]:
+                harms[kind] = [each for each in harms[kind] if each != seed]
+                if not harms[kind]:
+                    del harms[kind]
+                said = (earlier.get(kind), f"{seed} {how}")
+                earlier[kind] = "; ".join(filter(None, said))
+
     def page(self) -> str:
         """Return the page."""
         sums = self.sums

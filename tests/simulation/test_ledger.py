@@ -81,3 +81,13 @@ def test_every_sight_is_asked_of_a_journal_as_it_is(tmp_path: Path) -> None:
             connection.execute(migration)
         for query in SIGHTS.values():
             assert list(connection.execute(query)) == [(0,)]
+
+
+def test_a_harm_that_is_mended_is_open_no_more(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.json")
+    plan = first("mixed")
+    ledger.add(plan, replace(VERDICT, harms=(Harm("lost", "", 1.0),)))
+    assert f"| lost | {plan.seed} |" in ledger.page()
+    ledger.mend(plan.seed, "at abcdef0: it looked away (tests/one.py)")
+    assert ledger.sums["harms"] == {}
+    assert f"| lost | {plan.seed} at abcdef0: it looked away (tests/one.py) |" in ledger.page()

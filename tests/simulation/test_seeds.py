@@ -17,6 +17,7 @@ from tests.simulation.plan import draw, read
 WORLDS = {
     (4, None, None): "nine starts, with bans, breaks and steps of the clock",
     (9, None, None): "a storm every 16 seconds",
+    (271, None, None): "an addition without its stop, and a start that reaches nobody",
     (3, "crash=60,snapshot=60", 120.0): "a snapshot put back: sold what another bot had bought",
 }
 

@@ -6,6 +6,7 @@
     a wish to leave          one minute after it was wished, however often it was tried since
     a missing stop           one minute after the last one ended, or since its tries began to fail
     a read that proves nothing, and a price that is missing: one minute after the last good one
+    what a start finds open and cannot compare: one minute after the start began
 
 All of it follows from positions and the time, so a restart neither forgets nor forgives.
 """
@@ -23,7 +24,7 @@ from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import RETRY_LONGEST
 from surefoot.core.position import Position, State, Tally
-from surefoot.core.protection import stop_rests
+from surefoot.core.protection import covers, resting_stop, stop_rests
 from surefoot.core.rules import stop_quantity, watched_limit
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
@@ -64,6 +65,28 @@ def unsensed(
         if bare is not None and position.quantity:
             found.append(_unpriced(position, bare))
     return tuple(stuck for stuck in found if now > stuck.since + PATIENCE)
+
+
+def uncompared(positions: Iterable[Position], since: datetime, now: datetime) -> tuple[Stuck, ...]:
+    """Return what the journal leaves open, and a start has not compared, since then, for too long.
+
+    It needs no terms: whoever cannot reach the exchange has none. What rests under a stop that
+    covers it all is no more open than in any outage.
+    """
+    if now <= since + PATIENCE:
+        return ()
+    return tuple(
+        _about(
+            position,
+            StuckKind.READ_UNPROVEN,
+            position.position_id,
+            since=since,
+            believed=believed,
+            true="what the journal leaves open has not been compared with the exchange since then",
+        )
+        for position in positions
+        if (believed := _left_open(position)) is not None
+    )
 
 
 def lingering(orphans: Iterable[Lingering], now: datetime) -> tuple[Stuck, ...]:
@@ -214,6 +237,16 @@ def _tried(tally: Tally | None) -> str:
     times = "once" if tally.fruitless == 1 else f"{tally.fruitless} times in a row"
     why = f", the last reason being {tally.why}" if tally.why else ""
     return f"; one was turned away {times}{why}"
+
+
+def _left_open(position: Position) -> str | None:
+    stop = resting_stop(position)
+    for order in position.orders:
+        if not order.finished and order is not stop:
+            return f"{_described(order)} is out as {order.client_order_id}"
+    if position.quantity and not covers(position):
+        return f"no stop at the exchange covers {plain(position.quantity)} {position.base}"
+    return None
 
 
 def _unproven(position: Position, since: datetime) -> Stuck:

@@ -12,8 +12,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from surefoot.core.deadlines import lingering, overdue, unsensed
+from surefoot.core.deadlines import lingering, overdue, uncompared, unsensed
 from surefoot.core.health import Circumstances, Health, HealthState, diagnose
+from surefoot.core.position import Position
 from surefoot.core.records import AccountRecord, HealthChanged, StuckChanged
 from surefoot.core.stuck import Stuck
 from surefoot.engine.keeper import Keeper
@@ -24,6 +25,8 @@ from surefoot.journal.port import Journal, Pulse, account_stream
 GAUGE_EVERY_S: Final = 5.0
 # After a start, what is asked about right then is not called stuck before its answer is in.
 SETTLING: Final = timedelta(seconds=10)
+# Nobody answers: what is missing for that reason alone is said once, of the account.
+_SILENT: Final = frozenset({HealthState.UNREACHABLE, HealthState.BANNED})
 
 
 class Vitals:
@@ -39,6 +42,9 @@ class Vitals:
         self._said_by: datetime | None = None
         self._stuck: dict[str, Stuck] = {}
         self._settling = SETTLING
+        self._began = login.clock.monotonic()
+        # What the journal holds while the start has loaded nothing: it has to be bound before.
+        self._unloaded: tuple[Position, ...] | None = None
         self._pulse = Pulse(account=login.name)
         self._noted_at = float("-inf")
 
@@ -78,7 +84,10 @@ class Vitals:
         held = {p.symbol for keeper in busy for p in keeper.positions if p.quantity}
         seen = login.senses.circumstances(until, held)
         health = diagnose(seen, self._health, now)
-        stuck = self._derived(busy, seen, health, now)
+        if seen.recovered:
+            stuck = self._derived(busy, seen, health, now)
+        else:
+            stuck = await self._uncompared(health, now)
         records = [*self._health_record(health, now), *self._stuck_record(stuck, now)]
         if records:
             await login.note(*records)
@@ -116,16 +125,16 @@ class Vitals:
     def _derived(
         self, busy: Sequence[Keeper], seen: Circumstances, health: Health, now: datetime
     ) -> dict[str, Stuck]:
-        """Return all that is stuck now; before everything is known, what stood stands.
+        """Return all that is stuck now; right after a start, what stood stands.
 
         While nobody answers, that reads and prices are missing is said already, once.
         """
         since = self._login.senses.recovered_at
-        if not seen.recovered or since is None or now - since < self._settling:
+        if since is None or now - since < self._settling:
             return self._stuck
         terms = {keeper.bot: keeper.terms for keeper in busy}
         positions = [position for keeper in busy for position in keeper.positions]
-        silent = health.state in {HealthState.UNREACHABLE, HealthState.BANNED}
+        silent = health.state in _SILENT
         missed = unsensed(positions, seen.unproven, seen.unpriced, now)
         found = (
             *overdue(positions, terms, now),
@@ -133,6 +142,19 @@ class Vitals:
             *lingering(self._login.senses.orphans, now),
         )
         return {each.id: self._continued(each) for each in found}
+
+    async def _uncompared(self, health: Health, now: datetime) -> dict[str, Stuck]:
+        """Return what stood before, and what a start that nobody answers leaves open."""
+        if health.state not in _SILENT:
+            return self._stuck
+        positions = self._roster.positions or self._unloaded
+        if positions is None:
+            unsettled = await self._journal.unsettled(now)
+            positions = tuple(each for each in unsettled if each.account == self._login.name)
+            self._unloaded = positions
+        since = now - timedelta(seconds=self._login.clock.monotonic() - self._began)
+        found = uncompared(positions, since, now)
+        return self._stuck | {each.id: self._continued(each) for each in found}
 
     def _continued(self, stuck: Stuck) -> Stuck:
         """Return a stuck thing with the beginning and the words that it had when it was raised."""

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, REPLACING, TERMS, D, Life, fill, report
 
-from surefoot.core.deadlines import PATIENCE, overdue, unsensed
+from surefoot.core.deadlines import PATIENCE, overdue, uncompared, unsensed
 from surefoot.core.order import Role
 from surefoot.core.reports import Doubt, PriceSeen, Refusal, TimePassed, Unsent
 from surefoot.core.signals import AddSignal, Close, EntrySignal, ExitSignal, Freeze
@@ -228,3 +228,33 @@ def test_a_stop_that_has_just_ended_is_not_missed_since_the_entry() -> None:
     life.tell(report(life.order, "CANCELED"), after=timedelta(hours=1))
     assert kinds(life, PATIENCE) == []
     assert kinds(life, PATIENCE + MOMENT) == [StuckKind.STOP_MISSING]
+
+
+def open_before(life: Life, after: timedelta = PATIENCE + MOMENT) -> list[str]:
+    found = uncompared((life.position,), life.now, life.now + after)
+    assert all(each.kind is StuckKind.READ_UNPROVEN for each in found)
+    return [each.believed.partition(" as ")[0] for each in found]
+
+
+def test_a_start_that_compares_nothing_says_what_the_journal_leaves_open() -> None:
+    """Catches an addition without its stop that nobody hears of while no start gets through."""
+    life = Life(REPLACING)
+    assert open_before(life) == []
+    life.enter()
+    assert open_before(life) == ["buy 0.0016 (entry) is out"]
+    assert open_before(life, PATIENCE) == []
+    order = life.order
+    life.tell(report(order, "FILLED", order.quantity))
+    assert open_before(life) == ["buy 0.0016 (entry) is out"], "its trades are not counted"
+    life.tell(fill(order, "50000", trade="1"))
+    assert open_before(life) == ["sell 0.0016 (stop) is out"]
+    life.tell(report(life.order, "OPEN"))
+    assert open_before(life) == [], "it rests, and covers it all"
+    life.tell(AddSignal(quantity=D("0.0016")))
+    assert open_before(life) == ["buy 0.0016 (entry) is out"]
+
+
+def test_what_no_stop_covers_is_left_open() -> None:
+    life = Life(TERMS)
+    life.opened()
+    assert open_before(life) == ["no stop at the exchange covers 0.0016 BTC"]

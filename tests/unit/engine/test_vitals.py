@@ -127,6 +127,32 @@ async def test_a_start_that_cannot_reach_the_exchange_is_not_green() -> None:
         assert await states(floor.journal) == ["starting", "unreachable", "ok"]
 
 
+async def test_a_start_that_reaches_nobody_says_what_the_journal_leaves_open() -> None:
+    """Five minutes without an answer: an addition had no stop, and only the account was said."""
+    journal, exchange = PoisonableJournal(), FakeExchange(HandClock())
+    async with living(exchange, journal) as floor:
+        await enter(floor)
+        assert await standing(journal) == []
+    exchange.fail("connect", ReadFailed("no route"), times=7)
+    async with opened(exchange=exchange, journal=journal) as floor:
+        floor.account.attend()
+        async with asyncio.TaskGroup() as tasks:
+            recovering = tasks.create_task(floor.account.recovery.patiently())
+            await exchange.clock.advance(58)
+            assert await standing(journal) == []
+            await exchange.clock.advance(4)
+            assert await standing(journal) == [StuckKind.READ_UNPROVEN]
+            (said,) = floor.log.said("stuck")
+            assert said["position"] == "dip-btc-1"
+            await exchange.clock.advance(80)
+            assert await recovering is Outcome.RECOVERED
+        floor.account.start()
+        await exchange.clock.advance(15)
+        assert await standing(journal) == []
+        assert [each["id"] for each in floor.log.said("no longer stuck")] == [said["id"]]
+        assert len(floor.log.said("stuck")) == 1
+
+
 async def test_dead_streams_are_said_once_and_only_when_they_last() -> None:
     async with living() as floor:
         await enter(floor)
