@@ -53,8 +53,9 @@ UPDATE positions SET version = ?, phase = ?, frozen = ?, quantity = ?, entry_pri
     realized_pnl = ?, stop = ?, take_profit = ?, settled_at = ?, data = ?, seal = ?
 WHERE position_id = ?"""
 _UPSERT_ORDER: Final = f"""{INSERT_ORDER}
-ON CONFLICT (client_order_id) DO UPDATE SET status = excluded.status,
-    exchange_order_id = excluded.exchange_order_id, filled = excluded.filled,
+ON CONFLICT (client_order_id) DO UPDATE SET quantity = excluded.quantity,
+    status = excluded.status, exchange_order_id = excluded.exchange_order_id,
+    filled = excluded.filled,
     data = excluded.data, sequence = excluded.sequence, seal = excluded.seal"""
 _UPSERT_MEMORY: Final = """
 INSERT INTO memories VALUES (?, ?) ON CONFLICT (bot) DO UPDATE SET data = excluded.data"""

@@ -8,7 +8,8 @@ from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
-from tests.builders import BTC, START, Life, closed_beside_a_never, fill, report
+from msgspec.structs import replace
+from tests.builders import BTC, PROTECTED, START, Life, closed_beside_a_never, fill, report
 
 from surefoot.core.evidence import Owned
 from surefoot.core.health import Health, HealthState
@@ -18,6 +19,7 @@ from surefoot.core.records import (
     BotStatusChanged,
     FillBooked,
     HealthChanged,
+    OrderAmended,
     StateChanged,
     WatermarkMoved,
 )
@@ -368,6 +370,26 @@ async def test_an_order_that_has_left_is_known_as_it_was(journal: Journal) -> No
     (owned,) = await journal.find_orders(account, BTC, names=[out.client_order_id])
     assert (owned.order.status, owned.order.trades) == (OrderStatus.CANCELED, ("2",))
     assert owned.order == life.orders[out.client_order_id]
+    every = await journal.orders_of([life.position.position_id])
+    assert every[life.position.position_id] == tuple(life.orders.values())
+    assert await journal.verify() == len(life.records)
+
+
+async def test_an_order_that_became_smaller_is_read_back_as_that(journal: Journal) -> None:
+    """Its row kept the quantity that was asked for: every question that met it was refused."""
+    life = Life(PROTECTED)
+    life.opened(price="50000")
+    stop = life.order
+    life.tell(report(stop, "OPEN"))
+    await journal.commit(change(append(life)))
+    since = len(life.records)
+    life.tell(replace(report(stop, "OPEN"), quantity=D("0.0004")))
+    assert isinstance(life.records[since], OrderAmended)
+    await journal.commit(change(append(life, since)))
+    account, name = life.position.account, stop.client_order_id
+    (owned,) = await journal.find_orders(account, BTC, names=[name])
+    assert owned.order == life.orders[name]
+    assert owned.order.quantity == D("0.0004")
     every = await journal.orders_of([life.position.position_id])
     assert every[life.position.position_id] == tuple(life.orders.values())
     assert await journal.verify() == len(life.records)
