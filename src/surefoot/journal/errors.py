@@ -4,7 +4,7 @@ JournalError
 ├── RecordRefused      a change was left out, and harmed nothing else
 │   ├── StaleAppend        the stream has moved on; read again and decide again
 │   ├── DuplicateFill      this exchange trade is booked already
-│   └── IllegalUpdate      the database's own trigger refused a state transition
+│   └── IllegalUpdate      the database's own rules refused it, such as a state transition
 ├── JournalPoisoned    a commit failed: nobody knows whether it happened; exit and recover
 ├── JournalLocked      another process holds the lease (the message names it)
 ├── InboxHeld          another client is writing to the inbox; the command was not stored
@@ -34,7 +34,7 @@ class DuplicateFill(RecordRefused):
 
 
 class IllegalUpdate(RecordRefused):
-    """The database refused a state transition that the table does not have."""
+    """The database refused what its rules forbid; nothing was written."""
 
 
 class JournalPoisoned(JournalError):

@@ -64,6 +64,9 @@ INSERT INTO memories VALUES (?, ?) ON CONFLICT (bot) DO UPDATE SET data = exclud
 POSITION_OF: Final = ", ".join(f"positions.{each}" for each in POSITION_COLUMNS.split(", "))
 ORDER_OF: Final = ", ".join(f"orders.{each}" for each in ORDER_COLUMNS.split(", "))
 
+# What the database says of a fill that it has: its trigger, or the key of the table.
+_TWICE: Final = {apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_PRIMARYKEY}
+
 Row: TypeAlias = tuple[str | int | bytes | None, ...]
 
 
@@ -154,6 +157,9 @@ def _book(connection: apsw.Connection, position: Position, record: FillBooked) -
     try:
         connection.execute(INSERT_FILL, fill_row(position, record))
     except apsw.ConstraintError as error:
+        if getattr(error, "extendedresult", None) not in _TWICE:
+            what = f"trade {fill.trade_id} of {fill.symbol} cannot be booked"
+            raise IllegalUpdate(f"{what}: {error}; nothing was written") from error
         raise DuplicateFill(
             f"trade {fill.trade_id} of {fill.symbol} is booked already; nothing was written",
         ) from error

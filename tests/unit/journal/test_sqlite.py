@@ -18,8 +18,14 @@ from tests.builders import START, D, Life
 from tests.unit.journal.tampering import raw, tamper
 
 from surefoot.core.position import Position
-from surefoot.core.values import BotName
-from surefoot.journal.errors import JournalLocked, JournalPoisoned, JournalUnusable
+from surefoot.core.records import FillBooked
+from surefoot.core.values import BotName, ClientOrderId
+from surefoot.journal.errors import (
+    IllegalUpdate,
+    JournalLocked,
+    JournalPoisoned,
+    JournalUnusable,
+)
 from surefoot.journal.port import Append, Change, Memory, position_stream
 from surefoot.journal.schema import MIGRATIONS
 from surefoot.journal.sqlite import SqliteJournal, open_sqlite, open_sqlite_reader
@@ -399,4 +405,21 @@ async def test_an_older_file_put_back_in_place_draws_a_new_epoch(tmp_path: Path)
     journal = open_sqlite(path, at=START)
     assert journal.epochs[1:] == (first,)
     assert journal.epoch != first
+    await journal.close()
+
+
+async def test_a_fill_that_breaks_another_rule_is_not_called_a_duplicate(tmp_path: Path) -> None:
+    """What the database will not have is said as it is: "booked already" sends nobody looking."""
+    life = await written(tmp_path / "j.db")
+    booked = next(each for each in life.records if isinstance(each, FillBooked))
+    stranger = replace(booked, client_order_id=ClientOrderId("nobody's"))
+    append = Append(
+        stream=position_stream(life.position.position_id),
+        expected=life.position.version,
+        records=(stranger,),
+        position=life.position,
+    )
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    with pytest.raises(IllegalUpdate, match="FOREIGN KEY constraint failed"):
+        await journal.commit(Change(at=START, appends=(append,)))
     await journal.close()
