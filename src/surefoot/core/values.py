@@ -26,9 +26,12 @@ _NUMBERS = re.compile(r"([0-9]+)")
 
 @lru_cache(maxsize=4096)
 def natural(name: str) -> tuple[tuple[int, str], ...]:
-    """Return what names are sorted by where somebody reads them: dip-3 comes before dip-13."""
+    """Return what names are sorted by where somebody reads them: dip-3 comes before dip-13.
+
+    Different names never sort alike: dip-03 comes before dip-3.
+    """
     parts = _NUMBERS.split(name)  # text and numbers, in turn
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
+    return (*((int(part), "") if part.isdecimal() else (-1, part) for part in parts), (-2, name))
 
 
 class Side(StrEnum):
