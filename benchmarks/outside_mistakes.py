@@ -6,7 +6,7 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "take a stop for less than is held for the one that is wanted",
         "core/rules.py",
-        "(old.is_changing(now) or quantity == old.quantity):",
+        "(old.is_changing(now) or fits(position, old, terms)):",
         "True:",
         "tests/unit/core/test_adding.py tests/unit/core/test_replacing.py",
     ),

@@ -222,7 +222,7 @@ SABOTAGES = [
     Sabotage(
         "leave a stop as it is when more is held",
         "core/rules.py",
-        "    if order.quantity != stop_quantity(position, terms):",
+        "    if not fits(position, order, terms):",
         "    if False:",
         "tests/unit/core/test_first_word_stays.py",
     ),

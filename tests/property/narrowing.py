@@ -1,4 +1,7 @@
-"""A venue that changes how much one order may carry, and makes stops smaller where they stand."""
+"""A venue that changes how much one order may carry, and an account that lacks coins for a while.
+
+What it lacks makes a stop smaller where it stands; what one order may carry does not.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from tests.property.adversary import MOVES, World
 
 from surefoot.core.position import Position, State
 from surefoot.core.records import AmendIntended, PositionRecord
-from surefoot.core.reports import Unamended
+from surefoot.core.reports import Shortage, Unamended
+from surefoot.core.signals import Freeze, Ignore
+from surefoot.core.values import ZERO
 
 LARGEST: Final = (None, D("0.001"), D("0.0005"), D("0.002"))
 
@@ -40,15 +45,25 @@ class Narrowing(World):
         self.wait(0)
 
     def shrink(self, n: int) -> None:
-        """Bring a stop to rest for all that is held, and lower what it may carry."""
+        """Bring a stop to rest for all that is held, of which a part is missing for a moment."""
         self.allow(None)
         if self.life.position.state in {State.FLAT, State.CLOSED}:
             self.enter(0)
         self.fair(1)
         self.fair(1)
-        self.allow(LARGEST[1 + n % 2])
-        self.wait(0)
+        self.lack(1 + n % 2)
         self.amend(n // 2)
+        self.lack(0)
+
+    def lack(self, n: int) -> None:
+        """Let the account lack half of what is held, or a quarter; or have it all again."""
+        share = (ZERO, D("0.5"), D("0.25"))[n % 3]
+        if self.life.position.quantity > ZERO:
+            missing = self.terms.instrument.sellable(self.life.position.quantity * share)
+            self.tell(Freeze(reason="coins are missing", lacking=True), self.life)
+            self.tell(Shortage(missing=missing, evidence="the balance"), self.life)
+            if not missing:
+                self.wish(Ignore(by="ann"))
 
     def amend(self, n: int) -> None:
         """Answer what was asked: done or refused, heard or lost; in time, or never."""

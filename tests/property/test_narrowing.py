@@ -1,4 +1,4 @@
-"""The largest order of a venue changes while positions are held: the stop shrinks and grows.
+"""What one order may carry and what the account has change: the stop shrinks and grows.
 
 Broken on purpose, and red here: a smaller order that nobody believes.
 """

@@ -25,7 +25,8 @@ from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import RETRY_LONGEST
 from surefoot.core.position import Position, State, Tally
 from surefoot.core.protection import covers, resting_stop, stop_rests
-from surefoot.core.rules import stop_quantity, watched_limit
+from surefoot.core.rules import watched_limit
+from surefoot.core.stop import stop_quantity
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import BotName, Symbol, plain

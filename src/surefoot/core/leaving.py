@@ -24,8 +24,9 @@ from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitLapsed, ExitWished, LevelsSet, PartTaken
 from surefoot.core.reports import PriceSeen
-from surefoot.core.rules import is_in_place, move_stop, sell_at_limit, watched_limit
+from surefoot.core.rules import move_stop, sell_at_limit, watched_limit
 from surefoot.core.signals import Close, ExitSignal
+from surefoot.core.stop import is_in_place
 from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain
 

@@ -34,6 +34,7 @@ from surefoot.core.records import (
     PositionRecord,
     StateChanged,
 )
+from surefoot.core.stop import fits, is_in_place, lags, stop_quantity
 from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, plain
 
@@ -250,30 +251,9 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
         return None  # It protects until what takes its place is accepted.
     if lags(position, order, terms):
         return "the stop has moved"
-    if order.quantity != stop_quantity(position, terms):
+    if not fits(position, order, terms):
         return "the held quantity has changed"
     return None
-
-
-def lags(position: Position, stop: Order, terms: Terms) -> bool:
-    """Tell whether the watched level has left a resting stop behind by a step."""
-    level, trigger = position.levels.stop, stop.trigger
-    if level is None or trigger is None or level == trigger:
-        return False
-    # The grid may have become coarser since: no trigger is nearer than the next one on it.
-    level = terms.instrument.price(level, stop.side)
-    return abs(level - trigger) >= trigger * terms.stop_step
-
-
-def is_in_place(position: Position, stop: Order, terms: Terms) -> bool:
-    """Tell whether an order is the stop that is wanted, and rests."""
-    return (
-        stop.role is Role.STOP
-        and stop.rests
-        and stop.replaced_by is None
-        and not lags(position, stop, terms)
-        and stop.quantity == stop_quantity(position, terms)
-    )
 
 
 def resting_stop(position: Position, terms: Terms) -> Order | None:
@@ -349,10 +329,11 @@ def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionReco
         return None
     quantity = stop_quantity(position, terms)
     old = resting_stop(position, terms)
-    if old is not None and (old.is_changing(now) or quantity == old.quantity):
+    if old is not None and (old.is_changing(now) or fits(position, old, terms)):
         return None  # `leaving` moves it, when a price shows that it may be moved.
     if old is not None and not lags(position, old, terms):
-        smaller = amendment(old, quantity, now, terms)
+        held = terms.instrument.sellable(position.available)
+        smaller = amendment(old, held, now, terms)
         if smaller is not None:
             return smaller
     order = new_order(position, Role.STOP, quantity, now, terms, trigger=stop)
@@ -379,12 +360,6 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
     return intended(position, order, reason, now, terms, replaces=old)
 
 
-def stop_quantity(position: Position, terms: Terms) -> Decimal:
-    """Return what one stop covers: all that is held, or as much as one market order may carry."""
-    held, largest = position.available, terms.instrument.largest
-    return terms.instrument.sellable(held if largest is None else min(held, largest))
-
-
 def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
     # What is out may still sell, or lock what is to be sold, unless it is replaced by this.
     free = not _sellers(position) or resting_stop(position, terms) is not None
@@ -406,12 +381,16 @@ def _sellers(position: Position) -> list[Order]:
     return [each for each in live if each.role is not Role.ENTRY]
 
 
-def may_be_added_to(position: Position, terms: Terms) -> bool:
-    """Tell whether nothing is out but a stop that covers all that is held, where one is wanted."""
+def may_be_added_to(position: Position, now: datetime, terms: Terms) -> bool:
+    """Tell whether nothing is out but a stop that covers all that is held, where one is wanted.
+
+    One that may yet become smaller could not grow with the addition before that is over.
+    """
     open_here = [e for e in position.orders if not e.finished and e.role is not Role.ENTRY]
     if not terms.native_stop or position.levels.stop is None:
         return not open_here
-    return len(open_here) == 1 and is_in_place(position, open_here[0], terms)
+    stop = open_here[0] if len(open_here) == 1 else None
+    return stop is not None and not stop.is_changing(now) and is_in_place(position, stop, terms)
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -56,7 +56,7 @@ def take_addition(signal: AddSignal, draft: Draft) -> None:
         raise SignalRefused("an addition is under way")
     if position.exit_wish is not None:
         raise SignalRefused("an exit is under way")
-    if not may_be_added_to(position, draft.terms):
+    if not may_be_added_to(position, draft.now, draft.terms):
         raise SignalRefused("nothing is added before its stop is in place for all that it holds")
     largest = draft.terms.instrument.largest
     after = position.available + signal.quantity

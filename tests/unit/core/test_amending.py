@@ -186,3 +186,19 @@ def test_an_older_report_makes_nothing_larger(quantity: object) -> None:
     life.tell(replace(report(stop, "OPEN"), quantity=quantity))
     assert now(life, stop).quantity == LESS
     assert sum(isinstance(each, OrderAmended) for each in life.records) == 1
+
+
+def test_nothing_is_added_while_it_may_yet_become_smaller() -> None:
+    """What lacked was there again: it looked as large as it should, and could not grow."""
+    life, stop = lessened()
+    life.tell(Shortage(missing=D(0), evidence="they are back"))
+    add = AddSignal(quantity=LESS)
+    with pytest.raises(SignalRefused, match="before its stop is in place"):
+        life.tell(add)
+    asked = stop.amending
+    assert asked is not None
+    life.now = asked.not_after + timedelta(seconds=1)
+    life.tell(add)
+    more = life.order
+    life.tell(report(more, "FILLED", LESS), fill(more, "50000", LESS, trade="2"))
+    assert (life.order.role, life.order.quantity) == (Role.STOP, WHOLE + LESS)
