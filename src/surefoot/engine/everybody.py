@@ -72,6 +72,6 @@ async def resume_all(accounts: Iterable[Account], by: str) -> str:
                 unanswered += 1
     if cannot and not resumed and not unanswered:
         raise SignalRefused("; ".join(cannot))
-    also = f"; {unanswered} in review want an answer first" if unanswered else ""
+    also = f"; {unanswered} still in review: surefoot status says why" if unanswered else ""
     but = f"; still paused: {'; '.join(cannot)}" if cannot else ""
     return f"{counted(len(resumed), 'bot')} may enter again{also}{but}"

@@ -243,17 +243,16 @@ class Recovery:
     async def _start_bots(self, course: _Course) -> None:
         roster = self._roster
         for spec in self._login.spec.bots:
-            status = roster.statuses.of(spec.bot)
-            if spec.bot not in roster.keepers or status in {Status.PAUSED, Status.STOPPED}:
-                continue
-            if roster.statuses.needs_word(spec.bot):
+            if spec.bot not in roster.keepers or roster.statuses.needs_word(spec.bot):
                 continue
             standing = self._standing(spec, course)
             if standing is not None:
                 await roster.review(spec.bot, *standing)
                 continue
+            held = roster.statuses.of(spec.bot) in {Status.PAUSED, Status.STOPPED}
             try:
-                await roster.revive(spec.bot)
+                if not held:
+                    await roster.revive(spec.bot)
             except InvalidValue as error:
                 await roster.review(spec.bot, str(error), Cause.STRATEGY)
                 continue

@@ -153,32 +153,44 @@ class Statuses:
         return self.of(bot) in {Status.PAUSED, Status.STOPPED}
 
     async def release(self, bot: BotName) -> bool:
-        """Let a bot run, unless an operator's word holds it, also one that came just now."""
+        """Let a bot run whose cause of review is proven gone, unless an operator's word holds it.
+
+        Also one that came just now; the cause is gone from a bot that is held as well.
+        """
         async with self._lock:
-            if self._is_held(bot) or self.needs_word(bot):
+            if self.needs_word(bot):
                 return False
-            await self._change(bot, _Word(Status.RUNNING))
-            return True
+            held = self._is_held(bot)
+            word = replace(self._known[bot], cause=None, review=None) if held else None
+            await self._change(bot, word or _Word(Status.RUNNING))
+            return not held
 
     async def pause(self, bot: BotName, *, by: str, reason: str) -> bool:
         """Pause a bot; False if it is held by a word that only an operator takes back."""
         async with self._lock:
             if self._is_held(bot) or self.needs_word(bot):
                 return False
-            await self._change(bot, _Word(Status.PAUSED, reason, by=by))
+            await self._change(bot, self._held(bot, _Word(Status.PAUSED, reason, by=by)))
             return True
+
+    def _held(self, bot: BotName, word: _Word) -> _Word:
+        """Return an operator's hold on a bot: who holds it has not answered why to look at it."""
+        known = self._known.get(bot)
+        if known is None or not known.reviewed:
+            return word
+        return replace(word, cause=known.cause, review=known.review or known.reason)
 
     async def unpause(self, bot: BotName, *, by: str, reason: str) -> Status | None:
         """Take back a pause that was for this reason; return what the bot is then, None: as before.
 
-        What it needs an answer to has not been answered by that: it is in review then.
+        Why somebody should look at it is neither answered nor gone by that: it is in review then.
         """
         async with self._lock:
             word = self._known.get(bot)
             if word is None or (word.status, word.reason) != (Status.PAUSED, reason):
                 return None
             after = _Word(Status.RUNNING, by=by)
-            if word.needs_answer:
+            if word.reviewed:
                 after = _Word(Status.REVIEW, word.review, word.cause)
             await self._change(bot, after)
             return after.status
@@ -203,11 +215,8 @@ class Statuses:
         """Make a status durable; a repeated one changes nothing (but a verdict is still given)."""
         async with self._lock:
             word = _Word(status, reason, cause, by=by)
-            known = self._known.get(bot)
-            if status is Status.PAUSED and known is not None and known.reviewed:
-                # Who holds it as well has not answered what it is to be looked at for.
-                why = known.review or known.reason
-                word = replace(word, cause=known.cause, review=why)
+            if status is Status.PAUSED:
+                word = self._held(bot, word)
             await self._change(bot, word, start=start, verdict=verdict)
 
     async def _change(

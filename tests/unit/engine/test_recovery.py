@@ -27,6 +27,7 @@ from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import Freeze
 from surefoot.core.values import AccountName, PositionId, Side
 from surefoot.engine.binding import WrongAccount
+from surefoot.engine.everybody import resume_all, stop_all
 from surefoot.engine.limits import MINUTE
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.statuses import Status
@@ -265,6 +266,32 @@ async def test_one_unreadable_symbol_is_reviewed_after_three_tries(
         assert "garbage" in floor.account.roster.statuses.in_review()[SWING]
         (report,) = await floor.reports()
         assert (report.outcome, report.bots_restarted) == ("partial", 1)
+
+
+@pytest.mark.parametrize("first", ["stopped", "unread"])
+async def test_stop_all_and_resume_all_prove_no_symbol(exchange: FakeExchange, first: str) -> None:
+    """The bot entered where nothing of what it holds or ordered had been read."""
+    journal = PoisonableJournal()
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        assert await recovered(floor)
+        if first == "stopped":
+            await stop_all([floor.account], "ann")
+    exchange.trade(Side.BUY, "1", symbol=ETH)
+    exchange.fail("open_orders", ReadFailed("garbage"), about=ETH)
+    async with opened(TWO_BOTS, exchange=exchange, journal=journal) as floor:
+        assert await recovered(floor)
+        roster = floor.account.roster
+        await stop_all([floor.account], "ann")
+        said = await resume_all([floor.account], "ann")
+        assert said == "1 bot may enter again; 1 still in review: surefoot status says why"
+        assert roster.refusal(DIP) is None
+        assert set(roster.statuses.in_review()) == {SWING}
+        exchange.mend()
+        await stop_all([floor.account], "ann")
+        assert await recovered(floor)
+        assert roster.statuses.of(SWING) is Status.PAUSED, "it is read, and held all the same"
+        await resume_all([floor.account], "ann")
+        assert roster.refusal(SWING) is None
 
 
 async def test_if_nothing_can_be_read_nothing_goes_on(exchange: FakeExchange) -> None:

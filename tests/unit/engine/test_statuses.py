@@ -173,6 +173,10 @@ async def test_a_review_keeps_who_paused_a_bot_and_why(desk: Desk, statuses: Sta
     assert isinstance(record, BotStatusChanged)
     assert (record.by, record.reason, record.review) == ("ann", "stop-all", "no answer")
     assert await fresh.unpause(DIP, by="bob", reason="lunch") is None
+    assert not await fresh.release(DIP), "it is answered again, and stays held"
+    (*_, record) = await records_in(desk.journal, "bot/dip-btc")
+    assert isinstance(record, BotStatusChanged)
+    assert (record.by, record.reason, record.review) == ("ann", "stop-all", None)
     assert await fresh.unpause(DIP, by="bob", reason="stop-all") is Status.RUNNING
     assert fresh.refusal(DIP) is None
 
@@ -185,6 +189,19 @@ async def test_what_wants_an_answer_is_in_review_after_a_pause(statuses: Statuse
     assert await statuses.unpause(DIP, by="ann", reason="stop-all") is Status.REVIEW
     assert statuses.in_review() == {DIP: "it went back in time"}
     assert not await statuses.release(DIP)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+async def test_a_review_outlives_stop_all_and_resume_all(statuses: Statuses, cause: Cause) -> None:
+    """The bot entered on a symbol that nobody had proven: its cause was dropped, not gone."""
+    await statuses.review(DIP, "look at it", cause)
+    held = await statuses.pause(DIP, by="ann", reason="stop-all")
+    assert held is not statuses.needs_word(DIP)
+    if held:
+        assert await statuses.unpause(DIP, by="ann", reason="stop-all") is Status.REVIEW
+    assert statuses.in_review() == {DIP: "look at it"}
+    assert statuses.refusal(DIP) == "the bot is REVIEW: look at it"
+    assert await statuses.release(DIP) is held
 
 
 async def test_who_pauses_a_bot_in_review_has_not_answered_why(
