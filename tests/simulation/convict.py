@@ -47,7 +47,7 @@ WHOLE: Final[dict[str, str]] = {
     "let a bot enter on a journal that went back in time": "log-lost=40,crash=40",
     "sell what an older journal believes in": "restore=20,crash=60",
     "believe an older journal although the exchange has an order that it lost": "snapshot=40",
-    "hold on although the exchange says that the stop is passed": "jump=10",
+    "hold on although the exchange says that the stop is passed": "hush=15",
     "compare nothing that is frozen": "restore=20,operator=20,crash=60",
     "take the machine's clock for the exchange's time": "clock=15",
     "ask on through a ban": "ban=30",

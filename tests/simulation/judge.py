@@ -22,8 +22,6 @@ from tests.simulation.sights import SIGHTS
 ZERO: Final = Decimal(0)
 # What is worth less than this can be neither sold nor protected.
 DUST_WORTH: Final = Decimal(7)
-# After the owner took coins of a bot, it may not know better for so long.
-GRACE_S: Final = 900.0
 # Without a stop for so long, since it was held or the program started, somebody has to have heard
 # of it: the deadline, the patience before it, and what a start may take.
 BARE_S: Final = 300.0
@@ -83,7 +81,9 @@ class Judge:
         self.owned: dict[str, Decimal] = defaultdict(lambda: ZERO)
         self.taken: dict[str, Decimal] = defaultdict(lambda: ZERO)
         self.taken_at: dict[str, float] = {}
-        # So much of the owner's was sold in the time in which nobody can know better.
+        # Tells whether the program can know how the account stands since some moment.
+        self.knows: Callable[[float, str], bool] = lambda _since, _symbol: True
+        # So much of the owner's was sold before the program could know better.
         self.excused: dict[str, Decimal] = defaultdict(lambda: ZERO)
         # Files that were put back may lack what is on its way.
         self.files_are_whole = True
@@ -110,8 +110,8 @@ class Judge:
         Its numbers begin again where the files end; somebody has to hear of what was after that.
         """
         self.files_are_whole = False
-        there = {name for (name,) in self._rows("SELECT position_id FROM positions")}
-        orders = {name for (name,) in self._rows("SELECT client_order_id FROM orders")}
+        there = {name for (name,) in self.rows("SELECT position_id FROM positions")}
+        orders = {name for (name,) in self.rows("SELECT client_order_id FROM orders")}
         for name, lost in list(self.holdings.items()):
             if name in there and not (lost.entries and lost.entries.isdisjoint(orders)):
                 continue
@@ -127,7 +127,7 @@ class Judge:
 
     def records(self) -> int:
         """Return how many records the journal has."""
-        ((count,),) = self._rows("SELECT count(*) FROM records") or [(0,)]
+        ((count,),) = self.rows("SELECT count(*) FROM records") or [(0,)]
         return int(count)
 
     def declare(self, target: str) -> None:
@@ -177,7 +177,7 @@ class Judge:
     def _look_at_doubts(self, up_since: float) -> None:
         """Judge that what is in doubt for longer than it can take has been said to be."""
         doubts = dict(
-            self._rows(
+            self.rows(
                 "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'",
             )
         )
@@ -192,7 +192,7 @@ class Judge:
         if name in self.orders:
             self.blame("an id was used twice", f"{name} ({self.orders[name].position})")
             return
-        rows = self._rows(
+        rows = self.rows(
             "SELECT o.position_id, p.bot, o.role, o.quantity, o.side FROM orders o "
             "JOIN positions p USING (position_id) WHERE client_order_id = ?",
             name,
@@ -216,7 +216,7 @@ class Judge:
                 same = known.bot == self.orders[name].bot
                 if same and not self.holdings[known.position].declared:
                     self.blame("two entries of one bot are live", f"{known.position}, {position}")
-        others = self._rows(
+        others = self.rows(
             "SELECT client_order_id, status FROM orders "
             "WHERE position_id = ? AND role = 'entry' AND client_order_id != ?",
             position,
@@ -232,7 +232,7 @@ class Judge:
         if known is None or known.role == "entry":
             return
         holding = self.holdings[known.position]
-        if holding.lost and not holding.declared and self._worth(holding) > DUST_WORTH:
+        if holding.lost and not holding.declared and self.worth(holding) > DUST_WORTH:
             self.blame("what protected was cancelled", f"{order.client_order_id}: {holding.name}")
 
     def _on_trade(self, order: Any, trade: Any) -> None:
@@ -260,7 +260,7 @@ class Judge:
             each.held
             for each in self.holdings.values()
             if (each.bot, each.symbol) == (holding.bot, holding.symbol)
-            and (each is holding or self._worth(each) <= DUST_WORTH)
+            and (each is holding or self.worth(each) <= DUST_WORTH)
         )
         base = self._exchange.rules[holding.symbol].base
         # What the owner took is off no holding here: of one that he left only dust of, the dust is
@@ -276,7 +276,7 @@ class Judge:
                 each.name
                 for each in self.holdings.values()
                 if each.bot == holding.bot and each is not holding
-                and not each.declared and self._worth(each) > max(
+                and not each.declared and self.worth(each) > max(
                     DUST_WORTH, Decimal("0.2") * each.bought * self._price(each.symbol)
                 )
             ]  # fmt: skip
@@ -287,7 +287,7 @@ class Judge:
                 (each.held for each in self.holdings.values() if each.symbol == holding.symbol),
                 ZERO,
             )
-            late = self._now() - self.taken_at[base] > GRACE_S
+            late = self.knows(self.taken_at[base], holding.symbol)
             lacking = self.taken[base] - ours
             if not late:  # what was sold while it could not know stays sold
                 self.excused[base] = max(self.excused[base], lacking)
@@ -329,7 +329,7 @@ class Judge:
     def _states(self) -> dict[str, tuple[str, str, Any, Decimal]]:
         return {
             name: (bot, state, frozen, Decimal(quantity))
-            for name, bot, state, frozen, quantity in self._rows(
+            for name, bot, state, frozen, quantity in self.rows(
                 "SELECT position_id, bot, state, frozen, quantity FROM positions"
             )
         }
@@ -350,7 +350,7 @@ class Judge:
     def _judge_fills(self, alarmed: set[str]) -> None:
         booked = {
             (order, trade)
-            for order, trade in self._rows("SELECT client_order_id, trade_id FROM fills")
+            for order, trade in self.rows("SELECT client_order_id, trade_id FROM fills")
         }
         true = {
             (order.client_order_id, str(trade.trade_id))
@@ -397,7 +397,7 @@ class Judge:
                 self.blame("coins are believed in that are gone", f"{quantity} of {there} {base}")
 
     def _judge_live_orders(self, alarmed: set[str]) -> None:
-        status = dict(self._rows("SELECT client_order_id, status FROM orders"))
+        status = dict(self.rows("SELECT client_order_id, status FROM orders"))
         for order in self._live():
             known = self.orders.get(order.client_order_id)
             position = known.position if known else None
@@ -434,7 +434,7 @@ class Judge:
         return holding.held - covered
 
     def _judge_doubts(self, alarmed: set[str]) -> None:
-        for name, position in self._rows(
+        for name, position in self.rows(
             "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'"
         ):
             if position not in alarmed:
@@ -444,7 +444,7 @@ class Judge:
         """Return the bots that are in review, and why."""
         newest = {
             stream.partition("/")[2]: json.loads(data)
-            for stream, data in self._rows(
+            for stream, data in self.rows(
                 "SELECT stream, data FROM records WHERE kind = 'bot-status-changed' "
                 "ORDER BY sequence"
             )
@@ -455,7 +455,7 @@ class Judge:
 
     def _overdue(self) -> set[str]:
         """Return the positions of which something is past its deadline, and was said."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT data FROM records WHERE kind = 'stuck-changed' ORDER BY sequence DESC LIMIT 1"
         )
         standing = json.loads(rows[0][0])["standing"] if rows else []
@@ -465,15 +465,15 @@ class Judge:
 
     def seen(self) -> dict[str, int]:
         """Return how often each kind of record stands in the journal, and what they tell of."""
-        found = self._rows("SELECT kind, count(*) FROM records GROUP BY kind")
+        found = self.rows("SELECT kind, count(*) FROM records GROUP BY kind")
         counts = {f"record {kind}": count for kind, count in found}
         for sight, query in SIGHTS.items():
-            ((count,),) = self._rows(query) or [(0,)]
+            ((count,),) = self.rows(query) or [(0,)]
             counts[f"sight {sight}"] = count
         return counts
 
     def _is_over(self, holding: Holding) -> bool:
-        return holding.lost and abs(self._worth(holding)) <= DUST_WORTH
+        return holding.lost and abs(self.worth(holding)) <= DUST_WORTH
 
     def _was_taken(self, holding: Holding) -> bool:
         return self.taken[self._exchange.rules[holding.symbol].base] > ZERO
@@ -484,10 +484,12 @@ class Judge:
     def _price(self, symbol: str) -> Decimal:
         return Decimal(self._exchange.quotes[symbol].last)
 
-    def _worth(self, holding: Holding) -> Decimal:
+    def worth(self, holding: Holding) -> Decimal:
+        """Return what is truly held, at the market."""
         return holding.held * self._price(holding.symbol)
 
-    def _rows(self, query: str, *values: object) -> list[Any]:
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return what the journal answers."""
         if not self._journal.exists():
             return []
         flags = apsw.SQLITE_OPEN_READONLY

@@ -10,7 +10,9 @@ from random import Random
 from typing import Any, Final
 
 from tests.simulation.bans import Bans
+from tests.simulation.hearing import Hearing
 from tests.simulation.judge import Harm, Judge
+from tests.simulation.passed import Passed
 from tests.simulation.plan import Plan
 from tests.simulation.traders import Fickle
 from tests.simulation.trouble import Trouble
@@ -74,8 +76,10 @@ class Machine:
         self.judge = Judge(journal, world.simulator.exchange, lambda: world.now)
         self.judge.hands_off = plan.ownership == "shared"
         self.judge.adders = frozenset(bot.name for bot in plan.bots if bot.adds)
+        self.judge.knows = Hearing(self.judge, world, plan.visibility_s).knows
         self.trouble = Trouble(world, plan, self.judge)
         self.bans = Bans(self.judge, world)
+        self.passed = Passed(self.judge, world)
         self._healing = False
 
     async def play(self, world: World) -> None:
@@ -122,6 +126,7 @@ class Machine:
         while self.world.now < end and not self.judge.harms:
             await self.world.sleep(min(_LOOK_S, end - self.world.now))
             self.judge.look(self.world.up_since)
+            self.passed.look()
             if "ban" in self.plan.kinds:
                 self.bans.look()
 

@@ -90,7 +90,7 @@ class Plan:
     @property
     def innocent(self) -> bool:
         """Tell whether nobody but the bots acts on the account: nothing may stay frozen then."""
-        return not set(self.kinds) & {*PEOPLE, *LOSSES, "expire", "ban"}
+        return not set(self.kinds) & {*PEOPLE, *LOSSES, "expire", "hush", "ban"}
 
     def without(self, *kinds: str) -> Plan:
         """Return the same plan with fewer kinds of trouble."""

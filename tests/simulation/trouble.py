@@ -82,6 +82,7 @@ class Trouble:
             "partial": self._partial,
             "expire": self._expire,
             "jump": self._jump,
+            "hush": self._hush,
             "owner": self._owner,
             "operator": self._operator,
             "restore": partial(self._alone, self._restore),
@@ -231,6 +232,17 @@ class Trouble:
     async def _jump(self) -> None:
         symbol = self.luck.choice(sorted({bot.symbol for bot in self.plan.bots}))
         self.world.move(symbol.replace("/", ""), self.luck.choice((0.95, 0.98, 0.995, 1.005, 1.03)))
+
+    async def _hush(self) -> None:
+        """End a stop, and let the price fall below it while the market stream says nothing."""
+        stops = [each for each in self.exchange.standing if each.type == "STOP_LOSS"]
+        ours = [each for each in stops if each.origin == "api" and each.side == "SELL"]
+        if ours:
+            stop = self.luck.choice(ours)
+            self.armory.arm("stream_silence", {"on": "market", "seconds": 60})
+            self.exchange.expire(stop)
+            last = self.exchange.quotes[stop.symbol].last
+            self.world.move(stop.symbol, float(stop.stop_price / last) * 0.997)
 
     # People --------------------------------------------------------------------------------------
 

@@ -22,6 +22,9 @@ than that is written off, so that no later exit asks for it: coins that nobody t
 What others brought or took of their own is a finding in the record and in the log, not in `review`:
 that is what wants somebody, and a list of what nobody has to act on would hide it.
 
+What others buy after they had sold more than was theirs is theirs: coins that were bought by hand
+make no holding whole that was sold by hand before.
+
 Others use their own free coins first. What no software can know: whether a sale of as many coins as
 both have was meant for the one or the other; whether coins that come back after a withdrawal are
 the same. Then the holding stays short of what was missing until an operator speaks.
@@ -46,7 +49,7 @@ from surefoot.core.reconcile import Reconciliation, decisions_of
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, Reduction, Shortage
 from surefoot.core.signals import Freeze
-from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, plain
+from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, TradeId, plain
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -55,8 +58,9 @@ class Seen(Struct, frozen=True, kw_only=True):
     `there` is the balance, `held` what `holders` positions add up to less what is known to be
     missing, `before` what others had when it was last weighed. `guarded` tells that stops of ours
     locked all of it while others traded, `out` that one of them may have sold. `sold` is what
-    others sold since, `known` that all those trades are known not to be ours, `fees` what our own
-    trades took since, `waited` that it has been short for longer than V.
+    others sold since, `kept` what they bought after all of theirs was sold, `known` that all those
+    trades are known not to be ours, `fees` what our own trades took since, `waited` that it has
+    been short for longer than V.
     """
 
     there: Decimal
@@ -67,6 +71,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     guarded: bool = False
     out: bool = False
     sold: Decimal = ZERO
+    kept: Decimal = ZERO
     fees: Decimal = ZERO
     known: bool = True
     waited: bool = False
@@ -105,12 +110,12 @@ Verdict: TypeAlias = Unchanged | Theirs | Ours | Unclear | Early
 def judge(seen: Seen) -> Verdict:
     """Say what a balance means: the table of this page."""
     others = seen.there - seen.held
-    lacks = seen.missing - min(others, ZERO)
+    lacks = seen.missing - min(others - seen.kept, ZERO)
     proven = seen.waited or (seen.known and not seen.out)
     if lacks and proven and seen.holders == 1 and seen.sold >= lacks:
         return Ours(lacks)
-    if others < ZERO:
-        why = "and no trades explain it"
+    if others < seen.kept:
+        why = "and no trades explain it" if others < ZERO else "and what is there came after it"
         return Unclear(why, lacks) if seen.waited else Early()
     if seen.before is None or others > seen.before:
         return Theirs(others)
@@ -138,7 +143,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         if evidence.balances is None or not all(each.as_read for each in of_asset):
             continue
         scale = _Scale(asset, of_asset, belief, evidence)
-        if scale.seen.held > scale.seen.there:
+        if scale.lacking > ZERO:
             short.add(asset)
         if not any(_unclear(each.position) for each in of_asset) and scale.is_level:
             amount = scale.conclude()
@@ -206,9 +211,10 @@ class _Scale:
         self._belief = belief
         self._evidence = evidence
         before = belief.others.get(asset)
-        sales = self._sales(None if before is None else before.at, evidence)
+        trades = self._trades(None if before is None else before.at, evidence)
         used = {trade for each in sides for trade in each.position.outside}
-        self._sold = [fill for fill in sales if fill.trade_id not in used]
+        self._sold = [t for t in trades if t.side is Side.SELL and t.trade_id not in used]
+        guarded = all(self._guarded(each) for each in self._holders)
         there = (evidence.balances or {}).get(asset, ZERO)
         held = sum((held_of(each.position) for each in sides), ZERO)
         if held - there > ZERO and self._is_rounding(held - there):
@@ -219,25 +225,36 @@ class _Scale:
             before=None if before is None else before.amount,
             missing=sum((each.position.missing for each in self._holders), ZERO),
             holders=len(self._holders),
-            guarded=all(self._guarded(each) for each in self._holders),
+            guarded=guarded,
             out=any(stop_rests(each.position) for each in self._holders),
             sold=sum((fill.quantity for fill in self._sold), ZERO),
+            kept=ZERO if guarded or before is None else self._kept(before.amount, trades, used),
             fees=belief.fees.get(asset, ZERO),
             known=all(fill.client_order_id is not None for fill in self._sold),
             waited=asset in evidence.missing,
         )
 
     @property
+    def lacking(self) -> Decimal:
+        """Return how much less is there for the bots than they hold."""
+        return self.seen.held + self.seen.kept - self.seen.there
+
+    @property
     def is_level(self) -> bool:
         """Tell whether nothing that still buys tips it: beside that only a lack says anything."""
         buying = any(_buys(order) for each in self._sides for order in each.position.orders)
-        return not buying or self.seen.there < self.seen.held
+        return not buying or self.lacking > ZERO
 
     @property
     def only_others(self) -> bool:
-        """Tell whether nothing of ours lacks, and what others sold does not matter."""
+        """Tell whether nothing of ours lacks, and what others traded does not matter.
+
+        It does where nothing of ours was locked: they may have sold it, and bought since.
+        """
         seen = self.seen
         if not self.is_level or seen.missing or seen.before is None:
+            return False
+        if seen.held and not seen.guarded:
             return False
         return isinstance(judge(seen), Unchanged | Theirs)
 
@@ -252,17 +269,17 @@ class _Scale:
                 return amount
             case Ours(quantity=quantity):
                 self._book(quantity)
-                return max(others, ZERO)
+                return max(others, self.seen.kept)
             case Unclear() if ZERO < -others <= self._dust:
                 self._write_off(-others)
                 return ZERO
             case Unclear(why=why, missing=missing):
                 self._ask(why, missing, others)
-                return max(others, ZERO)
+                return max(others, self.seen.kept)
             case Early():
                 outcome = "looking again before anything is concluded"
                 for each in self._holders:
-                    each.find(FindingKind.HOLDING_MISSING, None, self._lacks(-others), outcome)
+                    each.find(FindingKind.HOLDING_MISSING, None, self._lacks(self.lacking), outcome)
                 return None
             case verdict:
                 assert_never(verdict)
@@ -327,7 +344,7 @@ class _Scale:
     def _ask(self, why: str, missing: Decimal, others: Decimal) -> None:
         """Freeze and ask; whoever has a stop at work has its coins, the others share the rest."""
         gone = (self.seen.before or ZERO) - max(others, ZERO)
-        left = self.seen.there
+        left = self.seen.there - self.seen.kept
         what = self._lacks(missing) if missing else f"{plain(gone)} {self._asset} went"
         reason = f"{what}, {why}"
         for each in sorted(self._holders, key=lambda e: not stop_rests(e.position)):
@@ -348,8 +365,21 @@ class _Scale:
             f"{plain(held)} that its fills add up to"
         )
 
-    def _sales(self, since: datetime | None, evidence: Evidence) -> list[Fill]:
-        """Return what others sold since the asset was last weighed, or since it is held."""
+    def _kept(self, before: Decimal, trades: Sequence[Fill], used: set[TradeId]) -> Decimal:
+        """Return what others bought after they had sold more than they had before."""
+        own = low = before
+        for trade in sorted(trades, key=lambda each: each.at):
+            fee = trade.fee if trade.fee_asset == self._asset else ZERO
+            if trade.side is Side.BUY:
+                own += trade.quantity - fee
+            elif trade.trade_id not in used:
+                own -= trade.quantity
+            low = min(low, own)
+        lot = min((each.terms.instrument.lot for each in self._sides), default=ZERO)
+        return own - low if low <= -lot else ZERO
+
+    def _trades(self, since: datetime | None, evidence: Evidence) -> list[Fill]:
+        """Return what others traded since the asset was last weighed, or since it is held."""
         opened = [e.position.opened_at for e in self._holders if e.position.opened_at]
         first = max([*opened[:1], *([] if since is None else [since])], default=None)
         symbols = {each.position.symbol for each in self._sides}
@@ -357,8 +387,7 @@ class _Scale:
             fill
             for symbol in sorted(symbols)
             for fill in (evidence.windows[symbol].fills if symbol in evidence.windows else ())
-            if fill.side is Side.SELL
-            and (first is None or fill.at >= first)
+            if (first is None or fill.at >= first)
             and not any(self._is_ours(each, fill) for each in self._sides)
         ]
 

@@ -13,7 +13,17 @@ from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.outside import Early, Ours, Seen, Theirs, Unchanged, Unclear, judge, weigh
+from surefoot.core.outside import (
+    Early,
+    Ours,
+    Seen,
+    Theirs,
+    Unchanged,
+    Unclear,
+    judge,
+    only_others,
+    weigh,
+)
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.records import Coins
@@ -26,6 +36,7 @@ BASE = Asset("BTC")
 SEEN = Seen(there=D(3), held=D(1), before=D(2))
 ASKED = "while nothing locked what the bots hold: were they theirs?"
 UNEXPLAINED = Unclear("and no trades explain it", D("0.6"))
+BOUGHT = Unclear("and what is there came after it", D(1))
 LOST = {"held": D("0.4"), "missing": D("0.6")}
 
 
@@ -55,6 +66,11 @@ LOST = {"held": D("0.4"), "missing": D("0.6")}
         ({"there": D("0.4"), "sold": D("0.6"), "out": True, "waited": True}, Ours(D("0.6"))),
         ({"there": D("0.4"), "sold": D("0.5"), "waited": True}, UNEXPLAINED),
         ({"there": D("0.4"), "sold": D(1), "holders": 2, "waited": True}, UNEXPLAINED),
+        # others sold it, and bought coins of their own since: those are not what lacks
+        ({"sold": D(3), "kept": D(3)}, Ours(D(1))),
+        ({"sold": D(3), "kept": D("2.5")}, Ours(D("0.5"))),
+        ({"sold": D(3), "kept": D(3), "out": True}, Early()),
+        ({"sold": D(3), "kept": D(3), "holders": 2, "waited": True}, BOUGHT),
         # what was missing before: trades may still show up, coins that come are not the same
         ({**LOST, "before": D("2.6")}, Unchanged()),
         ({**LOST, "before": D("2.6"), "sold": D("0.6")}, Ours(D("0.6"))),
@@ -86,19 +102,21 @@ class Owner:
     def weigh(self) -> Reconciliation:
         """Weigh once and believe what follows."""
         self.life.now += timedelta(seconds=10)
-        evidence = Evidence(
+        outcome = weigh(self.belief(), self.evidence(), self.life.now)
+        for decision in outcome.decisions.values():
+            self.life.position = decision.position
+            self.life.records += decision.records
+        self.others |= outcome.others
+        return outcome
+
+    def evidence(self) -> Evidence:
+        return Evidence(
             started_at=self.life.now,
             versions={self.life.position.position_id: self.life.position.version},
             windows={BTC: Window(fills=tuple(self.fills), complete=True)},
             balances={BASE: self.there},
             missing=self.missing,
         )
-        outcome = weigh(self.belief(), evidence, self.life.now)
-        for decision in outcome.decisions.values():
-            self.life.position = decision.position
-            self.life.records += decision.records
-        self.others |= outcome.others
-        return outcome
 
     def belief(self) -> Belief:
         position = self.life.position
@@ -112,14 +130,22 @@ class Owner:
 
     def sells(self, quantity: str, *, price: str = "51000") -> None:
         """Let somebody sell by hand."""
-        self.life.now += timedelta(seconds=1)
         self.there -= D(quantity)
+        self.trades(Side.SELL, quantity, price)
+
+    def buys(self, quantity: str) -> None:
+        """Let somebody buy by hand."""
+        self.there += D(quantity)
+        self.trades(Side.BUY, quantity, "51000")
+
+    def trades(self, side: Side, quantity: str, price: str) -> None:
+        self.life.now += timedelta(seconds=1)
         fill = Fill(
             symbol=BTC,
             trade_id=TradeId(f"by-hand-{len(self.fills)}"),
             exchange_order_id=ExchangeOrderId("by-hand"),
             client_order_id=ClientOrderId("web_1"),
-            side=Side.SELL,
+            side=side,
             price=D(price),
             quantity=D(quantity),
             at=self.life.now,
@@ -169,6 +195,41 @@ def test_a_frozen_position_goes_on_being_compared_and_evidence_lifts_its_freeze(
     assert owner.state == (State.CLOSED, D(0), None)
     owner.there += D(5)
     assert owner.weigh().others[BASE].amount == D(5)
+
+
+@pytest.mark.parametrize("coins", ["0", "2"])
+def test_what_the_owner_buys_after_he_closed_by_hand_is_not_sold(coins: str) -> None:
+    """The server was down meanwhile: more was there than before, and our next stop took it."""
+    owner = Owner(coins=coins)
+    owner.cancels_stop()
+    owner.sells(str(D(coins) + owner.held))
+    owner.refuse()
+    owner.buys("5")
+    unread = replace(owner.evidence(), windows={})
+    assert not only_others(owner.belief(), unread), "only his trades tell"
+    outcome = owner.weigh()
+    assert [finding.kind for finding in outcome.findings] == [FindingKind.REDUCED_OUTSIDE]
+    assert owner.state == (State.CLOSED, D(0), None)
+    assert outcome.others[BASE].amount == D(5)
+    assert owner.weigh().others == {}
+
+
+def test_what_the_owner_sells_and_buys_while_our_stop_rests_is_his() -> None:
+    owner = Owner(coins="2")
+    owner.sells("2")
+    owner.buys("5")
+    assert only_others(owner.belief(), owner.evidence())
+    assert owner.weigh().others[BASE].amount == D(5)
+    assert owner.state == (State.OPEN, owner.held, None)
+
+
+def test_what_the_owner_sells_of_his_own_and_buys_again_is_his() -> None:
+    """Nothing locks what the bot holds, but there was always enough for both."""
+    owner = Owner(TERMS, coins="2")
+    owner.sells("1.5")
+    owner.buys("4")
+    assert owner.weigh().others[BASE].amount == D("4.5")
+    assert owner.state == (State.OPEN, owner.held, None)
 
 
 def test_what_others_sell_while_our_stop_rests_is_theirs() -> None:
