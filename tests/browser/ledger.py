@@ -80,8 +80,11 @@ class Story:
         )  # fmt: skip
 
 
-async def written(journal: Journal, now: datetime) -> None:
-    """Write four bots: three lives with dust left, a stop at the exchange, bitcoin, a freeze."""
+async def written(journal: Journal, now: datetime) -> Story:
+    """Write four bots: three lives with dust left, a stop at the exchange, bitcoin, a freeze.
+
+    Returned is the one whose stop is at the exchange.
+    """
     holder = journal.holder()
     assert holder is not None
     old, lately, today = (
@@ -127,6 +130,17 @@ async def written(journal: Journal, now: datetime) -> None:
     remark = Remark(bot=BotName("alpha"), waits_for="a dip of 2 %", refused="the cap is reached")
     journal.gauges.remark(remark)
     journal.gauges.turn(now)
+    return beta
+
+
+async def shrinks(journal: Journal, story: Story, quantity: D, at: datetime) -> None:
+    """Have the exchange say that the stop which rests there sells so much and no more."""
+    life, before = story.life, len(story.life.records)
+    stop = next(each for each in life.position.orders if each.role is Role.STOP)
+    life.now = at
+    life.tell(replace(report(stop, "OPEN"), quantity=quantity))
+    grown = replace(story.append, expected=before, records=tuple(life.records[before:]))
+    await journal.commit(Change(at=at, appends=(grown,)))
 
 
 async def stands(

@@ -21,8 +21,11 @@ DASH = "\N{EN DASH}"
 class Truth:
     """What the journal of a directory comes to, and how long ago its prices came."""
 
-    def __init__(self, directory: Path, ago: timedelta, *, unwatched: bool = False) -> None:
+    def __init__(
+        self, directory: Path, ago: timedelta, *, unwatched: bool = False, part: D | None = None
+    ) -> None:
         self.directory = directory
+        self.part = part
         self.unwatched = unwatched
         self.beta, self.gamma, self.delta = (
             Sums(directory, each) for each in ("beta-1", "gamma-1", "delta-1")
@@ -40,7 +43,8 @@ class Truth:
         """Return what may still be lost before the stops that work: delta's is watched here."""
         stopped = {"beta-1": self.beta} | ({} if self.unwatched else {"delta-1": self.delta})
         return sum(
-            ((PRICE - D(levels(self.directory, name)["stop"])) * each.left)
+            (PRICE - D(levels(self.directory, name)["stop"]))
+            * (self.part if self.part and name == "beta-1" else each.left)
             for name, each in stopped.items()
         )
 
@@ -79,13 +83,14 @@ def overview(t: Truth) -> dict[str, str]:
     floating = t.beta.open(PRICE) + t.delta.open(PRICE)
     long_ago, lately, today = (each.realized for each in t.closed)
     ether = t.gamma.left * ETHER
-    bare = 2 if t.unwatched else 1
+    lacking = f"{2 if t.unwatched else 1} without a working stop"
+    lacking += "; 1 with a stop for a part only" if t.part else ""
     return {
         "[aria-label=Money]": f"Held {money(held, signed=False)} USDT "
         f"{bitcoin(ether, signed=False)} BTC 3 positions, oldest price "
         f"{t.ether_age} Open result {money(floating)} USDT "
         f"{bitcoin(t.gamma.open(ETHER))} BTC {money(t.to_lose, signed=False)} USDT more to lose "
-        f"before the stops; {bare} without a working stop Closed today {money(today)} USDT 0.00 "
+        f"before the stops; {lacking} Closed today {money(today)} USDT 0.00 "
         f"BTC since midnight UTC Seven days · all {money(today + lately)} · "
         f"{money(today + lately + long_ago)} USDT 0.00 · 0.00 BTC 3 closed positions",
     }

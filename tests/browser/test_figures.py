@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from tests.browser.ledger import ETHER, PRICE, asked, stands, written
-from tests.browser.pages import WELL, Truth, cards, journal, overview
+from tests.browser.ledger import ETHER, PRICE, Story, asked, shrinks, stands, written
+from tests.browser.pages import WELL, Truth, cards, journal, number, overview
 from tests.unit.web.desk import URL, Desk, HandClock, status
 
 from surefoot.cli.web import shown
@@ -52,6 +53,8 @@ stop_at = "local"
 """
 # The page says so after half a minute, the journal's readers after a whole one.
 HANGS = timedelta(seconds=40)
+# What the stop at the exchange sells in the end.
+PART = D("0.0005")
 
 
 class StillClock(HandClock):
@@ -114,7 +117,7 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
     hand = StillClock()
     noon = hand.now()
     pen = open_journal(URL, tmp_path, at=noon)
-    await written(pen, noon)
+    beta = await written(pen, noon)
     desk = Desk(tmp_path, hand)
     (tmp_path / "surefoot.toml").write_text(CONFIGURATION, encoding="utf-8")
     desk.shown = shown(load(tmp_path / "surefoot.toml", {}, keys=False))
@@ -136,9 +139,9 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         await hurry(reader, pen, noon)
         await hanging(reader, hand)
         await outage(reader, pen, hand, noon)
-        await dead_engine(reader, pen, hand)
+        await dead_engine(reader, pen, hand, beta)
         await serving.aclose()
-        await nobody_serves(reader)
+        await nobody_serves(reader, PART)
 
 
 async def without_its_program(page: Any, desk: Desk) -> None:
@@ -304,17 +307,22 @@ async def outage(reader: Reader, pen: Journal, hand: HandClock, noon: datetime) 
     )
 
 
-async def dead_engine(reader: Reader, pen: Journal, hand: HandClock) -> None:
-    """Have no engine for half an hour more: nothing is watched, and all of it is old."""
+async def dead_engine(reader: Reader, pen: Journal, hand: HandClock, beta: Story) -> None:
+    """Have no engine for half an hour more: nothing is watched, and all of it is old.
+
+    The last that it heard was that the stop which rests at the exchange is for a part.
+    """
+    await shrinks(pen, beta, PART, hand.now())
     records = await pen.records()
     await pen.close()
     hand.ahead += timedelta(minutes=30)
-    truth = Truth(reader.desk.directory, timedelta(minutes=40), unwatched=True)
+    truth = Truth(reader.desk.directory, timedelta(minutes=40), unwatched=True, part=PART)
+    kept = f"at the exchange for {PART} of {number(truth.beta.left)}"
     held = "3 positions held, and nobody watches."
     await reader.compare(
         "/",
         overview(truth)
-        | cards(truth, ("at the exchange", "not working"))
+        | cards(truth, (kept, "not working"))
         | {
             "header h1": f"{held} 2 things want you.",
             "dl": "Engine down not running main halted testnet, no server runs Account stream "
@@ -322,14 +330,25 @@ async def dead_engine(reader: Reader, pen: Journal, hand: HandClock) -> None:
             f"{truth.ether_age} old This page live record {records}",
         },
     )
+    stop = truth.level("beta-1", "stop")
+    await reader.compare(
+        "/positions/beta-1",
+        {
+            ".guard": f"The stop at {stop} rests at the exchange and sells {PART} of "
+            f"{number(truth.beta.left)} BTC by itself, without the engine. For the rest nothing "
+            "acts on a falling price.",
+        },
+    )
+    await reader.compare("/", {})
 
 
-async def nobody_serves(reader: Reader) -> None:
+async def nobody_serves(reader: Reader, part: D) -> None:
     """Have no server: what is left on the page gets older, although nobody says so."""
     await reader.says("header h1", "How things stand now is not known. 2 things want you.")
-    truth = Truth(reader.desk.directory, timedelta(minutes=70), unwatched=True)
+    truth = Truth(reader.desk.directory, timedelta(minutes=70), unwatched=True, part=part)
+    kept = f"at the exchange for {part} of {number(truth.beta.left)}"
     await reader.page.clock.fast_forward("30:00")
-    shown = overview(truth) | cards(truth, ("at the exchange", "not working"))
+    shown = overview(truth) | cards(truth, (kept, "not working"))
     ages = (
         f"Account stream heard {truth.heard} ago BTC/USDT price {truth.price_age} old ETH/BTC "
         f"price {truth.ether_age} old This page unreachable"

@@ -38,6 +38,11 @@ WATCH_EVERY_S: Final = 2.0
 # Puts the cursor into the corner and wipes what is below.
 CLEAR: Final = "\x1b[H\x1b[2J"
 _CENTS: Final = 2
+_PLACES: Final = {
+    Place.EXCHANGE: "at the exchange",
+    Place.HERE: "watched here only",
+    Place.NONE: "NOT WATCHED",
+}
 
 
 def status(
@@ -240,24 +245,32 @@ def _holding(bot: BotStatus, position: PositionStatus) -> str:
 
 
 def _levels(position: PositionStatus) -> str:
-    stop = _level("stop", position.stop_loss, position.protection.stop)
-    target = _level("target", position.take_profit, position.protection.take_profit)
+    kept = position.protection
+    stop = _level("stop", position.stop_loss, _stop_kept(position))
+    target = _level("target", position.take_profit, _PLACES[kept.take_profit])
     return f"{stop}; {target}"
 
 
-def _level(name: str, price: str | None, place: Place) -> str:
-    if price is None:
-        return f"no {name}"
-    where = {
-        Place.EXCHANGE: "at the exchange",
-        Place.HERE: "watched here only",
-        Place.NONE: "NOT WATCHED",
-    }[place]
-    return f"{name}{TIE}{price} {where}"
+def _level(name: str, price: str | None, where: str) -> str:
+    return f"no {name}" if price is None else f"{name}{TIE}{price} {where}"
+
+
+def _stop_kept(position: PositionStatus) -> str:
+    """Say where the stop is kept, and what of that is not all of it, or not yet its level."""
+    kept = position.protection
+    where, resting = _PLACES[kept.stop], kept.resting
+    if resting is None:
+        return where
+    moved = resting.trigger not in {None, position.stop_loss}
+    at = f" at{TIE}{resting.trigger}" if moved else ""
+    if kept.rest is kept.stop:
+        return f"{where}{at}"
+    part = f"for {resting.quantity} of{TIE}{position.quantity}"
+    return f"{where}{at} {part}, the rest {_PLACES[kept.rest]}"
 
 
 def _colour(position: PositionStatus) -> str | None:
-    bare = position.stop_loss is not None and position.protection.stop is Place.NONE
+    bare = position.stop_loss is not None and position.protection.rest is Place.NONE
     return "bold red" if bare else None
 
 

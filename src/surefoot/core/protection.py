@@ -22,9 +22,14 @@ class Place(StrEnum):
 
 
 class Protection(Struct, frozen=True, kw_only=True):
-    """Where each level of a position is kept."""
+    """Where each level of a position is kept.
+
+    `rest` is where the stop of what a resting one does not sell is kept; if that sells all, the
+    same as `stop`.
+    """
 
     stop: Place
+    rest: Place
     take_profit: Place
 
 
@@ -32,8 +37,10 @@ def protection(position: Position, *, watched: bool) -> Protection:
     """Say where levels are kept; `watched` tells that those kept here are honoured now."""
     honoured = watched and position.set_back_at is None
     here = Place.HERE if honoured else Place.NONE
+    wanted = position.levels.stop is not None
     return Protection(
-        stop=_place(here, wanted=position.levels.stop is not None, resting=stop_rests(position)),
+        stop=_place(here, wanted=wanted, resting=stop_rests(position)),
+        rest=_place(here, wanted=wanted, resting=stop_rests(position) and covers(position)),
         take_profit=_place(
             here,
             wanted=position.levels.take_profit is not None,

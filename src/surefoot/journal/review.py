@@ -133,12 +133,23 @@ def _at_stake(position: Position) -> bool:
 
 def _stakes(health: Health, positions: list[Position]) -> str:
     held = [each for each in positions if each.quantity]
-    bare = [each for each in held if _unguarded(each, watched=health.watched)]
+    kept = {each.position_id: protection(each, watched=health.watched) for each in held}
+    bare = [each for each in held if kept[each.position_id].stop is Place.NONE]
+    partly = [
+        each for each in held if each not in bare and kept[each.position_id].rest is Place.NONE
+    ]
     parts = [] if health.state is HealthState.DEGRADED else ["Nothing is entered."]
     if not held:
         parts.append("Nothing is held on this account: no money is at risk.")
-    elif len(held) > len(bare):
-        parts.append(f"{counted(len(held) - len(bare), 'position')} with a stop that works.")
+    elif len(held) > len(bare) + len(partly):
+        whole = len(held) - len(bare) - len(partly)
+        parts.append(f"{counted(whole, 'position')} with a stop that works.")
+    if partly:
+        names = ", ".join(each.position_id for each in partly)
+        parts.append(
+            f"{counted(len(partly), 'position')} with a stop for a PART only ({names}): on a "
+            f"falling price the rest is not sold."
+        )
     if bare:
         names = ", ".join(each.position_id for each in bare)
         parts.append(
@@ -146,10 +157,6 @@ def _stakes(health: Health, positions: list[Position]) -> str:
             f"is not acted upon."
         )
     return " ".join(parts)
-
-
-def _unguarded(position: Position, *, watched: bool) -> bool:
-    return bool(position.quantity) and protection(position, watched=watched).stop is Place.NONE
 
 
 def _account_actions(standing: Standing, positions: list[Position]) -> list[str]:

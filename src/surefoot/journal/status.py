@@ -18,7 +18,7 @@ from msgspec.structs import asdict
 from surefoot.core.health import HealthState
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.protection import Protection, protection
+from surefoot.core.protection import Place, protection, resting_stop
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, PositionId, one_line, plain
 from surefoot.journal.port import BotRow, Holder, Mark, Marks, Pulse, Reader, Remark, Signs
@@ -68,6 +68,26 @@ class OrderStatusRow(Struct, frozen=True, kw_only=True):
     trigger: str | None
 
 
+class RestingStop(Struct, frozen=True, kw_only=True):
+    """The stop that the exchange has: at which price, and of how much."""
+
+    trigger: str | None
+    quantity: str
+
+
+class ProtectionStatus(Struct, frozen=True, kw_only=True):
+    """Where each level of a position is kept.
+
+    `resting` is what the exchange has for a stop, be it of a part or not yet at the level that is
+    wanted; `rest` is where the stop of what that does not sell is kept.
+    """
+
+    stop: Place
+    rest: Place
+    resting: RestingStop | None
+    take_profit: Place
+
+
 class PositionStatus(Struct, frozen=True, kw_only=True):
     """A bot's current position, with what is open of its orders and the newest of the others."""
 
@@ -85,7 +105,7 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
     fees: dict[str, str]
     stop_loss: str | None
     take_profit: str | None
-    protection: Protection
+    protection: ProtectionStatus
     orders: list[OrderStatusRow]
     orders_not_shown: int
 
@@ -304,9 +324,22 @@ def position_status(
         fees={asset: plain(fee) for asset, fee in position.fees.items()},
         stop_loss=_shown(levels.stop),
         take_profit=_shown(levels.take_profit),
-        protection=protection(position, watched=watched),
+        protection=protection_status(position, watched=watched),
         orders=[order_status(listed[attempt]) for attempt in sorted(listed)],
         orders_not_shown=position.attempts - len(listed),
+    )
+
+
+def protection_status(position: Position, *, watched: bool) -> ProtectionStatus:
+    """Describe where the levels of a position are kept."""
+    kept, order = protection(position, watched=watched), resting_stop(position)
+    return ProtectionStatus(
+        stop=kept.stop,
+        rest=kept.rest,
+        resting=None
+        if order is None
+        else RestingStop(trigger=_shown(order.trigger), quantity=plain(order.remaining)),
+        take_profit=kept.take_profit,
     )
 
 

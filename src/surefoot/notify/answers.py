@@ -141,8 +141,7 @@ def _position(position: PositionStatus, base: str, quote: str) -> str:
         now = "" if position.mark_price is None else f", now {_price(position.mark_price)}"
         lines.append(f"entry {_price(position.entry_price)}{now}")
     if position.stop_loss is not None:
-        where = _PLACES[position.protection.stop.value]
-        lines.append(f"stop {_price(position.stop_loss)}, {where}")
+        lines.append(f"stop {_price(position.stop_loss)}, {_stop_kept(position, base)}")
     else:
         lines.append("no stop")
     if position.take_profit is not None:
@@ -150,6 +149,19 @@ def _position(position: PositionStatus, base: str, quote: str) -> str:
     if position.frozen is not None:
         lines.append(f"🔴 frozen: {position.frozen}")
     return "\n".join(lines)
+
+
+def _stop_kept(position: PositionStatus, base: str) -> str:
+    """Say where the stop is kept, and what of that is not all of it, or not yet its level."""
+    kept = position.protection
+    where, resting = _PLACES[kept.stop.value], kept.resting
+    if resting is None:
+        return where
+    part = "" if kept.rest is kept.stop else f" {resting.quantity} {base}"
+    if resting.trigger is not None and (part or resting.trigger != position.stop_loss):
+        part += f" at {_price(resting.trigger)}"
+    rest = "" if kept.rest is kept.stop else f", the rest {_PLACES[kept.rest.value]}"
+    return f"{where}{part}{rest}"
 
 
 def _finding(finding: ReviewFinding) -> str:

@@ -14,12 +14,12 @@ from typing import Final
 import msgspec
 
 from surefoot.core.position import Position
-from surefoot.core.protection import protection
 from surefoot.core.values import natural, plain
 from surefoot.crashpoint import crashpoint
 from surefoot.journal.clock import Clock
 from surefoot.journal.port import Reader
 from surefoot.journal.standing import read_standings
+from surefoot.journal.status import RestingStop, protection_status
 from surefoot.notify.courier import Log
 
 VERSION: Final = 1
@@ -30,7 +30,9 @@ class OpenPosition(msgspec.Struct, frozen=True, kw_only=True):
     """One position that is not over. Amounts are decimal strings.
 
     `stop_at` and `target_at` tell where a level is kept: "exchange", "here" (in the server) or
-    "none"; `orders` are those that are written down and not over, whether sent or not.
+    "none". `resting` is the stop that the exchange has, be it of a part or not yet at the level
+    that is wanted; `rest_at` is where the stop of what that does not sell is kept. `orders` are
+    those that are written down and not over, whether sent or not.
     """
 
     position: str
@@ -44,6 +46,8 @@ class OpenPosition(msgspec.Struct, frozen=True, kw_only=True):
     entry_price: str | None
     stop: str | None
     stop_at: str
+    resting: RestingStop | None
+    rest_at: str
     target: str | None
     target_at: str
     frozen: str | None
@@ -119,7 +123,7 @@ async def read_state(reader: Reader, *, at: datetime) -> StateDocument:
 
 def _open(position: Position, *, watched: bool) -> OpenPosition:
     levels = position.levels
-    kept = protection(position, watched=watched)
+    kept = protection_status(position, watched=watched)
     return OpenPosition(
         position=position.position_id,
         bot=position.bot,
@@ -132,6 +136,8 @@ def _open(position: Position, *, watched: bool) -> OpenPosition:
         entry_price=None if position.entry_price is None else plain(round(position.entry_price, 8)),
         stop=None if levels.stop is None else plain(levels.stop),
         stop_at=kept.stop.value,
+        resting=kept.resting,
+        rest_at=kept.rest.value,
         target=None if levels.take_profit is None else plain(levels.take_profit),
         target_at=kept.take_profit.value,
         frozen=position.frozen,

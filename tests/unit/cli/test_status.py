@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, report
+from tests.builders import BTC, PROTECTED, REPLACING, START, TERMS, D, Life, fill, report
 from tests.unit.journal.test_review import LATER, MAIN, Served
 
 from surefoot.cli import run
-from surefoot.cli.output import wrapped
+from surefoot.cli.output import TIE, wrapped
 from surefoot.cli.status import CLEAR, WATCH_EVERY_S, Drawing, money, only, show
+from surefoot.core.exits import ExitPlan
 from surefoot.core.health import HealthState
 from surefoot.core.records import BotStatusChanged, Cause
-from surefoot.core.signals import Freeze
+from surefoot.core.reports import PriceSeen
+from surefoot.core.signals import EntrySignal, Freeze
 from surefoot.core.values import BotName
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_journal
@@ -54,6 +56,29 @@ async def test_who_is_woken_reads_first_what_to_do(capsys: pytest.CaptureFixture
     assert "REVIEW, 2 bots: 502 Bad Gateway" in lines
     assert "FROZEN, 1 bot: the account holds 0.00161838 BTC less" in lines
     assert "RUNNING, 3 bots" in lines
+
+
+@pytest.mark.parametrize("watched", [True, False])
+async def test_a_stop_for_a_part_or_not_yet_at_its_level_is_said_to_be_that(
+    capsys: pytest.CaptureFixture[str], watched: bool
+) -> None:
+    """`stop 51480 at the exchange` it said, of one that sells a part, and at 49000."""
+    life = Life(REPLACING)
+    life.tell(
+        EntrySignal(
+            quantity=D("0.0016"), plan=ExitPlan(stop_loss=D("0.02"), trailing_stop=D("0.01"))
+        )
+    )
+    life.tell(report(life.order, "FILLED", D("0.0016")), fill(life.order, "50000", trade="1"))
+    life.tell(report(life.order, "OPEN"))
+    journal = Served()
+    life.tell(replace(report(life.order, "OPEN"), quantity=D("0.0004")), PriceSeen(price=D(52000)))
+    await journal.keep(life)
+    await journal.stand(HealthState.OK, watched=watched)
+    show(await read_status(journal, now=LATER))
+    text = capsys.readouterr().out.replace(TIE, " ")
+    rest = "watched here only" if watched else "NOT WATCHED"
+    assert f"stop 51480 at the exchange at 49000 for 0.0004 of 0.0016, the rest {rest};" in text
 
 
 async def test_where_nobody_serves_an_account_is_not_watched(

@@ -155,7 +155,10 @@ async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_rests(
         await journal.stand(state, watched=watched)
         position = (await journal.read())["bots"][0]["position"]
         assert position["stop_loss"] == "49000"
-        assert position["protection"] == {"stop": stop, "take_profit": place}
+        whole = {"trigger": "49000", "quantity": "0.0016"} if stop == "exchange" else None
+        assert position["protection"] == {
+            "stop": stop, "rest": stop, "resting": whole, "take_profit": place,
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize(("less", "said"), [("0.0004", " for 0.0012 of them"), ("0.00001", "")])
@@ -167,6 +170,28 @@ async def test_a_stop_for_a_part_is_not_called_one_for_all(less: str, said: str)
     journal = await well(life)
     (finding,) = (await journal.read())["review"]
     assert f"the stop at 49000 rests at the exchange{said} and works." in finding["meaning"]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+async def test_what_a_stop_for_a_part_leaves_is_kept_where_it_is_kept(watched: bool) -> None:
+    """The document said "exchange", and no more, of a stop that sells a quarter of what is held."""
+    life = held(PROTECTED)
+    life.tell(replace(report(life.order, "OPEN"), quantity=D("0.0004")))
+    journal = Served()
+    await journal.keep(life)
+    await journal.stand(HealthState.OK if watched else HealthState.UNREACHABLE, watched=watched)
+    document = await journal.read()
+    place = "here" if watched else "none"
+    assert document["bots"][0]["position"]["protection"] == {
+        "stop": "exchange", "rest": place, "take_profit": place,
+        "resting": {"trigger": "49000", "quantity": "0.0004"},
+    }  # fmt: skip
+    meanings = [each["meaning"] for each in document["review"]]
+    said = (
+        "Nothing is entered. 1 position with a stop for a PART only (dip-btc-1): on a falling "
+        "price the rest is not sold."
+    )
+    assert meanings == ([] if watched else [said])
 
 
 async def test_between_a_move_and_its_replacement_the_stop_is_where_it_rests() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.builders import PROTECTED, START, Life, fill, report
+from msgspec.structs import replace
+from tests.builders import PROTECTED, START, D, Life, fill, report
 from tests.unit.engine.clock import HandClock
 from tests.unit.notify.scene import Journal, Voice
 
@@ -54,6 +55,8 @@ async def test_it_shows_what_is_held_and_where_its_stop_is(desk: Desk) -> None:
         "entry_price": "50000",
         "stop": "49000",
         "stop_at": "exchange",
+        "resting": {"trigger": "49000", "quantity": "0.0016"},
+        "rest_at": "exchange",
         "target": "52000",
         "target_at": "none",
         "frozen": None,
@@ -63,6 +66,18 @@ async def test_it_shows_what_is_held_and_where_its_stop_is(desk: Desk) -> None:
     assert document["records"] == await desk.journal.records()
     assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
     assert [each.name for each in desk.path.parent.iterdir()] == ["open_positions.json"]
+
+
+async def test_a_stop_for_a_part_says_of_how_much_it_is(desk: Desk) -> None:
+    """The file said "exchange" of it, as of one that sells all that is held."""
+    life = Life(PROTECTED)
+    life.opened(price="50000")
+    life.tell(replace(report(life.order, "OPEN"), quantity=D("0.0004")))
+    await desk.journal.keep(life)
+    await desk.journal.word("RUNNING")
+    (position,) = (await desk.content())["positions"]
+    assert (position["stop_at"], position["rest_at"]) == ("exchange", "none")
+    assert position["resting"] == {"trigger": "49000", "quantity": "0.0004"}
 
 
 async def test_a_position_that_is_over_is_gone_from_it(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 // What changes, as it changes. The cursor is the journal's sequence number: a reconnect goes on
 // from there, so nothing is lost; and what is old is called old.
 import { get, session } from './api.svelte';
-import type { Bot, JournalRecord, Position, Status } from './types';
+import type { Bot, JournalRecord, Place, Position, Status } from './types';
 
 const STALE_MS = 6000;
 const UNREAD_MS = 15000;
@@ -48,10 +48,18 @@ class Live {
     return this.status?.server != null && this.turned !== null && this.time - this.turned > HANGS_MS;
   }
 
-  // Where a stop is kept, as far as it works: one that is watched here does not while nothing moves.
-  guard(position: Position) {
-    return this.hangs && position.protection.stop === 'here' ? 'none' : position.protection.stop;
+  // Whether the engine acts on the levels of an account now.
+  watches(account: string | null) {
+    return this.acts && this.status!.health.some((each) => each.account === account && each.watched);
   }
+  // Whether there is an engine, and it moves.
+  get acts() { return this.status?.server != null && !this.hangs; }
+
+  // Where a stop is kept, as far as it works: one that is watched here does not while nothing moves.
+  guard(position: Position) { return this.working(position.protection.stop); }
+  // The same of what the stop that rests at the exchange does not sell.
+  rest(position: Position) { return this.working(position.protection.rest); }
+  private working(place: Place) { return this.hangs && place === 'here' ? 'none' : place; }
 
   // Also before it is known whose session this is: the same cookie opens both, and if there is
   // none this is refused like everything else.

@@ -3,12 +3,13 @@ export interface Order {
   client_order_id: string; exchange_order_id: string | null; role: string; side: string;
   status: string; quantity: string; filled: string; limit: string | null; trigger: string | null;
 }
+export type Place = 'exchange' | 'here' | 'none';
 export interface Position {
   id: string; state: string; phase: string; frozen: string | null; side: string; quantity: string;
   entry_price: string | null; mark_price: string | null; marked_at: string | null;
   unrealized_pnl: string | null; realized_pnl: string; fees: Record<string, string>;
   stop_loss: string | null; take_profit: string | null;
-  protection: { stop: 'exchange' | 'here' | 'none'; take_profit: 'exchange' | 'here' | 'none' };
+  protection: { stop: Place; rest: Place; resting: { trigger: string | null; quantity: string } | null; take_profit: Place };
   orders: Order[]; orders_not_shown: number;
 }
 export interface Bot {
