@@ -55,11 +55,11 @@ class Account:
         await self._vitals.once()
 
     def start(self) -> None:
-        """Ask strategies and compare everything, once, after the first recovery."""
+        """Ask strategies and compare everything, after a recovery; nothing is begun twice."""
+        self.roster.drive()
         if self._started:
             return
         self._started = True
-        self.roster.drive()
         self.rounds.start()
         self._supervision.keep("follow the clock", self.login.follow_clock)
 

@@ -127,6 +127,9 @@ class Commands:
         match command.kind:
             case "pause":
                 return await self._set(account, bot, Status.PAUSED, command)
+            case "resume" if account.roster.waits(bot):
+                self._recover(account.name)
+                return await self._told(command, "recovery looks whether it can run now")
             case "resume":
                 refuse_if_review_stands(account, bot)
                 await account.roster.revive(bot)
@@ -289,15 +292,16 @@ def _filled(command: Command, doubt: ClientOrderId | None) -> Filled:
 def _bot(target: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, BotName]:
     """Find a bot by its name, or by the name of its current position.
 
-    One that is to trade on another account is meant where it still holds something, and not where
-    nothing but its dust is.
+    One that is to trade on another account is meant where it still holds something, and else where
+    it is configured: nothing but its dust is at the other.
     """
     bot = BotName(target)
     named = [each for each in accounts.values() if bot in each.roster.bots]
-    kept = [each for each in named if bot in each.roster.keepers]
+    kept = (each for each in named if bot in each.roster.keepers)
     holding = (e for e in kept if any(p.needs_watching for p in e.roster.keepers[bot].positions))
     if named:
-        return next(holding, [*kept, *named][0]), bot
+        configured = (each for each in named if bot in each.roster.configured)
+        return next(holding, next(configured, named[0])), bot
     for account in accounts.values():
         found = account.roster.find(target)
         if found is not None and found[0].position is found[1]:

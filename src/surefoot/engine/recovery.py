@@ -200,7 +200,7 @@ class Recovery:
         """Bring the streams up, once, before anything is read; go on without after a while."""
         if not self._streaming:
             self._streaming = True
-            market = partial(self._feed.market, self._roster.symbols, self._roster.timeframes)
+            market = partial(self._feed.market, *self._roster.heard)
             self._supervision.keep("account stream", self._feed.account)
             self._supervision.keep("market stream", market)
         if not await self._feed.connected():

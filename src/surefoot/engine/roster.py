@@ -6,7 +6,7 @@ run as configured, but holds something, is watched: nothing is ever added, stops
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -31,6 +31,7 @@ from surefoot.engine.advisor import Advisor
 from surefoot.engine.allowance import Allowance
 from surefoot.engine.belief import terms_of
 from surefoot.engine.by_symbol import BySymbol
+from surefoot.engine.fitness import HeldElsewhere, fitting
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Limits
 from surefoot.engine.listing import Listing
@@ -38,7 +39,7 @@ from surefoot.engine.login import Login
 from surefoot.engine.lull import Lull
 from surefoot.engine.questions import Questions
 from surefoot.engine.runner import Runner
-from surefoot.engine.specs import BotSpec, Pair, length_of
+from surefoot.engine.specs import BotSpec, Pair
 from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision, Work
 from surefoot.engine.turnstile import Turnstile
@@ -88,6 +89,8 @@ class Roster:
         self._listing = Listing(login, self.keepers, supervision)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
+        # Those of them that still have something on another account, and nothing here.
+        self._waiting: dict[BotName, BotSpec] = {}
         self.statuses = Statuses(journal, login.now, login.log)
         self._journal = journal
         self._make_advisor = make_advisor
@@ -95,14 +98,18 @@ class Roster:
         self._turnstile = Turnstile()
         self._supervision = supervision
         self._admits = False
-        self._driving = False
+        self._driven: set[BotName] | None = None
         self._watched: set[BotName] = set()
 
     @property
     def bots(self) -> tuple[BotName, ...]:
         """Return every bot, configured or left over."""
-        configured = [bot.bot for bot in self.login.spec.bots]
-        return tuple(dict.fromkeys([*configured, *self.keepers]))
+        return tuple(dict.fromkeys([*self.configured, *self.keepers]))
+
+    @property
+    def configured(self) -> tuple[BotName, ...]:
+        """Return every bot that is to trade here."""
+        return tuple(bot.bot for bot in self.login.spec.bots)
 
     @property
     def positions(self) -> tuple[Position, ...]:
@@ -120,9 +127,15 @@ class Roster:
         return self.keepers.symbols
 
     @property
-    def timeframes(self) -> tuple[Pair, ...]:
-        """Return which candles the bots asked for."""
-        return tuple(sorted({p for runner in self.runners.values() for p in runner.spec.pairs}))
+    def heard(self) -> tuple[tuple[Symbol, ...], tuple[Pair, ...]]:
+        """Return of which symbols prices and candles are listened to: also for who waits to run."""
+        specs = [*self._waiting.values(), *(runner.spec for runner in self.runners.values())]
+        symbols = {*self.symbols, *(spec.symbol for spec in self._waiting.values())}
+        return tuple(sorted(symbols)), tuple(sorted({p for spec in specs for p in spec.pairs}))
+
+    def waits(self, bot: BotName) -> bool:
+        """Tell whether a bot could run here, once what it has on another account is closed."""
+        return bot in self._waiting
 
     def _last_price(self, symbol: Symbol) -> Decimal | None:
         prices = (runner.last_price for runner in self.runners.of(symbol))
@@ -199,15 +212,17 @@ class Roster:
                 self._keep(f"levels of {runner.spec.bot}", runner, runner.protect)
 
     def drive(self) -> None:
-        """Ask every bot's strategy from now on, once."""
-        if self._driving:
-            return
-        self._driving = True
-        self._supervision.keep("candles", self.windows.keep)
-        self._supervision.keep("overdue candles", self.windows.look)
-        lull = Lull(self.login, self.runners, self._journal, self.allowance)
-        self._supervision.keep("lull", lull.keep)
-        for bot, runner in self.runners.items():
+        """Ask every bot's strategy from now on, once; also of those that have come since."""
+        fresh = {bot: each for bot, each in self.runners.items() if bot not in (self._driven or ())}
+        if self._driven is None:
+            self._supervision.keep("candles", self.windows.keep)
+            self._supervision.keep("overdue candles", self.windows.look)
+            lull = Lull(self.login, self.runners, self._journal, self.allowance)
+            self._supervision.keep("lull", lull.keep)
+        else:
+            self.windows.open(fresh.values())
+        self._driven = {*self.runners}
+        for bot, runner in fresh.items():
             self._keep(f"bot {bot}", runner, runner.advise)
 
     def _keep(self, name: str, runner: Runner, work: Work) -> None:
@@ -246,6 +261,7 @@ class Roster:
         """Load the positions of every bot, once; one that cannot be loaded is put into review."""
         if self.keepers:
             self._listing.adopt()
+            await self._load_waiting()
             return
         found, elsewhere = await self._found()
         specs = self.login.spec.bots
@@ -255,15 +271,32 @@ class Roster:
                 self.login.log.info(
                     "recovery step", done="loading bots", bots=number, of=len(specs)
                 )
-            positions = found.pop(spec.bot, [])
-            try:
-                await self._load(spec, positions, elsewhere.get(spec.bot, []))
-            except Misconfigured as error:
-                await self._watch(spec.bot, positions, str(error))
+            await self._load_or_watch(spec, found.pop(spec.bot, []), elsewhere.get(spec.bot, []))
         for bot, positions in found.items():
             await self._watch(bot, positions, LEFT_OVER)
         if (setback := self._journal.setback) is not None:
             await self._heed(setback)
+
+    async def _load_waiting(self) -> None:
+        """Load those whose position on another account may be closed by now."""
+        if not self._waiting:
+            return
+        found, elsewhere = await self._found()
+        for bot, spec in tuple(self._waiting.items()):
+            await self._load_or_watch(spec, found.get(bot, []), elsewhere.get(bot, []))
+
+    async def _load_or_watch(
+        self, spec: BotSpec, positions: list[Position], elsewhere: Sequence[Position]
+    ) -> None:
+        """Load a bot; if it cannot run as configured, what it holds is watched."""
+        self._waiting.pop(spec.bot, None)
+        self.unfit.pop(spec.bot, None)
+        try:
+            await self._load(spec, positions, elsewhere)
+        except Misconfigured as error:
+            await self._watch(spec.bot, positions, str(error))
+            if isinstance(error, HeldElsewhere) and spec.bot not in self.keepers:
+                self._waiting[spec.bot] = spec
 
     async def _heed(self, setback: Setback) -> None:
         """Believe in no holding of a journal that went back in time, before it is proven."""
@@ -287,16 +320,9 @@ class Roster:
     async def _load(
         self, spec: BotSpec, positions: list[Position], elsewhere: Sequence[Position]
     ) -> None:
-        _refuse_two_accounts(spec, elsewhere)
-        instrument = self.login.exchange.instrument(spec.symbol)
-        self._refuse_candles(spec)
+        instrument = fitting(spec, self.login.exchange, positions, elsewhere)
         current = positions[-1] if positions else None
         if current is not None and current.symbol != spec.symbol:
-            if current.state is not State.FLAT or current.quantity:
-                raise Misconfigured(
-                    f"{current.position_id} is {current.state} in {current.symbol}, but the "
-                    f"configuration says {spec.symbol}; close it first",
-                )
             current = None
         if current is not None and any(each.number > current.number for each in elsewhere):
             # It has been on another account since: the number after this one is taken.
@@ -315,14 +341,6 @@ class Roster:
         if self.statuses.has_failed(spec.bot):
             runner.mute()  # What failed before a restart is not asked again by itself.
         self.runners[spec.bot] = runner
-
-    def _refuse_candles(self, spec: BotSpec) -> None:
-        frames = self.login.exchange.venue.timeframes
-        for symbol, timeframe in spec.pairs:
-            self.login.exchange.instrument(symbol)
-            if timeframe not in frames:
-                known = ", ".join(sorted(frames, key=length_of))
-                raise Misconfigured(f"there are no candles of {timeframe} here; there are {known}")
 
     async def _start(self, spec: BotSpec, instrument: Instrument) -> Position:
         """Give a bot its first position, or its first in a new symbol."""
@@ -432,17 +450,3 @@ class Roster:
             review=partial(self.review, spec.bot),
             log=self.login.log,
         )
-
-
-def _refuse_two_accounts(spec: BotSpec, elsewhere: Iterable[Position]) -> None:
-    """Refuse a bot that still has something on another account: one word holds it everywhere.
-
-    Raises:
-        Misconfigured: it has.
-    """
-    for position in elsewhere:
-        if position.needs_watching:
-            raise Misconfigured(
-                f"{position.position_id} is {position.state} on {position.account}, but the "
-                f"configuration says {spec.account}; close it first",
-            )

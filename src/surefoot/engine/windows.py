@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -165,20 +165,23 @@ class Windows:
 
     async def keep(self) -> None:
         """Open every window that somebody asked for, and join those that are not, for ever."""
-        now = self._login.now()
         self._waiting.clear()
-        for runner in self._runners.values():
-            for pair in runner.spec.pairs:
-                window = self._windows.setdefault(pair, Window(pair, now))
-                window.history = max(window.history, runner.spec.history)
-                self._waiting[pair].append(runner)
-        self._begin(self._runners.values())
-        self._wanted.set()
+        self.open(self._runners.values())
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             parted = deque(each for each in self._windows.items() if not each[1].joined)
             await abreast(self._rejoin(parted) for _ in range(min(AT_ONCE, len(parted))))
+
+    def open(self, runners: Collection[Runner]) -> None:
+        """Open the windows that some bots asked for; they are joined in their turn."""
+        for runner in runners:
+            for pair in runner.spec.pairs:
+                window = self._windows.setdefault(pair, Window(pair, self._login.now()))
+                window.history = max(window.history, runner.spec.history)
+                self._waiting[pair].append(runner)
+        self._begin(runners)
+        self._wanted.set()
 
     async def _rejoin(self, parted: deque[tuple[Pair, Window]]) -> None:
         while parted:

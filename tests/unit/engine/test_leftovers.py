@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import START, D, Life
+from tests.builders import BTC, START, D, Life
 from tests.unit.engine.clock import HandClock, turns
+from tests.unit.engine.counsel import Counsel
 from tests.unit.engine.desk import (
     DIP,
     ENTER,
@@ -21,20 +23,27 @@ from tests.unit.engine.desk import (
     bot_spec,
     kinds_in,
     opened,
+    tick,
 )
-from tests.unit.engine.fake import FakeExchange
+from tests.unit.engine.fake import ETH, FakeExchange
+from tests.unit.engine.test_supervisor import House, serving
 
+from surefoot.app import assemble
 from surefoot.core.position import Dust, Position, State
 from surefoot.core.records import AccountBound, Cause
-from surefoot.core.signals import ExitSignal
-from surefoot.core.values import AccountName
+from surefoot.core.signals import ExitSignal, Freeze
+from surefoot.core.values import AccountName, BotName
+from surefoot.engine.account import Account
+from surefoot.engine.advisor import Advisor
 from surefoot.engine.commands import _bot
 from surefoot.engine.leftovers import review_unserved, with_leftovers
 from surefoot.engine.recovery import Outcome
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.statuses import Status, Statuses
+from surefoot.engine.supervision import Spawn
 from surefoot.exchange.port import Identity
 from surefoot.journal.port import Append, Change
+from surefoot.strategy import Enter
 
 SECOND = AccountName("second")
 DUST = Dust(quantity=D("0.0000084"), cost=D("0.42"))
@@ -108,7 +117,8 @@ def test_a_command_means_a_bot_where_it_holds_something(first: AccountName) -> N
 
     def account(*kept: Position) -> Any:
         keepers = {DIP: SimpleNamespace(positions=kept)} if kept else {}
-        return SimpleNamespace(roster=SimpleNamespace(bots=(DIP,), keepers=keepers))
+        roster = SimpleNamespace(bots=(DIP,), configured=(DIP,), keepers=keepers)
+        return SimpleNamespace(roster=roster)
 
     held, dust = Life(), Life(carried=DUST)
     held.opened()
@@ -168,3 +178,90 @@ async def bound(desk: Desk) -> None:
     )
     append = Append(stream="account/main", expected=0, records=(record,))
     await desk.journal.commit(Change(at=START, appends=(append,)))
+
+
+class Moved(House):
+    """Serves both accounts: the bot was on the first, and is configured for the second."""
+
+    def __init__(self, former: House) -> None:
+        super().__init__(former.journal)
+        self.exchange, self.clock = former.exchange, former.clock
+        self.supervisor._clock = former.clock
+        self.elsewhere = FakeExchange(former.clock)
+        self.elsewhere.identity = Identity(exchange="binance", uid="8", environment="simulated")
+        self.counsel = Counsel(Enter())
+
+    def _accounts(self, spawn: Spawn) -> Mapping[AccountName, Account]:
+        async def advise(_bot: BotName, _memory: dict[str, Any]) -> Advisor | None:
+            return self.counsel  # type: ignore[return-value]
+
+        self.account, self.second = (
+            assemble(
+                spec,
+                exchange=exchange,
+                journal=self.journal,
+                clock=self.clock,
+                make_advisor=advise,
+                spawn=spawn,
+                log=self.log,
+            )
+            for spec, exchange in (
+                (replace(account_spec(), bots=()), self.exchange),
+                (trading_on(SECOND), self.elsewhere),
+            )
+        )
+        return {MAIN: self.account, SECOND: self.second}
+
+
+async def test_a_bot_runs_on_its_new_account_once_it_is_resumed_after_the_other_is_closed() -> None:
+    """It wanted a restart, and every word on it went to the account that it had left."""
+    former = House()
+    async with serving(former):
+        await former.enter()
+    house = Moved(former)
+    async with serving(house):
+        await house.clock.advance(2)
+        roster = house.second.roster
+        assert str(roster.statuses.reason(DIP)) == (
+            "dip-btc-1 is OPEN on main, but the configuration says second; "
+            "close it, then: surefoot resume dip-btc"
+        )
+        assert await house.done("close") == ("done", "closing")
+        await house.clock.advance(2)
+        assert house.account.roster.keepers[DIP].position.state is State.FLAT
+        assert DIP not in roster.keepers
+        assert await house.done("resume") == ("done", "recovery looks whether it can run now")
+        await house.clock.advance(5)
+        assert roster.refusal(DIP) is None
+        now = house.clock.now()
+        house.elsewhere.market_events.put_nowait(replace(tick(), at=now))
+        await house.clock.advance(2)
+        assert [order.role for order in house.elsewhere.sent] == ["entry"]
+        assert roster.keepers[DIP].position.position_id == "dip-btc-3"
+        (asked,) = [each for each in house.elsewhere.asked if each.verb == "market"]
+        assert "BTC/USDT" in asked.about, "its prices were listened to all the while"
+
+
+async def test_what_is_frozen_in_a_former_symbol_keeps_its_keeper() -> None:
+    """The bot began anew in its new symbol, and what was frozen was kept by nobody."""
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    async with opened(exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        keeper = floor.account.roster.keepers[DIP]
+        for wish in (ENTER, ExitSignal()):
+            await keeper.tell(wish)
+            await turns()
+            await keeper.tell(exchange.trades[-1])
+        closed, _ = keeper.positions
+        await keeper.tell(Freeze(reason="look"), position_id=closed.position_id)
+    spec = account_spec(bot_spec(symbol=ETH))
+    async with opened(spec, exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        roster = floor.account.roster
+        assert [each.frozen for each in roster.keepers[DIP].positions] == ["look"]
+        assert roster.symbols == (BTC,), "it is compared as before"
+        assert roster.statuses.in_review() == {
+            DIP: "dip-btc-1 is frozen in BTC/USDT, but the configuration says ETH/USDT; "
+            "resolve it first; what it holds is still watched"
+        }

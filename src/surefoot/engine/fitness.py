@@ -1,0 +1,76 @@
+"""Whether a bot can run as it is configured, beside what it still has; and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from surefoot.core.instrument import Instrument
+from surefoot.core.position import Position
+from surefoot.engine.specs import BotSpec, length_of
+from surefoot.exchange.errors import Misconfigured
+from surefoot.exchange.port import Exchange
+
+
+class HeldElsewhere(Misconfigured):
+    """A bot still has something on another account."""
+
+
+def fitting(
+    spec: BotSpec, exchange: Exchange, here: Iterable[Position], elsewhere: Iterable[Position]
+) -> Instrument:
+    """Return what a bot is to trade, if it can run as it is configured.
+
+    Raises:
+        HeldElsewhere: it could, if it had nothing on another account.
+        Misconfigured: it cannot; the message says what to change.
+    """
+    instrument = exchange.instrument(spec.symbol)
+    _refuse_candles(spec, exchange)
+    _refuse_two_symbols(spec, here)
+    _refuse_two_accounts(spec, elsewhere)
+    return instrument
+
+
+def _refuse_candles(spec: BotSpec, exchange: Exchange) -> None:
+    frames = exchange.venue.timeframes
+    for symbol, timeframe in spec.pairs:
+        exchange.instrument(symbol)
+        if timeframe not in frames:
+            known = ", ".join(sorted(frames, key=length_of))
+            raise Misconfigured(f"there are no candles of {timeframe} here; there are {known}")
+
+
+def _refuse_two_symbols(spec: BotSpec, positions: Iterable[Position]) -> None:
+    """Refuse a bot that still has something in a former symbol, an older one that is frozen too.
+
+    Raises:
+        Misconfigured: it has.
+    """
+    for position in positions:
+        if position.symbol != spec.symbol and position.needs_watching:
+            raise Misconfigured(
+                f"{_standing(position)} in {position.symbol}, but the configuration says "
+                f"{spec.symbol}; {_way_out(position)} it first",
+            )
+
+
+def _refuse_two_accounts(spec: BotSpec, elsewhere: Iterable[Position]) -> None:
+    """Refuse a bot that still has something on another account: one word holds it everywhere.
+
+    Raises:
+        HeldElsewhere: it has.
+    """
+    for position in elsewhere:
+        if position.needs_watching:
+            raise HeldElsewhere(
+                f"{_standing(position)} on {position.account}, but the configuration says "
+                f"{spec.account}; {_way_out(position)} it, then: surefoot resume {spec.bot}",
+            )
+
+
+def _standing(position: Position) -> str:
+    return f"{position.position_id} is {'frozen' if position.frozen else position.state}"
+
+
+def _way_out(position: Position) -> str:
+    return "resolve" if position.frozen else "close"
