@@ -282,11 +282,12 @@ class Allowance:
         stopped = today and isinstance(word, LossCapReached)
         cap = f"(cap daily_loss {plain(most)})"
         if not stopped and lost - forgiven < most:
-            ahead = self._open_loss(quote)
+            ahead, counted = self._open_loss(quote)
             if lost - forgiven + ahead >= most:
                 raise SignalRefused(
                     f"the account has lost {_cents(lost)} {quote} today, and {_cents(ahead)} more "
-                    f"would be lost by what is open {cap}; entries go on when that is less",
+                    f"would be lost by what is open{counted} {cap}; entries go on when that is "
+                    f"less",
                 )
             return
         if not stopped:
@@ -304,18 +305,36 @@ class Allowance:
     def _refuse_unpriced(self, quote: Asset) -> None:
         """Refuse entries while nobody knows what is open would lose: at a start, for a moment."""
         if self._caps is not None and self._caps.daily_loss is not None:
-            for position in self._positions(quote):
-                if position.quantity and position.state is not State.CLOSED:
+            for position in self._open(quote):
+                if not self._is_halted(position.symbol):
                     self._price(position.symbol)
 
-    def _open_loss(self, quote: Asset) -> Decimal:
-        """Return what is open would lose at the last prices; what would win pays for nothing."""
-        losses = ZERO
-        for position in self._positions(quote):
+    def _open_loss(self, quote: Asset) -> tuple[Decimal, str]:
+        """Return what is open would lose at the last prices, and what of it has none.
+
+        What would win pays for nothing. What is not traded may never have a price again: it counts
+        as worth nothing, or one such holding would keep everybody out for ever.
+        """
+        losses, halted = ZERO, set[Symbol]()
+        for position in self._open(quote):
             price = self._last_price(position.symbol)
-            if price is not None and position.state is not State.CLOSED:
+            if price is None and self._is_halted(position.symbol):
+                halted.add(position.symbol)
+                price = ZERO
+            if price is not None:
                 losses += max(ZERO, -position.unrealized_pnl(price))
-        return losses
+        names = ", ".join(sorted(halted))
+        return (
+            losses,
+            f" ({names} at its cost: it is not traded and has no price)" if halted else "",
+        )
+
+    def _open(self, quote: Asset) -> list[Position]:
+        kept = self._positions(quote)
+        return [each for each in kept if each.quantity and each.state is not State.CLOSED]
+
+    def _is_halted(self, symbol: Symbol) -> bool:
+        return not self._login.exchange.is_trading(symbol)
 
     async def lost_today(self, quote: Asset) -> Decimal:
         """Return what trades of today (UTC) have lost, wins taken off; negative if they won."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.builders import D
-from tests.unit.engine.desk import Desk
+from tests.unit.engine.desk import SWING, Desk
+from tests.unit.engine.fake import ETH
 from tests.unit.engine.till import USDT, bot, till
 
 from surefoot.core.sizing import Amount
 from surefoot.core.values import BotName
 from surefoot.engine.limits import Caps
+from surefoot.exchange.port import Holding
 from surefoot.strategy import Enter, Exit
 
 OTHER = BotName("other")
@@ -47,6 +49,33 @@ async def test_what_is_open_and_has_no_price_yet_keeps_others_from_entering(desk
     assert await again.allowance.refusal(USDT) is None  # nothing that rests is withdrawn for it
     await again.say(Enter())
     assert "price" in again.refusals()[-1]
+
+
+async def test_what_is_not_traded_any_more_counts_by_its_cost_and_blocks_no_longer(
+    desk: Desk,
+) -> None:
+    """One holding on a delisted symbol has no price ever again: nobody entered, for ever."""
+    bots = (bot(HUNDRED), bot(Amount(notional=D(20)), SWING, symbol=ETH))
+    caps = Caps(daily_loss=D(30))
+    desk.exchange.holdings[USDT] = Holding(free=D(1000), locked=D(0))
+    await desk.ether()
+    here = await till(desk, *bots, caps=caps)
+    await here.say(Enter(), SWING)
+    await here.settle()
+    desk.exchange.halted = {ETH}
+    again = await till(desk, *bots, caps=caps)
+    await again.say(Enter(notional=8))
+    await again.settle()
+    assert again.refusals() == []
+    assert len(desk.exchange.sent) == 2
+    desk.exchange.last_price = D(25_000)
+    await again.say(Exit(), price="25000")  # 4 lost, and 20 more at most: 30 are let go
+    await again.settle()
+    await again.say(Enter(notional=20), price="25000")
+    await again.settle()
+    await again.say(Enter(), price="12500")  # 10 under water as well
+    await here.settle()
+    assert "(ETH/USDT at its cost: it is not traded and has no price)" in again.refusals()[-1]
 
 
 async def test_what_another_day_has_won_pays_for_nothing_today(desk: Desk) -> None:
