@@ -181,7 +181,8 @@ def refuse_traces(path: Path) -> None:
     if left:
         raise JournalUnusable(
             f"{path} is gone, but {' and '.join(left)} beside it tell of a journal: restore a "
-            f"backup, or remove {'them' if left[1:] else 'it'} too to begin a new one",
+            f"backup, or remove all of {path.name}* to begin a new one, which knows of no order "
+            f"and no holding",
         )
 
 

@@ -405,7 +405,8 @@ def _open_locked(
     path: Path, lease: Lease, migrations: tuple[str, ...], at: datetime
 ) -> SqliteJournal:
     with unusable(path):
-        if not path.exists():
+        new = not path.exists()
+        if new:
             refuse_traces(path)
             create(path, migrations)
         refuse_torn(path)
@@ -418,7 +419,8 @@ def _open_locked(
         check_schema(writing, migrations)
         tip = check_chain(writing, newest=CHAIN_TAIL)
         outside = Outside(path, draw(), lease)
-        claim(writing, path, lease, at=at)
+        if not new:  # the lock file of a former one may be left: that makes this one no copy
+            claim(writing, path, lease, at=at)
         lease.leave(outside.generation, former=generation_of(writing))
         reading = connect(path, apsw.SQLITE_OPEN_READONLY)
         writer = Writer(writing, tip, outside)

@@ -152,6 +152,27 @@ async def test_nothing_is_begun_where_a_journal_was(tmp_path: Path, left: str) -
     await journal.close()
 
 
+@pytest.mark.parametrize("kept", [[], ["j.db.lock"], ["j.db.lock", "j.db-shm"]])
+async def test_what_is_said_of_a_journal_that_is_gone_works(
+    tmp_path: Path, kept: list[str]
+) -> None:
+    """Its owner removed what was named: the new one was called a copy, for the lock file's sake."""
+    path = tmp_path / "j.db"
+    journal = open_sqlite(path, at=START)  # nothing was ever traded
+    journal.gauges.turn(START)
+    await journal.close()
+    path.unlink()
+    with pytest.raises(JournalUnusable, match=r"or remove all of j\.db\* to begin a new one"):
+        open_sqlite(path, at=LATER)
+    for each in tmp_path.glob("j.db*"):
+        if each.name not in kept:
+            each.unlink()
+    for _ in range(2):
+        journal = await lived(path)
+        assert journal.setback is None
+        await journal.close()
+
+
 @pytest.mark.parametrize("size", [0, 1, 16, 100, 511])
 async def test_a_torn_file_is_not_new(tmp_path: Path, size: int) -> None:
     """A file of one byte counted as a new journal."""
