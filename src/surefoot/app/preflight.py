@@ -6,6 +6,7 @@ One that cannot be reached now is no mistake: recovery is patient with it.
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
@@ -37,11 +38,12 @@ async def preflight(
     known = frozenset() if journal is None else await journal.bot_names()
     problems: list[str] = []
     logins: dict[Identity, AccountName] = {}
-    for name, exchange in exchanges.items():
+    met = await gather(*(_meet(journal, *each) for each in exchanges.items()))
+    for (name, exchange), identity in zip(exchanges.items(), met, strict=True):
         try:
-            await _heed_ban(journal, name, exchange)
-            await exchange.connect()
-            await recognise(name, await exchange.identify(), logins, journal)
+            if not isinstance(identity, Identity):
+                raise identity
+            await recognise(name, identity, logins, journal)
             specs = account_spec(settings, name, strategies).bots
             problems += await _doubts(exchange, [each for each in specs if each.bot not in known])
         except ReadFailed:
@@ -55,6 +57,22 @@ async def preflight(
     if problems:
         raise ConfigError("the configuration", problems)
     return {name: identity for identity, name in logins.items()}
+
+
+async def _meet(
+    journal: Reader | None, name: AccountName, exchange: Exchange
+) -> Identity | ReadFailed | Misconfigured:
+    """Ask who an account is, or return why that is not known.
+
+    All are asked at the same time: exchanges that answer nothing are waited for once, not in turn,
+    for a service that is not up after a while is ended by who started it, and so for ever.
+    """
+    try:
+        await _heed_ban(journal, name, exchange)
+        await exchange.connect()
+        return await exchange.identify()
+    except (ReadFailed, Misconfigured) as error:
+        return error
 
 
 async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchange) -> None:
