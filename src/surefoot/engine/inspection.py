@@ -33,6 +33,8 @@ from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
 # The same finding is said again only after this long.
 REPEAT_AFTER_S: Final = 60.0
+# A balance may be so much older than a fill that was told already: it is answered from a cache.
+BALANCE_LATE: Final = timedelta(seconds=10)
 
 
 class Inspected(Struct, frozen=True, kw_only=True):
@@ -128,7 +130,7 @@ class Inspection:
         proven: Callable[[Symbol], None] | None,
     ) -> Inspected:
         await self._books.recall()
-        since = None if since is None or self._has_changed(since) else since
+        since = None if since is None or self._has_traded(since) else since
         versions = {p.position_id: p.version for p in self._books.belief(wanted).positions}
         at = self._login.now()
         shared = await self._comparing.shared(wanted, since)
@@ -164,10 +166,11 @@ class Inspection:
         await self._books.note_others(seen.others)
         return _summed(told)
 
-    def _has_changed(self, since: datetime) -> bool:
-        """Tell whether a fill was booked, perhaps, that balances told since then do not show."""
-        changes = (keeper.changed_at for keeper in self._keepers.values())
-        return any(at is not None and at >= since for at in changes)
+    def _has_traded(self, since: datetime, symbols: Iterable[Symbol] | None = None) -> bool:
+        """Tell whether a fill was booked that balances told since then, perhaps, do not show."""
+        among = self._keepers.symbols if symbols is None else symbols
+        trades = (keeper.traded_at for symbol in among for keeper in self._keepers.of(symbol))
+        return any(at is not None and at >= since for at in trades)
 
     async def _symbol(self, symbol: Symbol, seen: _Seen, lookback: timedelta | None) -> Inspected:
         async with self._locks[symbol]:
@@ -180,7 +183,8 @@ class Inspection:
     async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
         """Weigh what is held of an asset, if others have not what they had before.
 
-        Where nothing is held there is nothing to ask: what is there is others', less the dust.
+        Where nothing is held there is nothing to ask: what is there is others', less the dust. Nor
+        is anything concluded so soon after a trade of ours that the balance may not show it.
         """
         if base in seen.paying:
             seen.paying.remove(base)
@@ -189,7 +193,7 @@ class Inspection:
         symbols = self._books.of_asset(base)
         belief = self._books.belief(symbols)
         changed = self._comparing.changed(belief, seen.shared.balances)
-        if base not in changed:
+        if base not in changed or self._has_traded(seen.past.told - BALANCE_LATE, symbols):
             return Inspected()
         short = changed[base] < ZERO
         if not short and not any(each.quantity or each.unfinished for each in belief.positions):

@@ -128,8 +128,8 @@ class Keeper:
         self._attend = attend
         self._listener = listener
         self._calm = Calm()
-        # When something was last written down here in this life.
-        self.changed_at: datetime | None = None
+        # When a fill was last booked here in this life.
+        self.traded_at: datetime | None = None
         # The last position that was asked whether it is idle, and what it was.
         self._idle: tuple[Position | None, bool] = (None, False)
         if any(self._has_place(position) for position in self.positions):
@@ -355,7 +355,8 @@ class Keeper:
 
     def believe(self, staged: Staged, receipt: Receipt) -> None:
         """Believe what is durable now, tell the listener, and do what is owed."""
-        self.changed_at = self._now()
+        if any(isinstance(record, FillBooked) for record in staged.records):
+            self.traded_at = self._now()
         self._positions[staged.after.position_id] = staged.after
         if staged.successor is not None:
             started = evolve(None, staged.successor)

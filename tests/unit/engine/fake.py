@@ -90,6 +90,8 @@ class FakeExchange:
         self._answers: deque[tuple[Exception, bool]] = deque()
         self._cancel_answers: deque[Exception] = deque()
         self._failing: dict[tuple[str, str], list[Exception]] = {}
+        # Trades that no balance shows yet.
+        self.unsettled: set[TradeId] = set()
         self._held: dict[tuple[str, str], asyncio.Event] = {}
         self._numbers: Counter[str] = Counter()
 
@@ -386,6 +388,8 @@ class FakeExchange:
         await self._reading("balances")
         held: dict[Asset, Decimal] = {}
         for trade in self.trades:
+            if trade.trade_id in self.unsettled:
+                continue
             asset = self.instruments[trade.symbol].base
             sign = 1 if trade.side is Side.BUY else -1
             held[asset] = held.get(asset, D(0)) + sign * trade.quantity
