@@ -110,14 +110,14 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "look for no trades of a lost journal where coins lie",
-        "engine/sweep.py",
+        "engine/enquiry.py",
         "        if self._is_empty(symbol):\n",
         "        if True:\n",
         "tests/unit/engine/test_sweep.py -k lost_journal",
     ),
     (
         "call a symbol empty of which nobody told the balance",
-        "engine/sweep.py",
+        "engine/enquiry.py",
         "        return self._balances is not None and bases.isdisjoint(self._balances)\n",
         "        return bases.isdisjoint(self._balances or {})\n",
         "tests/unit/engine/test_sweep.py -k untold",
@@ -152,7 +152,7 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "call an entry absent although nobody told what is locked",
-        "engine/sweep.py",
+        "engine/enquiry.py",
         " if k not in missed}",
         "}",
         "tests/unit/engine/test_locked_quote.py",

@@ -22,16 +22,19 @@ PER_SYMBOL: Final = 20
 PATIENCE_S: Final = 120.0
 
 
+MARKET: Final = """strategy = "tests.simulation.traders:InAndOut"
+params = { hold = 100000.0 }"""
+
+
 def configuration(bots: int) -> str:
     return "".join(
         f"""
 [bots.bot-{bot}]
 account = "main"
 symbol = "C{bot}/USDT"
-strategy = "tests.simulation.traders:InAndOut"
+{MARKET}
 notional = 100
 stop_loss = "2%"
-params = {{ hold = 100000.0 }}
 """
         for bot in range(bots)
     )
@@ -159,3 +162,101 @@ def test_trades_by_hand_cost_one_list_of_orders(
     world = World(1, exchange)
     world.run(play)
     assert spent[0] <= BASE + PER_SYMBOL * symbols
+
+
+# What is in doubt --------------------------------------------------------------------------------
+
+BOTS: Final = 30
+# One clock question, the markets, the account, all open orders, and the WebSocket API.
+UNCHANGED: Final = 1 + 20 + 20 + 80 + 4
+QUERY: Final = 4
+TRADES: Final = 20
+LIMIT: Final = """strategy = "tests.simulation.traders:Shuttle"
+params = { away = 0.01 }"""
+
+
+async def doubted(world: World, doubts: int, how: str) -> None:
+    """Let so many of the bots lose the request of their entry, all others hold something."""
+    world.configure(configuration(BOTS - doubts))
+    world.start()
+    await protected(world, BOTS - doubts)
+    await world.sleep(90)
+    world.stop()
+    await world.sleep(30)
+    words = configuration(BOTS)
+    doubting = words.index(f"[bots.bot-{BOTS - doubts}]")
+    world.configure(words[:doubting] + words[doubting:].replace(MARKET, how))
+    armory = world.simulator.armory
+    for bot in range(BOTS - doubts, BOTS):
+        armory.arm("lose_request", {"on": "order.send", "symbol": f"C{bot}USDT"})
+    world.start()
+    for _ in range(600):
+        await world.sleep(0.1)
+        if not armory.faults:
+            return
+    raise AssertionError("\n".join(world.story.lines[-20:]))
+
+
+@pytest.mark.parametrize(
+    ("doubts", "how", "later_s", "each"),
+    [
+        (3, MARKET, 5, QUERY),
+        (1, LIMIT, 120, QUERY + TRADES),
+        pytest.param(3, LIMIT, 120, QUERY + TRADES, marks=pytest.mark.slow),
+        pytest.param(3, MARKET, 120, QUERY + TRADES, marks=pytest.mark.slow),
+    ],
+)
+def test_an_entry_in_doubt_costs_its_proof_once(
+    doubts: int, how: str, later_s: float, each: int
+) -> None:
+    """Trades are read when they can prove something; what they have proven is not looked at again.
+
+    It was 54 for one and 122 for three, and with a limit 20 more.
+    """
+    spent: list[int] = []
+
+    async def play(world: World) -> None:
+        await doubted(world, doubts, how)
+        world.kill()
+        await world.sleep(later_s)
+        spent.append(await restarted(world))
+
+    World(1, Settings(beat_s=BEAT_S, rules=rules(BOTS), orders_per_10s=1_000)).run(play)
+    assert spent[0] <= UNCHANGED + each * doubts
+    assert spent[0] <= BASE + PER_SYMBOL or doubts > 1
+
+
+def test_a_never_of_today_costs_its_own_question() -> None:
+    """It is asked about for a day; 20 more of trades were read for it at every comparison."""
+    spent: list[int] = []
+
+    async def play(world: World) -> None:
+        await doubted(world, 1, MARKET)
+        await protected(world, BOTS)
+        await world.sleep(90)
+        world.stop()
+        await world.sleep(30)
+        spent.append(await restarted(world))
+
+    world = World(1, Settings(beat_s=BEAT_S, rules=rules(BOTS), orders_per_10s=1_000))
+    world.run(play)
+    assert spent == [UNCHANGED + QUERY]
+
+
+@pytest.mark.parametrize(("seconds", "samples"), [(0, 1), (1, 3)])
+def test_a_clock_is_asked_again_only_after_a_long_way(seconds: float, samples: int) -> None:
+    """Half of the way there and back is how wrong an offset can be."""
+    spent: list[int] = []
+
+    async def play(world: World) -> None:
+        world.configure(configuration(1))
+        if seconds:
+            slow = {"on": "time", "seconds": seconds, "times": 0}
+            world.simulator.armory.arm("slow_response", slow)
+        world.start()
+        await world.sleep(20)
+        asked = [each for each in world.simulator.requests if each["operation"] == "time"]
+        spent.append(len(asked))
+
+    World(1, Settings(beat_s=BEAT_S, rules=rules(1), orders_per_10s=1_000)).run(play)
+    assert spent == [samples]

@@ -12,7 +12,7 @@ result twice changes nothing the second time, because every record comes out of 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -323,16 +323,50 @@ def is_listed(belief: Belief, listed: Iterable[OrderReport], now: datetime) -> b
 def explained(belief: Belief, evidence: Evidence, now: datetime) -> bool:
     """Tell whether list and balance show just what is believed once the evidence is taken.
 
-    What would be written down because of it is in neither of them yet.
+    What would be written down because of it is in neither of them yet. An order that was called
+    NEVER, and that the exchange denies again, is as believed.
     """
+    return _is_as_told(belief, evidence, now, lambda _, order: order.is_lately_never(now))
+
+
+def is_early(belief: Belief, evidence: Evidence, now: datetime) -> bool:
+    """Tell whether nothing but orders in doubt keeps list and balance from being as believed.
+
+    Of these it could not be proven yet that they are absent, whatever the trades show.
+    """
+
+    def is_awaited(position: Position, order: Order) -> bool:
+        settled = order.not_after + belief.terms[position.bot].visibility
+        awaited = order.status is OrderStatus.INTENDED and evidence.started_at <= settled
+        return awaited or order.is_lately_never(now)
+
+    asked = ((position, order) for position in belief.positions for order in position.orders)
+    if any(is_missed(*each, belief, evidence) for each in asked):
+        return False  # It is withdrawn at once, unless a trade says that it has sold.
+    return _is_as_told(belief, evidence, now, is_awaited)
+
+
+def _is_as_told(
+    belief: Belief,
+    evidence: Evidence,
+    now: datetime,
+    may_lack: Callable[[Position, Order], bool],
+) -> bool:
+    """Tell whether all is as believed but for orders that are denied and may lack."""
     outcome = reconcile(belief, evidence, now)
-    known = {order.client_order_id for each in belief.positions for order in each.orders}
     after = [
         outcome.decisions[each.position_id].position
         if each.position_id in outcome.decisions
         else each
         for each in belief.positions
     ]
+    lacking = {
+        order.client_order_id
+        for position in after
+        for order in position.orders
+        if evidence.looked_up.get(order.client_order_id, ...) is None and may_lack(position, order)
+    }
+    known = {order.client_order_id for each in belief.positions for order in each.orders} - lacking
     positions = tuple(
         replace(each, orders=tuple(o for o in each.orders if o.client_order_id in known))
         for each in after

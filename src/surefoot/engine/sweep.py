@@ -2,42 +2,26 @@
 
 Each symbol is read by itself, so that trouble with one delays no other. The order of questions is
 part of the proof: streams are already buffered, then open orders, then orders by id, then fills.
-Exchange time is noted before the first question. An
-answer that did not come is left out of the evidence and listed in `failures`; nothing can be
-concluded from what is not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Final
 
-from surefoot.core.coins import locking
-from surefoot.core.evidence import Belief, Evidence, Window
-from surefoot.core.order import Order, OrderStatus, ReportedStatus
+from surefoot.core.evidence import Belief
+from surefoot.core.order import OrderStatus
 from surefoot.core.outside import only_others
-from surefoot.core.reconcile import explained, is_listed, is_missed, unmoved, wanted
-from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import (
-    ZERO,
-    AccountName,
-    Asset,
-    ClientOrderId,
-    Symbol,
-    TradeId,
-)
+from surefoot.core.reconcile import is_missed, wanted
+from surefoot.core.reports import OrderReport
+from surefoot.core.values import AccountName, Asset, ClientOrderId, Symbol
 from surefoot.crashpoint import crashpoint
+from surefoot.engine.enquiry import Enquiry, unless_banned
 from surefoot.engine.gathered import Gathered, Past, Shared
-from surefoot.engine.marks import EARLIER, Marks
-from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
-from surefoot.exchange.port import Exchange, FillsRead, Question
-from surefoot.journal.port import Reader, account_stream
-
-# Unknown order ids named by fills are looked up one by one; no more than this in one round.
-LOOK_UPS_MAX: Final = 20
-LOOK_UPS_RESTORED: Final = 200
+from surefoot.engine.marks import Marks
+from surefoot.exchange.errors import Misconfigured, ReadFailed
+from surefoot.exchange.port import Exchange, Question
+from surefoot.journal.port import Reader
 
 
 class Sweep:
@@ -47,17 +31,12 @@ class Sweep:
         self._account = account
         self._exchange = exchange
         self._journal = journal
-        self.marks = Marks(exchange)
+        self._marks = Marks(exchange)
 
-    @property
-    def restored(self) -> bool:
-        """Tell whether the journal went back in time: what it does not know may be anywhere."""
-        return len(self._journal.epochs) > 1
-
-    async def bound_at(self) -> datetime | None:
-        """Return since when the journal has been this account's: it ordered nothing before."""
-        entry = await self._journal.last(account_stream(self._account), "account-bound")
-        return None if entry is None else entry.record.at
+    def _enquiry(self, belief: Belief) -> Enquiry:
+        return Enquiry(
+            self._account, self._exchange, self._journal, marks=self._marks, belief=belief
+        )
 
     async def shared(self, symbols: Sequence[Symbol], since: datetime | None = None) -> Shared:
         """Read what is told of the whole account at once, where that is cheaper.
@@ -71,11 +50,11 @@ class Sweep:
             try:
                 listed = await self._exchange.open_orders(symbols)
             except (ReadFailed, Misconfigured) as error:
-                failures.append(_unless_banned("open orders", error))
+                failures.append(unless_banned("open orders", error))
         try:
             balances = await self._exchange.balances(since=since)
         except (ReadFailed, Misconfigured) as error:
-            failures.append(_unless_banned("balances", error))
+            failures.append(unless_banned("balances", error))
         return Shared(told=told, open_orders=listed, balances=balances, failures=tuple(failures))
 
     async def symbol(
@@ -90,49 +69,51 @@ class Sweep:
         With `lookback`, fills are read again from where the watermark stood so long ago: whatever
         became visible late is found.
         """
-        round_ = _Round(self, belief)
-        await round_.take(symbol, shared)
+        enquiry = self._enquiry(belief)
+        await enquiry.take(symbol, shared)
         crashpoint("recovery.after-orders")
-        if self.restored or not round_.is_as_believed(symbol):
-            orders = wanted(belief.positions, round_.started)
-            await round_.by_id(tuple(order for _, order in orders))
-            if self.restored or not (
-                round_.is_explained(symbol)
-                or await round_.begin(symbol)
-                or await round_.is_of_others(symbol)
+        if enquiry.restored or not enquiry.is_as_believed(symbol):
+            orders = wanted(belief.positions, enquiry.started)
+            await enquiry.by_id(tuple(order for _, order in orders))
+            if enquiry.restored or not (
+                enquiry.is_explained(symbol)
+                or enquiry.is_early()
+                or await enquiry.begin(symbol)
+                or await enquiry.is_of_others(symbol)
             ):
-                await round_.window(symbol, lookback, since_entry=True)
+                await enquiry.window(symbol, lookback, since_entry=True)
+                enquiry.account()
         crashpoint("recovery.after-fills")
-        return round_.result()
+        return enquiry.result()
 
     async def some(self, belief: Belief, orders: Collection[ClientOrderId]) -> Gathered:
         """Ask about some orders only: the quick way, between two full rounds."""
-        round_ = _Round(self, belief)
+        enquiry = self._enquiry(belief)
         asked = [
             (position, order)
             for position in belief.positions
             for order in position.orders
             if order.client_order_id in orders
         ]
-        await round_.by_id(tuple(order for _, order in asked))
+        await enquiry.by_id(tuple(order for _, order in asked))
         overdue = {
             position.symbol
             for position, order in asked
             if order.status is OrderStatus.INTENDED
-            and round_.started > order.not_after + belief.terms[position.bot].visibility
+            and enquiry.started > order.not_after + belief.terms[position.bot].visibility
         }
-        evidence = round_.result().evidence
+        evidence = enquiry.result().evidence
         if overdue or any(is_missed(*each, belief, evidence) for each in asked):
-            await round_.balances()
+            await enquiry.balances()
         for symbol in sorted(overdue):
-            await round_.window(symbol)
-        return round_.result()
+            await enquiry.window(symbol)
+        return enquiry.result()
 
     async def again(self, belief: Belief, listed: OrderReport) -> Gathered:
         """Look once more at an order that is to be cancelled: whether it is live, and whose."""
-        round_ = _Round(self, belief)
-        await round_.look_again(listed)
-        return round_.result()
+        enquiry = self._enquiry(belief)
+        await enquiry.look_again(listed)
+        return enquiry.result()
 
     async def holdings(
         self, belief: Belief, missing: frozenset[Asset], past: Past | None = None
@@ -141,359 +122,12 @@ class Sweep:
 
         Nothing where the balance says by itself that only coins of others have moved.
         """
-        round_ = _Round(self, belief)
+        enquiry = self._enquiry(belief)
         if past is not None:
-            round_.recall(past)
+            enquiry.recall(past)
             if only_others(belief, past.evidence):
                 return Gathered(evidence=past.evidence, watermarks={}, failures=(), accounted=True)
         for symbol in sorted({each.symbol for each in belief.positions}):
-            await round_.since_entry(symbol)
-        await round_.balances()
-        return round_.result(missing)
-
-
-def _unless_banned(what: str, error: ExchangeError) -> str:
-    """Describe a failure; a ban ends the round, because everything else would fail too."""
-    if isinstance(error, Banned):
-        raise error
-    return f"{what}: {error}"
-
-
-class _Round:
-    """Some questions about a belief, and what came of them."""
-
-    def __init__(self, sweep: Sweep, belief: Belief) -> None:
-        self._sweep = sweep
-        self._exchange = sweep._exchange  # noqa: SLF001 (two halves of one file)
-        self._journal = sweep._journal  # noqa: SLF001
-        self._account = sweep._account  # noqa: SLF001
-        self._marks = sweep.marks
-        self._belief = belief
-        self.started: datetime = self._exchange.now()
-        self._known = frozenset(o.client_order_id for p in belief.positions for o in p.orders)
-        self._versions = {p.position_id: p.version for p in belief.positions}
-        self._open: tuple[OrderReport, ...] = ()
-        self._looked_up: dict[ClientOrderId, OrderReport | None] = {}
-        self._windows: dict[Symbol, Window] = {}
-        self._watermarks: dict[Symbol, TradeId] = {}
-        self._trades: dict[Symbol, tuple[Fill, ...]] = {}
-        self._balances: Mapping[Asset, Decimal] | None = None
-        self._locked: dict[Asset, Decimal] = {}
-        self._foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
-        self._failures: list[str] = []
-        self._unread: set[Symbol] = set()
-        self._reset: str | None = None
-        self._accounted = False
-
-    def recall(self, past: Past) -> None:
-        """Go on from what was learned before: then this round began."""
-        self.started, self._trades = past.at, dict(past.trades)
-        if past.stands(self._belief):
-            self.started, self._balances = past.told, past.balances
-            self._accounted = True
-
-    def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
-        self._failures.append(_unless_banned(what, error))
-        self._unread.update(symbols)
-
-    async def take(self, symbol: Symbol, shared: Shared) -> None:
-        """Take over what is told of the whole account, and ask for what is not."""
-        self._balances, self.started = shared.balances, min(self.started, shared.told)
-        if shared.open_orders is not None:
-            self._open = tuple(r for r in shared.open_orders if r.symbol == symbol)
-            return
-        try:
-            self._open = await self._exchange.open_orders([symbol])
-        except (ReadFailed, Misconfigured) as error:
-            self._failed(f"open orders of {symbol}", error, symbol)
-
-    async def look_again(self, listed: OrderReport) -> None:
-        report = await self._exchange.order_by_exchange_id(listed.symbol, listed.exchange_order_id)
-        if report is None or report.status is not ReportedStatus.OPEN:
-            return
-        self._open = (report,)
-        if report.client_order_id is not None:
-            self._looked_up[report.client_order_id] = report
-
-    async def by_id(self, orders: Sequence[Order]) -> None:
-        """Ask for every order that the list did not show, and for listed ones that are over."""
-        listed = {report.client_order_id for report in self._open}
-        for position in self._belief.positions:
-            for order in position.orders:
-                name = order.client_order_id
-                suspicious = name in listed and order.finished
-                if (order in orders and name not in listed) or suspicious:
-                    await self._ask(position.symbol, order)
-        for report in self._open:
-            for order in await self._departed(report.symbol, (report,)):
-                await self._ask(report.symbol, order)
-        await self._lock()
-
-    async def _lock(self) -> None:
-        """Read what is locked of a quote, if an entry that would lock it seems to be absent."""
-        for quote, missed in locking(self._belief, self._looked_up, self.started).items():
-            try:
-                self._locked[quote] = (await self._exchange.holding(quote)).locked
-            except (ReadFailed, Misconfigured) as error:
-                self._failed(f"what is locked of {quote}", error)
-                self._looked_up = {k: v for k, v in self._looked_up.items() if k not in missed}
-
-    async def _departed(
-        self, symbol: Symbol, facts: Sequence[OrderReport | Fill]
-    ) -> tuple[Order, ...]:
-        """Return the orders that these facts are about and that belief does not have any more."""
-        kept = {order.exchange_order_id for order in self._orders_on(symbol)}
-        strange = {fact.exchange_order_id for fact in facts} - kept
-        found = await self._journal.find_orders(self._account, symbol, numbers=strange)
-        return tuple(owned.order for owned in found)
-
-    async def _ask(self, symbol: Symbol, order: Order) -> None:
-        name = order.client_order_id
-        try:
-            report = await self._found(symbol, order)
-        except (ReadFailed, Misconfigured) as error:
-            self._failed(f"order {name}", error, symbol)
-            return
-        self._looked_up[name] = report
-        if report is not None and report.filled > order.filled:
-            await self._fills_of(symbol, report)
-
-    async def _found(self, symbol: Symbol, order: Order) -> OrderReport | None:
-        """Look an order up by its name, and by what else the exchange may know it by."""
-        report = await self._exchange.order(symbol, order.client_order_id)
-        if report is None and order.exchange_order_id is not None:
-            return await self._exchange.order_by_exchange_id(symbol, order.exchange_order_id)
-        if report is None and order.hailed and order.cancel_name is not None:
-            return await self._exchange.order(symbol, order.cancel_name)
-        return report
-
-    async def _fills_of(self, symbol: Symbol, report: OrderReport) -> None:
-        try:
-            fills = await self._exchange.fills_of(symbol, report.exchange_order_id)
-        except (ReadFailed, Misconfigured) as error:
-            self._failed(f"fills of {report.exchange_order_id}", error, symbol)
-            return
-        self._merge(symbol, fills, complete=False)
-
-    def is_as_believed(self, symbol: Symbol) -> bool:
-        """Tell whether list and balance leave no room for a fill of ours that is not read."""
-        if not unmoved(self._belief, self._open, self._balances, self.started):
-            return False
-        self._windows[symbol] = Window(fills=(), complete=True)
-        self._accounted = True
-        return True
-
-    def is_explained(self, symbol: Symbol) -> bool:
-        """Tell whether the orders that were looked up leave no room for another fill of ours."""
-        if not explained(self._belief, self.result().evidence, self.started):
-            return False
-        self._merge(symbol, (), complete=True)
-        self._accounted = True
-        return True
-
-    async def begin(self, symbol: Symbol) -> bool:
-        """Prove that nothing of ours has traded, if this journal has ordered nothing here before.
-
-        Another one may have, that is lost. What is live of it is in the list, and what it bought is
-        there: only where coins lie are the newest trades asked for, and those with our mark are
-        evidence.
-        """
-        if any(each.attempts or each.number > 1 for each in self._belief.positions):
-            return False
-        if await self._journal.watermark(self._account, symbol) is not None:
-            return False
-        if self._is_empty(symbol):
-            self._windows[symbol] = Window(fills=(), complete=True)
-            return True
-        try:
-            newest = await self._exchange.newest_fills(symbol)
-            named = await self._attributed(symbol, newest, ())
-        except (ReadFailed, Misconfigured) as error:
-            self._failed(f"fills of {symbol}", error, symbol)
-            return True
-        ours = (fill for fill in named if self._belief.is_ours(fill.client_order_id or ""))
-        self._windows[symbol] = Window(fills=tuple(ours), complete=True)
-        if newest:
-            self._watermarks[symbol] = newest[-1].trade_id
-        return True
-
-    async def is_of_others(self, symbol: Symbol) -> bool:
-        """Tell whether only coins of others have moved, by no order with our mark.
-
-        No trade would change what the balance means then. Whose the orders were is told of the
-        newest in one answer; if one is ours and not booked, the trades are read.
-        """
-        listed = is_listed(self._belief, self._open, self.started)
-        if not (listed and only_others(self._belief, self.result().evidence)):
-            return False
-        try:
-            newest = await self._marks.newest(symbol)
-        except (ReadFailed, Misconfigured) as error:
-            _unless_banned("newest orders", error)
-            return False
-        marked = [r for r in newest if self._belief.is_ours(r.client_order_id or "")]
-        ours = (*self._orders_on(symbol), *await self._departed(symbol, marked))
-        booked = {order.exchange_order_id: order.filled for order in ours}
-        if any(report.filled > booked.get(report.exchange_order_id, ZERO) for report in marked):
-            return False
-        self._foreign[symbol] = tuple(each for each in newest if each not in marked)
-        self._windows[symbol] = Window(fills=(), complete=True)
-        self._accounted = True
-        return True
-
-    def _is_empty(self, symbol: Symbol) -> bool:
-        """Tell whether the account has been told to hold nothing of what a symbol trades."""
-        bases = {each.base for each in self._belief.positions if each.symbol == symbol}
-        return self._balances is not None and bases.isdisjoint(self._balances)
-
-    async def window(
-        self, symbol: Symbol, lookback: timedelta | None = None, *, since_entry: bool = False
-    ) -> None:
-        """Read the fills since the watermark, and learn whose the unknown ones are.
-
-        Without one, those since the journal has been the account's: it ordered nothing before. With
-        `since_entry` one read brings also those with which a holding is weighed.
-        """
-        before = None if lookback is None else self.started - lookback
-        watermark = await self._journal.watermark(self._account, symbol, before=before)
-        entry = self._entry(symbol) if since_entry else None
-        try:
-            read, whole = await self._read(symbol, watermark, entry)
-            departed = await self._departed(symbol, read.fills)
-            if whole is not None and whole.complete:
-                self._trades[symbol] = whole.fills
-            fills = await self._attributed(symbol, _unbooked(read.fills, departed), departed)
-        except (ReadFailed, Misconfigured) as error:
-            self._failed(f"fills of {symbol}", error, symbol)
-            return
-        if read.reset:
-            self._reset = (
-                f"{symbol}: the newest trade is older than trade {watermark}, which is in the "
-                f"journal; is this the right account, and has the exchange been reset?"
-            )
-            return
-        # No absence is proven beside a balance that nobody told.
-        proven = read.complete and self._balances is not None
-        self._merge(symbol, fills, complete=proven)
-        intended = any(o.status is OrderStatus.INTENDED for o in self._orders_on(symbol))
-        if read.complete and read.fills and not intended:
-            self._watermarks[symbol] = read.fills[-1].trade_id
-
-    async def _read(
-        self, symbol: Symbol, watermark: TradeId | None, entry: TradeId | None
-    ) -> tuple[FillsRead, FillsRead | None]:
-        """Read from the watermark on; of one read from an older entry on, also all of it."""
-        bound_at = await self._sweep.bound_at() if watermark is None else None
-        if bound_at is not None:
-            read = await self._exchange.fills_since(symbol, bound_at - EARLIER)
-            return read, read if entry is not None else None
-        if watermark is None or entry is None:
-            return await self._exchange.fills(symbol, watermark), None
-        start = self._exchange.oldest((watermark, entry))
-        whole = await self._exchange.fills(symbol, start)
-        if start == watermark:
-            return whole, whole
-        shown = [fill.trade_id for fill in whole.fills]
-        if watermark not in shown:  # it is too far away, or an answer lacks it
-            return await self._exchange.fills(symbol, watermark), None
-        later = whole.fills[shown.index(watermark) + 1 :]
-        return FillsRead(fills=later, complete=whole.complete), whole
-
-    async def _attributed(
-        self,
-        symbol: Symbol,
-        fills: Sequence[Fill],
-        departed: Sequence[Order],
-        *,
-        every: bool = False,
-    ) -> tuple[Fill, ...]:
-        """Give each fill its client order id; all if told to, or if something is in doubt."""
-        orders = self._orders_on(symbol)
-        self._marks.note(symbol, (*departed, *orders, *self._open))
-        doubted = [order.signed_at for order in orders if order.status is OrderStatus.INTENDED]
-        since = min(doubted, default=None)
-        every = every or self._sweep.restored
-        most = LOOK_UPS_RESTORED if self._sweep.restored else LOOK_UPS_MAX
-        await self._marks.ask(symbol, fills, since=since, every=every, most=most)
-        return self._marks.on(symbol, fills)
-
-    def _orders_on(self, symbol: Symbol) -> list[Order]:
-        return [
-            order
-            for position in self._belief.positions
-            if position.symbol == symbol
-            for order in position.orders
-        ]
-
-    def _merge(self, symbol: Symbol, fills: Sequence[Fill], *, complete: bool) -> None:
-        before = self._windows.get(symbol, Window(fills=(), complete=False))
-        # One trade may be listed twice: of two orders of ours that met each other.
-        together = {(f.trade_id, f.exchange_order_id): f for f in (*before.fills, *fills)}
-        ordered = sorted(together.values(), key=lambda fill: (fill.at, fill.trade_id))
-        self._windows[symbol] = Window(
-            fills=tuple(ordered),
-            complete=complete or before.complete,
-        )
-
-    async def balances(self) -> None:
-        if self._balances is not None:
-            return
-        try:
-            self._balances = await self._exchange.balances()
-        except (ReadFailed, Misconfigured) as error:
-            self._failed("balances", error, *(p.symbol for p in self._belief.positions))
-
-    async def since_entry(self, symbol: Symbol) -> None:
-        entry = self._entry(symbol)
-        if entry is None:
-            return
-        try:
-            if symbol not in self._trades:
-                self._trades[symbol] = (await self._exchange.fills(symbol, entry)).fills
-            departed = await self._departed(symbol, self._trades[symbol])
-            fresh = _unbooked(self._trades[symbol], departed)
-            self._merge(symbol, fresh, complete=False)  # also if nobody tells whose they are
-            fills = await self._attributed(symbol, fresh, departed, every=True)
-        except (ReadFailed, Misconfigured) as error:
-            self._failed(f"fills of {symbol}", error, symbol)
-            return
-        self._merge(symbol, fills, complete=False)
-
-    def _entry(self, symbol: Symbol) -> TradeId | None:
-        """Return the trade with which what is held began; not what an operator told of."""
-        return self._exchange.oldest(
-            order.trades[0]
-            for position in self._belief.positions
-            if position.symbol == symbol and position.quantity
-            for order in position.orders
-            if order.trades
-        )
-
-    def result(self, missing: frozenset[Asset] = frozenset()) -> Gathered:
-        evidence = Evidence(
-            started_at=self.started,
-            versions=self._versions,
-            open_orders=self._open,
-            looked_up=self._looked_up,
-            windows=self._windows,
-            balances=self._balances,
-            missing=missing,
-            locked=self._locked,
-            foreign=self._foreign,
-        )
-        return Gathered(
-            evidence=evidence,
-            watermarks=self._watermarks,
-            trades=self._trades,
-            failures=tuple(self._failures),
-            known=self._known,
-            unread=frozenset(self._unread),
-            reset=self._reset,
-            accounted=self._accounted,
-        )
-
-
-def _unbooked(fills: Sequence[Fill], departed: Sequence[Order]) -> tuple[Fill, ...]:
-    """Leave out what is booked on orders that have left: it is no news, and nobody else's trade."""
-    booked = {(trade, order.exchange_order_id) for order in departed for trade in order.trades}
-    return tuple(f for f in fills if (f.trade_id, f.exchange_order_id) not in booked)
+            await enquiry.since_entry(symbol)
+        await enquiry.balances()
+        return enquiry.result(missing)

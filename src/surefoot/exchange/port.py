@@ -359,8 +359,11 @@ class Reads(Protocol):
         """
         ...
 
-    async def holding(self, asset: Asset) -> Holding:
-        """Return what the account has of one asset, and how much of it is not bound by orders."""
+    async def holding(self, asset: Asset, *, since: datetime | None = None) -> Holding:
+        """Return what the account has of one asset, and how much of it is not bound by orders.
+
+        What was said at or after `since` serves, as for `balances`.
+        """
         ...
 
     async def ticks(self, symbols: Sequence[Symbol]) -> tuple[Tick, ...]:

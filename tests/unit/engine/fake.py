@@ -380,7 +380,7 @@ class FakeExchange:
         foreign = (self._foreign(symbol, number) for number in numbers)
         return (*ours, *(each for each in foreign if each is not None))
 
-    async def holding(self, asset: Asset) -> Holding:
+    async def holding(self, asset: Asset, *, since: datetime | None = None) -> Holding:  # noqa: ARG002
         await self._reading("holding", asset)
         return self.holdings.get(asset, Holding(free=D(0), locked=D(0)))
 

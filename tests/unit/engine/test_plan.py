@@ -31,9 +31,9 @@ from typing_extensions import override
 
 from surefoot.core.position import State
 from surefoot.core.values import Asset, BotName, Side, Symbol
+from surefoot.engine.enquiry import LOOK_UPS_MAX
 from surefoot.engine.inspection import Inspection
 from surefoot.engine.questions import RESTING_SHARE, Questions
-from surefoot.engine.sweep import LOOK_UPS_MAX
 from surefoot.exchange.errors import ReadFailed, Unknown
 from surefoot.exchange.port import Identity
 
@@ -298,6 +298,28 @@ async def test_a_first_order_is_looked_for_since_the_journal_is_the_account_s(
         assert keeper.position.state is State.FLAT
     found = [f"{e.verb} {e.about}" for e in exchange.asked if "fills" in e.verb]
     assert found == ["fills BTC/USDT,since the account is ours"]
+
+
+async def test_a_stop_in_doubt_is_looked_for_among_the_trades_before_it_is_withdrawn(
+    exchange: FakeExchange,
+) -> None:
+    """While it may still come no trade proves anything; then one may say that it has sold.
+
+    Catches trades that are left unread until V has passed: a missed stop is concluded upon earlier.
+    """
+    async with opened(TWO, exchange=exchange, journal=PoisonableJournal()) as floor:
+        await floor.account.recovery.patiently()
+        keeper = floor.account.roster.keepers[DIP]
+        await keeper.tell(ENTER)
+        await turns()
+        exchange.answer(Unknown("time-out"), accepted=False)
+        await keeper.tell(exchange.trades[-1])
+        await turns()
+        for seconds, reads in ((2, 0), (10, 1)):
+            exchange.clock.elapsed += seconds
+            exchange.asked.clear()
+            await floor.account.rounds.inspection.everything()
+            assert exchange.count("fills") == reads
 
 
 def test_a_thousand_resting_stops_are_asked_about_within_their_share(desk: Desk) -> None:

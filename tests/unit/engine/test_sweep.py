@@ -15,9 +15,9 @@ from surefoot.core.evidence import Evidence
 from surefoot.core.order import OrderStatus
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Side, Symbol, TradeId
+from surefoot.engine.enquiry import LOOK_UPS_MAX
 from surefoot.engine.gathered import Gathered, Shared
 from surefoot.engine.keeper import Keeper
-from surefoot.engine.sweep import LOOK_UPS_MAX
 from surefoot.exchange.errors import Banned, NotSent, ReadFailed, Unknown
 
 NONE = frozenset[str]()

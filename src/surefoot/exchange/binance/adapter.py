@@ -7,7 +7,7 @@ answer. Nothing here retries: whether to ask again is the engine's decision.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -56,7 +56,6 @@ NEVER_TOLD: Final[tuple[datetime, dict[Asset, Holding]]] = (datetime.min.replace
 
 # An address has room for so many names; all symbols cost the same weight.
 _NAMED_MAX: Final = 100
-_CLOCK_SAMPLES: Final = 3
 _NEAR_SYMBOLS: Final = 3
 # Nothing has happened later than this from now; two clocks may differ, and ours may be corrected.
 _AHEAD_MAX: Final = timedelta(days=1)
@@ -112,19 +111,8 @@ class Binance:
         return await self._carrier.ask("restrictions", call, {}, payloads.may_withdraw)
 
     async def measure_clock(self) -> Decimal:
-        """Measure the exchange's clock: the sample with the shortest round trip counts."""
-        best: tuple[float, timedelta] | None = None
-        for _ in range(_CLOCK_SAMPLES):
-            before, started = self._carrier.local(), self._time.monotonic()
-            there = await self._carrier.ask(
-                "time", self._ccxt.publicGetTime, {}, payloads.server_time
-            )
-            trip = self._time.monotonic() - started
-            offset = before + timedelta(seconds=trip / 2) - there
-            if best is None or trip < best[0]:
-                best = (trip, offset)
-        if best is not None:
-            self._carrier.offset = best[1]
+        """Measure the exchange's clock again; return local minus exchange, in seconds."""
+        await self._carrier.measure(self._ccxt.publicGetTime)
         return Decimal(_to_ms(self._carrier.offset)) / 1000
 
     def now(self) -> datetime:
@@ -394,16 +382,22 @@ class Binance:
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
         """Return total holdings, as the answer that tells whose the keys are lists them too."""
-        at, held = self._told
-        if since is None or at < since:
-            held = await self._read_account(payloads.holdings)
+        held = await self._held(since)
         totals = {asset: each.free + each.locked for asset, each in held.items()}
         return {asset: total for asset, total in totals.items() if total != ZERO}
 
-    async def holding(self, asset: Asset) -> Holding:
+    async def holding(self, asset: Asset, *, since: datetime | None = None) -> Holding:
         """Return what the account has of one asset, and how much is not bound by orders."""
-        held = await self._read_account(payloads.holdings)
-        return held.get(asset, Holding(free=ZERO, locked=ZERO))
+        return (await self._held(since)).get(asset, Holding(free=ZERO, locked=ZERO))
+
+    async def _held(self, since: datetime | None) -> Mapping[Asset, Holding]:
+        """Return what was told at or after a time, if anything was, or ask."""
+        at, held = self._told
+        if since is None or at < since:
+            at = self.now()
+            held = await self._read_account(payloads.holdings)
+            self._told = (at, held)
+        return held
 
     async def _read_account(self, read: Callable[[Any], T]) -> T:
         return await self._carrier.ask("account", self._ccxt.privateGetAccount, {}, read)

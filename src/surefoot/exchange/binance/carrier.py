@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from surefoot.core.order import Order
 from surefoot.core.values import ClientOrderId
 from surefoot.exchange.address import Address
-from surefoot.exchange.binance import verdicts
+from surefoot.exchange.binance import payloads, verdicts
 from surefoot.exchange.binance.client import HEARD
 from surefoot.exchange.binance.facts import (
     BINANCE,
@@ -33,6 +33,9 @@ from surefoot.exchange.port import Spending, Time
 T = TypeVar("T")
 Request: TypeAlias = dict[str, Any]
 Call: TypeAlias = Callable[[Request], Awaitable[Any]]
+_CLOCK_SAMPLES: Final = 3
+# An offset is wrong by half of its round trip at most: after one as short as this nobody asks on.
+_TRIP_SHORT_S: Final = 0.2
 # More digits than any count has.
 _DIGITS_MAX: Final = 12
 
@@ -58,6 +61,20 @@ class Carrier:
     def now(self) -> datetime:
         """Return exchange time: the local clock corrected by the measured offset."""
         return self.local() - self.offset
+
+    async def measure(self, call: Call) -> None:
+        """Measure the exchange's clock: the first short round trip counts, or the shortest."""
+        best: tuple[float, timedelta] | None = None
+        for _ in range(_CLOCK_SAMPLES):
+            before, started = self.local(), self._time.monotonic()
+            there = await self.ask("time", call, {}, payloads.server_time)
+            trip = self._time.monotonic() - started
+            if best is None or trip < best[0]:
+                best = (trip, before + timedelta(seconds=trip / 2) - there)
+            if trip <= _TRIP_SHORT_S:
+                break
+        if best is not None:
+            self.offset = best[1]
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""
