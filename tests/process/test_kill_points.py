@@ -7,7 +7,7 @@ must end up, so that "nothing happened" cannot pass for "nothing went wrong".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_DOWN
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import pytest
@@ -188,5 +188,35 @@ async def test_killed_while_moving_the_stop(play: Play, point: str) -> None:
     )
     live = [order for order in play.orders("SELL") if order["status"] == "NEW"]
     assert len(live) == 1
+    await server.stop()
+    play.judge()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["amend.before-send", "amend.after-send"])
+async def test_killed_while_making_the_stop_smaller(play: Play, point: str) -> None:
+    """Some of its coins are gone: one stop rests for the others at last, and one meanwhile."""
+    await play.open(stop_at="exchange", bot='stop_loss = "2%"')
+    play.say("enter")
+    server = await play.start()
+    working = "SELECT 1 FROM orders WHERE role = 'stop' AND status = 'WORKING'"
+    await play.until(lambda: play.rows(working), server)
+    await server.kill()
+    (stop,) = play.orders("SELL")
+    whole = D(stop["origQty"])
+    less = (whole * 3 / 5).quantize(D("0.00001"), ROUND_DOWN)
+    play.control.do("balance", asset="BTC", free="0", locked=str(less))
+    await play.die(await play.start(crash_at=point))
+
+    def resting() -> list[Decimal]:
+        return [D(each["origQty"]) for each in play.orders("SELL") if each["status"] == "NEW"]
+
+    assert resting() == [less if point == "amend.after-send" else whole]
+    server = await play.start()
+    await play.until(lambda: resting() == [less], server)
+    await play.recovered(server)
+    assert len(play.orders("SELL")) == (1 if point == "amend.after-send" else 2)
+    rest = (await play.position()).quantity - less
+    play.control.do("balance", asset="BTC", free=str(rest), locked=str(less))
     await server.stop()
     play.judge()

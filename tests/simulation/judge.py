@@ -176,11 +176,8 @@ class Judge:
 
     def _look_at_doubts(self, up_since: float) -> None:
         """Judge that what is in doubt for longer than it can take has been said to be."""
-        doubts = dict(
-            self.rows(
-                "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'",
-            )
-        )
+        query = "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'"
+        doubts = dict(self.rows(query))
         self._doubted_since = {name: self._doubted_since.get(name, self._now()) for name in doubts}
         for name, seen in self._doubted_since.items():
             since = max(seen, up_since)
@@ -348,6 +345,7 @@ class Judge:
         return alarmed
 
     def _judge_fills(self, alarmed: set[str]) -> None:
+        named = {name for (name,) in self.rows("SELECT client_order_id FROM orders")}
         booked = {
             (order, trade)
             for order, trade in self.rows("SELECT client_order_id, trade_id FROM fills")
@@ -360,9 +358,11 @@ class Judge:
         }
         for key in sorted(true - booked):
             known = self.orders.get(key[0])
-            # Of what a lost journal bought and sold again nobody can know, nor need to.
-            over = known and self._is_over(self.holdings[known.position])
-            if known is None or (known.position not in alarmed and not over):
+            # Of what a lost journal bought and sold again nobody can know, nor need to; but what
+            # the journal has an order for is booked, also of what is frozen.
+            at = None if known is None else self.holdings[known.position]
+            asked = known and known.position in alarmed and key[0] not in named
+            if at is None or not (asked or at.declared or self._is_over(at)):
                 self.blame("a fill is not booked", f"{known and known.position} {key}")
         for key in sorted(booked - true):
             known = self.orders.get(key[0])
@@ -492,7 +492,7 @@ class Judge:
         """Return what the journal answers."""
         if not self._journal.exists():
             return []
-        flags = apsw.SQLITE_OPEN_READONLY
-        with closing(apsw.Connection(str(self._journal), flags=flags)) as connection:
+        path = str(self._journal)
+        with closing(apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)) as connection:
             connection.set_busy_timeout(1000)
             return list(connection.execute(query, values))

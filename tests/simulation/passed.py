@@ -44,11 +44,15 @@ class Passed:
         return up_since is not None and up_since < at and self._judge.files_are_whole
 
     def _left(self, position: str, sequence: int) -> bool:
-        """Tell whether something was to be sold since then, or there is nothing to sell."""
+        """Tell whether something was to be sold since then, or there is nothing to sell.
+
+        An exit that was turned away before waits for its next turn.
+        """
         holding = self._judge.holdings.get(position)
         if holding is None or holding.declared or self._judge.worth(holding) <= DUST_WORTH:
             return True
         exits = self._judge.rows(
             "SELECT sequence, status FROM orders WHERE position_id = ? AND role = 'exit'", position
         )
-        return any(since > sequence or status not in OVER for since, status in exits)
+        done = OVER - {"REJECTED"}
+        return any(since > sequence or status not in done for since, status in exits)
