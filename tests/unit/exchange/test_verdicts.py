@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ccxt.async_support import binance
 
 from surefoot.core.reports import Grounds
 from surefoot.exchange.address import Address
@@ -39,6 +41,60 @@ def answered(status: int, code: int | None = None, text: str = "No.", **headers:
     with pytest.raises(Answered) as error:
         FencedBinance.handle_errors(None, status, "", "", "", headers, "<html>", body, {}, "")
     return error.value
+
+
+async def holds(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def breaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(10)
+    writer.close()
+
+
+async def mumbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(10)
+    writer.write(b"nonsense\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "scheme", "said"),
+    [
+        (holds, "http", "the exchange does not answer in time"),
+        (breaks, "http", "the exchange broke the connection off"),
+        (mumbles, "http", "what came back is no answer of an exchange"),
+        (mumbles, "https", "no secure connection to the exchange comes about"),
+        (None, "http", "the exchange takes no connection"),
+    ],
+)
+async def test_what_goes_wrong_on_the_way_is_said_in_a_trader_s_words(
+    how: Any, scheme: str, said: str
+) -> None:
+    """The status, the dashboard and Telegram showed the URL of the request, with its query."""
+    server = await asyncio.start_server(how or holds, "127.0.0.1", 0)
+    address = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v3"
+    if how is None:
+        server.close()
+    client = binance(
+        {"apiKey": "key", "secret": "secret", "timeout": 200, "enableRateLimit": False}
+    )
+    client.urls["api"]["private"] = address
+    try:
+        with pytest.raises(Exception, match="signature=") as error:
+            await client.privateGetAccount({"timestamp": 1})
+    finally:
+        await client.close()
+        server.close()
+    assert str(of_read(error.value, now=NOW)) == said
+    assert str(of_send(error.value)) == said
+
+
+def test_what_is_not_known_is_said_without_its_address() -> None:
+    error = RuntimeError("binance GET https://api.binance.com/api/v3/account?signature=abc broke")
+    assert str(of_read(error, now=NOW)) == "RuntimeError: binance GET  broke"
 
 
 @pytest.mark.parametrize(

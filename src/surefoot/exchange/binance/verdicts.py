@@ -2,14 +2,15 @@
 
 Only an answer in Binance's own words proves anything: a 4xx with its code in a JSON body. Every
 other answer (a 5xx, a page of HTML, a proxy's or a portal's) may stand between us and an exchange
-that did what it was asked. Whatever is not provably "no" is Unknown. Secrets never get into a
-message: the URL of a signed request, which ccxt puts into its errors, is cut off.
+that did what it was asked. Whatever is not provably "no" is Unknown. What is said is in a trader's
+words, and no secret gets into it: the URL, which ccxt puts into its errors, is left out.
 """
 
 from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -33,6 +34,20 @@ from surefoot.exchange.errors import (
 )
 
 _QUERY: Final = re.compile(r"\?\S*")
+_URL: Final = re.compile(r"\b(?:https?|wss?)://\S+")
+# What a trader is told of what went wrong between us and the exchange, the closest word first.
+_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (socket.gaierror, "the exchange's address is not found: is this machine on the network?"),
+    (ConnectionRefusedError, "the exchange takes no connection"),
+    (ssl.SSLError, "no secure connection to the exchange comes about"),
+    (aiohttp.ConnectionTimeoutError, "no connection to the exchange comes about in time"),
+    (TimeoutError, "the exchange does not answer in time"),
+    (aiohttp.ServerDisconnectedError, "the exchange broke the connection off"),
+    (ConnectionResetError, "the exchange broke the connection off"),
+    (aiohttp.ClientConnectorError, "no connection to the exchange comes about"),
+    (aiohttp.ClientPayloadError, "the answer of the exchange broke off"),
+    (aiohttp.ClientResponseError, "what came back is no answer of an exchange"),
+)
 _TOO_MANY: Final = frozenset({"-1003", "-1015"})
 # -1015 counts orders in 10 s and is over by itself: no reason to stay away.
 _TOO_MANY_ORDERS: Final = "-1015"
@@ -89,7 +104,9 @@ class Answered(ExchangeError):
         self.text = one_line(text[:_MESSAGE_MAX])
         self.retry_after = retry_after
         self.halves = halves
-        super().__init__(self.text if code is not None else f"HTTP status {status}")
+        super().__init__(
+            self.text if code is not None else f"the exchange answers with HTTP status {status}"
+        )
 
     @property
     def final(self) -> str | None:
@@ -197,10 +214,13 @@ def ban_end(now: datetime, retry_after: str | None) -> datetime:
 
 
 def describe(error: Exception) -> str:
-    """Say what happened in words that are safe to write down: no URL queries, no signatures."""
+    """Say what happened in words that are safe to write down: no URL, no signature."""
     if isinstance(error, Answered):
         return _QUERY.sub("", str(error))
-    words = _QUERY.sub("", str(error)[: 10 * _MESSAGE_MAX])
+    for kind, said in _WORDS:
+        if any(isinstance(each, kind) for each in _causes(error)):
+            return said
+    words = _QUERY.sub("", _URL.sub("", str(error)[: 10 * _MESSAGE_MAX])).strip()
     cause = error.__cause__
     reason = f" ({type(cause).__name__})" if cause is not None else ""
     return f"{type(error).__name__}: {words[:_MESSAGE_MAX]}{reason}"
