@@ -158,7 +158,7 @@ async def test_what_is_said_of_a_journal_that_is_gone_works(
 ) -> None:
     """Its owner removed what was named: the new one was called a copy, for the lock file's sake."""
     path = tmp_path / "j.db"
-    journal = open_sqlite(path, at=START)  # nothing was ever traded
+    journal = await lived(path, "one")
     journal.gauges.turn(START)
     await journal.close()
     path.unlink()
