@@ -43,6 +43,10 @@ class Market(Protocol):
         """Say why its prices are not to be believed now; None: they are."""
         ...
 
+    def blind(self, symbol: str) -> str | None:
+        """Say why one symbol's prices are not to be believed now; None: they are."""
+        ...
+
     async def prepare(self) -> None:
         """Learn what has to be known before anybody may ask."""
         ...
@@ -98,6 +102,10 @@ class PlayedMarket(Market):
     @property
     @override
     def stale(self) -> str | None:
+        return None
+
+    @override
+    def blind(self, symbol: str) -> str | None:
         return None
 
     @override

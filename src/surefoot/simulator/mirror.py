@@ -5,6 +5,8 @@ filled, whoever listens here is cut off as well, and `stale` says why. A connect
 says nothing is lost too, once the venue itself, asked, tells of a trade or a book that was not
 heard of. Once it is back, the trades that were missed are played through the orders that rested
 all the while, at the times at which they happened; only then is the symbol's book believed again.
+One symbol's trouble is its own: while others are heard it alone is not believed, asked for again,
+and joined by what is read.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from typing_extensions import override
@@ -41,7 +44,9 @@ _ON_ITS_WAY_S: Final = 2.0  # what the venue tells may be told by its stream a m
 _STEP_MS: Final = 250  # less is the way of a request, no difference of clocks
 _PLENTY: Final = Decimal(10**12)
 _UNREADABLE: Final = (LookupError, ValueError, TypeError, ArithmeticError)
+_NO_ANSWER: Final = (ApiError, *_UNREADABLE)
 _NO_SYMBOL: Final = -1121
+_BLIND_AFTER: Final = 3  # so many times its silence a symbol is believed that nobody answers for
 
 
 @dataclass(slots=True)
@@ -51,6 +56,7 @@ class _Mirrored:
     mark: Mark | None = None
     fresh: bool = False
     heard_at: float = 0.0
+    traded_at: float = 0.0  # its book may live while its trades are not told
     bid: Decimal = Decimal(0)
     ask: Decimal = Decimal(0)
     bids: Levels = ()
@@ -85,6 +91,7 @@ class MirroredMarket(Market):
         self._source = Source(self._origin, clock)
         self._why: str | None = "not connected yet"
         self._attempt = 0
+        self._heard_at = 0.0
         self._mirrored = {
             symbol: _Mirrored(store.facts.marks.get(symbol)) for symbol in self._origin.symbols
         }
@@ -98,6 +105,12 @@ class MirroredMarket(Market):
         if self._why is None and behind:
             return f"the trades missed on {', '.join(behind)} are being read"
         return self._why
+
+    @override
+    def blind(self, symbol: str) -> str | None:
+        each = self._mirrored.get(symbol)
+        unseen = each is not None and not each.fresh
+        return self._why or (f"the trades missed on {symbol} are being read" if unseen else None)
 
     @override
     async def prepare(self) -> None:
@@ -136,23 +149,26 @@ class MirroredMarket(Market):
             first = first.exceptions[0]
         self._why = str(first) or type(first).__name__
         for symbol, each in self._mirrored.items():
-            each.fresh = False
-            each.waiting.clear()
-            if symbol in self._exchange.quotes:
-                quote = self._exchange.quotes[symbol]
-                self._exchange.quotes[symbol] = replace(quote, bids=(), asks=())
+            self._lose(symbol, each)
         self._streams.disconnect("market")  # who listens must know that there is a gap
+
+    def _lose(self, symbol: str, each: _Mirrored) -> None:
+        """Believe nothing of one symbol: with an empty book nothing is filled."""
+        each.fresh = False
+        each.waiting.clear()
+        if symbol in self._exchange.quotes:
+            quote = self._exchange.quotes[symbol]
+            self._exchange.quotes[symbol] = replace(quote, bids=(), asks=())
 
     async def _live(self) -> None:
         await self._introduce()
         async with self._source.listen() as socket:
-            names = [f"{each.lower()}@{what}" for each in self._mirrored for what in _EVENTS]
-            await socket.subscribe(names)
+            await socket.subscribe([name for each in self._mirrored for name in _names(each)])
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear(socket))
                 tasks.create_task(self._catch_up())
                 tasks.create_task(self._follow(socket))
-                tasks.create_task(self._ask_after())
+                tasks.create_task(self._ask_after(socket))
 
     async def _introduce(self) -> None:
         """Ask what time it is there, and what is listed."""
@@ -199,7 +215,8 @@ class MirroredMarket(Market):
 
     def _take(self, symbol: str, what: str, message: dict[str, Any]) -> None:
         each = self._mirrored[symbol]
-        each.heard_at = self._clock.monotonic()
+        each.heard_at = self._heard_at = self._clock.monotonic()
+        each.traded_at = self._heard_at if what == "trade" else each.traded_at
         match what:
             case "trade" if each.fresh:
                 self._trade(symbol, each, message)
@@ -250,32 +267,54 @@ class MirroredMarket(Market):
                 self._store.commit()
             await self._clock.sleep(self._beat_s)
 
-    async def _ask_after(self) -> None:
-        """Ask the venue about whom its streams say nothing, unless it wants to be left alone.
+    async def _ask_after(self, socket: Socket) -> None:
+        """Ask the venue about whom its streams say nothing, and join again who was lost alone.
 
         Raises:
-            Unanswered: it has moved on, and nothing was heard of that.
+            Unanswered: it has moved on, and nothing was heard of anybody.
         """
         while True:
             await self._clock.sleep(self._silence_s / 2)
             for symbol, each in self._mirrored.items():
-                silent_s = self._clock.monotonic() - each.heard_at
-                listed = symbol in self._exchange.rules
-                if each.fresh and listed and silent_s >= self._silence_s:
-                    with suppress(RateLimited):  # that is asked when its patience is back
-                        await self._doubt(symbol, each)
+                lost = self._why is None and not each.fresh
+                silent = each.fresh and self._since(each.heard_at, each.traded_at)
+                if symbol in self._exchange.rules and (lost or silent >= self._silence_s):
+                    await (self._join_alone if lost else self._doubt)(socket, symbol, each)
                     await self._clock.sleep(_DOUBT_PAUSE_S)
 
-    async def _doubt(self, symbol: str, each: _Mirrored) -> None:
-        heard_at = each.heard_at
-        book, newest = await self._book(symbol), await self._newest(symbol)
-        traded = each.mark is None or Mark(int(newest["l"]), int(newest["T"])).is_after(each.mark)
-        if not traded and (book[0][0].price, book[1][0].price) == (each.bid, each.ask):
-            each.heard_at = self._clock.monotonic()  # there was nothing to be heard
+    def _since(self, *moments: float) -> float:
+        return self._clock.monotonic() - min(moments)
+
+    async def _doubt(self, socket: Socket, symbol: str, each: _Mirrored) -> None:
+        silent = self._since(each.heard_at) >= self._silence_s
+        try:
+            book, newest = await self._book(symbol), await self._newest(symbol)
+        except RateLimited:
+            return  # it is asked when its patience is back
+        except _NO_ANSWER:
+            if self._since(each.heard_at) >= self._silence_s * _BLIND_AFTER:
+                self._lose(symbol, each)
             return
+        there, at = Mark(int(newest["l"]), int(newest["T"])), self._clock.monotonic()
+        moved = silent and (book[0][0].price, book[1][0].price) != (each.bid, each.ask)
+        if not moved and not there.is_after(each.mark or there):
+            each.traded_at = at  # there was nothing to be heard
+            each.heard_at = at if silent else each.heard_at
+            return
+        before = each.heard_at
         await self._clock.sleep(_ON_ITS_WAY_S)
-        if each.heard_at == heard_at:
+        if not there.is_after(each.mark or there) and not (moved and each.heard_at == before):
+            return
+        if self._since(self._heard_at) >= _ON_ITS_WAY_S:
             raise Unanswered(f"its stream is silent, and the price of {symbol} has moved")
+        await self._join_alone(socket, symbol, each)
+
+    async def _join_alone(self, socket: Socket, symbol: str, each: _Mirrored) -> None:
+        """Ask for one symbol's streams anew, and bring it to now; who listens is told all of it."""
+        self._lose(symbol, each)
+        with suppress(*_NO_ANSWER):  # it is asked again
+            await socket.subscribe(_names(symbol))
+            await self._rejoin(symbol, each, told=True)
 
     async def _book(self, symbol: str) -> tuple[Levels, Levels]:
         book = await self._source.ask("depth", {"symbol": symbol, "limit": str(DEPTH_LEVELS)})
@@ -287,31 +326,40 @@ class MirroredMarket(Market):
     # What was missed -----------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
+        failed: list[Exception] = []
         for symbol, each in self._mirrored.items():
-            if symbol in self._exchange.rules:
-                await self._rejoin(symbol, each)
-            each.fresh = True  # or not listed: there is nothing to wait for
+            try:
+                if symbol in self._exchange.rules:
+                    await self._rejoin(symbol, each)
+                each.fresh = True  # or not listed: there is nothing to wait for
+            except _NO_ANSWER as error:
+                failed.append(error)  # it is joined alone, later
+        if failed and len(failed) >= len(self._exchange.rules.keys() & self._mirrored.keys()):
+            raise failed[-1]
         self._why, self._attempt = None, 0
 
-    async def _rejoin(self, symbol: str, each: _Mirrored) -> None:
+    async def _rejoin(self, symbol: str, each: _Mirrored, *, told: bool = False) -> None:
         """Bring one symbol to now: the book, the missed trades, then those that came meanwhile."""
         each.bids, each.asks = await self._book(symbol)
         each.bid, each.ask = each.bids[0].price, each.asks[0].price
         newest = await self._newest(symbol)
         mark, last = Mark(int(newest["l"]), int(newest["T"])), Decimal(newest["p"])
         rests = any(order.symbol == symbol for order in self._exchange.standing)
-        if each.mark is not None and rests:
-            last = await self._play_missed(symbol, each, each.mark) or last
+        if each.mark is not None and (rests or told):
+            last = await self._play_missed(symbol, each, each.mark, told=told) or last
         else:
             each.mark = self._store.facts.marks[symbol] = mark
         self._exchange.quotes[symbol] = each.quote(last)
         each.fresh, each.heard_at = True, self._clock.monotonic()
+        each.traded_at = each.heard_at
         waiting, each.waiting = each.waiting, []
         for message in waiting:
             self._trade(symbol, each, message)
         self._show(symbol, each)
 
-    async def _play_missed(self, symbol: str, each: _Mirrored, since: Mark) -> Decimal | None:
+    async def _play_missed(
+        self, symbol: str, each: _Mirrored, since: Mark, *, told: bool
+    ) -> Decimal | None:
         """Play what was traded since through the orders that rested; return the last price."""
         last, where = None, {"startTime": str(since.at_ms)}
         while True:
@@ -322,6 +370,8 @@ class MirroredMarket(Market):
                 if mark.is_after(since):
                     with self._exchange.at(mark.at_ms):
                         self._see(symbol, each, mark, _past(last, each.ask - each.bid))
+                    if told:
+                        self._streams.publish(symbol, "trade", partial(_trade, symbol, row))
             if len(rows) < _PAGE:
                 self._exchange.quotes[symbol] = replace(
                     self._exchange.quotes[symbol], bids=(), asks=()
@@ -332,6 +382,16 @@ class MirroredMarket(Market):
 
 
 _EVENTS: Final = ("trade", "bookTicker", DEPTH)
+
+
+def _names(symbol: str) -> list[str]:
+    return [f"{symbol.lower()}@{what}" for what in _EVENTS]
+
+
+def _trade(symbol: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return an aggregate of trades as the stream would have told it."""
+    told = {"e": "trade", "E": row["T"], "s": symbol, "t": row["l"]}
+    return told | {key: row[key] for key in ("p", "q", "T", "m", "M")}
 
 
 def _past(price: Decimal, spread: Decimal) -> Quote:

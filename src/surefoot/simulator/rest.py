@@ -284,25 +284,31 @@ class Rest:
     def _info(self, params: Params, _hits: Hits) -> Any:
         limits = wire.rate_limits(self.meter.limit, self.counts.windows)
         if not self._exchange.rules:
-            self._believed()
+            self._believed([])
         rules = [self._exchange.rules_of(symbol) for symbol in self._named(params)]
         return wire.exchange_info(rules, self._clock.now_ms(), limits)
 
-    def _believed(self) -> None:
-        if self._market.stale is not None:
+    def _believed(self, symbols: list[str]) -> list[str]:
+        """Return those of some symbols whose prices are believed; one that is not hides no other.
+
+        Raises:
+            ApiError: none is.
+        """
+        seen = [symbol for symbol in symbols if self._market.blind(symbol) is None]
+        if not seen and self._market.stale is not None:
             raise ApiError(-1001, f"no price is known: {self._market.stale}", 503)
+        return seen
 
     def _last_prices(self, params: Params, _hits: Hits) -> Any:
-        self._believed()
         quotes = self._exchange.quotes
         return [
             {"symbol": each, "price": wire.amount(quotes[each].last)}
-            for each in self._named(params)
+            for each in self._believed(self._named(params))
         ]
 
     def _books(self, params: Params, _hits: Hits) -> Any:
-        self._believed()
-        quotes = {each: self._exchange.quotes[each] for each in self._named(params)}
+        names = self._believed(self._named(params))
+        quotes = {each: self._exchange.quotes[each] for each in names}
         return [
             {
                 "symbol": each,
