@@ -228,7 +228,9 @@ class _Scale:
             guarded=guarded,
             out=any(stop_rests(each.position) for each in self._holders),
             sold=sum((fill.quantity for fill in self._sold), ZERO),
-            kept=ZERO if guarded or before is None else self._kept(before.amount, trades, used),
+            kept=ZERO
+            if guarded or before is None
+            else self._kept(before.amount, there, trades, used),
             fees=belief.fees.get(asset, ZERO),
             known=all(fill.client_order_id is not None for fill in self._sold),
             waited=asset in evidence.missing,
@@ -365,8 +367,14 @@ class _Scale:
             f"{plain(held)} that its fills add up to"
         )
 
-    def _kept(self, before: Decimal, trades: Sequence[Fill], used: set[TradeId]) -> Decimal:
-        """Return what others bought after they had sold more than they had before."""
+    def _kept(
+        self, before: Decimal, there: Decimal, trades: Sequence[Fill], used: set[TradeId]
+    ) -> Decimal:
+        """Return what others bought after they had sold more than they had before.
+
+        Nothing, if less than that is there: some of it came or went by no trade, so that trades do
+        not tell whose the rest is.
+        """
         own = low = before
         for trade in sorted(trades, key=lambda each: each.at):
             fee = trade.fee if trade.fee_asset == self._asset else ZERO
@@ -376,7 +384,7 @@ class _Scale:
                 own -= trade.quantity
             low = min(low, own)
         lot = min((each.terms.instrument.lot for each in self._sides), default=ZERO)
-        return own - low if low <= -lot else ZERO
+        return own - low if low <= -lot and own - low <= there else ZERO
 
     def _trades(self, since: datetime | None, evidence: Evidence) -> list[Fill]:
         """Return what others traded since the asset was last weighed, or since it is held."""

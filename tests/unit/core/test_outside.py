@@ -214,6 +214,29 @@ def test_what_the_owner_buys_after_he_closed_by_hand_is_not_sold(coins: str) -> 
     assert owner.weigh().others == {}
 
 
+def test_coins_that_came_and_went_by_no_trade_are_not_taken_for_the_bots() -> None:
+    """He brought, sold, bought and withdrew: the holding was booked as sold, and forgotten."""
+    owner = Owner(TERMS, coins="0")
+    owner.there += 2
+    owner.sells("2")
+    owner.buys("1")
+    owner.there -= 1
+    outcome = owner.weigh()
+    assert (outcome.findings, outcome.others) == ((), {})
+    assert owner.state == (State.OPEN, owner.held, None)
+
+
+def test_what_was_sold_by_hand_is_booked_also_if_what_was_bought_since_has_left() -> None:
+    owner = Owner(coins="0")
+    owner.cancels_stop()
+    owner.sells(str(owner.held))
+    owner.refuse()
+    owner.buys("5")
+    owner.there -= 5
+    owner.weigh()
+    assert owner.state == (State.CLOSED, D(0), None)
+
+
 def test_what_the_owner_sells_and_buys_while_our_stop_rests_is_his() -> None:
     owner = Owner(coins="2")
     owner.sells("2")
