@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from msgspec.structs import replace
-from tests.builders import PROTECTED, TERMS, D, Life, fill, replay, report
+from tests.builders import PROTECTED, REPLACING, TERMS, D, Life, fill, replay, report
 
 from surefoot.core.coins import held_of
 from surefoot.core.deadlines import overdue
 from surefoot.core.evidence import Belief, Evidence, FindingKind
+from surefoot.core.order import Role
 from surefoot.core.outside import weigh
 from surefoot.core.position import Dust, State
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import Coins, DustLost
-from surefoot.core.reports import Grounds, PriceSeen, Refusal
-from surefoot.core.signals import ExitSignal, Flatten, Freeze
+from surefoot.core.reports import Doubt, Grounds, PriceSeen, Refusal
+from surefoot.core.signals import AddSignal, ExitSignal, Flatten, Freeze
 from surefoot.core.terms import Terms
 from surefoot.core.values import Asset
 
@@ -193,12 +194,15 @@ def refused(life: Life) -> list[str]:
     )
 
 
-def fallen(quantity: str, terms: Terms = TERMS) -> Life:
+def fallen(quantity: str, terms: Terms = TERMS, *, stop: bool = False, wait: bool = False) -> Life:
     """Return a life that bought at 50000, and whose exit is out when its price has collapsed."""
     life = Life(terms)
     order = life.enter(quantity)
     life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
-    life.tell(PriceSeen(price=D(20000)))
+    if stop:
+        life.tell(report(life.order, "OPEN"))
+    if not wait:
+        life.tell(PriceSeen(price=D(20000)))
     return life
 
 
@@ -262,3 +266,31 @@ def test_a_refused_stop_says_nothing_of_an_exit() -> None:
     life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
     refused(life)
     assert (life.position.state, life.position.quantity) == (State.OPEN, D("0.00016"))
+
+
+def test_what_is_too_small_to_sell_is_not_let_go_while_a_stop_rests() -> None:
+    """The exit that was to take its place is refused: the stop is what still can sell it."""
+    life = fallen("0.00016", REPLACING, stop=True)
+    stop = next(each for each in life.position.orders if each.role is Role.STOP)
+    assert life.order.replaces == stop.client_order_id
+    refused(life)
+    assert life.position.state is State.OPEN
+    assert life.position.left == Dust()
+    assert (life.position.quantity, life.position.frozen) == (D("0.00016"), None)
+    life.tell(report(stop, "FILLED", stop.quantity), fill(stop, "20000", trade="2"))
+    assert life.position.state is State.CLOSED
+    assert (life.position.quantity, life.position.left) == (0, Dust())
+
+
+def test_what_is_too_small_to_sell_is_not_let_go_while_an_addition_is_in_doubt() -> None:
+    """What it may have bought would be nobody's."""
+    life = fallen("0.00016", wait=True)
+    life.tell(AddSignal(quantity=D("0.00016")))
+    more = life.order
+    life.tell(Doubt(client_order_id=more.client_order_id, reason="no answer"))
+    life.tell(PriceSeen(price=D(20000)))
+    assert life.order == life.position.find(more.client_order_id), "no exit beside it"
+    life.tell(report(more, "FILLED", more.quantity), fill(more, "20000", trade="2"))
+    assert life.order.quantity == D("0.00032")
+    refused(life)
+    assert (life.position.state, life.position.left.quantity) == (State.CLOSED, D("0.00032"))

@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock, patch
 import pytest
 from msgspec.structs import replace
 from tests.builders import START, TERMS, D, started
-from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk
+from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk, account_spec
 from tests.unit.engine.fake import ETH, ETHER
 from tests.unit.engine.till import USDT, Till, bot, till
 
@@ -18,14 +18,17 @@ from surefoot.core.records import BotStatusChanged, LossCapLifted, LossCapReache
 from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName
+from surefoot.engine.allowance import Allowance
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.limits import Caps
+from surefoot.engine.login import Login
 from surefoot.engine.lull import Lull
 from surefoot.engine.runner import Runner
 from surefoot.journal.port import Append, Change, Command, Verdict, account_stream
 from surefoot.strategy import Enter
 
 OTHER = BotName("other")
+ELSEWHERE = AccountName("elsewhere")
 LOSING = Caps(daily_loss=D(5))
 
 
@@ -220,7 +223,7 @@ async def test_the_loss_of_a_bot_that_trades_elsewhere_now_is_this_accounts_too(
     here = await till(desk, bot(Amount(notional=D(100)), OTHER), caps=LOSING)
     await here.trade("50000", "45000", OTHER)
     lost = desk.keepers[OTHER].position
-    elsewhere = replace(started(OTHER, lost.number + 1), account=AccountName("elsewhere"))
+    elsewhere = replace(started(OTHER, lost.number + 1), account=ELSEWHERE)
     stream = f"position/{elsewhere.position_id}"
     moved = Append(
         stream=stream, expected=0, records=(elsewhere,), position=evolve(None, elsewhere)
@@ -287,3 +290,28 @@ async def test_the_same_refusal_with_other_figures_is_said_once(desk: Desk) -> N
         await here.say(Enter(), price=price)
         await here.say(Enter(notional=5000), price=price)  # two that alternate are two
     assert len(here.refusals()) == 2
+
+
+async def test_what_one_account_lost_stops_no_other(desk: Desk) -> None:
+    """Two accounts of one journal: catches a loss, a word or a lift that both are taken by."""
+    here = await lost(desk)
+    await here.say(Enter())
+    word = BotStatusChanged(at=START, bot=DIP, status="RUNNING", by="surefoot", reason=None)
+    append = Append(stream=f"bot/{DIP}", expected=0, records=(word,))
+    await desk.journal.commit(Change(at=START, appends=(append,)))
+    away = Desk()
+    away.journal = desk.journal
+    away.login = Login(
+        account_spec(caps=LOSING, account=ELSEWHERE),
+        exchange=away.exchange,
+        journal=desk.journal,
+        clock=away.clock,
+        log=away.log,
+    )
+    other = Allowance(away.login, BySymbol(lambda k: k.symbol), desk.journal, lambda _: None)
+    assert await other.lost_today(USDT) == 0
+    assert await other.refusal(USDT) is None
+    assert "cap daily_loss" in str(await here.allowance.refusal(USDT))
+    with pytest.raises(InvalidValue, match="elsewhere has not reached its loss of a day"):
+        await other.lift("ann", AsyncMock())
+    assert "cap daily_loss" in str(await here.allowance.refusal(USDT))

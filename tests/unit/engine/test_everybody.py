@@ -6,9 +6,13 @@ import asyncio
 from unittest.mock import AsyncMock
 
 import pytest
+from msgspec.structs import replace
+from tests.builders import D
+from tests.unit.engine.desk import ENTER
 from tests.unit.engine.test_supervisor import DIP, House, kinds_in, serving
 
 from surefoot.core.errors import InvalidValue, SignalRefused
+from surefoot.core.position import State
 from surefoot.engine.everybody import resume_all, stop_all
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import ReadFailed
@@ -82,3 +86,32 @@ async def test_a_bot_that_cannot_run_keeps_no_other_from_being_resumed(
         one.account.roster.admit()
         said = await resume_all(accounts, "ann")
         assert said.startswith("1 bot may enter again; still paused: dip-btc cannot run before")
+
+
+async def test_pressed_while_a_recovery_runs_it_holds_from_there_to_resume_all() -> None:
+    """The recovery that went on beside it started the bots when it came to its end."""
+    house = House()
+    async with serving(house):
+        await house.account.roster.keepers[DIP].tell(replace(ENTER, limit=D(49_000)))
+        await house.clock.advance(2)
+    again = House(house.journal)
+    again.exchange, again.clock = house.exchange, house.clock
+    again.supervisor._clock = house.clock
+    answered = again.exchange.hold("open_orders")
+    async with serving(again):
+        roster = again.account.roster
+        assert again.account.recovery.going_on
+        stopped = await again.done("stop-all", "all")
+        assert stopped[0] == "done"
+        assert "what rests on main goes once it is recovered" in str(stopped[1])
+        answered.set()
+        await again.clock.advance(5)
+        assert not again.account.recovery.going_on
+        assert roster.refusal(DIP) == "the bot is PAUSED: stop-all"
+        assert [each.status for each in again.exchange.orders] == ["CANCELED"]
+        assert roster.keepers[DIP].position.state is State.FLAT
+        await again.done("recover")
+        await again.clock.advance(5)
+        assert roster.statuses.of(DIP) is Status.PAUSED, "nor does the next one start it"
+        assert await again.done("resume-all", "all") == ("done", "1 bot may enter again")
+        assert roster.refusal(DIP) is None

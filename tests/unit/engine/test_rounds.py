@@ -18,6 +18,7 @@ from tests.unit.engine.desk import (
     PoisonableJournal,
     account_spec,
     bot_spec,
+    kinds_in,
     opened,
     records_in,
     tick,
@@ -29,7 +30,7 @@ from surefoot.core.position import State
 from surefoot.core.records import CancelIntended, OthersSeen
 from surefoot.core.reports import Fill, Grounds, OrderReport
 from surefoot.core.signals import Freeze
-from surefoot.core.values import Asset, BotName, ClientOrderId, Side, Symbol
+from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Side, Symbol
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Caps
 from surefoot.engine.quotes import Quote
@@ -324,6 +325,38 @@ async def test_a_balance_that_does_not_show_a_fill_yet_says_nothing(sold: str | 
         asked = None if sold is None else "2 BTC went, while nothing locked"
         assert (held.state, held.quantity) == (State.OPEN, fill.quantity)
         assert (held.frozen and held.frozen[:32]) == asked
+
+
+@pytest.mark.parametrize("first", ["owner", "stop"])
+@pytest.mark.parametrize("share", ["1", "0.5"])
+async def test_a_hand_trade_in_the_very_second_of_our_stop_is_the_owner_s(
+    first: str, share: str
+) -> None:
+    """Two sales of one moment, read together: catches one that is booked as the other, or twice."""
+    exchange = FakeExchange(HandClock())
+    exchange.trade(Side.BUY, "2")
+    async with floor_of(RESTING, exchange) as floor:
+        stop, held = await with_a_stop(floor), kept(floor).position.quantity
+        part = held * D(share)
+        sales = [
+            lambda: exchange.trade(Side.SELL, held, "by-hand"),
+            lambda: exchange.execute(stop.exchange_order_id, part, price=D(49_000)),
+        ]
+        for sell in sales if first == "owner" else reversed(sales):
+            sell()
+        for _ in range(3):
+            await floor.account.rounds.inspection.everything()
+            await floor.clock.advance(30)
+        kinds = await kinds_in(floor.journal, "position/dip-btc-1")
+        position = await floor.journal.position(PositionId("dip-btc-1"))
+        assert position is not None
+        assert (position.exited, position.exit_proceeds) == (part, part * 49_000)
+        assert (position.quantity, position.frozen) == (held - part, None)
+        assert kinds.count("fill-booked") == 2
+        assert "reduction-booked" not in kinds
+        records = await records_in(floor.journal, "account/main")
+        *_, seen = [each for each in records if isinstance(each, OthersSeen)]
+        assert seen.coins[Asset("BTC")].amount == 2 - held
 
 
 async def test_what_others_have_is_written_down_and_known_after_a_restart() -> None:
