@@ -446,13 +446,15 @@ class World:
         shut = any(order.shut for life in self.lives for order in life.position.orders)
         able = [t for t in able if t.live or not shut or t.order.role is Role.ENTRY]
         check_able(able, held, self.now)
-        for life in self.lives:
-            frozen = life.position.frozen
+        self._check_frozen()
+        for order in (order for life in self.lives for order in life.orders.values()):
+            fate = self.tickets[order.client_order_id].fate
+            assert order.status is not OrderStatus.NEVER or fate != "accepted", "S4"
+
+    def _check_frozen(self) -> None:
+        for frozen in (life.position.frozen for life in self.lives):
             refused = frozen is not None and " in a row: " in frozen  # exits, or stops
             assert frozen is None or refused, "honesty freezes nothing"
-            for order in life.orders.values():
-                fate = self.tickets[order.client_order_id].fate
-                assert order.status is not OrderStatus.NEVER or fate != "accepted", "S4"
 
     def _can_come(self, ticket: Ticket) -> bool:
         old = ticket.order.replaces

@@ -25,21 +25,21 @@ class Hearing:
 
         Once is a question only: what lacks may still be a fill that is not shown. It is asked
         again when nothing can be hidden any more. As long as an order is in doubt, that may be
-        what took it.
+        what took it; and what moves meanwhile is of another moment than the answer.
         """
-        since = max(since, self._world.births[-1], self._doubted_at(symbol))
+        since = max(since, self._world.births[-1], self._moved_at(symbol))
         told = self._answers(since)
         if not told or self._world.now < self._world.slow_until:
             return False
         proven = (at for at in told if at >= told[0] + self._visibility_s)
         return next(proven, self._world.now) + IN_FLIGHT_S < self._world.now
 
-    def _doubted_at(self, symbol: str) -> float:
-        """Return when a doubt about a symbol's orders began, or ended in nothing, last."""
+    def _moved_at(self, symbol: str) -> float:
+        """Return when a doubt about a symbol's orders began or ended last, or a fill was booked."""
         ((at,),) = self._judge.rows(
-            "SELECT max(at) FROM records WHERE kind IN ('order-doubted', 'order-never') AND stream "
-            "IN (SELECT 'position/' || position_id FROM positions WHERE replace(symbol, '/', '') "
-            "= ?)",
+            "SELECT max(at) FROM records WHERE kind IN ('order-doubted', 'order-never', "
+            "'fill-booked') AND stream IN (SELECT 'position/' || position_id FROM positions "
+            "WHERE replace(symbol, '/', '') = ?)",
             symbol,
         )
         return (datetime.fromisoformat(at) - BEGINNING).total_seconds() if at else 0.0

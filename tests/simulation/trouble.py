@@ -396,6 +396,7 @@ class Trouble:
                 self.world.story.say("world", "the database is deleted")
                 journal.unlink()
                 self._half_deleted = True
+                self.judge.files_are_whole = False  # what was noted of a ban went with it
             await self.world.sleep(_REFUSED_S)
             if journal.exists():
                 self.judge.blame("a journal was begun where one was", journal.name)
