@@ -110,9 +110,17 @@ def _take_part(position: Position, reason: str, draft: Draft) -> ExitWished | Pa
         return PartTaken(at=draft.now, why=why, joins=ZERO if taken.keep else share)
     kept = position.available - part
     level, keep = Level.TAKE_PART, kept
-    if instrument.is_dust(kept, price):
+    if _is_too_little(kept, position, draft.terms):
         level, keep = Level.TAKE_PROFIT, ZERO
     return _gain(level, position, reason, draft, keep)
+
+
+def _is_too_little(kept: Decimal, position: Position, terms: Terms) -> bool:
+    """Tell whether what is to stay could not be traded, or is worth too little for its stop."""
+    price, stop = position.entry_price or ZERO, position.levels.stop
+    if terms.native_stop and stop is not None:
+        price = min(price, stop)
+    return terms.instrument.is_dust(kept, price)
 
 
 def matters(position: Position, price: Decimal, terms: Terms) -> bool:
@@ -217,7 +225,7 @@ def _kept(signal: ExitSignal, draft: Draft) -> Decimal:
     if instrument.is_dust(part, price):
         raise SignalRefused(f"{plain(part)} {position.base} are too little to trade")
     kept = position.available - part
-    return ZERO if instrument.is_dust(kept, price) else kept
+    return ZERO if _is_too_little(kept, position, draft.terms) else kept
 
 
 def take_close(close: Close, draft: Draft) -> None:

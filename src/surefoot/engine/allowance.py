@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from surefoot.core.errors import InvalidValue, SignalRefused
+from surefoot.core.exits import ExitPlan, at_entry
 from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane
 from surefoot.core.position import Position, State
@@ -25,7 +26,7 @@ from surefoot.core.records import LossCapLifted, LossCapReached, PositionRecord
 from surefoot.core.signals import AddSignal, EntrySignal
 from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
 from surefoot.core.state import fold
-from surefoot.core.values import ZERO, Asset, BotName, PositionId, Side, Symbol, plain
+from surefoot.core.values import ZERO, Asset, BotName, Direction, PositionId, Side, Symbol, plain
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Standing, check_caps, check_order
@@ -65,6 +66,23 @@ def _offer(spec: BotSpec, signal: Enter | Add, tick: Tick, instrument: Instrumen
     price = tick.ask if limit is None else limit
     return _Offer(
         instrument=instrument, price=price, last=tick.price, limit=limit, immediate=immediate
+    )
+
+
+def _check_stop(spec: BotSpec, plan: ExitPlan, quantity: Decimal, offer: _Offer) -> None:
+    """Return if a stop of so much can rest at the exchange, or none is to.
+
+    Raises:
+        InvalidValue: at its price it is worth less than the venue takes.
+    """
+    instrument, price = offer.instrument, offer.price
+    stop = at_entry(plan, price, Direction.LONG, instrument.tick).stop
+    if not spec.native_stop or stop is None or not instrument.is_dust(quantity, stop):
+        return
+    raise InvalidValue(
+        f"{spec.symbol}: {plain(quantity)} {instrument.base} are worth too little at their stop of "
+        f"{plain(stop)} for the venue's minimum of {plain(instrument.notional_min)} "
+        f"{instrument.quote}; raise the bot's notional",
     )
 
 
@@ -121,8 +139,10 @@ class Allowance:
         offer = _offer(spec, signal, tick, instrument)
         plan = signal.plan(spec.plan)
         stop = plan.stop_loss or plan.trailing_stop
+        quantity = await self._quantity(spec, signal, offer, stop=stop)
+        _check_stop(spec, plan, quantity, offer)
         return EntrySignal(
-            quantity=await self._quantity(spec, signal, offer, stop=stop),
+            quantity=quantity,
             plan=plan,
             direction=signal.direction,
             limit=offer.limit,

@@ -146,3 +146,14 @@ def test_parts_that_cannot_be_traded() -> None:
         life.tell(ExitSignal(fraction=D("0.01")))
     life.tell(ExitSignal(fraction=D("0.99")))
     assert life.order.quantity == D("0.0016"), "what would stay is dust, so all goes"
+
+
+@pytest.mark.parametrize(
+    ("terms", "goes"), [(TERMS, "0.0015"), (PROTECTED, "0.0016"), (REPLACING, "0.0016")]
+)
+def test_what_stays_is_worth_its_stop_or_goes_as_well(terms: Terms, goes: str) -> None:
+    """0.0001 could be traded at 50000; its stop at 49000 was refused for ever."""
+    life = opened(terms)
+    life.tell(ExitSignal(fraction=D("0.9375")))
+    assert life.position.exit_wish is not None
+    assert life.position.exit_wish.keep == D("0.0016") - D(goes)

@@ -191,3 +191,12 @@ def test_what_the_strategy_sold_meanwhile_is_not_sold_twice() -> None:
     life.tell(PriceSeen(price=D(51000)))
     assert (life.position.quantity, life.position.taken.parts) == (D("0.0008"), 1)
     assert life.tell(TimePassed(), after=timedelta(minutes=5)) == []
+
+
+@pytest.mark.parametrize(("terms", "keep"), [(TERMS, "0.0001"), (PROTECTED, "0"), (REPLACING, "0")])
+def test_what_a_part_leaves_is_worth_its_stop_or_goes_as_well(terms: Terms, keep: str) -> None:
+    """What stayed could be traded where it was bought, and not where its stop was to rest."""
+    life = opened(ExitPlan(stop_loss=D("0.02"), parts=(part("0.02", "0.9375"),)), terms)
+    life.tell(PriceSeen(price=D(51000)))
+    assert life.position.exit_wish is not None
+    assert life.position.exit_wish.keep == D(keep)

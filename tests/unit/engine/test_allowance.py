@@ -95,6 +95,18 @@ async def test_a_signal_may_say_how_large(desk: Desk) -> None:
     assert 495 < here.notional()[0] <= 500
 
 
+@pytest.mark.parametrize("native_stop", [True, False])
+async def test_an_entry_is_worth_its_stop_or_is_refused(desk: Desk, native_stop: bool) -> None:
+    """At 50001 it could be bought; at 49000 its stop was refused for ever, and it was frozen."""
+    here = await till(desk, bot(Amount(notional=D("5.05")), native_stop=native_stop))
+    await here.say(Enter())
+    await desk.works.run()
+    assert len(desk.exchange.sent) == (not native_stop)
+    assert [why[:47] for why in here.refusals()] == [
+        "BTC/USDT: 0.0001 BTC are worth too little at th"
+    ] * native_stop
+
+
 async def test_no_answer_is_no_entry(desk: Desk) -> None:
     here = await till(desk, bot(ALL))
     desk.exchange.fail("holding", ReadFailed("no answer"))
