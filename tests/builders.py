@@ -13,7 +13,7 @@ from surefoot.core.draft import Decision
 from surefoot.core.exits import ExitPlan
 from surefoot.core.identity import Origin, order_identity
 from surefoot.core.instrument import Instrument
-from surefoot.core.order import Order, ReportedStatus
+from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import Dust, Position
 from surefoot.core.records import PositionRecord, PositionStarted, kind_of
 from surefoot.core.reports import Absence, Fill, LateFact, OrderReport
@@ -199,6 +199,17 @@ def fill(
         fee_asset=Asset(asset),
         at=at,
     )
+
+
+def sold(life: Life, quantity: str | None = None, status: str = "FILLED") -> Decimal:
+    """Let the newest order sell so much of itself at 51000, and end; return what it was to sell."""
+    order = life.order
+    assert order.role is Role.EXIT
+    amount = order.quantity if quantity is None else D(quantity)
+    told = [fill(order, "51000", amount, trade=f"s{order.attempt}")] if amount else []
+    life.tell(report(order, status, amount), *told)
+    assert replay(life.records) == life.position
+    return order.quantity
 
 
 def closed_beside_a_never(bot: str = "dip-btc") -> Life:

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from surefoot.core.dust import as_entered, is_dust
 from surefoot.core.evidence import Lingering
@@ -33,6 +32,8 @@ from surefoot.core.values import BotName, Symbol, plain
 
 PATIENCE: Final = timedelta(minutes=1)
 ANOTHER_TRY: Final = 2 * RETRY_LONGEST
+# Since when a stop lacks, how large it should be, and what there is instead.
+_Lack: TypeAlias = tuple[datetime, str, str]
 _HOLDING: Final = frozenset({State.OPEN, State.CLOSING})
 
 
@@ -189,47 +190,39 @@ def _stop_missing(position: Position, terms: Terms, now: datetime) -> Stuck | No
     failing = position.exit_wish is None and _goes_on_failing(position, now)
     if leaving or failing or position.lane(Lane.EXIT) is not None or is_dust(position, terms):
         return None
-    if stop_rests(position):
-        return _stop_short(position, stop, terms)
-    tally = position.tallies.get(Role.STOP)
-    ended = [order.finished_at for order in position.orders if order.finished_at is not None]
-    following = position.lane(Lane.PROTECTION)
-    # The next one was signed when the last one ended, which has left by now.
-    ended += [] if following is None else [following.signed_at]
-    since = max(ended, default=position.opened_at) if tally is None else tally.since
-    if since is None:
-        return None
-    return _about(
-        position,
-        StuckKind.STOP_MISSING,
-        position.position_id,
-        since=since,
-        believed=f"a stop at {plain(stop)} rests at the exchange",
-        true=f"the exchange has none{_tried(tally)}",
-    )
-
-
-def _stop_short(position: Position, level: Decimal, terms: Terms) -> Stuck | None:
-    """Tell of a stop that did not grow with what was added; one on its way is in doubt itself."""
-    stop, entry = position.lane(Lane.PROTECTION), position.last(Role.ENTRY)
-    wanted = stop_quantity(position, terms)
-    if stop is None or not stop.rests or stop.replaced_by is not None or stop.quantity >= wanted:
+    lack = _short(position, terms) if stop_rests(position) else _bare(position)
+    if lack is None:
         return None
     tally = position.tallies.get(Role.STOP)
-    if tally is None and entry is None:
-        return None
-    # What an addition fills bit by bit lacks its stop since the stop last grew.
-    begun = max(
-        filter(None, (stop.told_at, entry.signed_at if entry else None)), default=stop.signed_at
-    )
+    begun, wanted, found = lack
     return _about(
         position,
         StuckKind.STOP_MISSING,
         position.position_id,
         since=begun if tally is None else tally.since,
-        believed=f"a stop at {plain(level)} rests at the exchange for {plain(wanted)}",
-        true=f"it rests for {plain(stop.quantity)} only{_tried(tally)}",
+        believed=f"a stop at {plain(stop)} rests at the exchange{wanted}",
+        true=f"{found}{_tried(tally)}",
     )
+
+
+def _bare(position: Position) -> _Lack | None:
+    ended = [order.finished_at for order in position.orders if order.finished_at is not None]
+    following = position.lane(Lane.PROTECTION)
+    # The next one was signed when the last one ended, which has left by now.
+    ended += [] if following is None else [following.signed_at]
+    since = max(ended, default=position.opened_at)
+    return None if since is None else (since, "", "the exchange has none")
+
+
+def _short(position: Position, terms: Terms) -> _Lack | None:
+    """Tell of a stop that did not grow with what was added; one on its way is in doubt itself."""
+    stop, entry = position.lane(Lane.PROTECTION), position.last(Role.ENTRY)
+    wanted = stop_quantity(position, terms)
+    if stop is None or not stop.rests or stop.replaced_by is not None or stop.quantity >= wanted:
+        return None
+    # What an addition fills bit by bit lacks its stop since the stop last grew.
+    begun = [stop.told_at or stop.signed_at, *([entry.signed_at] if entry else [])]
+    return max(begun), f" for {plain(wanted)}", f"it rests for {plain(stop.quantity)} only"
 
 
 def _tried(tally: Tally | None) -> str:

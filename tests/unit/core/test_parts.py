@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.builders import PROTECTED, REPLACING, TERMS, D, Life, fill, replay, report
+from tests.builders import PROTECTED, REPLACING, TERMS, D, Life, fill, report, sold
 
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import Role
@@ -25,15 +25,6 @@ def opened(terms: Terms = TERMS) -> Life:
     return life
 
 
-def sold(life: Life, quantity: str | None = None, status: str = "FILLED") -> None:
-    """Let the newest order sell so much of itself, and end."""
-    order = life.order
-    assert order.role is Role.EXIT
-    part = order.quantity if quantity is None else D(quantity)
-    life.tell(report(order, status, part), fill(order, "50500", part, trade=f"s{order.attempt}"))
-    assert replay(life.records) == life.position
-
-
 def test_half_goes_and_the_rest_keeps_its_levels() -> None:
     life = opened()
     levels = life.position.levels
@@ -43,14 +34,14 @@ def test_half_goes_and_the_rest_keeps_its_levels() -> None:
     position = life.position
     assert (position.state, position.quantity) == (State.OPEN, D("0.0008"))
     assert (position.levels, position.exit_wish) == (levels, None)
-    assert position.realized_pnl == D("0.0008") * 500
+    assert position.realized_pnl == D("0.0008") * 1000
     assert position.entry_price == D(50000)
     life.tell(HALF)
     sold(life)
     assert life.position.quantity == D("0.0004")
     life.tell(ExitSignal())
     sold(life)
-    assert (life.position.state, life.position.realized_pnl) == (State.CLOSED, D("0.8"))
+    assert (life.position.state, life.position.realized_pnl) == (State.CLOSED, D("1.6"))
 
 
 def test_at_the_exchange_the_part_takes_the_stop_s_place_and_the_rest_gets_its_own() -> None:

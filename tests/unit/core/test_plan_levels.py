@@ -8,11 +8,10 @@ a stop that is not honoured while a part is sold; a part of what was bought sinc
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, replay, report
+from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, report, sold
 
 from surefoot.core.exits import ExitPlan, Level, Part
 from surefoot.core.lanes import Lane
@@ -40,17 +39,6 @@ def opened(plan: ExitPlan, terms: Terms = TERMS, quantity: str = "0.00160") -> L
     if terms.native_stop:
         life.tell(report(life.order, "OPEN"))
     return life
-
-
-def sold(life: Life, quantity: str | None = None, status: str = "FILLED") -> Decimal:
-    """Let the newest order sell so much of itself, and end; return how much it was to sell."""
-    order = life.order
-    assert order.role is Role.EXIT
-    amount = order.quantity if quantity is None else D(quantity)
-    told = [fill(order, "51000", amount, trade=f"s{order.attempt}")] if amount else []
-    life.tell(report(order, status, amount), *told)
-    assert replay(life.records) == life.position
-    return order.quantity
 
 
 def make_way(life: Life) -> None:

@@ -36,6 +36,20 @@ async def protected(desk: Desk) -> Keeper:
     return keeper
 
 
+def replacing_house() -> House:
+    house = House(native_stop=True)
+    house.exchange.instruments[BTC] = REPLACING.instrument
+    return house
+
+
+async def entered(house: House, plan: ExitPlan = TRAILING) -> Keeper:
+    """Return a keeper whose entry has filled, and which has not heard of it."""
+    keeper = house.account.roster.keepers[DIP]
+    await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=plan))
+    await turns()
+    return keeper
+
+
 def live(desk: Desk) -> list[str]:
     """Return what really rests at the exchange, by name."""
     rows = desk.exchange.orders
@@ -102,12 +116,9 @@ async def test_a_lost_answer_is_settled_by_asking(desk: Desk) -> None:
 
 async def test_a_lost_answer_leaves_it_bare_for_seconds_only() -> None:
     """Cancelled, the new one refused, and nobody heard: it was bare until V, for 65 seconds."""
-    house = House(native_stop=True)
-    house.exchange.instruments[BTC] = REPLACING.instrument
+    house = replacing_house()
     async with serving(house):
-        keeper = house.account.roster.keepers[DIP]
-        await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=TRAILING))
-        await turns()
+        keeper = await entered(house)
         await keeper.tell(house.exchange.trades[-1])
         await house.clock.advance(1)
         house.exchange.second_half = Refused("-1013", "no")
@@ -128,13 +139,10 @@ async def test_a_lost_answer_leaves_it_bare_for_seconds_only() -> None:
 @pytest.mark.parametrize("gain", [False, True], ids=["a move", "a gain"])
 async def test_killed_between_the_halves_it_is_protected_by_the_next_life(*, gain: bool) -> None:
     """Neither the new stop nor the limit came; the answer died with the process."""
-    house = House(native_stop=True)
-    house.exchange.instruments[BTC] = REPLACING.instrument
+    house = replacing_house()
     plan = replace(TRAILING, take_profit=D("0.04")) if gain else TRAILING
     async with serving(house):
-        keeper = house.account.roster.keepers[DIP]
-        await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=plan))
-        await turns()
+        keeper = await entered(house, plan)
         await keeper.tell(house.exchange.trades[-1])
         await house.clock.advance(1)
         house.exchange.second_half = Refused("-1013", "no")
@@ -168,12 +176,9 @@ async def test_a_venue_without_replace_keeps_the_old_way(desk: Desk) -> None:
 
 async def test_coins_that_are_not_there_let_everything_be_compared() -> None:
     """A part was sold by hand: nobody looked for as long as the stop was refused."""
-    house = House(native_stop=True)
-    house.exchange.instruments[BTC] = REPLACING.instrument
+    house = replacing_house()
     async with serving(house):
-        keeper = house.account.roster.keepers[DIP]
-        await keeper.tell(EntrySignal(quantity=D("0.00160"), plan=TRAILING))
-        await turns()
+        keeper = await entered(house)
         funds = Refused("-2010", "insufficient balance", Grounds.FUNDS)
         house.exchange.answer(funds)
         await keeper.tell(house.exchange.trades[-1])
