@@ -77,7 +77,8 @@ def _check_stop(spec: BotSpec, plan: ExitPlan, quantity: Decimal, offer: _Offer)
     """
     instrument, price = offer.instrument, offer.price
     stop = at_entry(plan, price, Direction.LONG, instrument.tick).stop
-    if not spec.native_stop or stop is None or not instrument.is_dust(quantity, stop):
+    left = quantity * (1 - _FEE_MOST)
+    if not spec.native_stop or stop is None or not instrument.is_dust(left, stop):
         return
     raise InvalidValue(
         f"{spec.symbol}: {plain(quantity)} {instrument.base} are worth too little at their stop of "
@@ -87,6 +88,8 @@ def _check_stop(spec: BotSpec, plan: ExitPlan, quantity: Decimal, offer: _Offer)
 
 
 _SHOWN: Final = Decimal("0.00000001")
+# A venue may keep so much of what is bought as its fee.
+_FEE_MOST: Final = Decimal("0.002")
 
 
 class Allowance:
