@@ -29,6 +29,8 @@ from surefoot.journal.port import Append, Change, Journal, Pulse, Remark
 MAIN = AccountName("main")
 PRICE, ETHER = D("51777.7"), D("0.0512")
 FROZEN_FOR = timedelta(hours=1)
+# What an exchange or a strategy may say in a word that no screen is wide enough for.
+LONG_WORD = "ill_formed_" * 12
 # How old the two prices are at first.
 PRICED = timedelta(seconds=310), timedelta(hours=2, minutes=9)
 ETH = replace(
@@ -105,14 +107,15 @@ async def written(journal: Journal, now: datetime) -> Story:
     delta = Story("delta", 1, now - FROZEN_FOR)
     delta.buys("0.004", "50500", "0.202", "USDT")
     delta.sells("51500", "0.0515", "0.001")
-    delta.life.tell(Freeze(reason="the account holds less than is believed"))
+    delta.life.tell(Freeze(reason=f"the account holds less than is believed: {LONG_WORD}"))
     for story in (old, lately, today, beta, gamma, delta):
         await journal.commit(Change(at=story.life.now, appends=(story.append,)))
     words = [status(each) for each in ("alpha", "beta", "gamma", "delta")]
     report_ = RecoveryFinished(
         at=now - timedelta(hours=4), account=MAIN, outcome="complete",
         positions={"opened": 1, "unchanged": 2}, orders_cancelled=3, fills_booked=4,
-        bots_restarted=5, bots_in_review={"delta": "it is frozen"}, requests=16, weight=170,
+        bots_restarted=5, bots_in_review={"delta": f"it is frozen: {LONG_WORD}"},
+        requests=16, weight=170,
         seconds=D("0.84"), unwatched_since=now - timedelta(hours=4, minutes=7),
         told=(
             Recovered(

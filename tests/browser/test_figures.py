@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from tests.browser.ledger import ETHER, PRICE, Story, asked, shrinks, stands, written
+from tests.browser.ledger import ETHER, LONG_WORD, PRICE, Story, asked, shrinks, stands, written
 from tests.browser.pages import WELL, Truth, cards, journal, number, overview
 from tests.unit.web.desk import URL, Desk, HandClock, status
 
@@ -139,6 +139,7 @@ async def test_every_figure_is_the_journals_also_in_an_outage(
         await hurry(reader, pen, noon)
         await hanging(reader, hand)
         await outage(reader, pen, hand, noon)
+        await narrow(reader)
         await dead_engine(reader, pen, hand, beta)
         await serving.aclose()
         await nobody_serves(reader, PART)
@@ -305,6 +306,23 @@ async def outage(reader: Reader, pen: Journal, hand: HandClock, noon: datetime) 
             f"{await pen.records()}",
         },
     )
+
+
+async def narrow(reader: Reader) -> None:
+    """Look at every page on a phone: nothing runs out of it, however long a word somebody wrote.
+
+    A strategy's failure on the page of recoveries was 622 wide.
+    """
+    page, wide = reader.page, reader.page.viewport_size
+    await page.set_viewport_size({"width": 390, "height": 844})
+    for path in dict.fromkeys(path for path, _ in WELL):
+        await reader.compare(path, {})
+        await page.locator("main h1, main h2").first.wait_for()
+        if path in {"/recovery", "/review"}:
+            await page.get_by_text(LONG_WORD).first.wait_for()
+        shown = await page.evaluate("document.documentElement.scrollWidth")
+        assert shown <= 390, f"{path} is {shown} wide"
+    await page.set_viewport_size(wide)
 
 
 async def dead_engine(reader: Reader, pen: Journal, hand: HandClock, beta: Story) -> None:

@@ -1,6 +1,7 @@
 // What changes, as it changes. The cursor is the journal's sequence number: a reconnect goes on
 // from there, so nothing is lost; and what is old is called old.
 import { get, session } from './api.svelte';
+import { number } from './format';
 import type { Bot, JournalRecord, Place, Position, Status } from './types';
 
 const STALE_MS = 6000;
@@ -59,6 +60,12 @@ class Live {
   guard(position: Position) { return this.working(position.protection.stop); }
   // The same of what the stop that rests at the exchange does not sell.
   rest(position: Position) { return this.working(position.protection.rest); }
+  // The same in words.
+  kept(position: Position) {
+    const { stop, rest, resting } = position.protection;
+    const part = rest === stop ? '' : ` for ${number(resting!.quantity)} of ${number(position.quantity)}`;
+    return { exchange: `at the exchange${part}`, here: 'watched here', none: position.stop_loss ? 'not working' : '' }[this.guard(position)];
+  }
   private working(place: Place) { return this.hangs && place === 'here' ? 'none' : place; }
 
   // Also before it is known whose session this is: the same cookie opens both, and if there is
