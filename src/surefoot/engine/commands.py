@@ -211,13 +211,18 @@ class Commands:
 
 
 def refuse_if_review_stands(account: Account, bot: BotName) -> None:
-    """Refuse to resume a bot whose account is not recovered: `recover` is what it needs.
+    """Refuse to resume a bot of which nothing is proven: `recover` is what it needs.
 
     Raises:
-        SignalRefused: it is not recovered.
+        SignalRefused: its account is not recovered, or its symbol could not be read.
     """
     if not account.roster.admits:
         raise SignalRefused(f"{bot} cannot run before its account is recovered: surefoot recover")
+    why = account.roster.statuses.unread(bot)
+    if why is not None:
+        raise SignalRefused(
+            f"{bot} cannot run before its symbol is read ({why}): surefoot recover {bot}"
+        )
 
 
 def refuse_known(position: Position, word: Filled, report: OrderReport) -> None:

@@ -3,7 +3,7 @@
 RUNNING   enters and leaves as its strategy wants
 PAUSED    enters nothing; its position is kept, its exits and stops work
 REVIEW    as PAUSED, and somebody should look: the reason says why; the operator's word lifts it, or
-          evidence that its cause is gone
+          evidence that its cause is gone (and nothing but that, where nothing could be read)
 STOPPED   taken out of service
 """
 
@@ -107,6 +107,13 @@ class Statuses:
         """Tell whether only an operator can take a bot out of review: no read disproves why."""
         word = self._known.get(bot)
         return word is not None and word.needs_answer
+
+    def unread(self, bot: BotName) -> str | None:
+        """Return why nothing of a bot's symbol is proven, or None: only a read can end that."""
+        word = self._known.get(bot)
+        if word is None or not word.reviewed or word.cause is not Cause.UNREACHABLE:
+            return None
+        return word.review or word.reason or "it was not read"
 
     def has_failed(self, bot: BotName) -> bool:
         """Tell whether a bot is in review because its strategy failed: it is not asked any more."""

@@ -22,11 +22,13 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
+from surefoot.core.errors import SignalRefused
 from surefoot.core.position import Dust, State
 from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import Freeze
 from surefoot.core.values import AccountName, PositionId, Side
 from surefoot.engine.binding import WrongAccount
+from surefoot.engine.commands import refuse_if_review_stands
 from surefoot.engine.everybody import resume_all, stop_all
 from surefoot.engine.limits import MINUTE
 from surefoot.engine.recovery import Outcome
@@ -286,10 +288,14 @@ async def test_stop_all_and_resume_all_prove_no_symbol(exchange: FakeExchange, f
         assert said == "1 bot may enter again; 1 still in review: surefoot status says why"
         assert roster.refusal(DIP) is None
         assert set(roster.statuses.in_review()) == {SWING}
+        with pytest.raises(SignalRefused, match="before its symbol is read"):
+            refuse_if_review_stands(floor.account, SWING)
+        refuse_if_review_stands(floor.account, DIP)
         exchange.mend()
         await stop_all([floor.account], "ann")
         assert await recovered(floor)
         assert roster.statuses.of(SWING) is Status.PAUSED, "it is read, and held all the same"
+        refuse_if_review_stands(floor.account, SWING)
         await resume_all([floor.account], "ann")
         assert roster.refusal(SWING) is None
 
