@@ -67,6 +67,8 @@ class Enquiry:
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
+        # Since when somebody's orders are not all known, where only others seem to have traded.
+        self._unseen_since: datetime | None = None
         self._accounted = False
 
     @property
@@ -227,16 +229,22 @@ class Enquiry:
         """Tell whether only coins of others have moved, by no order with our mark.
 
         No trade would change what the balance means then. Whose the orders were is told of the
-        newest in one answer; if one is ours and not booked, the trades are read.
+        newest in one answer; if one is ours and not booked, the trades are read. So they are if it
+        does not reach back to when the coins of others were weighed: then whose each of them is.
         """
         listed = is_listed(self._belief, self._open, self.started)
         if not (listed and only_others(self._belief, self.result().evidence)):
             return False
+        weighed = min(self._belief.others[each.base].at for each in self._belief.positions)
         try:
-            newest = await self._marks.newest(symbol)
+            read = await self._marks.newest(symbol, weighed)
         except (ReadFailed, Misconfigured) as error:
             unless_banned("newest orders", error)
             return False
+        if not read.complete:
+            self._unseen_since = weighed
+            return False
+        newest = read.orders
         marked = [r for r in newest if self._belief.is_ours(r.client_order_id or "")]
         ours = (*self._orders_on(symbol), *await self._departed(symbol, marked))
         booked = {order.exchange_order_id: order.filled for order in ours}
@@ -317,9 +325,10 @@ class Enquiry:
         orders = self._orders_on(symbol)
         self._marks.note(symbol, (*departed, *orders, *self._open))
         doubted = [order.signed_at for order in orders if order.status is OrderStatus.INTENDED]
-        since = min(doubted, default=None)
+        unseen = self._unseen_since
+        since = min([*doubted, *([] if unseen is None else [unseen])], default=None)
         every = every or self.restored
-        most = LOOK_UPS_RESTORED if self.restored else LOOK_UPS_MAX
+        most = LOOK_UPS_MAX if unseen is None and not self.restored else LOOK_UPS_RESTORED
         await self._marks.ask(symbol, fills, since=since, every=every, most=most)
         return self._marks.on(symbol, fills)
 

@@ -1,6 +1,6 @@
 """Whose an order is: the client order id that it carries, which tells ours by their mark.
 
-That never changes, so nobody is asked twice.
+That never changes, so nobody is asked twice about what was traded lately.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from surefoot.core.order import Order
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import ClientOrderId, ExchangeOrderId, Symbol
 from surefoot.exchange.errors import ReadFailed
-from surefoot.exchange.port import Reads
+from surefoot.exchange.port import OrdersRead, Reads
 
 # A fill that names an intent cannot be older than it, give or take two clocks.
 EARLIER: Final = timedelta(minutes=1)
+# So many names of a symbol are remembered, and all that one question is about.
+NAMES_MAX: Final = 1_000
 
 
 class Marks:
@@ -38,15 +40,24 @@ class Marks:
             if each.exchange_order_id is not None
         }
 
-    async def newest(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+    async def newest(self, symbol: Symbol, since: datetime) -> OrdersRead:
         """Ask what the newest orders are called of which something is filled, all in one.
 
         Raises:
             ReadFailed: there is no believable answer.
         """
-        reports = await self._exchange.newest_orders(symbol)
-        self.note(symbol, reports)
-        return reports
+        read = await self._exchange.newest_orders(symbol, since - EARLIER)
+        self.note(symbol, read.orders)
+        self._forget(symbol, keep=())
+        return read
+
+    def _forget(self, symbol: Symbol, *, keep: Iterable[ExchangeOrderId]) -> None:
+        """Let go of the names that were learned first, but for some that are needed now."""
+        names = self._names[symbol]
+        kept = frozenset(keep)
+        spare = [each for each in names if each not in kept]
+        for each in spare[: max(len(names) - NAMES_MAX, 0)]:
+            del names[each]
 
     async def ask(
         self,
@@ -77,6 +88,7 @@ class Marks:
                 names[each] = report.client_order_id
             elif proving:
                 raise ReadFailed(f"a trade names order {each}, which the exchange denies")
+        self._forget(symbol, keep=orders)
         if proving and len(unknown) > most:
             raise ReadFailed(f"{len(unknown) - most} orders on {symbol} are not known yet")
 

@@ -94,6 +94,13 @@ class FillsRead(Struct, frozen=True, kw_only=True):
     reset: bool = False
 
 
+class OrdersRead(Struct, frozen=True, kw_only=True):
+    """Orders of one symbol; `complete` only if none is missing that was placed since a time."""
+
+    orders: tuple[OrderReport, ...]
+    complete: bool
+
+
 class Tick(Struct, frozen=True, kw_only=True):
     """The market at one moment; `price` is the last trade, `at` exchange time."""
 
@@ -344,7 +351,7 @@ class Reads(Protocol):
         """Read the account's newest fills of a symbol, as many as one answer has, oldest first."""
         ...
 
-    async def newest_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+    async def newest_orders(self, symbol: Symbol, since: datetime) -> OrdersRead:
         """Read those of the account's newest orders of a symbol of which something is filled.
 
         As many as one answer has, and perhaps some seconds behind what is told of one order.

@@ -35,6 +35,7 @@ from surefoot.exchange.port import (
     Holding,
     Identity,
     MarketEvent,
+    OrdersRead,
     Question,
     Spending,
     Tick,
@@ -71,6 +72,7 @@ class FakeExchange:
         self.hidden: set[ClientOrderId | None] = set()
         self.complete = True
         self.hide_trades = False
+        self.newest = 1_000
         self.reset = False
         self.history: list[Candle] = []
         self.holdings: dict[Asset, Holding] = {}
@@ -373,12 +375,13 @@ class FakeExchange:
         await self._reading("newest_fills", symbol)
         return tuple(trade for trade in self.trades if trade.symbol == symbol)
 
-    async def newest_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+    async def newest_orders(self, symbol: Symbol, since: datetime) -> OrdersRead:  # noqa: ARG002
         await self._reading("newest_orders", symbol)
         ours = (row for row in self.orders if row.symbol == symbol and row.filled)
         numbers = dict.fromkeys(t.exchange_order_id for t in self.trades if t.symbol == symbol)
         foreign = (self._foreign(symbol, number) for number in numbers)
-        return (*ours, *(each for each in foreign if each is not None))
+        orders = (*ours, *(each for each in foreign if each is not None))[-self.newest :]
+        return OrdersRead(orders=orders, complete=len(orders) < self.newest)
 
     async def holding(self, asset: Asset, *, since: datetime | None = None) -> Holding:  # noqa: ARG002
         await self._reading("holding", asset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from types import FrameType
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, TERMS, Life, report
+from tests.builders import BTC, START, TERMS, Life, report
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
     DIP,
@@ -33,6 +33,7 @@ from surefoot.core.position import State
 from surefoot.core.values import Asset, BotName, Side, Symbol
 from surefoot.engine.enquiry import LOOK_UPS_MAX
 from surefoot.engine.inspection import Inspection
+from surefoot.engine.marks import NAMES_MAX, Marks
 from surefoot.engine.questions import RESTING_SHARE, Questions
 from surefoot.exchange.errors import ReadFailed, Unknown
 from surefoot.exchange.port import Identity
@@ -163,6 +164,38 @@ async def test_an_order_with_our_mark_among_theirs_freezes(exchange: FakeExchang
     async with opened(TWO, exchange=exchange, journal=journal) as floor:
         await floor.account.recovery.patiently()
         assert "carries our mark" in str(floor.account.roster.keepers[DIP].position.frozen)
+
+
+async def test_an_order_with_our_mark_behind_a_full_page_freezes(exchange: FakeExchange) -> None:
+    """Catches a page of newer orders that is taken for all since the coins were weighed."""
+    journal = PoisonableJournal()
+    await first_life(exchange, journal)
+    exchange.place(of_a_lost_journal())
+    for number in range(60):
+        exchange.trade(Side.BUY, "1", f"by-hand-{number}")
+    exchange.newest = 10
+    async with opened(TWO, exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        assert "carries our mark" in str(floor.account.roster.keepers[DIP].position.frozen)
+
+
+async def test_names_are_bounded_and_what_a_question_is_about_is_kept(
+    exchange: FakeExchange,
+) -> None:
+    """Up to a thousand names a round were kept for the life of the process."""
+    marks = Marks(exchange)
+    for number in range(NAMES_MAX + 50):
+        exchange.trade(Side.BUY, "1", f"by-hand-{number}")
+    fills = await exchange.newest_fills(BTC)
+    for _ in range(3):  # more than is remembered: a proof still comes to an end
+        with suppress(ReadFailed):
+            await marks.ask(BTC, fills, since=START, every=True, most=NAMES_MAX)
+    assert all(fill.client_order_id for fill in marks.on(BTC, fills))
+    assert exchange.count("order_by_exchange_id") == NAMES_MAX + 50
+    await marks.ask(BTC, fills[-1:], since=None, every=False, most=1)
+    known = [fill for fill in marks.on(BTC, fills) if fill.client_order_id]
+    assert len(known) == NAMES_MAX
+    assert known[-1] == replace(fills[-1], client_order_id=known[-1].client_order_id)
 
 
 async def test_trades_are_read_where_nobody_tells_whose_the_orders_were(

@@ -296,7 +296,7 @@ QUESTIONS: dict[str, tuple[str, Ask]] = {
     "fills": ("myTrades", lambda at: at.fills(BTC, None)),
     "fills of": ("myTrades", lambda at: at.fills_of(BTC, ExchangeOrderId("7"))),
     "newest fills": ("myTrades", lambda at: at.newest_fills(BTC)),
-    "newest orders": ("allOrders", lambda at: at.newest_orders(BTC)),
+    "newest orders": ("allOrders", lambda at: at.newest_orders(BTC, at.now())),
     "candles": ("klines", lambda at: at.candles(BTC, "1m", None, 5)),
 }
 VERBS: dict[str, Ask] = {

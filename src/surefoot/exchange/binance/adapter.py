@@ -45,6 +45,7 @@ from surefoot.exchange.port import (
     Identity,
     Login,
     MarketEvent,
+    OrdersRead,
     Question,
     Spending,
     Tick,
@@ -367,18 +368,19 @@ class Binance:
 
         return Trades(ask, symbol)
 
-    async def newest_orders(self, symbol: Symbol) -> tuple[OrderReport, ...]:
+    async def newest_orders(self, symbol: Symbol, since: datetime) -> OrdersRead:
         """Read those of the account's newest orders of a symbol of which something is filled."""
         name = self._id(symbol)
 
-        def read(answer: Any) -> list[OrderReport]:
-            filled = (row for row in payloads.listed(answer) if payloads.is_filled(row))
-            return [self._orders(symbol, name)(row) for row in filled]
+        def read(answer: Any) -> OrdersRead:
+            rows = payloads.listed(answer)
+            oldest = min((payloads.moment(row, "time") for row in rows), default=since)
+            filled = [self._orders(symbol, name)(row) for row in rows if payloads.is_filled(row)]
+            complete = len(rows) < PAGE_SIZE or oldest < since
+            return OrdersRead(orders=tuple(filled), complete=complete)
 
         request = {"symbol": name, "limit": PAGE_SIZE}
-        return tuple(
-            await self._carrier.ask("allOrders", self._ccxt.privateGetAllOrders, request, read)
-        )
+        return await self._carrier.ask("allOrders", self._ccxt.privateGetAllOrders, request, read)
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:
         """Return total holdings, as the answer that tells whose the keys are lists them too."""
