@@ -37,7 +37,7 @@ DIGITS = "9" * 5000
 
 ORDER: dict[str, Any] = {
     "symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "sf01", "price": "60000.00",
-    "origQty": "0.00100000", "executedQty": "0.00040000", "status": "PARTIALLY_FILLED",
+    "time": MS, "origQty": "0.00100000", "executedQty": "0.00040000", "status": "PARTIALLY_FILLED",
     "side": "BUY", "updateTime": MS,
 }  # fmt: skip
 TRADE: dict[str, Any] = {
