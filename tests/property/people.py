@@ -55,8 +55,8 @@ class Peopled(World):
 # Each move as often as it takes to be told of; `MOVES` are drawn as well.
 PEOPLE: Final[tuple[Callable[[Peopled, int], None], ...]] = (
     *MOVES,
-    Peopled.freeze,
-    *(3 * [Peopled.adopt]),
+    *(3 * [Peopled.freeze]),
+    *(2 * [Peopled.adopt]),
     *(2 * [Peopled.lack]),
     Peopled.set_back,
 )

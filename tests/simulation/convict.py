@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -102,7 +103,8 @@ def _first_harm(source: Path, told: str, seed: int, seeds: int) -> tuple[int, st
     )
     lines = result.stdout.splitlines()
     worlds = sum(1 for line in lines if line.startswith("seed "))
-    harms = [line.removeprefix(_HARM).partition(" at ")[0] for line in lines if _HARM in line]
+    told_of = (line.removeprefix(_HARM) for line in lines if _HARM in line)
+    harms = [re.split(r" at \d", each)[0] for each in told_of]
     if not harms and result.returncode != 0:
         return seed + worlds, f"the machine itself ended: {result.stderr[-200:]}"
     return seed + worlds - 1, harms[0] if harms else None

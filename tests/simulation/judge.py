@@ -313,12 +313,14 @@ class Judge:
         """Judge how everything stands, long after the last fault has healed."""
         states, reviewed = self._states(), self._reviewed()
         alarmed = self._alarmed()
-        self._judge_fills(alarmed)
-        self._judge_books(states, alarmed)
-        self._judge_coins(states, alarmed)
-        self._judge_live_orders(alarmed)
-        self._judge_protection(alarmed, reviewed)
-        self._judge_doubts(alarmed)
+        # Where nothing is to be alarmed about an alarm excuses nothing: the harm itself is named.
+        asked: set[str] = set() if innocent else alarmed
+        self._judge_fills(asked)
+        self._judge_books(states, asked)
+        self._judge_coins(states, asked)
+        self._judge_live_orders(asked)
+        self._judge_protection(asked, {} if innocent else reviewed)
+        self._judge_doubts(asked)
         for name in sorted(alarmed) if innocent else ():
             why = states[name][2] or reviewed.get(states[name][0]) or "past its deadline"
             self.blame("an alarm for nothing", f"{name}: {why}")
