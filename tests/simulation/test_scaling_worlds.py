@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.machine import simulate, story_of
 from tests.simulation.plan import Plan, draw
 
-SEEDS = [4, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (15, 21, 22, 30, 31))]
+SEEDS = [9, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (6, 15, 21, 22, 31))]
 
 
 def scaling(plan: Plan) -> Plan:
