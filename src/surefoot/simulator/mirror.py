@@ -288,7 +288,8 @@ class MirroredMarket(Market):
     async def _doubt(self, socket: Socket, symbol: str, each: _Mirrored) -> None:
         silent = self._since(each.heard_at) >= self._silence_s
         try:
-            book, newest = await self._book(symbol), await self._newest(symbol)
+            book = await self._book(symbol) if silent else None  # else it is told as it comes
+            newest = await self._newest(symbol)
         except RateLimited:
             return  # it is asked when its patience is back
         except _NO_ANSWER:
@@ -296,7 +297,7 @@ class MirroredMarket(Market):
                 self._lose(symbol, each)
             return
         there, at = Mark(int(newest["l"]), int(newest["T"])), self._clock.monotonic()
-        moved = silent and (book[0][0].price, book[1][0].price) != (each.bid, each.ask)
+        moved = book and (book[0][0].price, book[1][0].price) != (each.bid, each.ask)
         if not moved and not there.is_after(each.mark or there):
             each.traded_at = at  # there was nothing to be heard
             each.heard_at = at if silent else each.heard_at
