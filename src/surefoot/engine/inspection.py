@@ -177,7 +177,7 @@ class Inspection:
             belief = self._books.belief([symbol])
             gathered = await self._comparing.symbol(belief, symbol, seen.shared, lookback)
             seen.past.learn(gathered)
-            self._login.senses.gather(gathered, everything=True)
+            self._login.senses.gather(gathered, whole=symbol)
             return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
 
     async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
@@ -214,7 +214,7 @@ class Inspection:
         """
         async with self._locks[symbol]:
             gathered = await self._comparing.some(self._books.belief([symbol]), orders)
-            self._login.senses.gather(gathered, everything=False)
+            self._login.senses.gather(gathered, whole=None)
             await self._conclude([symbol], gathered, self._comparing.compare)
         await self.pursue(symbol, orders)
 

@@ -99,8 +99,11 @@ class Senses:
 
     # Reads ---------------------------------------------------------------------------------------
 
-    def gather(self, gathered: Gathered, *, everything: bool) -> None:
-        """Note how a round of reading went."""
+    def gather(self, gathered: Gathered, *, whole: Symbol | None) -> None:
+        """Note how a round of reading went; `whole` is the symbol of which it read everything.
+
+        Trades that it left for later, because they could prove nothing yet, are no failed read.
+        """
         evidence = gathered.evidence
         answers = (evidence.open_orders, evidence.looked_up, evidence.windows)
         if not gathered.failures or evidence.balances is not None or any(answers):
@@ -110,12 +113,12 @@ class Senses:
             self.fail(gathered.failures[0])
         for symbol in gathered.unread:
             self._unproven.setdefault(symbol, self._now())
-        if everything:
-            for symbol, window in evidence.windows.items():
-                if window.complete and symbol not in gathered.unread:
-                    self._unproven.pop(symbol, None)
-                else:
-                    self._unproven.setdefault(symbol, self._now())
+        if whole is not None:
+            window = evidence.windows.get(whole)
+            if whole not in gathered.unread and (window is None or window.complete):
+                self._unproven.pop(whole, None)
+            else:
+                self._unproven.setdefault(whole, self._now())
 
     @property
     def orphans(self) -> tuple[Lingering, ...]:

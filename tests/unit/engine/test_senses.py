@@ -37,13 +37,24 @@ def test_what_hung_while_others_were_answered_is_no_silence() -> None:
     hand.now += timedelta(seconds=1)
     noticed.answer()
     hand.now += timedelta(seconds=9)
-    noticed.gather(in_vain(START), everything=True)
+    noticed.gather(in_vain(START), whole=ETH)
     assert noticed.circumstances(None, ()).silent is None
     assert noticed.circumstances(None, ()).unproven == {ETH: hand.now}
-    noticed.gather(in_vain(hand.now), everything=True)
+    noticed.gather(in_vain(hand.now), whole=ETH)
     silent = noticed.circumstances(None, ()).silent
     assert silent is not None
     assert (silent.since, silent.why) == (hand.now, "time-out")
+
+
+def test_trades_that_are_read_later_on_purpose_are_no_failed_read() -> None:
+    """An entry was in doubt: one lost answer, and every read since counted as not whole."""
+    noticed, hand = senses()
+    noticed.gather(in_vain(START), whole=None)
+    assert noticed.circumstances(None, ()).unproven == {ETH: START}
+    hand.now += timedelta(seconds=30)
+    seen = Evidence(started_at=hand.now, versions={}, balances={})
+    noticed.gather(Gathered(evidence=seen, watermarks={}, failures=()), whole=ETH)
+    assert noticed.circumstances(None, ()).unproven == {}
 
 
 def test_the_first_reason_and_the_beginning_are_kept() -> None:
