@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.door_mistakes import DOOR_MISTAKES
 from benchmarks.doubt_mistakes import DOUBT_MISTAKES
 from benchmarks.journal_mistakes import JOURNAL_MISTAKES
 from benchmarks.outside_mistakes import OUTSIDE_MISTAKES
@@ -248,111 +249,6 @@ SABOTAGES = [
         "tests/unit/core/test_first_word_stays.py",
     ),
     Sabotage(
-        "answer to any host name",
-        "web/guard.py",
-        "not in self._names:",
-        "== 'x':",
-        "tests/unit/web/test_guard.py -k another_host_name",
-    ),
-    Sabotage(
-        "let another page change something",
-        "web/guard.py",
-        "origin.lower() not in self._origins:",
-        "origin.lower() == 'x':",
-        "tests/unit/web/test_guard.py -k stranger",
-    ),
-    Sabotage(
-        "take a cookie for a proof",
-        "web/guard.py",
-        "if not compare_digest(given.encode(), session.proof.encode()):",
-        "if False:",
-        "tests/unit/web/test_guard.py -k another_page",
-    ),
-    Sabotage(
-        "believe a cookie that does not say where it comes from",
-        "web/guard.py",
-        'if unsafe and "origin" not in headers:',
-        "if False:",
-        "tests/unit/web/test_guard.py -k stranger",
-    ),
-    Sabotage(
-        "show figures without a token",
-        "web/guard.py",
-        'GUARDED: Final = ("/api", "/metrics")',
-        'GUARDED: Final = ("/api",)',
-        "tests/unit/web/test_guard.py -k every_route",
-    ),
-    Sabotage(
-        "take a body of any size",
-        "web/guard.py",
-        "if int(length) > BODY_MAX:",
-        "if False:",
-        "tests/unit/web/test_guard.py -k body",
-    ),
-    Sabotage(
-        "let tokens be tried for ever",
-        "web/guard.py",
-        "            self._throttle.failed(address, self._clock.monotonic())\n",
-        "",
-        "tests/unit/web/test_guard.py -k tried",
-    ),
-    Sabotage(
-        "let who may look close a position",
-        "web/wishes.py",
-        "if not shown.scope.covers(needed):",
-        "if False:",
-        "tests/unit/web/test_guard.py -k scopes",
-    ),
-    Sabotage(
-        "move money without a confirmation",
-        "web/wishes.py",
-        "if needed is Scope.ADMIN and wish.confirm != wish.target:",
-        "if False:",
-        "tests/unit/web/test_guard.py -k scopes",
-    ),
-    Sabotage(
-        "let scripts read the cookie",
-        "web/sessions.py",
-        'httponly=True,\n        samesite="strict",\n        secure',
-        'httponly=False,\n        samesite="strict",\n        secure',
-        "tests/unit/web/test_guard.py -k cookie",
-    ),
-    Sabotage(
-        "let a session live for ever",
-        "web/keys.py",
-        "if now >= expires_at:",
-        "if False:",
-        "tests/unit/web/test_guard.py -k session",
-    ),
-    Sabotage(
-        "believe a cookie that nobody signed",
-        "web/keys.py",
-        'if not hmac.compare_digest(parts[4], _mac(secret, "session", content)):',
-        "if False:",
-        "tests/unit/web/test_guard.py -k session",
-    ),
-    Sabotage(
-        "let others read the token",
-        "web/keys.py",
-        "os.O_TRUNC | os.O_CLOEXEC, 0o600)",
-        "os.O_TRUNC | os.O_CLOEXEC, 0o644)",
-        "tests/unit/web/test_guard.py -k drawn_once",
-    ),
-    Sabotage(
-        "wait for a slow reader for ever",
-        "web/live.py",
-        "async with asyncio.timeout(PATIENCE_S):",
-        "async with asyncio.timeout(None):",
-        "tests/unit/web/test_live.py -k takes_nothing",
-    ),
-    Sabotage(
-        "send answers without a policy",
-        "web/guard.py",
-        '(b"content-type", b"application/json"), *_security(no_store=True)]',
-        '(b"content-type", b"application/json")]',
-        "tests/unit/web/test_guard.py -k hardened",
-    ),
-    Sabotage(
         "give the dashboard the exchange's keys",
         "cli/companion.py",
         "if not any(secret in value for secret in secrets)",
@@ -401,7 +297,10 @@ SABOTAGES = [
         "    honoured = True",
         "tests/unit/journal/test_review.py tests/unit/cli/test_status.py",
     ),
-    *(Sabotage(*each) for each in (*JOURNAL_MISTAKES, *DOUBT_MISTAKES, *OUTSIDE_MISTAKES)),
+    *(
+        Sabotage(*each)
+        for each in (*JOURNAL_MISTAKES, *DOUBT_MISTAKES, *OUTSIDE_MISTAKES, *DOOR_MISTAKES)
+    ),
     Sabotage(
         "conclude absence of what has moved on",
         "core/reconcile.py",

@@ -16,7 +16,7 @@ from surefoot.web import Keys, Scope
 from surefoot.web.guard import BODY_MAX, PROOF_HEADER
 from surefoot.web.keys import SESSION_LASTS, TokenUnusable
 from surefoot.web.settings import DEFAULT_LISTEN, WebSettings, read_listen
-from surefoot.web.throttle import FAILURES_MAX, WINDOW_S
+from surefoot.web.throttle import FAILURES_MAX, FAILURES_MAX_ALL, WINDOW_S, Throttle
 
 PAUSE = {"kind": "pause", "target": "dip-btc"}
 KEY = {"Idempotency-Key": "12345678"}
@@ -141,6 +141,14 @@ async def test_tokens_cannot_be_tried_for_long(desk: Desk, clock: HandClock) -> 
     assert (await desk.ask("/api/v1/status"))[0] == 429
     clock.ahead += timedelta(seconds=WINDOW_S + 1)
     assert (await desk.ask("/api/v1/status"))[0] == 200
+
+
+def test_tokens_cannot_be_tried_for_long_from_ever_new_addresses() -> None:
+    throttle = Throttle()
+    for number in range(FAILURES_MAX_ALL):
+        assert throttle.wait_s(f"10.0.0.{number}", 0.0) == 0
+        throttle.failed(f"10.0.0.{number}", 0.0)
+    assert throttle.wait_s("10.0.1.1", 1.0) == WINDOW_S - 1
 
 
 async def test_a_body_has_a_limit(desk: Desk) -> None:
