@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -10,7 +9,6 @@ from msgspec import Struct
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position
-from surefoot.core.values import ZERO
 
 
 class Place(StrEnum):
@@ -37,10 +35,11 @@ def protection(position: Position, *, watched: bool) -> Protection:
     """Say where levels are kept; `watched` tells that those kept here are honoured now."""
     honoured = watched and position.set_back_at is None
     here = Place.HERE if honoured else Place.NONE
-    wanted = position.levels.stop is not None
+    wanted, order = position.levels.stop is not None, resting_stop(position)
+    whole = order is not None and _sells_all(order, position)
     return Protection(
-        stop=_place(here, wanted=wanted, resting=stop_rests(position)),
-        rest=_place(here, wanted=wanted, resting=stop_rests(position) and covers(position)),
+        stop=_place(here, wanted=wanted, resting=order is not None),
+        rest=_place(here, wanted=wanted, resting=whole),
         take_profit=_place(
             here,
             wanted=position.levels.take_profit is not None,
@@ -63,15 +62,14 @@ def resting_stop(position: Position) -> Order | None:
     return max(stops, key=lambda order: order.remaining, default=None)
 
 
-def covered(position: Position) -> Decimal:
-    """Return how much that stop would sell."""
-    order = resting_stop(position)
-    return ZERO if order is None else order.remaining
-
-
 def covers(position: Position) -> bool:
     """Tell whether that stop sells it all; what is under a lot no order can carry."""
-    return covered(position) * 100 >= position.available * 99
+    order = resting_stop(position)
+    return not position.available if order is None else _sells_all(order, position)
+
+
+def _sells_all(order: Order, position: Position) -> bool:
+    return order.remaining * 100 >= position.available * 99
 
 
 def stands(position: Position, order: Order) -> bool:

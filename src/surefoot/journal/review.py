@@ -135,9 +135,8 @@ def _stakes(health: Health, positions: list[Position]) -> str:
     held = [each for each in positions if each.quantity]
     kept = {each.position_id: protection(each, watched=health.watched) for each in held}
     bare = [each for each in held if kept[each.position_id].stop is Place.NONE]
-    partly = [
-        each for each in held if each not in bare and kept[each.position_id].rest is Place.NONE
-    ]
+    places = ((each, kept[each.position_id]) for each in held)
+    partly = [each for each, its in places if its.stop is not Place.NONE and its.rest is Place.NONE]
     parts = [] if health.state is HealthState.DEGRADED else ["Nothing is entered."]
     if not held:
         parts.append("Nothing is held on this account: no money is at risk.")
