@@ -240,8 +240,8 @@ DOOR_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "call a stop for a part one for all",
         "core/protection.py",
-        "resting=stop_rests(position) and covers(position)),",
-        "resting=stop_rests(position)),",
+        "rest=_place(here, wanted=wanted, resting=whole),",
+        "rest=_place(here, wanted=wanted, resting=order is not None),",
         "tests/unit/journal/test_review.py -k leaves",
     ),
 ]
