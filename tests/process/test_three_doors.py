@@ -156,6 +156,7 @@ def words(play: Play, status: str) -> int:
 
 
 async def test_a_pause_through_three_doors_is_one_pause(play: Play, doors: Doors) -> None:
+    """Seen red: with a repeat of a key that is a new command, the last one paused it once more."""
     line, server = await doors.post_and_kill(await doors.open(), "pause")
     assert (await doors.answered("pause"))["result"] == "bot is PAUSED"
     await doors.judge(line)
