@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from typing_extensions import override
+
 from surefoot.exchange.binance.carrier import Carrier
 from surefoot.exchange.binance.streams import _Market
 from surefoot.exchange.port import Tick
@@ -55,3 +57,40 @@ def test_a_step_of_the_wall_clock_is_no_time_that_passes() -> None:
     carrier.offset = timedelta(seconds=2)
     machine.step, machine.passed = timedelta(hours=1), 5.0
     assert carrier.now() == BORN + timedelta(seconds=3)
+
+
+class Measured(Carrier):
+    """Asks an exchange that is so far ahead, and whose answers take so long on their way back."""
+
+    def __init__(self, machine: Stepped) -> None:
+        super().__init__(machine, address=None)  # type: ignore[arg-type]
+        self.machine = machine
+        self.ahead = timedelta(0)
+        self.there_s, self.back_s = 0.01, 0.01
+
+    @override
+    async def ask(self, *_: Any) -> Any:
+        self.machine.passed += self.there_s
+        told = self.machine.now() + self.ahead
+        self.machine.passed += self.back_s
+        return told
+
+
+async def test_a_slow_answer_does_not_blur_what_was_measured_well() -> None:
+    """On a slow line the offset was wrong by two seconds: stops were refused for their time.
+
+    Three in a row froze a sound position.
+    """
+    carrier = Measured(Stepped())
+    ask: Any = None
+    await carrier.measure(ask)
+    known = carrier.offset
+    carrier.there_s, carrier.back_s = 0.2, 4.5
+    await carrier.measure(ask)
+    assert carrier.offset == known
+    carrier.ahead = timedelta(seconds=9)
+    await carrier.measure(ask)
+    assert abs(carrier.offset + carrier.ahead) < timedelta(seconds=3), "it was stepped, over there"
+    carrier.there_s, carrier.back_s = 0.1, 0.1
+    await carrier.measure(ask)
+    assert abs(carrier.offset + carrier.ahead) < timedelta(seconds=0.2)

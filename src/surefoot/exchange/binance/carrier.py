@@ -36,6 +36,8 @@ Call: TypeAlias = Callable[[Request], Awaitable[Any]]
 _CLOCK_SAMPLES: Final = 3
 # An offset is wrong by half of its round trip at most: after one as short as this nobody asks on.
 _TRIP_SHORT_S: Final = 0.2
+# So much two good clocks drift apart in a second at most.
+_DRIFT: Final = 1e-4
 # More digits than any count has.
 _DIGITS_MAX: Final = 12
 
@@ -52,6 +54,8 @@ class Carrier:
         self._requests = 0
         self._weight = 0
         self.offset = timedelta(0)
+        # How wrong it may have been when it was measured, and when that was.
+        self._wrong_by: tuple[float, float] | None = None
 
     def local(self) -> datetime:
         """Return the wall clock of the beginning, and what has passed since: steps do not count."""
@@ -63,7 +67,11 @@ class Carrier:
         return self.local() - self.offset
 
     async def measure(self, call: Call) -> None:
-        """Measure the exchange's clock: the first short round trip counts, or the shortest."""
+        """Measure the exchange's clock: the first short round trip counts, or the shortest.
+
+        A long one that only blurs what was known changes nothing: signed by it, orders would be
+        refused for their time.
+        """
         best: tuple[float, timedelta] | None = None
         for _ in range(_CLOCK_SAMPLES):
             before, started = self.local(), self._time.monotonic()
@@ -73,8 +81,17 @@ class Carrier:
                 best = (trip, before + timedelta(seconds=trip / 2) - there)
             if trip <= _TRIP_SHORT_S:
                 break
-        if best is not None:
-            self.offset = best[1]
+        if best is not None and not self._blurs(*best):
+            self.offset, self._wrong_by = best[1], (best[0] / 2, self._time.monotonic())
+
+    def _blurs(self, trip: float, offset: timedelta) -> bool:
+        """Tell whether what is known is more exact, and nothing that was measured denies it."""
+        if self._wrong_by is None or trip <= _TRIP_SHORT_S:
+            return False
+        error, measured_at = self._wrong_by
+        error += (self._time.monotonic() - measured_at) * _DRIFT
+        apart = abs((offset - self.offset).total_seconds())
+        return error < trip / 2 and apart <= error + trip / 2
 
     def spending(self) -> Spending:
         """Return what has been asked so far."""
