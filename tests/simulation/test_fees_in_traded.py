@@ -40,7 +40,7 @@ def test_what_our_own_fees_take_freezes_nobody(*, dies: bool) -> None:
         await world.sleep(45)
         if dies:  # what the next trade pays is read after the balance
             world.at_next_order = 1
-            await world.sleep(60)
+            await world.sleep(120)  # two of its looks at the price, whenever they fall
             assert world.deaths == 1
             world.start()
         await world.sleep(75)
