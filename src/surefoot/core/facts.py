@@ -202,6 +202,8 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
             _leave_at(order, draft)
         case Grounds.FUNDS if order.role is Role.STOP or any(o.shut for o in draft.position.orders):
             pass  # The coins are elsewhere: comparing finds out, and what is there is protected.
+        case Grounds.UNTIMELY:
+            pass  # It says nothing of the order: the clock is measured, the next is in time.
         case Grounds.TOO_SMALL if is_dust(draft.position, draft.terms):
             pass  # Nobody can sell it now; the next position does.
         case _:

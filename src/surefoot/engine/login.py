@@ -52,6 +52,7 @@ class Login:
         self.senses = Senses(self.now)
         self._journal = journal
         self._introduced: tuple[Identity, float] | None = None
+        self._measuring = asyncio.Lock()
         self._stream = asyncio.Lock()  # its version is read before it is written
 
     @property
@@ -131,9 +132,16 @@ class Login:
         """Measure the exchange's clock again and again."""
         while True:
             await self.clock.sleep(self.tempo.clock_s)
+            await self.measure_clock()
+
+    async def measure_clock(self) -> None:
+        """Measure the exchange's clock now, unless somebody is about it."""
+        if self._measuring.locked():
+            return
+        async with self._measuring:
             try:
                 offset = await self.exchange.measure_clock()
             except ReadFailed as error:
                 self.log.debug("clock not measured", why=str(error))
-                continue
-            self.log.debug("clock measured", offset_seconds=str(offset))
+                return
+        self.log.debug("clock measured", offset_seconds=str(offset))

@@ -13,7 +13,7 @@ from tests.conformance.exchange.conftest import BRISK, KEYS, Do
 from tests.conformance.exchange.orders import BTC, NAME, order, resting
 
 from surefoot.core.order import ReportedStatus, Role
-from surefoot.core.reports import OrderReport
+from surefoot.core.reports import Grounds, OrderReport
 from surefoot.core.values import ClientOrderId, ExchangeOrderId, Side
 from surefoot.engine.clock import SystemClock
 from surefoot.exchange import open_exchange
@@ -96,6 +96,19 @@ async def test_a_request_that_is_held_too_long_is_refused_for_ever(
     assert isinstance(found, Refused)
     assert found.code == "-1021"
     assert simulator.exchange.orders == {}
+
+
+@pytest.mark.parametrize("moved_s", [30.0, -30.0])
+async def test_a_clock_that_was_moved_is_right_after_one_measurement(
+    exchange: Exchange, simulator: Simulator, moved_s: float
+) -> None:
+    """Ours stands still while the machine sleeps: what is refused for its time says so."""
+    simulator.clock.advance(moved_s)
+    found = await verdict(exchange.send(BTC, resting(exchange)))
+    assert isinstance(found, Refused)
+    assert found.grounds is Grounds.UNTIMELY
+    await exchange.measure_clock()
+    assert isinstance(await verdict(exchange.send(BTC, resting(exchange))), OrderReport)
 
 
 @pytest.mark.parametrize("fault", ["lose_response", "html_body", "truncated_body"])

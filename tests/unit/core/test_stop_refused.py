@@ -109,6 +109,17 @@ def test_missing_coins_are_no_reason_to_freeze() -> None:
     assert life.order.client_order_id != stop.client_order_id
 
 
+def test_a_clock_that_is_wrong_is_no_reason_to_freeze() -> None:
+    """Three stops in a row were refused for their time: a sound position was frozen for good."""
+    life, stop = opened()
+    for _ in range(REFUSALS_MAX + 1):
+        life.tell(refusal(life.order, Grounds.UNTIMELY))
+        life.tell(TimePassed(), after=timedelta(minutes=1))
+    assert life.position.frozen is None
+    assert life.order.role is Role.STOP
+    assert life.order.client_order_id != stop.client_order_id
+
+
 def test_a_move_that_is_refused_freezes_nothing_while_the_older_stop_rests() -> None:
     life, stop = opened(REPLACING)
     life.tell(report(stop, "OPEN"))

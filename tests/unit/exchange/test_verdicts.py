@@ -146,6 +146,7 @@ def test_only_the_exchange_itself_can_refuse(
         (-2010, "Stop price would trigger immediately.", Grounds.PASSED),
         (-2010, "Account has insufficient balance for requested action.", Grounds.FUNDS),
         (-2010, "Notional.", Grounds.OTHER),
+        (-1021, "Timestamp for this request is outside of the recvWindow.", Grounds.UNTIMELY),
     ],
 )
 def test_a_refusal_teaches_what_its_words_say(code: int, text: str, grounds: Grounds) -> None:

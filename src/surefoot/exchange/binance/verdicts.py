@@ -55,6 +55,7 @@ _STAY_AWAY: Final = frozenset({418, 429})
 _WRONG_KEYS: Final = frozenset({"-1022", "-2014", "-2015"})
 _ORDER_REFUSED: Final = "-2010"
 _FILTER_FAILED: Final = "-1013"
+_UNTIMELY: Final = "-1021"
 _UNKNOWN_SYMBOL: Final = "-1121"
 _UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
 _PROXY_WANTS_KEYS: Final = 407
@@ -167,6 +168,8 @@ def _grounds(code: str, text: str) -> Grounds:
         return Grounds.TOO_SMALL
     if code == _FILTER_FAILED and ("lot_size" in text or "price_filter" in text):
         return Grounds.FILTER
+    if code == _UNTIMELY:
+        return Grounds.UNTIMELY
     if code != _ORDER_REFUSED:
         return Grounds.OTHER
     if "would trigger immediately" in text:
