@@ -38,7 +38,7 @@ async def preflight(
     known = frozenset() if journal is None else await journal.bot_names()
     problems: list[str] = []
     logins: dict[Identity, AccountName] = {}
-    met = await gather(*(_meet(journal, *each) for each in exchanges.items()))
+    met = await _met(exchanges, journal)
     for (name, exchange), identity in zip(exchanges.items(), met, strict=True):
         try:
             if not isinstance(identity, Identity):
@@ -59,16 +59,22 @@ async def preflight(
     return {name: identity for identity, name in logins.items()}
 
 
-async def _meet(
-    journal: Reader | None, name: AccountName, exchange: Exchange
-) -> Identity | ReadFailed | Misconfigured:
-    """Ask who an account is, or return why that is not known.
+async def _met(
+    exchanges: Mapping[AccountName, Exchange], journal: Reader | None
+) -> list[Identity | ReadFailed | Misconfigured]:
+    """Ask who every account is, once all bans are known: they are their address's.
 
     All are asked at the same time: exchanges that answer nothing are waited for once, not in turn,
     for a service that is not up after a while is ended by who started it, and so for ever.
     """
+    for each in exchanges.items():
+        await _heed_ban(journal, *each)
+    return await gather(*map(_meet, exchanges.values()))
+
+
+async def _meet(exchange: Exchange) -> Identity | ReadFailed | Misconfigured:
+    """Ask who an account is, or return why that is not known."""
     try:
-        await _heed_ban(journal, name, exchange)
         await exchange.connect()
         return await exchange.identify()
     except (ReadFailed, Misconfigured) as error:

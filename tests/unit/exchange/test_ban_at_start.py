@@ -16,6 +16,7 @@ from surefoot.exchange.address import Address
 from surefoot.exchange.binance.adapter import Binance
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Login
+from surefoot.journal.port import account_stream
 
 MAIN = AccountName("main")
 
@@ -29,11 +30,23 @@ class Noted:
     async def bot_names(self) -> frozenset[Any]:
         return frozenset()
 
-    async def last(self, _stream: str, kind: str) -> Any:
-        if kind != "ban-noted":
+    async def last(self, stream: str, kind: str) -> Any:
+        if kind != "ban-noted" or stream != account_stream(MAIN):
             return None
         at = self._until - timedelta(hours=1)
         return SimpleNamespace(record=BanNoted(at=at, account=MAIN, until=self._until))
+
+
+def nowhere() -> Login:
+    """Return a login at an address that nobody listens on."""
+    url = "http://127.0.0.1:9/api/v3"
+    return Login(
+        keys=lambda: ("k", "s"),
+        settings={"urls": {"api": {"public": url, "private": url}}, "timeout_on_exit": 0},
+        environment="simulated",
+        time=SystemClock(),
+        address=Address(BINANCE.weight, SystemClock()),
+    )
 
 
 @pytest.mark.parametrize(("left", "asked"), [(timedelta(hours=1), 0), (-timedelta(hours=1), 1)])
@@ -41,18 +54,23 @@ async def test_a_ban_in_the_journal_is_heeded_before_anything_is_sent(
     left: timedelta, asked: int
 ) -> None:
     """Five requests were sent into it, and each makes the next ban longer."""
-    nowhere = "http://127.0.0.1:9/api/v3"
-    login = Login(
-        keys=lambda: ("k", "s"),
-        settings={"urls": {"api": {"public": nowhere, "private": nowhere}}, "timeout_on_exit": 0},
-        environment="simulated",
-        time=SystemClock(),
-        address=Address(BINANCE.weight, SystemClock()),
-    )
-    exchange, nothing = Binance(login), SimpleNamespace(bots={}, accounts={})
+    exchange, nothing = Binance(nowhere()), SimpleNamespace(bots={}, accounts={})
     journal: Any = Noted(SystemClock().now() + left)
     try:
         await preflight(nothing, {}, {MAIN: exchange}, journal)
     finally:
         await exchange.close()
     assert exchange.spending().requests == asked
+
+
+async def test_a_ban_that_one_account_noted_keeps_the_others_of_its_address_away() -> None:
+    """It is the address that is banned; who was asked first had asked into it."""
+    login, nothing = nowhere(), SimpleNamespace(bots={}, accounts={})
+    first, banned = Binance(login), Binance(login)
+    journal: Any = Noted(SystemClock().now() + timedelta(hours=1))
+    try:
+        await preflight(nothing, {}, {AccountName("first"): first, MAIN: banned}, journal)
+    finally:
+        await first.close()
+        await banned.close()
+    assert first.spending().requests == 0
