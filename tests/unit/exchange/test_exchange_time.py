@@ -94,3 +94,18 @@ async def test_a_slow_answer_does_not_blur_what_was_measured_well() -> None:
     carrier.there_s, carrier.back_s = 0.1, 0.1
     await carrier.measure(ask)
     assert abs(carrier.offset + carrier.ahead) < timedelta(seconds=0.2)
+
+
+async def test_a_clock_that_was_first_measured_badly_is_corrected_by_the_next_better_way() -> None:
+    """What was measured over a slow line is no yardstick for what is measured over a better one."""
+    carrier = Measured(Stepped())
+    ask: Any = None
+    carrier.there_s, carrier.back_s = 0.2, 4.5
+    await carrier.measure(ask)
+    assert abs(carrier.offset) > timedelta(seconds=2)
+    carrier.there_s, carrier.back_s = 0.2, 0.8
+    await carrier.measure(ask)
+    assert abs(carrier.offset) < timedelta(seconds=0.5)
+    carrier.there_s = carrier.back_s = 0.01
+    await carrier.measure(ask)
+    assert abs(carrier.offset) < timedelta(seconds=0.01)
