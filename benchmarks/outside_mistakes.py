@@ -111,8 +111,8 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "forget what lies on an account that no bot uses any more",
         "engine/leftovers.py",
-        "if position.needs_watching]",
-        "if not position.needs_watching]",
+        "if position.is_awaited(now)]",
+        "if not position.is_awaited(now)]",
         "tests/unit/engine/test_leftovers.py",
     ),
     (

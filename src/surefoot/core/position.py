@@ -275,6 +275,10 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Tell whether something may come of it: it holds or orders something, or is frozen."""
         return bool(self.quantity) or self.unfinished is not None or self.frozen is not None
 
+    def is_awaited(self, now: datetime) -> bool:
+        """Tell whether something may come of it; also of a NEVER that is still looked for."""
+        return self.needs_watching or any(order.is_lately_never(now) for order in self.orders)
+
     @property
     def is_counted(self) -> bool:
         """Tell whether every order is over, so that what was traded is all that ever will be."""

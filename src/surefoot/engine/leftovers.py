@@ -22,7 +22,7 @@ async def with_leftovers(
     used: Collection[AccountName], reader: Reader | None, now: datetime
 ) -> frozenset[AccountName]:
     """Return the accounts that bots trade on, and those where something is left."""
-    left = () if reader is None else await _left(reader, used, now)
+    left = () if reader is None else await _unserved(reader, used, now)
     return frozenset([*used, *(position.account for position in left)])
 
 
@@ -39,14 +39,16 @@ async def review_unserved(
     """
     statuses = Statuses(journal, clock.now, log)
     await statuses.load()
-    for position in await _left(journal, accounts, clock.now()):
-        if position.bot not in bots:
+    for position in await _unserved(journal, accounts, clock.now()):
+        if position.bot not in bots and position.needs_watching:
             why = f"{position.position_id} is {position.state} on the account {position.account}"
             why = f"{why}, which is not in the configuration: nobody watches it"
             await statuses.review(position.bot, why, Cause.CONFIGURATION)
 
 
-async def _left(reader: Reader, served: Collection[AccountName], now: datetime) -> list[Position]:
+async def _unserved(
+    reader: Reader, served: Collection[AccountName], now: datetime
+) -> list[Position]:
     """Read what is left on other accounts; nothing, if none of them was ever bound here.
 
     All positions are read for it, and once more by each account when it begins.
@@ -54,4 +56,4 @@ async def _left(reader: Reader, served: Collection[AccountName], now: datetime) 
     if {*await reader.accounts()} <= {*served}:
         return []
     left = [each for each in await reader.unsettled(now) if each.account not in served]
-    return [position for position in left if position.needs_watching]
+    return [position for position in left if position.is_awaited(now)]

@@ -363,15 +363,21 @@ class Roster:
         return started
 
     async def _watch(self, bot: BotName, positions: list[Position], reason: str) -> None:
-        """Keep what a bot that cannot run still holds: watched, and never added to."""
-        held = [position for position in positions if position.needs_watching]
-        if not held and reason is LEFT_OVER:
+        """Keep what a bot that cannot run still holds: watched, and never added to.
+
+        Nobody has to look at one that is gone, and of which only a NEVER is still looked for.
+        """
+        awaited = [p for p in positions if p.is_awaited(self.login.now())]
+        held = [position for position in awaited if position.needs_watching]
+        gone, is_held = reason is LEFT_OVER, bool(held)
+        held = held or awaited
+        if not held and gone:
             await self._let_go(bot, positions)
             return
         if not held:  # Its dust is still its own, for the day on which it can run again.
             held = [p for p in positions if p.claim > ZERO]
         if held:
-            positions = [p for p in held if p.symbol == held[-1].symbol]
+            positions = [p for p in awaited or held if p.symbol == held[-1].symbol]
             reason = f"{reason}; what it holds is still watched"
             try:
                 instrument = self.login.exchange.instrument(positions[-1].symbol)
@@ -381,7 +387,8 @@ class Roster:
                 self.keepers[bot] = self._keeper(bot, positions, instrument, None)
                 self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
         self.unfit[bot] = reason
-        await self.review(bot, reason, Cause.CONFIGURATION)
+        if is_held or not gone:
+            await self.review(bot, reason, Cause.CONFIGURATION)
 
     async def _let_go(self, bot: BotName, positions: Sequence[Position]) -> None:
         """Leave dust to the owner of the account, if no position will ever sell it."""

@@ -16,6 +16,7 @@ from tests.unit.engine.desk import (
     DIP,
     ENTER,
     MAIN,
+    SWING,
     Desk,
     PoisonableJournal,
     SaidLog,
@@ -29,6 +30,7 @@ from tests.unit.engine.fake import ETH, FakeExchange
 from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.app import assemble
+from surefoot.core.order import LATE_SWEEP
 from surefoot.core.position import Dust, Position, State
 from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import ExitSignal, Freeze
@@ -41,6 +43,7 @@ from surefoot.engine.recovery import Outcome
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.engine.supervision import Spawn
+from surefoot.exchange.errors import Unknown
 from surefoot.exchange.port import Identity
 from surefoot.journal.port import Append, Change
 from surefoot.strategy import Enter
@@ -240,6 +243,37 @@ async def test_a_bot_runs_on_its_new_account_once_it_is_resumed_after_the_other_
         assert roster.keepers[DIP].position.position_id == "dip-btc-3"
         (asked,) = [each for each in house.elsewhere.asked if each.verb == "market"]
         assert "BTC/USDT" in asked.about, "its prices were listened to all the while"
+
+
+async def test_an_order_called_never_is_sought_also_if_its_bot_leaves_the_configuration() -> None:
+    """It turned up, and nobody looked: what it bought had no stop, and no bot knew of it."""
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    async with opened(exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        keeper = floor.account.roster.keepers[DIP]
+        exchange.answer(Unknown("time-out"))
+        await keeper.tell(ENTER)
+        await turns()
+        exchange.clock.elapsed += 70
+        await floor.account.rounds.inspection.everything()
+        (lost,) = keeper.position.orders
+        assert (lost.status, keeper.position.state) == ("NEVER", State.FLAT)
+    day_later = exchange.now() + LATE_SWEEP
+    assert await with_leftovers([SECOND], journal, exchange.now()) == {MAIN, SECOND}
+    assert await with_leftovers([SECOND], journal, day_later) == {SECOND}
+    spec = account_spec(bot_spec(SWING, ETH))
+    async with opened(spec, exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        roster = floor.account.roster
+        assert roster.statuses.in_review() == {}, "nobody has to look at what has not come"
+        exchange.place(lost)
+        await floor.account.rounds.inspection.everything()
+        await turns()
+        (found,) = roster.keepers[DIP].positions
+        assert "was NEVER, yet the exchange has it" in str(found.frozen)
+        (stop,) = [each for each in exchange.orders if each.status == "OPEN"]
+        assert (stop.side, stop.quantity) == ("sell", found.quantity), "what it bought has its stop"
 
 
 async def test_what_is_frozen_in_a_former_symbol_keeps_its_keeper() -> None:
