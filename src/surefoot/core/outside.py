@@ -230,7 +230,7 @@ class _Scale:
             sold=sum((fill.quantity for fill in self._sold), ZERO),
             kept=ZERO
             if guarded or before is None
-            else self._kept(before.amount, there, trades, used),
+            else self._kept(before.amount, there, there - held, trades, used),
             fees=belief.fees.get(asset, ZERO),
             known=all(fill.client_order_id is not None for fill in self._sold),
             waited=asset in evidence.missing,
@@ -368,12 +368,17 @@ class _Scale:
         )
 
     def _kept(
-        self, before: Decimal, there: Decimal, trades: Sequence[Fill], used: set[TradeId]
+        self,
+        before: Decimal,
+        there: Decimal,
+        others: Decimal,
+        trades: Sequence[Fill],
+        used: set[TradeId],
     ) -> Decimal:
         """Return what others bought after they had sold more than they had before.
 
-        Nothing, if less than that is there: some of it came or went by no trade, so that trades do
-        not tell whose the rest is.
+        Nothing, if less than that is there, or others have more than their trades left them: some
+        of it came or went by no trade, so that trades do not tell whose the rest is.
         """
         own = low = before
         for trade in sorted(trades, key=lambda each: each.at):
@@ -384,7 +389,8 @@ class _Scale:
                 own -= trade.quantity
             low = min(low, own)
         lot = min((each.terms.instrument.lot for each in self._sides), default=ZERO)
-        return own - low if low <= -lot and own - low <= there else ZERO
+        told = own - low <= there and others < own + lot
+        return own - low if low <= -lot and told else ZERO
 
     def _trades(self, since: datetime | None, evidence: Evidence) -> list[Fill]:
         """Return what others traded since the asset was last weighed, or since it is held."""

@@ -226,6 +226,19 @@ def test_coins_that_came_and_went_by_no_trade_are_not_taken_for_the_bots() -> No
     assert owner.state == (State.OPEN, owner.held, None)
 
 
+def test_nor_are_they_where_the_bot_holds_more_than_he_bought() -> None:
+    """Half of a holding of which nobody had touched a coin was booked as sold."""
+    owner = Owner(TERMS, coins="0")
+    whole, half = owner.held, owner.held / 2
+    owner.there += whole
+    owner.sells(str(whole))
+    owner.buys(str(half))
+    owner.there -= half
+    outcome = owner.weigh()
+    assert (outcome.findings, outcome.others) == ((), {})
+    assert owner.state == (State.OPEN, whole, None)
+
+
 def test_what_was_sold_by_hand_is_booked_also_if_what_was_bought_since_has_left() -> None:
     owner = Owner(coins="0")
     owner.cancels_stop()
