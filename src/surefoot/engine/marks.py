@@ -48,7 +48,8 @@ class Marks:
         """
         read = await self._exchange.newest_orders(symbol, since - EARLIER)
         self.note(symbol, read.orders)
-        self._forget(symbol, keep=())
+        if read.complete:  # Else single orders are asked about, for several rounds perhaps.
+            self._forget(symbol, keep=())
         return read
 
     def _forget(self, symbol: Symbol, *, keep: Iterable[ExchangeOrderId]) -> None:
