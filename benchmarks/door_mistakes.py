@@ -224,13 +224,6 @@ DOOR_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/exchange/test_verdicts.py -k address",
     ),
     (
-        "keep the sign of life for after everybody has been asked",
-        "app/serving.py",
-        "        with _turning(journal, ground):\n            known",
-        "        with _turning(None, ground):\n            known",
-        "tests/simulation/test_long_start.py -k all_along",
-    ),
-    (
         "leave an amended order's row as it was",
         "journal/projection.py",
         "DO UPDATE SET quantity = excluded.quantity,\n    status",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -140,26 +140,6 @@ class _Parts:
         return accounts
 
 
-@contextmanager
-def _turning(journal: Journal | None, ground: Ground) -> Iterator[None]:
-    """Note that the loop turns for as long as the body runs, whatever that waits for."""
-    loop = asyncio.get_running_loop()
-    due: asyncio.TimerHandle | None = None
-
-    def turn() -> None:
-        nonlocal due
-        if journal is not None:
-            journal.gauges.turn(ground.clock.now())
-            due = loop.call_later(ground.tempo.vitals_s, turn)
-
-    turn()
-    try:
-        yield
-    finally:
-        if due is not None:
-            due.cancel()
-
-
 @asynccontextmanager
 async def _prepared(
     settings: Settings, strategies: Strategies, log: Log, ground: Ground
@@ -174,24 +154,21 @@ async def _prepared(
     exchanges = await open_exchanges(settings, clock, journal, ground.tempo)
     room = ground.room(log.warning)
     try:
-        # A start that asks many for long is none that hangs: whoever ends it only makes it longer.
-        with _turning(journal, ground):
-            known = await preflight(settings, strategies, exchanges, journal)
+        known = await preflight(settings, strategies, exchanges, journal)
         if journal is None:
             journal = opened(at=clock.now())
-        with _turning(journal, ground):
-            await review_unserved([*exchanges], [*settings.bots], journal, clock, log)
-            yield _Parts(
-                settings=settings,
-                strategies=strategies,
-                exchanges=exchanges,
-                journal=journal,
-                clock=clock,
-                log=log,
-                room=room,
-                tempo=ground.tempo,
-                known=known,
-            )
+        await review_unserved([*exchanges], [*settings.bots], journal, clock, log)
+        yield _Parts(
+            settings=settings,
+            strategies=strategies,
+            exchanges=exchanges,
+            journal=journal,
+            clock=clock,
+            log=log,
+            room=room,
+            tempo=ground.tempo,
+            known=known,
+        )
     finally:
         room.close()
         for exchange in exchanges.values():

@@ -69,7 +69,8 @@ class CapsTable(Table):
         description="The most that one day (UTC) may lose: what was sold, also parts of what is "
         "still open, wins taken off. Then entries stop until the next day, or until "
         "`surefoot lift ACCOUNT`. What is open and under water at the last prices counts too, for "
-        "as long as it is: entries wait for it. Those that rest are withdrawn.",
+        "as long as it is: entries wait for it. A holding whose symbol is not traded and has had "
+        "no price since the start counts with all that it cost. Entries that rest are withdrawn.",
     )
 
 

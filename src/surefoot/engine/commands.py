@@ -65,6 +65,7 @@ class Commands:
     async def obey_once(self) -> None:
         """Carry out what is posted now."""
         async with self._obeying:
+            self._journal.gauges.turn(self._clock.now())
             await self._journal.take_commands(at=self._clock.now())
             for command in await self._journal.commands(status="posted"):
                 if not self._too_early(command):

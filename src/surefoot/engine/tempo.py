@@ -22,7 +22,7 @@ class Tempo:
     resting_s: float = 10.0
     # Lifetimes that are over, and retries that are due.
     time_s: float = 1.0
-    # How the account stands, and what is stuck; and that the loop turns at all.
+    # How the account stands, and what is stuck.
     vitals_s: float = 1.0
     # Everything against the exchange.
     everything_s: float = 30.0

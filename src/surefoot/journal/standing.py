@@ -16,7 +16,7 @@ from surefoot.journal.port import BotRow, Entry, Holder, Reader, account_stream
 
 # Said of an account on whose journal no server runs.
 NO_SERVER: Final = "no server runs"
-# The loop of a server that works says every few seconds that it turns, from its first moment on.
+# The loop of a server that works turns four times a second, and says so every five.
 TURNS_WITHIN: Final = timedelta(minutes=1)
 
 

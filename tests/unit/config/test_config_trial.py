@@ -40,7 +40,7 @@ def test_what_they_ask_for_comes_back_and_nothing_else(tmp_path: Path) -> None:
     found = tried(settings(tmp_path, "print('hello from the author')\n"), serving=False)
     asked = {bot: (each.timeframe, each.history) for bot, each in found.asked.items()}
     assert asked == {"one": ("1h", 7), "two": (None, 0)}
-    assert not any(getattr(each, "One", None) for each in sys.modules.values())
+    assert not any(getattr(each, "One", None) for each in tuple(sys.modules.values()))
 
 
 def test_a_mistake_is_told_as_ever(tmp_path: Path) -> None:
