@@ -49,7 +49,7 @@ WHOLE: Final[dict[str, str]] = {
     "sell what an older journal believes in": "restore=20,crash=60",
     "believe an older journal although the exchange has an order that it lost": "snapshot=40",
     "hold on although the exchange says that the stop is passed": "hush=15",
-    "compare nothing that is frozen": "owner=15,crash=20,jump=8",
+    "compare nothing that is frozen": "owner=20,crash=40,jump=20",
     "take the machine's clock for the exchange's time": "clock=15",
     "ask on through a ban": "ban=30",
     "forget a ban when a life ends": "ban=30,crash=20",
