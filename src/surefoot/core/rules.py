@@ -256,7 +256,7 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
     return None
 
 
-def resting_stop(position: Position, terms: Terms) -> Order | None:
+def _replaceable_stop(position: Position, terms: Terms) -> Order | None:
     """Return the stop that rests and can be replaced in one request, if this venue can do that.
 
     Another request to replace it may be in doubt: of the two only one can succeed. An entry beside
@@ -298,7 +298,7 @@ def _exit(
 ) -> PositionRecord | None:
     if not _free_to_leave(position, now, terms, Role.EXIT):
         return None
-    stop = resting_stop(position, terms)
+    stop = _replaceable_stop(position, terms)
     quantity = terms.instrument.sellable(position.available - wish.keep)
     if terms.instrument.is_dust(quantity, position.entry_price or ZERO):
         return None
@@ -328,7 +328,7 @@ def intend_stop(position: Position, now: datetime, terms: Terms) -> PositionReco
     if not _free_to_leave(position, now, terms, Role.STOP):
         return None
     quantity = stop_quantity(position, terms)
-    old = resting_stop(position, terms)
+    old = _replaceable_stop(position, terms)
     if old is not None and (old.is_changing(now) or fits(position, old, terms)):
         return None  # `leaving` moves it, when a price shows that it may be moved.
     if old is not None and not lags(position, old, terms):
@@ -346,7 +346,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
     Called with a price that has not reached the new level: a trigger that the market has passed
     would be refused after the old stop is gone.
     """
-    old, stop = resting_stop(position, terms), position.levels.stop
+    old, stop = _replaceable_stop(position, terms), position.levels.stop
     if old is None or old.is_changing(now) or stop is None:
         return None
     if position.exit_wish is not None and watched_limit(position, terms) is None:
@@ -362,7 +362,7 @@ def move_stop(position: Position, now: datetime, terms: Terms) -> PositionRecord
 
 def _free_to_leave(position: Position, now: datetime, terms: Terms, role: Role) -> bool:
     # What is out may still sell, or lock what is to be sold, unless it is replaced by this.
-    free = not _sellers(position) or resting_stop(position, terms) is not None
+    free = not _sellers(position) or _replaceable_stop(position, terms) is not None
     if role is Role.EXIT and position.lane(Lane.ENTRY) is not None:
         return False
     return (
