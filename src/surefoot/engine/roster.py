@@ -369,15 +369,15 @@ class Roster:
         """
         awaited = [p for p in positions if p.is_awaited(self.login.now())]
         held = [position for position in awaited if position.needs_watching]
-        gone, is_held = reason is LEFT_OVER, bool(held)
-        held = held or awaited
-        if not held and gone:
+        gone = reason is LEFT_OVER
+        if not awaited and gone:
             await self._let_go(bot, positions)
             return
-        if not held:  # Its dust is still its own, for the day on which it can run again.
-            held = [p for p in positions if p.claim > ZERO]
-        if held:
-            positions = [p for p in awaited or held if p.symbol == held[-1].symbol]
+        # Without that, its dust is still its own, for the day on which it can run again.
+        kept = awaited or [p for p in positions if p.claim > ZERO]
+        if kept:
+            symbol = (held or kept)[-1].symbol
+            positions = [p for p in kept if p.symbol == symbol]
             reason = f"{reason}; what it holds is still watched"
             try:
                 instrument = self.login.exchange.instrument(positions[-1].symbol)
@@ -387,7 +387,7 @@ class Roster:
                 self.keepers[bot] = self._keeper(bot, positions, instrument, None)
                 self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
         self.unfit[bot] = reason
-        if is_held or not gone:
+        if held or not gone:
             await self.review(bot, reason, Cause.CONFIGURATION)
 
     async def _let_go(self, bot: BotName, positions: Sequence[Position]) -> None:
