@@ -11,6 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.sabotage import SABOTAGES
+from tests.simulation.docket import STAGED, TOLD, whereabouts
 from tests.simulation.machine import Verdict
 from tests.simulation.plan import KINDS, LOSSES, PEOPLE, QUIET, STORMS, Plan
 from tests.simulation.world import RECOVERED
@@ -228,16 +230,28 @@ def _mistakes(sums: dict[str, Any]) -> Iterable[str]:
     yield ""
     yield "Each is a patch of `benchmarks/sabotage.py`, made in a copy and tried in worlds of the"
     yield "seeds 1, 2, 3, ... in which nothing goes wrong but what makes its situation (`--told`,"
-    yield "seconds apart). The world that convicts it ends well without it. A mistake that no world"
-    yield "has convicted is caught by the tests that `benchmarks/sabotage.py` names for it, as all"
-    yield "of them are."
+    yield "seconds apart), or in one world that is made for it (a test of `tests/simulation`). The"
+    yield "world that convicts it ends well without it. `tests/simulation/docket.py` says which is"
+    yield "tried where, and which in none; all are noticed by the tests that the list names, too."
     yield ""
     yield "    python -m tests.simulation.convict 'send before it is written'"
     yield ""
-    yield "| mistake | told | convicted within seeds | of |\n|---|---|---:|---|"
-    for name, said in sorted(sums.get("convictions", {}).items()):
-        harm = said["harm"] or "not convicted"
-        yield f"| {name} | {said['told']} | {said['worlds']} | {harm} |"
+    yield "| mistake | tried in worlds of | convicted within seeds | of |\n|---|---|---:|---|"
+    convictions = sums.get("convictions", {})
+    for name, where in sorted((TOLD | STAGED).items()):
+        said = convictions.get(name, {})
+        if said.get("told") != where:
+            yield f"| {name} | {where} | | not tried yet |"
+        else:
+            yield f"| {name} | {where} | {said['worlds']} | {said['harm'] or 'not convicted'} |"
+    yield ""
+    yield "No world shows these, and why:"
+    yield ""
+    yield "| mistake | why no world shows it | noticed by |\n|---|---|---|"
+    for each in SABOTAGES:
+        if each.name not in TOLD and each.name not in STAGED:
+            (why,) = whereabouts(each.name, each.file)
+            yield f"| {each.name} | {why} | {each.tests} |"
     yield ""
 
 

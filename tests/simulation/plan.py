@@ -23,6 +23,8 @@ KINDS: Final = (
 PEOPLE: Final = ("owner", "operator", "restore")
 # What happens to the journal's files besides; each has a luck of its own, drawn after all else.
 LOSSES: Final = ("deleted", "log-lost", "snapshot")
+# What happens only where it is told to.
+ARRANGED: Final = ("hush",)
 # What makes a world a storm.
 STORMS: Final = ("storm",)
 _RATES_S: Final = (20.0, 1500.0)
@@ -90,7 +92,7 @@ class Plan:
     @property
     def innocent(self) -> bool:
         """Tell whether nobody but the bots acts on the account: nothing may stay frozen then."""
-        return not set(self.kinds) & {*PEOPLE, *LOSSES, "expire", "hush", "ban"}
+        return not set(self.kinds) & {*PEOPLE, *LOSSES, *ARRANGED, "expire", "ban"}
 
     def without(self, *kinds: str) -> Plan:
         """Return the same plan with fewer kinds of trouble."""

@@ -1,0 +1,145 @@
+"""Where each planted mistake is tried: in drawn worlds, in one made for it, or in none, and why.
+
+Every mistake of `benchmarks/sabotage.py` stands here once. A mistake of a room in `ROOMS` is tried
+in no world; of any other, whoever adds it has to say what makes its situation, or why nothing can.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What makes the situation in which a mistake matters: what goes wrong, how many seconds apart.
+TOLD: Final[dict[str, str]] = {
+    "forget the protective stop": "crash=200",
+    "send before it is written": "crash=60",
+    "ignore the fee that is kept back": "crash=200",
+    "book a fill as often as it is told": "stream=20",
+    "take an entry while one is out": "crash=200",
+    "send again when no answer came": "request=20",
+    "take one empty answer for absence": "lag=15,request=20",
+    "take a stop for less than is held for the one that is wanted": "crash=200",
+    "leave the row of what is replaced as it was": "jump=30,crash=60",
+    "believe an ending before its fills are counted": "lag=15,partial=20,stream=20",
+    "give every life the same names": "snapshot=40,crash=60",
+    "use a name twice": "crash=200",
+    "wait for ever in silence": "latency=5,outage=30",
+    "cancel whatever is not known": "owner=20",
+    "conclude absence of what has moved on": "lag=15,request=20,latency=30",
+    "call an order of a lost journal a stranger's": "deleted=60",
+    "begin a journal where one was": "deleted=60",
+    "look for no trades of a lost journal where coins lie": "deleted=60",
+    "forget that a journal had more records": "log-lost=40,crash=40",
+    "let a bot enter on a journal that went back in time": "log-lost=40,crash=40",
+    "sell what an older journal believes in": "restore=20,crash=60",
+    "believe an older journal although the exchange has an order that it lost": "snapshot=40",
+    "hold on although the exchange says that the stop is passed": "hush=15",
+    "compare nothing that is frozen": "owner=20,crash=40,jump=20",
+    "take the machine's clock for the exchange's time": "clock=15",
+    "ask on through a ban": "ban=30",
+    "forget a ban when a life ends": "ban=30,crash=20",
+    "leave a stop as it is when more is held": "crash=200",
+    "leave while more is being bought": "partial=20,jump=30",
+    "cancel an orphan at first sight": "latency=15,crash=60",
+    "store a command without looking at it": "operator=10",
+    "watch nothing before everything is proven": "crash=60,jump=20",
+    "take a trade of two orders for a trade of one": "crash=200",
+    "sell again what a missed exit has sold": "lag=15,request=20,jump=30",
+    "let a stop wait because nobody met a limit": "jump=10",
+    "take the stop away for a limit again and again": "jump=10",
+    "let a request live for ever": "request=15",
+    "call what a gateway says the exchange's own no": "request=15",
+    "set a stop again while the lost one can still come": "request=15",
+    "take an older answer for the proof that a stop is not there": "request=15,latency=30",
+    "take any refused cancel for the proof that nothing is open": "request=15",
+    "forget an order that has left": "lag=15,stream=20",
+    "let an order leave that is still looked for": "lag=15,request=15",
+    "sell a part again that is in doubt": "request=15,jump=20",
+    "freeze for coins that a missed exit has sold": "lag=15,request=15,jump=20",
+    "let coins that nobody explains prove a holding": "restore=20,crash=60,owner=30",
+    "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
+    "explain a holding before the last request can have turned up": "restore=20,crash=60",
+    "take every sale by hand for the owner's": "owner=20",
+    "protect coins of others in the place of our own": "owner=20,request=20,expire=30",
+    "read no trades although the balance differs": "owner=20,crash=60,stream=20",
+    "call absent what the balance shows": "lag=15,request=20",
+    "carry a command out again after a restore": "log-lost=40,operator=15",
+    "take what another bot has locked for a lost entry": "request=15",
+    "let somebody else's lock block a bot for ever": "owner=20,request=15",
+    "look at no quote before an entry is called absent": "lag=15,request=15",
+    "call an entry absent although nobody told what is locked": "lag=15,request=15",
+    "call a symbol empty of which nobody told the balance": "deleted=60,request=20",
+    "weigh a sale against the balance from before it": "owner=20,jump=20,latency=20",
+    "wait for the next round when the coins are not there": "owner=15",
+    "take a gain at whatever the market pays": "jump=10",
+    "let a wish to take a gain outlive the price": "jump=10",
+    "trust a stream of which one socket stands still": "stream=20,jump=20",
+    "ask once in a while for what moves unseen": "stream=20,jump=20",
+    "leave a quiet market without a price": "crash=60,jump=20",
+    "let one symbol keep the others waiting": "latency=20,crash=60",
+    "cancel a stop before its successor is accepted": "jump=20,crash=60",
+    "let a stop give way": "jump=20",
+    "let anything go as dust that the exchange would not sell for its worth": "partial=20,jump=20",
+    "let all go as dust because a part was too small": "partial=20,jump=20",
+    "keep the word that something is too small to sell for ever": "partial=20,jump=20",
+    "let an alarm come and go with every exit that is refused": "owner=20",
+    "leave the entry of a paused bot to fill": "operator=10",
+    "believe what is said of a live order": "operator=10",
+    "be green while nothing answers": "outage=30",
+    "call a read of trades whole after its first page": "owner=10,crash=60",
+    "take any answer for the newest word on the count": "latency=15",
+    "let entries use up the count of orders": "crash=200",
+    "let a strategy write as many orders as it likes": "crash=200",
+    "let a day lose what it may not": "jump=20",
+    "make a resting stop smaller because new orders may be no larger": "crash=200",
+    "add to a position while its stop may yet become smaller": "owner=20,request=20",
+    "let a holding that has no price any more keep everybody out": "crash=200",
+    "let a position take any way there is no edge for": "crash=60,jump=20",
+    "leave an amended order's row as it was": "owner=20,crash=60",
+    "acknowledge into a file that was moved away": "crash=60",
+    "put a row in the place of another": "crash=60",
+    "leave a column out of the chain": "crash=60",
+    "believe a table that hides a position": "crash=60",
+    "believe a table that hides what is frozen": "crash=60",
+    "take whatever schema is there": "crash=60",
+    "forget why a bot is in review when everything is stopped": "operator=10,log-lost=40",
+    "begin a bot anew beside what is frozen in its former symbol": "operator=10",
+}
+# Worlds of the whole program in which one thing happens, whatever the seed; one of them convicts.
+STAGED: Final[dict[str, str]] = {
+    "keep no place for an order before it is written": "tests/simulation/test_crowd.py -k thirty",
+    "enter without a place for the stop": "tests/simulation/test_crowd.py -k thirty",
+    "forget what lies on an account that no bot uses any more": (
+        "tests/simulation/test_left_account.py"
+    ),
+}
+# Whose mistakes no world shows: what is in the world is the trading program and an exchange.
+ROOMS: Final[dict[str, str]] = {
+    "web/": "nobody in a world opens the dashboard",
+    "notify/": "nobody in a world reads messages",
+    "cli/": "nobody in a world types or reads a command line",
+    "config/": "a world's configuration is written by the machine, and is right",
+    "journal/sentences.py": "nobody in a world reads a sentence",
+    "journal/repair.py": "nobody in a world repairs a journal",
+    "core/protection.py": "it is where a stop is shown to be kept; no order depends on it",
+    "strategy/workers.py": "strategies of a world think in its own process, and never for long",
+    "simulator/mirror.py": "the prices of a world are its own, and no venue's",
+}
+# What a world cannot show although it is in its rooms.
+BEYOND: Final[dict[str, str]] = {
+    "forget to look at the account": "a world has one login, whose keys are its own",
+    "give one login two names": "a world has one login, under one name",
+    "put a secret into the log": "nobody in a world looks for secrets",
+    "show what a request went to": "nobody in a world reads what an exchange answered",
+    "lock a name instead of a file": "a world is one process; this keeps out another one",
+    "let a position grow younger": "when a position was opened is for who asks how old it is",
+    "write off anew instead of more": "what was written off is a figure of the result",
+    "look for a lost order only half a day": "a world that is looked into ends before half a day",
+}
+
+
+def whereabouts(name: str, file: str) -> list[str]:
+    """Return where a mistake is tried, or why it is in no world; once, if all is well."""
+    found = [f"--told {TOLD[name]}"] if name in TOLD else []
+    found += [STAGED[name]] if name in STAGED else []
+    found += [why for room, why in ROOMS.items() if file.startswith(room)]
+    return found + ([BEYOND[name]] if name in BEYOND else [])

@@ -1,0 +1,36 @@
+"""No planted mistake is forgotten: each is tried in worlds, or it is said why it cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from benchmarks.sabotage import SABOTAGES, Sabotage
+from tests.simulation.docket import BEYOND, ROOMS, STAGED, TOLD, whereabouts
+from tests.simulation.plan import ARRANGED, KINDS, LOSSES, PEOPLE, read
+
+ROOT = Path(__file__).parents[2]
+NAMES = {each.name for each in SABOTAGES}
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda each: each.name)
+def test_each_mistake_is_tried_or_excused_once(sabotage: Sabotage) -> None:
+    assert len(whereabouts(sabotage.name, sabotage.file)) == 1
+
+
+def test_nothing_is_listed_that_is_no_mistake() -> None:
+    assert {*TOLD, *STAGED, *BEYOND} <= NAMES
+    files = [each.file for each in SABOTAGES]
+    assert all(any(file.startswith(room) for file in files) for room in ROOMS)
+
+
+def test_everything_that_is_told_can_happen() -> None:
+    """Catches a word that no trouble answers to: the world would be one of nothing but bots."""
+    known = {*KINDS, *PEOPLE, *LOSSES, *ARRANGED}
+    assert {kind for told in TOLD.values() for kind in read(told)} <= known
+
+
+def test_a_world_made_for_a_mistake_is_one() -> None:
+    for tests in STAGED.values():
+        assert tests.startswith("tests/simulation/")
+        assert (ROOT / tests.split()[0]).exists()
