@@ -18,6 +18,7 @@ from surefoot.core.records import BanNoted
 from surefoot.core.sizing import Amount
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.binding import WrongAccount, recognise
+from surefoot.engine.fitness import bases_of, refuse_shared_quote
 from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange, Identity
@@ -45,7 +46,7 @@ async def preflight(
                 raise identity
             await recognise(name, identity, logins, journal)
             specs = account_spec(settings, name, strategies).bots
-            problems += await _doubts(exchange, [each for each in specs if each.bot not in known])
+            problems += await _doubts(exchange, specs, known)
         except ReadFailed:
             continue  # Recovery will wait for it.
         except Misconfigured as error:
@@ -93,13 +94,17 @@ async def _is_bound(journal: Reader | None, name: AccountName) -> bool:
     return journal is not None and await journal.last(stream, "account-bound") is not None
 
 
-async def _doubts(exchange: Exchange, fresh: Collection[BotSpec]) -> list[str]:
+async def _doubts(
+    exchange: Exchange, specs: Collection[BotSpec], known: Collection[BotName]
+) -> list[str]:
     """Return what is wrong with bots that have never run; known ones are put into review."""
     problems: list[str] = []
+    traded = bases_of(specs, exchange)
     sized: list[tuple[BotSpec, Instrument, Decimal]] = []
-    for spec in fresh:
+    for spec in (each for each in specs if each.bot not in known):
         try:
             instrument = exchange.instrument(spec.symbol)
+            refuse_shared_quote(instrument, traded)
         except Misconfigured as error:
             problems.append(f"bots.{spec.bot}.symbol: {error}")
             continue

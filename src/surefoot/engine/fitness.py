@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
+from surefoot.core.values import Asset, BotName
 from surefoot.engine.specs import BotSpec, length_of
 from surefoot.exchange.errors import Misconfigured
 from surefoot.exchange.port import Exchange
@@ -16,19 +17,56 @@ class HeldElsewhere(Misconfigured):
 
 
 def fitting(
-    spec: BotSpec, exchange: Exchange, here: Iterable[Position], elsewhere: Iterable[Position]
+    spec: BotSpec,
+    exchange: Exchange,
+    here: Iterable[Position],
+    elsewhere: Iterable[Position],
+    traded: Mapping[Asset, BotName],
 ) -> Instrument:
     """Return what a bot is to trade, if it can run as it is configured.
+
+    `traded` are the assets that bots of the account trade, and by whom.
 
     Raises:
         HeldElsewhere: it could, if it had nothing on another account.
         Misconfigured: it cannot; the message says what to change.
     """
     instrument = exchange.instrument(spec.symbol)
+    refuse_shared_quote(instrument, traded)
     _refuse_candles(spec, exchange)
     _refuse_two_symbols(spec, here)
     _refuse_two_accounts(spec, elsewhere)
     return instrument
+
+
+def bases_of(
+    specs: Iterable[BotSpec], exchange: Exchange, held: Iterable[Position] = ()
+) -> dict[Asset, BotName]:
+    """Return which assets bots of one account trade, and by whom; also what is only held still."""
+    traded: dict[Asset, BotName] = {p.base: p.bot for p in held if p.needs_watching}
+    for spec in specs:
+        try:
+            traded[exchange.instrument(spec.symbol).base] = spec.bot
+        except Misconfigured:
+            continue  # It does not run, and says so itself.
+    return traded
+
+
+def refuse_shared_quote(instrument: Instrument, traded: Mapping[Asset, BotName]) -> None:
+    """Refuse a bot that would pay with what another one of its account holds.
+
+    An entry would spend those coins wherever no stop locks them, and no balance could say whose
+    went.
+
+    Raises:
+        Misconfigured: it would.
+    """
+    other = traded.get(instrument.quote)
+    if other is not None:
+        raise Misconfigured(
+            f"{instrument.symbol} is paid for with {instrument.quote}, which {other} trades on the "
+            f"same account: whose coins went could not be told; give one of them another account",
+        )
 
 
 def _refuse_candles(spec: BotSpec, exchange: Exchange) -> None:

@@ -26,12 +26,12 @@ from surefoot.core.records import (
 )
 from surefoot.core.reports import Grounds, SetBack, Shortage
 from surefoot.core.sizing import Amount
-from surefoot.core.values import ZERO, BotName, ClientOrderId, Symbol
+from surefoot.core.values import ZERO, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.allowance import Allowance
 from surefoot.engine.belief import terms_of
 from surefoot.engine.by_symbol import BySymbol
-from surefoot.engine.fitness import HeldElsewhere, fitting
+from surefoot.engine.fitness import HeldElsewhere, bases_of, fitting
 from surefoot.engine.keeper import Keeper, position_id
 from surefoot.engine.limits import Limits
 from surefoot.engine.listing import Listing
@@ -89,6 +89,8 @@ class Roster:
         self._listing = Listing(login, self.keepers, supervision)
         # Bots that cannot run as configured, and why: what they hold is watched.
         self.unfit: dict[BotName, str] = {}
+        # What bots of this account trade: nobody else may pay with it.
+        self._traded: dict[Asset, BotName] = {}
         # Those of them that still have something on another account, and nothing here.
         self._waiting: dict[BotName, BotSpec] = {}
         self.statuses = Statuses(journal, login.now, login.log)
@@ -267,6 +269,8 @@ class Roster:
             return
         found, elsewhere = await self._found()
         specs = self.login.spec.bots
+        held = (each for positions in found.values() for each in positions)
+        self._traded = bases_of(specs, self.login.exchange, held)
         await self.statuses.load(dict.fromkeys([*(each.bot for each in specs), *found]))
         for number, spec in enumerate(specs, start=1):
             if number % PROGRESS_EVERY == 0:
@@ -322,7 +326,7 @@ class Roster:
     async def _load(
         self, spec: BotSpec, positions: list[Position], elsewhere: Sequence[Position]
     ) -> None:
-        instrument = fitting(spec, self.login.exchange, positions, elsewhere)
+        instrument = fitting(spec, self.login.exchange, positions, elsewhere, self._traded)
         current = positions[-1] if positions else None
         if current is not None and current.symbol != spec.symbol:
             current = None
