@@ -164,13 +164,52 @@ def test_trades_by_hand_cost_one_list_of_orders(
     assert spent[0] <= BASE + PER_SYMBOL * symbols
 
 
+QUERY: Final = 4
+TRADES: Final = 20
+
+
+def sold_from_under(world: World, bot: int) -> None:
+    """Cancel a bot's stop by hand, and sell what it locked."""
+    exchange = world.simulator.exchange
+    orders = [o for o in exchange.orders.values() if o.symbol == f"C{bot}USDT" and o.open]
+    (stop,) = (order for order in orders if order.type == "STOP_LOSS")
+    exchange.cancel(stop, "by-hand")
+    by_hand(world, bot, f"sold-{bot}", "SELL", str(stop.quantity))
+
+
+@pytest.mark.parametrize(("bots", "symbols", "unchanged"), [(1, 1, 51), (30, 3, 125)])
+def test_a_bot_s_coins_sold_by_hand_are_asked_about_once(
+    bots: int, symbols: int, unchanged: int
+) -> None:
+    """One of trades, what became of the stop, and whose sale it was; it was 63 to 95 each.
+
+    A stop was sent for the coins that had gone, and both balance and trades were read again.
+    """
+    spent: list[int] = []
+
+    async def play(world: World) -> None:
+        world.configure(configuration(bots))
+        world.start()
+        await protected(world, bots)
+        await world.sleep(90)
+        world.stop()
+        await world.sleep(5)
+        for number in range(symbols):
+            sold_from_under(world, number)
+        await world.sleep(90)
+        spent.append(await restarted(world))
+        assert world.story.counts["bot reduction-booked"] == symbols
+        assert "bot order-refused" not in world.story.counts
+
+    World(1, Settings(beat_s=BEAT_S, rules=rules(bots), orders_per_10s=1_000)).run(play)
+    assert spent == [unchanged + (QUERY + TRADES + QUERY) * symbols]
+
+
 # What is in doubt --------------------------------------------------------------------------------
 
 BOTS: Final = 30
 # One clock question, the markets, the account, all open orders, and the WebSocket API.
 UNCHANGED: Final = 1 + 20 + 20 + 80 + 4
-QUERY: Final = 4
-TRADES: Final = 20
 LIMIT: Final = """strategy = "tests.simulation.traders:Shuttle"
 params = { away = 0.01 }"""
 

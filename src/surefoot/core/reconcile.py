@@ -20,7 +20,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import coins_of, contradiction, only_of
+from surefoot.core.coins import coins_of, contradiction, held_of, only_of
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
@@ -45,6 +45,7 @@ from surefoot.core.values import (
 
 # This many live orders gone at once means another account or an exchange that started over.
 VANISHED_MAX: Final = 1
+_NO_STOP: Final = {Role.STOP: "what it would sell is not there"}
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
@@ -78,9 +79,11 @@ def reconcile(
         return Reconciliation(findings=(halt,), halt=halt.evidence)
     unknown_own = strangers(belief, evidence)
     shown = _Shown(evidence)
+    others = _others(belief, evidence)
     comparisons = [_OfOrders(position, belief, evidence, now) for position in belief.positions]
     for each in comparisons:
-        each.compare(shown, unknown_own.get(each.position.symbol))
+        stranger = unknown_own.get(each.position.symbol)
+        each.compare(shown, stranger, others.get(each.position.base, ZERO))
     findings = [finding for each in comparisons for finding in each.findings]
     to_cancel = orphans(belief, evidence, findings)
     return Reconciliation(
@@ -89,6 +92,14 @@ def reconcile(
         orphans=to_cancel,
         vanished=frozenset(order.client_order_id for _, order in vanished),
     )
+
+
+def _others(belief: Belief, evidence: Evidence) -> dict[Asset, Decimal]:
+    """Return what is there beyond all that is held, if somebody told."""
+    if evidence.balances is None:
+        return {}
+    coins = coins_of(belief.positions, evidence.balances)
+    return {asset: amount - belief.beside.get(asset, ZERO) for asset, amount in coins.items()}
 
 
 def decisions_of(comparisons: Iterable[Comparison]) -> dict[PositionId, Decision]:
@@ -162,9 +173,16 @@ class _Shown:
 class _OfOrders(Comparison):
     """Orders and fills of one position."""
 
-    def compare(self, shown: _Shown, stranger: Stranger | None) -> None:
-        """Take in what the exchange says of this position's orders and fills."""
+    def compare(self, shown: _Shown, stranger: Stranger | None, others: Decimal) -> None:
+        """Take in what the exchange says of this position's orders and fills.
+
+        Coins that are not there are weighed before a stop is written for them: it would be refused.
+        Until then it is owed, and a second later at most it is written all the same. `others` is
+        what is there beyond all that is held.
+        """
+        terms, without_stop = self.terms, replace(self.terms, held={**self.terms.held, **_NO_STOP})
         with self.isolated():
+            self.terms = without_stop if self._lacks(others) else terms
             if stranger is not None:
                 self._beware(stranger)
             self._orders(shown)
@@ -172,7 +190,13 @@ class _OfOrders(Comparison):
             if self.as_read:
                 self._absences()
             self._prove()
+            self.terms = without_stop if self._lacks(others) else terms
             self.tell(TimePassed())
+
+    def _lacks(self, others: Decimal) -> bool:
+        """Tell whether less is there than is held, after what has been taken in."""
+        left = others + held_of(self.before) - held_of(self.position)
+        return left <= -self.terms.instrument.lot
 
     def _beware(self, stranger: Stranger) -> None:
         """Add no risk; and sell nothing of what an older journal believes in."""

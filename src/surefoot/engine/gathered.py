@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence
+from surefoot.core.records import FillBooked
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, PositionId, Symbol, TradeId
 
@@ -37,7 +39,7 @@ class Past(Struct, kw_only=True):
 
     at: datetime
     told: datetime
-    versions: Mapping[PositionId, int]
+    versions: dict[PositionId, int]
     balances: Mapping[Asset, Decimal] | None
     trades: dict[Symbol, tuple[Fill, ...]]
     foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
@@ -46,6 +48,17 @@ class Past(Struct, kw_only=True):
         """Take over what was read of a symbol."""
         self.trades.update(gathered.trades)
         self.foreign.update(gathered.evidence.foreign)
+
+    def follow(self, decisions: Mapping[PositionId, Decision]) -> None:
+        """Keep up with what this comparison itself concluded, as long as no trade was in it.
+
+        That a stop was cancelled makes the balances no older than what is believed.
+        """
+        for position_id, decision in decisions.items():
+            before = decision.position.version - len(decision.records)
+            traded = any(isinstance(record, FillBooked) for record in decision.records)
+            if self.versions.get(position_id) == before and not traded:
+                self.versions[position_id] = decision.position.version
 
     @property
     def evidence(self) -> Evidence:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from surefoot.core.evidence import Finding, Orphan
 from surefoot.core.order import OrderStatus
@@ -40,7 +41,8 @@ BALANCE_LATE: Final = timedelta(seconds=10)
 class Inspected(Struct, frozen=True, kw_only=True):
     """What a comparison came to: what it found and wrote down, and what could not be read.
 
-    `again` are the symbols of which something was written down that another look should confirm.
+    `again` are the symbols of which something was written down that another look should confirm,
+    `settled` those where what was weighed after that accounts for all of it.
     """
 
     applied: Applied = Applied()
@@ -48,6 +50,7 @@ class Inspected(Struct, frozen=True, kw_only=True):
     failures: tuple[str, ...] = ()
     unread: frozenset[Symbol] = frozenset()
     again: frozenset[Symbol] = frozenset()
+    settled: frozenset[Symbol] = frozenset()
 
 
 class _Seen(Struct, kw_only=True):
@@ -178,7 +181,8 @@ class Inspection:
             gathered = await self._comparing.symbol(belief, symbol, seen.shared, lookback)
             seen.past.learn(gathered)
             self._login.senses.gather(gathered, whole=symbol)
-            return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
+            compare = self._comparing.compare
+            return await self._conclude([symbol], gathered, compare, seen.past, listed=symbol)
 
     async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
         """Weigh what is held of an asset, if others have not what they had before.
@@ -202,7 +206,9 @@ class Inspection:
                 seen.others[base] = Coins(amount=changed[base], at=seen.past.at)
             return Inspected()
         gathered = await self._comparing.holdings(self._books.belief(symbols), seen.past)
-        return await self._conclude(symbols, gathered, self._comparing.weigh)
+        inspected = await self._conclude(symbols, gathered, self._comparing.weigh, seen.past)
+        settled = gathered.accounted and inspected.applied.records
+        return replace(inspected, settled=frozenset(symbols)) if settled else inspected
 
     # Some orders ---------------------------------------------------------------------------------
 
@@ -215,7 +221,7 @@ class Inspection:
         async with self._locks[symbol]:
             gathered = await self._comparing.some(self._books.belief([symbol]), orders)
             self._login.senses.gather(gathered, whole=None)
-            await self._conclude([symbol], gathered, self._comparing.compare)
+            await self._conclude([symbol], gathered, self._comparing.compare, None)
         await self.pursue(symbol, orders)
 
     async def pursue(self, symbol: Symbol, orders: Collection[ClientOrderId]) -> None:
@@ -231,12 +237,15 @@ class Inspection:
         symbols: Sequence[Symbol],
         gathered: Gathered,
         compare: Compare,
+        past: Past | None,
         *,
         listed: Symbol | None = None,
     ) -> Inspected:
         for failure in gathered.failures:
             self._login.log.debug("read failed", why=failure)
         outcome, applied = await self._books.conclude(symbols, gathered, compare)
+        if past is not None:
+            past.follow(outcome.decisions)
         for finding in outcome.findings:
             self._say(finding)
         if listed is not None and listed not in gathered.unread:
@@ -298,17 +307,18 @@ def leisure(position: Position) -> int:
 
 def _summed(told: Iterable[Inspected]) -> Inspected:
     applied, findings, failures = Applied(), list[Finding](), list[str]()
-    unread, again = set[Symbol](), set[Symbol]()
+    unread, again, settled = set[Symbol](), set[Symbol](), set[Symbol]()
     for each in told:
         applied += each.applied
         findings += each.findings
         failures += each.failures
         unread |= each.unread
         again |= each.again
+        settled |= each.settled
     return Inspected(
         applied=applied,
         findings=tuple(findings),
         failures=tuple(failures),
         unread=frozenset(unread),
-        again=frozenset(again),
+        again=frozenset(again - settled),
     )

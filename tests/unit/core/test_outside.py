@@ -26,7 +26,7 @@ from surefoot.core.outside import (
 )
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
-from surefoot.core.records import Coins
+from surefoot.core.records import Coins, OrderIntended
 from surefoot.core.reports import Fill, Refusal, TimePassed
 from surefoot.core.signals import AddSignal, Adopt, ExitSignal
 from surefoot.core.terms import Terms
@@ -179,6 +179,20 @@ def test_closed_by_hand_with_the_stop_cancelled_is_booked_at_once() -> None:
     assert [finding.kind for finding in outcome.findings] == [FindingKind.REDUCED_OUTSIDE]
     assert owner.state == (State.CLOSED, D(0), None)
     assert owner.life.position.exit_proceeds == owner.held * 51000
+
+
+@pytest.mark.parametrize(("sold", "stops"), [("1", 0), ("0.5", 0), ("0", 1)])
+def test_no_stop_is_written_for_coins_that_are_not_there(sold: str, stops: int) -> None:
+    """It was sent and refused; how much it may sell is known when the sale is accounted for."""
+    owner = Owner()
+    stop = owner.life.position.lane(Lane.PROTECTION)
+    assert stop is not None
+    owner.sells(str(owner.held * D(sold)))
+    cancelled = report(stop, "CANCELED", exchange_id=stop.exchange_order_id or "x")
+    evidence = replace(owner.evidence(), looked_up={stop.client_order_id: cancelled})
+    (decision,) = reconcile(owner.belief(), evidence, owner.life.now).decisions.values()
+    written = [record for record in decision.records if isinstance(record, OrderIntended)]
+    assert len(written) == stops
 
 
 def test_a_frozen_position_goes_on_being_compared_and_evidence_lifts_its_freeze() -> None:
