@@ -7,11 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from surefoot.core.ebb import Ebb, ebb
 from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
-from surefoot.core.reports import OrderReport
-from surefoot.core.values import ZERO, Asset, ClientOrderId, Side, plain
+from surefoot.core.protection import covers
+from surefoot.core.reports import Fill, OrderReport
+from surefoot.core.values import ZERO, Asset, ClientOrderId, Side, Symbol, plain
 
 # So many times V what is locked speaks against an absence: ten minutes, where V is one.
 LOCKED_FOR: Final = 10
@@ -56,6 +58,59 @@ def only_of(belief: Belief, evidence: Evidence, position: Position) -> bool:
         p for p in belief.positions if p.base == asset and p.position_id != position.position_id
     )
     return max(before.amount, others) < lot and not any(held_of(each) for each in same)
+
+
+def trades_of_others(
+    belief: Belief, evidence: Evidence, symbols: Iterable[Symbol], since: datetime | None
+) -> list[Fill]:
+    """Return what others traded on some symbols since a time, and before the balance was told."""
+    until = evidence.balances_at
+    return [
+        fill
+        for symbol in sorted({*symbols})
+        for fill in (evidence.windows[symbol].fills if symbol in evidence.windows else ())
+        if (since is None or fill.at >= since) and (until is None or fill.at <= until)
+        if not _is_ours(belief, fill)
+    ]
+
+
+def _is_ours(belief: Belief, fill: Fill) -> bool:
+    name, number = fill.client_order_id, fill.exchange_order_id
+    if name is not None and belief.is_ours(name):
+        return True
+    known = any(position.find(name, number) is not None for position in belief.positions)
+    return known or any(owned.order.is_named(name, number) for owned in belief.departed)
+
+
+def moves_of(trades: Iterable[Fill], asset: Asset) -> list[Decimal]:
+    """Return what trades brought and took of the asset of their symbol, oldest first."""
+    return [
+        (fill.quantity if fill.side is Side.BUY else -fill.quantity)
+        - (fill.fee if fill.fee_asset == asset else ZERO)
+        for fill in sorted(trades, key=lambda each: each.at)
+    ]
+
+
+def ebb_beside(belief: Belief, evidence: Evidence, position: Position) -> Ebb:
+    """Say how much others sold of what a position holds since the account was last weighed.
+
+    Nothing, while a stop of it locks all that it could sell.
+    """
+    asset, before = position.base, belief.others.get(position.base)
+    others = others_of(belief, evidence, asset)
+    if before is None or others is None or covers(position):
+        return Ebb()
+    same = [each for each in belief.positions if each.base == asset]
+    return ebb(
+        before.amount,
+        others,
+        sum(map(held_of, same), ZERO),
+        moves_of(
+            trades_of_others(belief, evidence, {each.symbol for each in same}, before.at), asset
+        ),
+        lot=belief.terms[position.bot].instrument.lot,
+        fees=belief.fees.get(asset, ZERO),
+    )
 
 
 def locking(

@@ -74,6 +74,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     `missing` are base assets whose balance has been short for longer than V, so that a fill which
     is not visible yet cannot be the reason. `locked` is what orders that rest bind of a quote.
     `foreign` are orders of others of which something is filled, where no trades were read.
+    `balances_at` is when the balances were asked for: what was traded later is not in them.
     """
 
     started_at: datetime
@@ -82,6 +83,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     looked_up: Mapping[ClientOrderId, OrderReport | None] = {}
     windows: Mapping[Symbol, Window] = {}
     balances: Mapping[Asset, Decimal] | None = None
+    balances_at: datetime | None = None
     missing: frozenset[Asset] = frozenset()
     locked: Mapping[Asset, Decimal] = {}
     foreign: Mapping[Symbol, tuple[OrderReport, ...]] = {}

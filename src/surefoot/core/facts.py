@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from surefoot.core.draft import Draft
 from surefoot.core.dust import is_dust
+from surefoot.core.ebb import Ebb
 from surefoot.core.exits import STOP_OF
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
@@ -292,6 +293,21 @@ def take_absence(absence: Absence, draft: Draft) -> None:
             may_have_left=True,
         ),
     )
+    if order.role is not Role.ENTRY and absence.ebb.possible:
+        _leave_to_others(absence.ebb, order, draft)
+
+
+def _leave_to_others(ebb: Ebb, order: Order, draft: Draft) -> None:
+    """Sell no more than is left of what others sold of while an order was in doubt."""
+    asset = draft.position.base
+    meanwhile = f"while {order.client_order_id} was in doubt"
+    what = f"others sold {plain(ebb.possible)} {asset} of what it holds {meanwhile}"
+    why = f"{what}, and what is there came after it"
+    if ebb.unsure:
+        why = f"{what}, unless they were brought before: coins came or went by no trade"
+    draft.freeze(why, lacking=True)
+    if ebb.certain:
+        take_shortage(Shortage(missing=ebb.certain, evidence=why), draft)
 
 
 def decided_at(order: Order, position: Position, terms: Terms) -> datetime | None:
@@ -320,6 +336,7 @@ def _is_missed(order: Order, absence: Absence, position: Position, terms: Terms)
         and not (order.hailed or order.shut)
         and position.set_back_at is None
         and absence.alone
+        and not absence.ebb.possible
         and absence.not_found
         and not absence.named_by_a_fill
         and absence.contradicted is None

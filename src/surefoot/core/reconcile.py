@@ -20,7 +20,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import coins_of, contradiction, held_of, only_of
+from surefoot.core.coins import coins_of, contradiction, ebb_beside, held_of, only_of
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
@@ -285,7 +285,8 @@ class _OfOrders(Comparison):
             version=self.before.version,
             group_answered=self._group_answered(order),
             contradicted=contradiction(self.belief, self.evidence, self.position, order),
-            alone=only_of(self.belief, self.evidence, self.position),
+            alone=window is not None and only_of(self.belief, self.evidence, self.position),
+            ebb=ebb_beside(self.belief, self.evidence, self.position),
         )
 
     def _group_answered(self, order: Order) -> bool:

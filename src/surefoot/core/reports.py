@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from surefoot.core.ebb import Ebb
 from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.values import (
     ZERO,
@@ -108,7 +109,8 @@ class Absence(Struct, frozen=True, kw_only=True):
     moment. `fills_complete` says that the window of fills since the intent is proven complete;
     `group_answered` that the same round was told of what the order was to replace, if anything;
     `contradicted` says what the balance shows that only this order explains; `alone` that the
-    account has no coins that could be sold in place of this position's.
+    account has no coins that could be sold in place of this position's. `ebb` is what others sold
+    of what is held: if they bought as much since, the next sale would sell what is theirs.
     """
 
     client_order_id: ClientOrderId
@@ -120,6 +122,7 @@ class Absence(Struct, frozen=True, kw_only=True):
     group_answered: bool = True
     contradicted: str | None = None
     alone: bool = False
+    ebb: Ebb = Ebb()
 
 
 class NothingOpen(Struct, frozen=True, kw_only=True):

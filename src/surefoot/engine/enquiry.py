@@ -62,6 +62,7 @@ class Enquiry:
         self._watermarks: dict[Symbol, TradeId] = {}
         self._trades: dict[Symbol, tuple[Fill, ...]] = {}
         self._balances: Mapping[Asset, Decimal] | None = None
+        self._balances_at: datetime | None = None
         self._locked: dict[Asset, Decimal] = {}
         self._foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
         self._failures: list[str] = []
@@ -86,6 +87,7 @@ class Enquiry:
         self.started, self._trades = past.at, dict(past.trades)
         if past.stands(self._belief):
             self.started, self._balances = past.told, past.balances
+            self._balances_at = past.told
             self._accounted = True
 
     def _failed(self, what: str, error: ExchangeError, *symbols: Symbol) -> None:
@@ -95,6 +97,7 @@ class Enquiry:
     async def take(self, symbol: Symbol, shared: Shared) -> None:
         """Take over what is told of the whole account, and ask for what is not."""
         self._balances, self.started = shared.balances, min(self.started, shared.told)
+        self._balances_at = shared.told
         if shared.open_orders is not None:
             self._open = tuple(r for r in shared.open_orders if r.symbol == symbol)
             return
@@ -354,6 +357,7 @@ class Enquiry:
         """Ask what the account has, if nobody has told it yet."""
         if self._balances is not None:
             return
+        self._balances_at = self._exchange.now()
         try:
             self._balances = await self._exchange.balances()
         except (ReadFailed, Misconfigured) as error:
@@ -395,6 +399,7 @@ class Enquiry:
             looked_up=self._looked_up,
             windows=self._windows,
             balances=self._balances,
+            balances_at=self._balances_at,
             missing=missing,
             locked=self._locked,
             foreign=self._foreign,

@@ -67,6 +67,7 @@ class Past(Struct, kw_only=True):
             started_at=self.told,
             versions=self.versions,
             balances=self.balances,
+            balances_at=self.told,
             foreign=self.foreign,
         )
 

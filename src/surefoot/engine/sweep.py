@@ -103,9 +103,11 @@ class Sweep:
             and enquiry.started > order.not_after + belief.terms[position.bot].visibility
         }
         evidence = enquiry.result().evidence
-        if overdue or any(is_missed(*each, belief, evidence) for each in asked):
+        # Before it is withdrawn, who traded meanwhile is known: what is there may be others'.
+        missed = {p.symbol for p, order in asked if is_missed(p, order, belief, evidence)}
+        if overdue | missed:
             await enquiry.balances()
-        for symbol in sorted(overdue):
+        for symbol in sorted(overdue | missed):
             await enquiry.window(symbol)
         return enquiry.result()
 
