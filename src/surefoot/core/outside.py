@@ -15,6 +15,8 @@ A balance raises the question; trades, and what was locked at the time, answer i
         one bot, trades explain it     booked as sold, at once if nothing of ours may have sold it,
                                        else after V; what was frozen for lack of this goes on
         no trades, and V has passed    frozen, and somebody is asked; what is there can be sold
+    whatever it is, where coins came or went by no trade, and others may have sold what was ours:
+                                       for longer than V: frozen, and somebody is asked
 
 Dust that waits for its bot's next entry counts among what the bots hold. What lacks and is no more
 than that is written off, so that no later exit asks for it: coins that nobody trades freeze nobody.
@@ -27,7 +29,9 @@ make no holding whole that was sold by hand before.
 
 Others use their own free coins first. What no software can know: whether a sale of as many coins as
 both have was meant for the one or the other; whether coins that come back after a withdrawal are
-the same. Then the holding stays short of what was missing until an operator speaks.
+the same; whether coins came by no trade before others sold as many, or after. Then the holding
+stays short of what was missing until an operator speaks. Trades that account for a balance are
+believed: what came and went in between by no trade, to the last coin, nobody can see.
 """
 
 from __future__ import annotations
@@ -35,12 +39,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from msgspec import Struct
 
-from surefoot.core.coins import held_of
+from surefoot.core.coins import held_of, moves_of, trades_of_others
 from surefoot.core.comparison import Comparison
+from surefoot.core.ebb import Ebb, ebb
 from surefoot.core.evidence import Belief, Evidence, FindingKind
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
@@ -49,7 +54,7 @@ from surefoot.core.reconcile import Reconciliation, decisions_of
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, Reduction, Shortage
 from surefoot.core.signals import Freeze
-from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, TradeId, plain
+from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, plain
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -58,9 +63,9 @@ class Seen(Struct, frozen=True, kw_only=True):
     `there` is the balance, `held` what `holders` positions add up to less what is known to be
     missing, `before` what others had when it was last weighed. `guarded` tells that stops of ours
     locked all of it while others traded, `out` that one of them may have sold. `sold` is what
-    others sold since, `kept` what they bought after all of theirs was sold, `known` that all those
-    trades are known not to be ours, `fees` what our own trades took since, `waited` that it has
-    been short for longer than V.
+    others sold since, `kept` what they bought after all of theirs was sold, `perhaps` what of the
+    bots' they may have sold beside, `known` that all those trades are known not to be ours, `fees`
+    what our own trades took since, `waited` that it has been unexplained for longer than V.
     """
 
     there: Decimal
@@ -72,6 +77,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     out: bool = False
     sold: Decimal = ZERO
     kept: Decimal = ZERO
+    perhaps: Decimal = ZERO
     fees: Decimal = ZERO
     known: bool = True
     waited: bool = False
@@ -101,10 +107,13 @@ class Unclear(Struct, frozen=True):
 
 
 class Early(Struct, frozen=True):
-    """Less is there than is held, and a fill that is not visible yet may explain it."""
+    """Something is not explained, and a fill that is not visible yet may explain it."""
 
 
 Verdict: TypeAlias = Unchanged | Theirs | Ours | Unclear | Early
+
+
+_MIXED: Final = "and coins came or went by no trade: were they theirs?"
 
 
 def judge(seen: Seen) -> Verdict:
@@ -112,6 +121,8 @@ def judge(seen: Seen) -> Verdict:
     others = seen.there - seen.held
     lacks = seen.missing - min(others - seen.kept, ZERO)
     proven = seen.waited or (seen.known and not seen.out)
+    if seen.perhaps:
+        return Unclear(_MIXED, lacks) if seen.waited else Early()
     if lacks and proven and seen.holders == 1 and seen.sold >= lacks:
         return Ours(lacks)
     if others < seen.kept:
@@ -143,7 +154,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         if evidence.balances is None or not all(each.as_read for each in of_asset):
             continue
         scale = _Scale(asset, of_asset, belief, evidence)
-        if scale.lacking > ZERO:
+        if scale.lacking > ZERO or scale.seen.perhaps:
             short.add(asset)
         if not any(_unclear(each.position) for each in of_asset) and scale.is_level:
             amount = scale.conclude()
@@ -211,27 +222,37 @@ class _Scale:
         self._belief = belief
         self._evidence = evidence
         before = belief.others.get(asset)
-        trades = self._trades(None if before is None else before.at, evidence)
-        used = {trade for each in sides for trade in each.position.outside}
-        self._sold = [t for t in trades if t.side is Side.SELL and t.trade_id not in used]
+        trades = self._trades(None if before is None else before.at)
+        self._sold = [fill for fill in trades if fill.side is Side.SELL]
         guarded = all(self._guarded(each) for each in self._holders)
         there = (evidence.balances or {}).get(asset, ZERO)
         held = sum((held_of(each.position) for each in sides), ZERO)
         if held - there > ZERO and self._is_rounding(held - there):
             there = held
+        missing = sum((each.position.missing for each in self._holders), ZERO)
+        fees = belief.fees.get(asset, ZERO)
+        low = Ebb()
+        if before is not None and not guarded:
+            low = ebb(
+                before.amount,
+                there - held - missing,
+                held + missing,
+                moves_of(trades, asset),
+                lot=min((each.terms.instrument.lot for each in sides), default=ZERO),
+                fees=fees,
+            )
         self.seen = Seen(
             there=there,
             held=held,
             before=None if before is None else before.amount,
-            missing=sum((each.position.missing for each in self._holders), ZERO),
+            missing=missing,
             holders=len(self._holders),
             guarded=guarded,
             out=any(stop_rests(each.position) for each in self._holders),
             sold=sum((fill.quantity for fill in self._sold), ZERO),
-            kept=ZERO
-            if guarded or before is None
-            else self._kept(before.amount, there, there - held, trades, used),
-            fees=belief.fees.get(asset, ZERO),
+            kept=there - held - missing + low.certain if low.certain else ZERO,
+            perhaps=low.possible if low.unsure else ZERO,
+            fees=fees,
             known=all(fill.client_order_id is not None for fill in self._sold),
             waited=asset in evidence.missing,
         )
@@ -347,7 +368,8 @@ class _Scale:
         """Freeze and ask; whoever has a stop at work has its coins, the others share the rest."""
         gone = (self.seen.before or ZERO) - max(others, ZERO)
         left = self.seen.there - self.seen.kept
-        what = self._lacks(missing) if missing else f"{plain(gone)} {self._asset} went"
+        asks = missing or self.seen.perhaps
+        what = self._lacks(missing) if asks else f"{plain(gone)} {self._asset} went"
         reason = f"{what}, {why}"
         for each in sorted(self._holders, key=lambda e: not stop_rests(e.position)):
             there = min(each.position.quantity, left)
@@ -361,55 +383,22 @@ class _Scale:
                 each.find(FindingKind.HOLDING_MISSING, None, reason, outcome)
 
     def _lacks(self, short: Decimal) -> str:
-        held = self.seen.held + self.seen.missing
-        return (
-            f"the account holds {plain(short)} {self._asset} less than the "
-            f"{plain(held)} that its fills add up to"
-        )
+        held = f"the {plain(self.seen.held + self.seen.missing)} that its fills add up to"
+        if self.seen.perhaps:
+            return f"others may have sold {plain(self.seen.perhaps)} {self._asset} of {held}"
+        return f"the account holds {plain(short)} {self._asset} less than {held}"
 
-    def _kept(
-        self,
-        before: Decimal,
-        there: Decimal,
-        others: Decimal,
-        trades: Sequence[Fill],
-        used: set[TradeId],
-    ) -> Decimal:
-        """Return what others bought after they had sold more than they had before.
+    def _trades(self, since: datetime | None) -> list[Fill]:
+        """Return what others traded since the asset was last weighed, or since it is held.
 
-        Nothing, if less than that is there, or others have more than their trades left them: some
-        of it came or went by no trade, so that trades do not tell whose the rest is.
+        What was booked as sold from outside is not of others any more.
         """
-        own = low = before
-        for trade in sorted(trades, key=lambda each: each.at):
-            fee = trade.fee if trade.fee_asset == self._asset else ZERO
-            if trade.side is Side.BUY:
-                own += trade.quantity - fee
-            elif trade.trade_id not in used:
-                own -= trade.quantity
-            low = min(low, own)
-        lot = min((each.terms.instrument.lot for each in self._sides), default=ZERO)
-        told = own - low <= there and others < own + lot
-        return own - low if low <= -lot and told else ZERO
-
-    def _trades(self, since: datetime | None, evidence: Evidence) -> list[Fill]:
-        """Return what others traded since the asset was last weighed, or since it is held."""
         opened = [e.position.opened_at for e in self._holders if e.position.opened_at]
         first = max([*opened[:1], *([] if since is None else [since])], default=None)
         symbols = {each.position.symbol for each in self._sides}
-        return [
-            fill
-            for symbol in sorted(symbols)
-            for fill in (evidence.windows[symbol].fills if symbol in evidence.windows else ())
-            if (first is None or fill.at >= first)
-            and not any(self._is_ours(each, fill) for each in self._sides)
-        ]
-
-    def _is_ours(self, side: _OfHoldings, fill: Fill) -> bool:
-        name = fill.client_order_id
-        known = side.position.find(name, fill.exchange_order_id) is not None
-        marked = name is not None and self._belief.is_ours(name)
-        return known or marked or side.named(fill) is not fill
+        used = {trade for each in self._sides for trade in each.position.outside}
+        found = trades_of_others(self._belief, self._evidence, symbols, first)
+        return [fill for fill in found if fill.trade_id not in used]
 
     def _guarded(self, side: _OfHoldings) -> bool:
         """Tell whether a stop locked all that a position can sell whenever others sold."""

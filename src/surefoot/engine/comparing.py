@@ -122,9 +122,13 @@ class Comparing:
         if balances is None:
             return {}
         coins = coins_of(belief.positions, balances)
-        self._note_short(coins, [asset for asset, amount in coins.items() if amount < ZERO])
         known = {asset: before.amount for asset, before in belief.others.items()}
-        return {asset: amount for asset, amount in coins.items() if known.get(asset) != amount}
+        changed = {asset: amount for asset, amount in coins.items() if known.get(asset) != amount}
+        # What else is not explained only weighing tells, and it goes on being so until then.
+        self._note_short(coins.keys() - changed.keys(), ())
+        short = [asset for asset, amount in changed.items() if amount < ZERO]
+        self._note_short(short, short)
+        return changed
 
     def weigh(self, belief: Belief, gathered: Gathered) -> Reconciliation:
         """Compare the belief of now with what is there of some assets."""
