@@ -19,7 +19,7 @@ RECENT := import sys, venv; sys.exit(sys.version_info < (3, 11))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check format format-check lint imports types test-process sweep sabotage \
-  simulate simulate-ci golden bench bench-size bench-starts soak lock ui screenshots dist clean
+  simulate simulate-ci golden bench bench-size bench-starts soak lock ui screenshots api-fuzz dist clean
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,6 +48,9 @@ src/surefoot/web/ui/index.html: $(STAMP) ui/package-lock.json ui/index.html $(sh
 
 screenshots: ui ## Take the pictures that the documents show (needs chromium)
 	@$(PYTHON) benchmarks/screenshots.py
+
+api-fuzz: $(STAMP) ## Hold the API against its own description (needs schemathesis)
+	@$(PYTHON) benchmarks/api_fuzz.py
 
 dist: ui ## Build the wheel and the sdist, the dashboard in both
 	@$(BIN)/hatchling build -t sdist -t wheel -d dist

@@ -65,7 +65,7 @@ DOOR_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "move money without a confirmation",
         "web/wishes.py",
-        "if needed is Scope.ADMIN and wish.confirm != wish.target:",
+        "if isinstance(wish, Close | Resolve | Lift) and wish.confirm != wish.target:",
         "if False:",
         "tests/unit/web/test_guard.py -k scopes",
     ),
@@ -173,6 +173,13 @@ DOOR_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "        free = self.count < READERS_MAX\n",
         "        free = True\n",
         "tests/unit/web/test_live.py -k no_more_than",
+    ),
+    (
+        "refuse a command that is repeated for what it has done itself",
+        "web/wishes.py",
+        "if before is None and hindrance is not None:",
+        "if hindrance is not None:",
+        "tests/unit/web/test_wishes.py -k asks_again",
     ),
     (
         "forget that a key was used for another command",

@@ -151,11 +151,15 @@ class CommandAnswer(Struct, frozen=True, kw_only=True):
 
 
 class SessionAnswer(Struct, frozen=True, kw_only=True):
-    """A session; `proof` goes into the header x-surefoot-proof of whatever changes something."""
+    """What the caller may do.
+
+    Of a browser's session `proof` goes into the header x-surefoot-proof of whatever changes
+    something; a token has neither.
+    """
 
     scope: str
-    expires_at: datetime
-    proof: str
+    expires_at: datetime | None
+    proof: str | None
 
 
 class BotShown(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -25,7 +25,7 @@ from surefoot.journal.status import BotStatus, StatusDocument
 from surefoot.web import answers, health, live, routes, sessions, wishes
 from surefoot.web.answers import Problem, SettingsAnswer
 from surefoot.web.board import Board, Unreadable
-from surefoot.web.guard import Guard, Refused
+from surefoot.web.guard import COOKIE, PROOF_HEADER, Guard, Refused
 from surefoot.web.keys import Keys, TokenUnusable
 from surefoot.web.live import Readers
 from surefoot.web.routes import Written
@@ -38,6 +38,16 @@ SHAPES: Final = (
     answers.ProfitAnswer, answers.CandleList, answers.CommandAnswer, answers.SessionAnswer,
     answers.SettingsAnswer, answers.Problem,
 )  # fmt: skip
+# How a caller shows who it is, by either of these.
+PROOFS: Final = {
+    "token": {"type": "http", "scheme": "bearer", "description": "As `surefoot token` prints it."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"A browser's; what changes something carries {PROOF_HEADER} as well.",
+    },
+}
 # What the dashboard's build names by content may be kept for ever; its first page may not.
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -68,6 +78,8 @@ def application(
     app.state.settings, app.state.clock, app.state.readers = settings, clock, Readers()
     described = app.openapi()
     described["components"]["schemas"] |= shapes()
+    described["components"]["securitySchemes"] = PROOFS
+    described["security"] = [{name: []} for name in PROOFS]
     return guard
 
 
@@ -154,5 +166,12 @@ def _answering(
 
 
 def _invalid(error: RequestValidationError) -> str:
-    found = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
+    found = [f"{'.'.join(map(str, each['loc'][1:]))}: {_expected(each)}" for each in error.errors()]
     return "; ".join(found[:5])
+
+
+def _expected(error: Mapping[str, Any]) -> str:
+    """Return what was expected; the words for an unknown kind would repeat it."""
+    if error["type"] == "union_tag_invalid":
+        return f"Input should be one of {error['ctx']['expected_tags']}"
+    return str(error["msg"])

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from surefoot.web.board import Board
 from surefoot.web.live import Readers
-from surefoot.web.routes import Stand, Ticking, Written, refusing
+from surefoot.web.routes import OPEN, Stand, Ticking, Written, refusing
 
 # A price older than this is no market to rely on.
 FRESH_S: Final = 60.0
@@ -26,7 +26,11 @@ TURNS: Final = timedelta(seconds=30)
 router = APIRouter()
 
 
-@router.get("/healthz", responses={200: {"description": "This process answers."}})
+@router.get(
+    "/healthz",
+    responses={200: {"description": "This process answers."}},
+    openapi_extra=OPEN,
+)
 async def healthz() -> Response:
     """Tell that this process answers."""
     return Written({"ok": True})
@@ -38,6 +42,7 @@ async def healthz() -> Response:
         200: {"description": "The engine is alive and recovered, and its prices are fresh."},
         503: {"description": "One of these does not hold."},
     },
+    openapi_extra=OPEN,
 )
 async def readyz(board: Stand, clock: Ticking) -> Response:
     """Tell whether the engine is alive and recovered, and its prices are fresh."""

@@ -6,9 +6,11 @@ document. Nothing here reaches the engine or an exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, get_args
+from inspect import cleandoc
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -26,6 +28,8 @@ from surefoot.web.board import Board
 from surefoot.web.guard import Pass, Refused
 
 PAGE_MAX: Final = 200
+# What an address adds to its description that needs no token.
+OPEN: Final[dict[str, Any]] = {"security": []}
 # Of one position's records no more are told at once: the newest.
 LIFE_MAX: Final = 2_000
 
@@ -43,37 +47,47 @@ class Written(Response):
         return msgspec.json.encode(content)
 
 
-# What every address may say instead of an answer.
-REFUSALS: Final = {
-    400: "The body cannot be read.",
-    401: "A token is needed.",
-    403: "The token is not for this, or the request comes from another page.",
-    404: "There is no such thing.",
-    409: "The idempotency key was used for another command.",
-    411: "The body has no length.",
-    413: "The body is too large.",
-    421: "The host name is not ours.",
-    422: "The request means nothing.",
-    429: "Too many wrong tokens were tried.",
-    503: "The journal cannot be read now.",
+# What an address may say instead of an answer, by its code: what it means, and how it may read.
+Refusals: TypeAlias = Mapping[int, tuple[str, tuple[str, ...]]]
+REFUSALS: Final[Refusals] = {
+    400: ("The body cannot be read.", ("There was an error parsing the body",)),
+    401: ("A token is needed.", ("a token is needed; `surefoot token` prints it",)),
+    403: (
+        "The token is not for this, or the request comes from another page.",
+        ("close needs a token for admin; this one is for operate",),
+    ),
+    404: ("There is no such thing.", ("there is no bot dip-bct",)),
+    411: ("The body has no length.", ("say how long the body is",)),
+    413: ("The body is too large.", ("a body has at most 16384 bytes",)),
+    421: ("The host name is not ours.", ("this server does not answer to that host name",)),
+    422: (
+        "The request is not written as its schema says.",
+        ("limit: Input should be less than or equal to 200",),
+    ),
+    429: ("Too many wrong tokens were tried.", ("too many wrong tokens; wait a while",)),
+    503: ("The journal cannot be read now.", ("the journal has not been read yet",)),
 }
 
 
-def answering(kind: Any) -> dict[int | str, Any]:
+def answering(kind: Any, more: Refusals = MappingProxyType({})) -> dict[int | str, Any]:
     """Describe an answer for the OpenAPI document, and what may come instead of it."""
-    answer = {200: {"description": kind.__doc__, "content": _content(kind.__name__)}}
-    return answer | refusing()
+    answer = {200: {"description": cleandoc(kind.__doc__), "content": _content(kind.__name__)}}
+    return answer | refusing(more)
 
 
-def refusing() -> dict[int | str, Any]:
-    """Describe what may come instead of an answer."""
+def refusing(more: Refusals = MappingProxyType({})) -> dict[int | str, Any]:
+    """Describe what may come instead of an answer; `more` is what this address says of its own."""
     return {
-        code: {"description": why, "content": _content("Problem")} for code, why in REFUSALS.items()
+        code: {"description": why, "content": _content("Problem", *sentences)}
+        for code, (why, sentences) in sorted({**REFUSALS, **more}.items())
     }
 
 
-def _content(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+def _content(name: str, *errors: str) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+    if errors:
+        content["examples"] = {text: {"value": {"error": text}} for text in errors}
+    return {"application/json": content}
 
 
 def board_of(request: Request) -> Board:

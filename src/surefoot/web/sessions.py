@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from surefoot.web import answers
 from surefoot.web.guard import COOKIE, Guard, Refused, cookie_of
 from surefoot.web.keys import SESSION_LASTS, Keys, Session
-from surefoot.web.routes import Ticking, Written, answering, refusing
+from surefoot.web.routes import OPEN, Shown, Ticking, Written, answering, refusing
 
 router = APIRouter(prefix="/api/v1")
 
@@ -21,7 +21,7 @@ class Login(BaseModel):
     token: str = Field(max_length=200)
 
 
-@router.post("/session", responses=answering(answers.SessionAnswer))
+@router.post("/session", responses=answering(answers.SessionAnswer), openapi_extra=OPEN)
 async def log_in(request: Request, clock: Ticking, login: Login) -> Response:
     """Exchange a token for a session's cookie."""
     keys: Keys = request.app.state.keys
@@ -44,13 +44,13 @@ async def log_in(request: Request, clock: Ticking, login: Login) -> Response:
 
 
 @router.get("/session", responses=answering(answers.SessionAnswer))
-async def session(request: Request, clock: Ticking) -> Response:
-    """Return the session of this browser, and the proof that its changes must carry."""
+async def session(request: Request, clock: Ticking, shown: Shown) -> Response:
+    """Return what the caller may do, and the proof that a browser's changes must carry."""
     keys: Keys = request.app.state.keys
-    cookie = cookie_of(request.headers.get("cookie", ""))
+    cookie = cookie_of(request.headers.get("cookie", "")) if shown.session else None
     found = None if cookie is None else keys.session(cookie, clock.now())
     if found is None:
-        raise Refused(404, "this request has a token and no session")
+        return Written(answers.SessionAnswer(scope=shown.scope, expires_at=None, proof=None))
     return Written(_answer(found))
 
 

@@ -2,25 +2,29 @@
 
 The idempotency key is the command's identity: the same key again posts nothing and says what
 became of the first. What moves money, or changes what is believed, must be confirmed by typing
-the name of what it is about.
+the name of what it is about. A command that is none fits no shape (422); one that is plainly
+refused by what stands here is not posted (404, 409); whatever is posted the server decides.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Header, Path, Request, Response
 
+from surefoot.core.position import Position
+from surefoot.core.resolving import misfit
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
 from surefoot.journal.errors import InboxFull, InboxHeld
 from surefoot.journal.port import Command
 from surefoot.web import answers
+from surefoot.web.board import Board
+from surefoot.web.commands import Close, Lift, Pause, Resolve, Resume, ResumeAll, StopAll, Wish
 from surefoot.web.guard import Pass, Refused
 from surefoot.web.keys import Scope
-from surefoot.web.routes import Shown, Stand, Ticking, Written, answering
+from surefoot.web.routes import Refusals, Shown, Stand, Ticking, Written, answering
 
 # A command that nobody has carried out by then is void: markets have moved on.
 VALID_FOR: Final = timedelta(minutes=10)
@@ -44,45 +48,30 @@ router = APIRouter(prefix="/api/v1")
 Key = Annotated[str, Header(alias="Idempotency-Key", pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
-class Arguments(BaseModel):
-    """What a `resolve` says is true."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    how: Literal["adopt", "flat", "filled", "ignore"] | None = None
-    quantity: str | None = Field(default=None, pattern=r"^\d{1,20}(\.\d{1,18})?$")
-    price: str | None = Field(default=None, pattern=r"^\d{1,20}(\.\d{1,18})?$")
-    order: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    reason: str | None = Field(default=None, max_length=200)
-
-
-class Wish(BaseModel):
-    """An operator's wish; `confirm` repeats the target where money moves."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"kind": "pause", "target": "dip-btc"},
-                {"kind": "stop-all", "target": "all"},
-                {"kind": "close", "target": "dip-btc", "confirm": "dip-btc"},
-            ]
-        },
-    )
-
-    kind: Literal[
-        "pause", "resume", "recover", "stop-all", "resume-all", "close", "resolve", "lift"
-    ]
-    target: str = Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")
-    arguments: Arguments = Field(default_factory=Arguments)
-    confirm: str | None = Field(default=None, max_length=80)
+MISTYPED: Final = "this moves money: confirm it by repeating {}"
+OTHER: Final = "this idempotency key was used for another command"
+# Why a command that is one is not posted.
+HINDRANCES: Final[Refusals] = {
+    404: (
+        "Nothing here is called so.",
+        ("there is no bot or position dip-bct", "there is no account mian"),
+    ),
+    409: (
+        "What stands here is against it.",
+        (MISTYPED.format("dip-btc"), OTHER, "dip-btc-7 is not frozen: nothing is to resolve"),
+    ),
+}
 
 
-@router.post("/commands", responses=answering(answers.CommandAnswer))
-async def post(board: Stand, clock: Ticking, shown: Shown, wish: Wish, key: Key) -> Response:
+@router.post("/commands", responses=answering(answers.CommandAnswer, HINDRANCES))
+async def post(
+    request: Request, board: Stand, clock: Ticking, shown: Shown, wish: Wish, key: Key
+) -> Response:
     """Post a command, and say what became of it: posted, done or refused, and why."""
     _permit(wish, shown)
     now, journal = clock.now(), board.journal
+    hindrance = await _hindrance(request, board, wish)
+    # Read after what hinders: that may be what this command has done.
     before = await journal.command(f"web-{key}")
     command = Command(
         command_id=f"web-{key}",
@@ -91,10 +80,12 @@ async def post(board: Stand, clock: Ticking, shown: Shown, wish: Wish, key: Key)
         actor=f"dashboard ({shown.scope})",
         posted_at=now,
         expires_at=now + VALID_FOR,
-        arguments=wish.arguments.model_dump(exclude_none=True),
+        arguments=_arguments(wish),
     )
     if before is not None and _content(before) != _content(command):
-        raise Refused(409, "this idempotency key was used for another command")
+        raise Refused(409, OTHER)
+    if before is None and hindrance is not None:
+        raise hindrance
     try:
         await journal.post(command)
     except (InboxHeld, InboxFull) as error:
@@ -120,8 +111,46 @@ def _permit(wish: Wish, shown: Pass) -> None:
     needed = NEEDED[wish.kind]
     if not shown.scope.covers(needed):
         raise Refused(403, f"{wish.kind} needs a token for {needed}; this one is for {shown.scope}")
-    if needed is Scope.ADMIN and wish.confirm != wish.target:
-        raise Refused(422, f"this moves money: confirm it by repeating {wish.target}")
+    if isinstance(wish, Close | Resolve | Lift) and wish.confirm != wish.target:
+        raise Refused(409, MISTYPED.format(wish.target))
+
+
+async def _hindrance(request: Request, board: Board, wish: Wish) -> Refused | None:
+    """Return why a wish that is well written is not worth posting, as far as is known here."""
+    if isinstance(wish, StopAll | ResumeAll):
+        return None
+    if isinstance(wish, Lift):
+        accounts = {each.account for each in board.status.health}
+        configured = {each.account for each in request.app.state.settings().accounts}
+        known = wish.target in accounts | configured
+        return None if known else Refused(404, f"there is no account {wish.target}")
+    held = await board.journal.position(wish.target)
+    if held is None and not await _is_bot(request, board, wish.target):
+        return Refused(404, f"there is no bot or position {wish.target}")
+    why = _misfit(held, wish) if isinstance(wish, Resolve) else None
+    return None if why is None else Refused(409, why)
+
+
+async def _is_bot(request: Request, board: Board, name: str) -> bool:
+    """Tell whether a bot is known; one that is configured may not be in the journal yet."""
+    if name in await board.journal.bot_names():
+        return True
+    return any(each.bot == name for each in request.app.state.settings().bots)
+
+
+def _misfit(held: Position | None, wish: Resolve) -> str | None:
+    """Return why an answer does not fit a position; of a bot the server finds which is meant."""
+    named = getattr(wish.arguments, "order", None)
+    if held is None or held.position_id != wish.target or named is not None:
+        return None
+    return misfit(held, wish.arguments.how)
+
+
+def _arguments(wish: Wish) -> dict[str, str]:
+    if not isinstance(wish, Pause | Resume | Resolve):
+        return {}
+    said: dict[str, str] = wish.arguments.model_dump(mode="json", exclude_none=True)
+    return said
 
 
 async def _aim(journal: Browser, wish: Wish, before: Command | None) -> str:

@@ -114,7 +114,7 @@ async def test_scopes_are_kept(desk: Desk) -> None:
         (Scope.OPERATE, close, 403),
         (Scope.OPERATE, PAUSE, 200),
         (Scope.ADMIN, close, 200),
-        (Scope.ADMIN, {**close, "confirm": "dip-bt"}, 422),
+        (Scope.ADMIN, {**close, "confirm": "dip-bt"}, 409),
         (Scope.ADMIN, {"kind": "close", "target": "dip-btc"}, 422),
     ):
         headers = {"Idempotency-Key": f"{scope}-{wish['kind']}-{expected}"}

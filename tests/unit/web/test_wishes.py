@@ -6,12 +6,23 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.builders import START
-from tests.unit.web.desk import Desk
+from msgspec.structs import replace
+from tests.builders import START, Life
+from tests.unit.web.desk import Desk, lived, status
 
+from surefoot.core.signals import Adopt, Freeze
 from surefoot.journal.port import Change, Journal, Verdict
 from surefoot.web import Scope, wishes
+from surefoot.web.answers import BotShown
 
+FILLED: dict[str, Any] = {
+    "kind": "resolve", "target": "a-1", "confirm": "a-1",
+    "arguments": {"how": "filled", "quantity": "1", "price": "2"},
+}  # fmt: skip
+NEW = BotShown(
+    bot="new", account="main", symbol="BTC/USDT", strategy="none", notional="1", stop_loss=None,
+    take_profit=None, break_even=None, trailing_stop=None, stop_at="exchange",
+)  # fmt: skip
 PAUSE = {"kind": "pause", "target": "dip-btc", "arguments": {"reason": "lunch"}}
 
 
@@ -62,8 +73,6 @@ async def test_a_close_is_for_what_is_held_when_it_is_posted(desk: Desk, journal
     assert (await wish(desk, "close-key", close))[0] == 200
     other = {"kind": "close", "target": "dip-btc", "confirm": "dip-btc"}
     assert (await wish(desk, "close-key", other))[0] == 409
-    never = {"kind": "close", "target": "nobody", "confirm": "nobody"}
-    assert (await wish(desk, "never-held", never))[1]["target"] == "nobody"
 
 
 async def test_the_button_of_a_bad_day_is_for_whoever_operates(
@@ -77,7 +86,7 @@ async def test_the_button_of_a_bad_day_is_for_whoever_operates(
     assert (await desk.ask(*post, json=everybody, headers=head, scope=Scope.OPERATE))[0] == 200
     for target in ("dip-btc", "ALL"):
         code, answer = await wish(desk, f"bad-day-{target}", {**everybody, "target": target})
-        assert (code, "every bot" in answer["error"]) == (422, True)
+        assert (code, "'all'" in answer["error"]) == (422, True)
     await journal.take_commands(at=START)
     assert [(each.kind, each.target) for each in await journal.commands()] == [("stop-all", "all")]
 
@@ -90,17 +99,71 @@ async def test_lifting_the_loss_of_a_day_is_for_the_owner_and_is_confirmed(
     head = {"Idempotency-Key": "lift-once"}
     post = ("/api/v1/commands", "POST")
     assert (await desk.ask(*post, json=lift, headers=head, scope=Scope.OPERATE))[0] == 403
-    assert (await wish(desk, "lift-once", {**lift, "confirm": "other"}))[0] == 422
+    assert (await wish(desk, "lift-once", {**lift, "confirm": "other"}))[0] == 409
     assert (await wish(desk, "lift-once", lift))[0] == 200
     await journal.take_commands(at=START)
     assert [(each.kind, each.target) for each in await journal.commands()] == [("lift", "main")]
 
 
-async def test_a_reason_that_forges_a_line_is_refused_with_a_sentence(desk: Desk) -> None:
-    """It was a broken answer (500)."""
-    forged = {**PAUSE, "arguments": {"reason": "lunch\nFROZEN"}}
-    code, answer = await wish(desk, "two-lines", forged)
-    assert (code, "one line" in answer["error"]) == (422, True)
+async def test_a_reason_that_forges_a_line_is_none(desk: Desk, journal: Journal) -> None:
+    """It was a broken answer (500). What people write in any language is one."""
+    for number, reason in enumerate(("lunch\nFROZEN", "a\u2028b", "\u202eb", "", "a" * 201)):
+        forged = {**PAUSE, "arguments": {"reason": reason}}
+        code, answer = await wish(desk, f"two-lines-{number}", forged)
+        assert (code, "reason" in answer["error"]) == (422, True), reason
+    for number, reason in enumerate(
+        ("Mittagspause \u2013 gleich zur\u00fcck", "\u5348\u98ef\u3000\U0001f35c")
+    ):
+        meant = {**PAUSE, "arguments": {"reason": reason}}
+        assert (await wish(desk, f"any-language-{number}", meant))[0] == 200
+    await journal.take_commands(at=START)
+    assert len(await journal.commands()) == 2
+
+
+async def test_what_is_plainly_refused_is_not_posted(desk: Desk) -> None:
+    """A command that is one, and is about nothing, mistyped, or no answer to how things are."""
+    held = "dip-eth-1"
+    flat = {"kind": "resolve", "target": held, "arguments": {"how": "flat"}, "confirm": held}
+    close = {"kind": "close", "target": "dip-eth", "confirm": "dip-eth"}
+    for what, expected, said in (
+        ({"kind": "pause", "target": "dip-bct"}, 404, "no bot or position dip-bct"),
+        ({**close, "target": "nobody", "confirm": "nobody"}, 404, "no bot or position nobody"),
+        ({"kind": "lift", "target": "mian", "confirm": "mian"}, 404, "no account mian"),
+        ({**close, "confirm": "dip-et"}, 409, "repeating dip-eth"),
+        (flat, 409, "dip-eth-1 is not frozen"),
+    ):
+        code, answer = await wish(desk, "not-posted", what)
+        assert (code, said in answer["error"]) == (expected, True), answer
+    assert not (desk.directory / "surefoot.db.inbox").exists()
+
+
+async def test_a_bot_that_is_only_configured_can_be_paused(desk: Desk) -> None:
+    """Its account was never reached, so the journal has not heard of it."""
+    await wish(desk, "unheard-of", {"kind": "pause", "target": "new"})
+    desk.shown = replace(desk.shown, bots=[NEW])
+    code, answer = await wish(desk, "unheard-of", {"kind": "pause", "target": "new"})
+    assert (code, answer["target"]) == (200, "new")
+
+
+async def test_who_asks_again_hears_what_was_done_although_it_no_longer_fits(
+    desk: Desk, journal: Journal
+) -> None:
+    """Its own effect is no reason to refuse a command."""
+    frozen = Life(bot="dip-sol")
+    frozen.opened("50000")
+    frozen.tell(Freeze(reason="the books differ"))
+    await journal.commit(Change(at=START, appends=(status("dip-sol"), lived(frozen))))
+    name = frozen.position.position_id
+    word = {"kind": "resolve", "target": name, "arguments": {"how": "adopt"}, "confirm": name}
+    assert (await wish(desk, "resolve-it", word))[0] == 200
+    await journal.take_commands(at=START)
+    known = len(frozen.records)
+    frozen.tell(Adopt(by="operator"))
+    verdict = Verdict(command_id="web-resolve-it", status="done", result=f"{name} is resolved")
+    after = replace(lived(frozen), expected=known, records=tuple(frozen.records[known:]))
+    await journal.commit(Change(at=START, appends=(after,), verdicts=(verdict,)))
+    assert (await wish(desk, "resolve-it", word))[1]["status"] == "done"
+    assert (await wish(desk, "once-more", word))[0] == 409
 
 
 async def test_a_refusal_says_why(
@@ -125,6 +188,12 @@ async def test_nonsense_is_not_posted(desk: Desk) -> None:
         {"kind": "pause", "target": "dip-btc", "extra": 1},
         {"kind": "resolve", "target": "a-1", "confirm": "a-1", "arguments": {"how": "guess"}},
         {"kind": "resolve", "target": "a-1", "confirm": "a-1", "arguments": {"quantity": "-1"}},
+        {"kind": "resolve", "target": "a-1", "confirm": "a-1"},
+        {"kind": "resolve", "target": "a-1", "confirm": "a-1", "arguments": {"how": "filled"}},
+        {**FILLED, "arguments": {**FILLED["arguments"], "price": "0.0"}},
+        {**FILLED, "arguments": {**FILLED["arguments"], "quantity": "0"}},
+        {"kind": "close", "target": "dip-btc"},
+        {"kind": "stop-all", "target": "all", "arguments": {"reason": "lunch"}},
     ):
         assert (await wish(desk, "some-key-1", what))[0] == 422
     code, _ = await desk.ask("/api/v1/commands", "POST", json=PAUSE)

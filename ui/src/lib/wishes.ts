@@ -34,7 +34,7 @@ export function action(command: string): Action {
     const how = flag === 'filled' && rest[1] === '0' ? 'nothing' : flag;
     const words = RESOLVE[how];
     if (!words) return plain;
-    return { label: words.word, hint: words.text, command, question: { title: `${words.word}: ${target}?`, text: words.text, wish: { kind, target, arguments: how === 'nothing' ? { how: 'filled', quantity: '0', price: '0' } : { how: flag } }, word: words.word, danger: true, needs: how === 'filled' ? ['quantity', 'price'] : [] } };
+    return { label: words.word, hint: words.text, command, question: { title: `${words.word}: ${target}?`, text: words.text, wish: { kind, target, arguments: how === 'nothing' ? { how: 'filled', quantity: '0' } : { how: flag } }, word: words.word, danger: true, needs: how === 'filled' ? ['quantity', 'price'] : [] } };
   }
   const simple: Record<string, [string, string]> = { close: ['Close the position', 'Sell it at the market, now.'], resume: ['Resume', 'It may enter again.'], recover: ['Recover', 'Compare with the exchange again, at once.'], pause: ['Pause', 'It enters nothing more.'] };
   const words = simple[kind];
