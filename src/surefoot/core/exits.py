@@ -48,7 +48,7 @@ STOP_OF: Final = {
 }
 
 
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A share of what was bought that goes at a distance of its own."""
 
     at: Decimal
@@ -62,7 +62,7 @@ class TakeProfit(Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
 
 
-class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Distances as fractions of the entry price (0.02 is 2 %); None switches a part off.
 
     `parts` go before `take_profit`, where all that is left goes.
@@ -86,7 +86,7 @@ class ExitPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
-class Levels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Levels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Where a position is left: absolute prices and the phase they belong to.
 
     `take_profit` is the next of the plan's, of a part or of all that is left.

@@ -56,7 +56,7 @@ LATE_SWEEP: Final = timedelta(hours=24)
 FINISHED = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.WORKING}
 
 
-class Amending(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Amending(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A request to make an order smaller where it stands, and whether it was refused.
 
     After `not_after` the exchange refuses it; what came of it is shown by the order itself.
@@ -67,7 +67,7 @@ class Amending(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     refused: bool = False
 
 
-class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One order of one position.
 
     `quantity` is in base units; `limit` None means a market order; `trigger` is a stop's price.

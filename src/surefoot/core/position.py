@@ -78,7 +78,7 @@ def permit(source: State, target: State) -> None:
         raise IllegalTransition(f"{source} may not become {target}; it may become {allowed}")
 
 
-class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Somebody decided to leave, and that decision is durable.
 
     `by` tells a person who it was: the strategy, an operator or a level; the code asks `level`,
@@ -100,14 +100,14 @@ class ExitWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"{self.by}: {self.reason or 'no reason given'}"
 
 
-class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Coins that are too little to trade, and what was paid for them."""
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
 
 
-class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How far the parts of the take-profit have come.
 
     So many `parts` are done with; the share `joins` of them was too little to trade and goes with
@@ -119,7 +119,7 @@ class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep: Decimal = ZERO
 
 
-class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How the newest orders of one role came to nothing in a row, not by our own doing.
 
     `since` is when the first of them was signed, `last_at` when the last one ended, `why` the last
@@ -135,7 +135,7 @@ class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     refused: int
 
 
-class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One position of one bot, as its records add up.
 
     `orders` are those that still matter: what is not over, what is looked for, and the newest of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -89,9 +90,13 @@ def link(tip: Tip, version: int, *texts: bytes) -> Tip:
     return Tip(sequence, blake2b(tip.chain + content, digest_size=16).digest())
 
 
-def seal(chain: bytes, name: str, data: str) -> bytes:
-    """Return what ties a derived row to the record it follows from, and so to all before that."""
-    return blake2b(chain + f"{name}\n{data}".encode(), digest_size=16, person=b"seal").digest()
+def seal(chain: bytes, columns: Sequence[str | int | bytes | None], data: str) -> bytes:
+    """Return what ties a derived row to the record it follows from, and so to all before that.
+
+    Every column of it: none has to be worked out again from the data to be believed.
+    """
+    content = chain + msgspec.json.encode(columns) + data.encode()
+    return blake2b(content, digest_size=16, person=b"seal").digest()
 
 
 def stamp(at: datetime) -> str:

@@ -207,8 +207,8 @@ def position_columns(position: Position) -> Row:
 
 def sealed_position(position: Position, tip: Tip) -> Row:
     """Return the whole row of a position that the newest record of its stream made so."""
-    data = encode(position)
-    return (*position_columns(position), data, seal(tip.chain, position.position_id, data))
+    columns, data = position_columns(position), encode(position)
+    return (*columns, data, seal(tip.chain, columns, data))
 
 
 def order_columns(position_id: PositionId, order: Order) -> Row:
@@ -236,7 +236,8 @@ def order_row(position_id: PositionId, order: Order) -> Row:
 
 def sealed_order(row: Row, tip: Tip) -> Row:
     """Return the whole row of an order that a record made so."""
-    return (*row, tip.sequence, seal(tip.chain, str(row[0]), str(row[-1])))
+    *columns, data = row
+    return (*row, tip.sequence, seal(tip.chain, columns, str(data)))
 
 
 def fill_row(position: Position, record: FillBooked) -> Row:

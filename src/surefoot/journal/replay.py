@@ -127,10 +127,9 @@ def _differences(connection: apsw.Connection, replayed: Replay) -> Iterator[str]
     }
     stored: list[Any] = connection.execute(_ORDERS, which).fetchall()
     yield from _compare("orders", ORDER_COLUMNS, (row[:-2] for row in stored), orders)
-    for *row, sealed_with, chain in stored:
-        key, data = str(row[0]), str(row[-1])
-        if chain is None or seal(chain, key, data) != sealed_with:
-            yield f"orders has a wrong seal of {key}"
+    for *columns, data, sealed_with, chain in stored:
+        if chain is None or seal(chain, columns, data) != sealed_with:
+            yield f"orders has a wrong seal of {columns[0]}"
     fills = {_key(row, 2): row for row in replayed.fills}
     yield from _compare("fills", FILL_COLUMNS, connection.execute(_FILLS, which), fills, keys=2)
 

@@ -39,7 +39,7 @@ from surefoot.journal.commands import SETTLED_COLUMNS, read_settled_row
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.integrity import REBUILD
 from surefoot.journal.port import BotRow, Command, Entry, account_stream, position_stream
-from surefoot.journal.projection import ORDER_OF, POSITION_OF, order_columns, position_columns
+from surefoot.journal.projection import ORDER_OF, POSITION_OF
 
 _ORDERS: Final = f"""
 SELECT {ORDER_OF}, orders.seal, chain, bot FROM orders
@@ -91,9 +91,9 @@ WITH RECURSIVE names (bot) AS (
 SELECT bot, (SELECT max(number) FROM positions WHERE positions.bot = names.bot)
 FROM names WHERE bot <> ''"""
 _NEWEST_POSITIONS: Final = f"{_POSITIONS} WHERE (bot, number) IN ({_NEWEST_NUMBERS})"
-# The plus keeps the index of names from being walked for its order: that is every position ever.
-_UNSETTLED: Final = f"""{_POSITIONS}
-WHERE settled_at IS NULL OR settled_at > ? ORDER BY +bot, number"""
+# Put in order afterwards: SQLite would copy every row once more, or walk the index of names, which
+# has every position ever.
+_UNSETTLED: Final = f"{_POSITIONS} WHERE settled_at IS NULL OR settled_at > ?"
 _FROZEN_OF: Final = (
     "SELECT position_id FROM positions WHERE bot = ? AND frozen IS NOT NULL ORDER BY number"
 )
@@ -252,8 +252,8 @@ def unsettled(connection: apsw.Connection, now: datetime) -> tuple[Position, ...
     A table may also hide one. What is not settled is a bot's newest position, or is frozen, or an
     order of it is looked for: those are asked for by name.
     """
-    rows = connection.execute(_UNSETTLED, (stamp(now),))
-    found = {position.position_id: position for position in map(_position, rows)}
+    kept = map(_position, connection.execute(_UNSETTLED, (stamp(now),)))
+    found = {each.position_id: each for each in sorted(kept, key=lambda p: (p.bot, p.number))}
     numbers = {str(bot): 0 for bot in bot_names(connection)}
     numbers |= {str(bot): int(str(number)) for bot, number in connection.execute(_NEWEST_NUMBERS)}
     names = {f"{bot}-{number}" for bot, number in numbers.items() if number}
@@ -301,13 +301,13 @@ def position(connection: apsw.Connection, name: str) -> Position | None:
 def _position(row: tuple[Any, ...]) -> Position:
     *columns, data, sealed, newest, chain = row
     name = columns[0]
-    if chain is None or seal(chain, name, data) != sealed:
-        raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
-    stored = decode_position(data, name)
-    if stored.version != newest or position_columns(stored) != tuple(columns):
+    if chain is None or seal(chain, columns, data) != sealed:
         raise JournalUnusable(
             f"{name} does not follow from its records: the row is {tuple(columns)}; {REBUILD}"
         )
+    stored = decode_position(data, name)
+    if stored.version != newest:
+        raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
     return stored
 
 
@@ -327,10 +327,9 @@ def orders_of(
 def _owned(row: tuple[Any, ...]) -> Owned:
     *columns, data, sealed, chain, bot = row
     name, position_id, *_ = columns
-    order = decode_order(data, name)
-    if seal(chain, name, data) != sealed or order_columns(position_id, order) != tuple(columns):
+    if seal(chain, columns, data) != sealed:
         raise JournalUnusable(f"{name} does not follow from its records; {REBUILD}")
-    return Owned(position_id=position_id, bot=bot, order=order)
+    return Owned(position_id=position_id, bot=bot, order=decode_order(data, name))
 
 
 def find_orders(
