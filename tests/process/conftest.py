@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.process.forked import FORKER
 from tests.process.nearby import NearbyStage
 from tests.process.play import Play
 
@@ -17,6 +18,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.process)
+
+
+def pytest_sessionfinish() -> None:
+    FORKER.end()
 
 
 @pytest_asyncio.fixture

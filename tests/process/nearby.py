@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import IO, Final
 
+from tests.process.forked import FORKER
 from typing_extensions import override
 
 from surefoot.demo import Stage
+from surefoot.demo.stage import Process
 from surefoot.simulator import Control, Simulator
 from surefoot.simulator.__main__ import settings_of
 from surefoot.simulator.model import Settings
@@ -62,6 +65,8 @@ class NearbyStage(Stage):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._nearby: NearbyExchange | None = None
+        # Whether each start reads the program in; most tests are about what comes after it.
+        self.cold = False
 
     @override
     async def open_exchange(self, *arguments: str) -> Control:
@@ -74,6 +79,25 @@ class NearbyStage(Stage):
         if self._nearby is not None:
             await asyncio.to_thread(self._nearby.close)
             self._nearby = None
+
+    @override
+    async def begin(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        output: IO[bytes],
+        errors: IO[bytes],
+    ) -> Process:
+        if self.cold:
+            return await super().begin(arguments, environment, output=output, errors=errors)
+        return FORKER.fork(
+            arguments,
+            directory=self.directory,
+            environment=environment,
+            output=output.fileno(),
+            errors=errors.fileno(),
+        )
 
     @override
     async def close(self) -> None:

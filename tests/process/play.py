@@ -15,10 +15,11 @@ from decimal import Decimal as D
 from typing import Any, Final
 
 from tests.process.acts import ACTS
+from tests.process.nearby import NearbyStage
 
 from surefoot.core.position import Position
 from surefoot.core.values import PositionId
-from surefoot.demo import Server, Stage
+from surefoot.demo import Server
 from surefoot.journal.port import Entry, position_stream
 from surefoot.simulator import Control
 
@@ -33,7 +34,7 @@ LIVE: Final = {"NEW", "PARTIALLY_FILLED"}
 class Play:
     """One bot, "bot", on BTC/USDT: one of `acts`, of which Scripted does what `say` writes."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: NearbyStage) -> None:
         self.stage = stage
 
     @property

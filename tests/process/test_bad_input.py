@@ -203,6 +203,7 @@ async def test_what_init_writes_for_the_simulator_runs(play: Play) -> None:
     """Three commands from nothing to a trade; pasting an account was a TOML error."""
     await play.open()
     stage = play.stage
+    stage.cold = True
     code, _, errors = await stage.run("init", "--sim", "https://api.binance.com")
     assert (code, "that `surefoot sim` prints" in errors) == (2, True)
     for name in ("surefoot.toml", "acts.py"):

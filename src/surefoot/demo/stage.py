@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from inspect import isawaitable
 from pathlib import Path
 from socket import socket
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import IO, Any, Final, Protocol
 
 from surefoot.core.errors import SurefootError
 from surefoot.core.position import Position
@@ -37,10 +38,37 @@ class StageFailed(SurefootError):
     """A process did not do in time what it had to; the message says which and where its log is."""
 
 
+class Process(Protocol):
+    """A process that was started, as asyncio shows one."""
+
+    @property
+    def pid(self) -> int:
+        """Return its id."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """Return how it ended (minus the signal's number), or None while it lives."""
+        ...
+
+    def send_signal(self, signal: int, /) -> None:
+        """Send it a signal."""
+
+    def terminate(self) -> None:
+        """Send it SIGTERM."""
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+
+    async def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+        ...
+
+
 class Server:
     """One life of `surefoot run`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: Process, log: Path) -> None:
         self._process = process
         self.log = log
 
@@ -168,14 +196,10 @@ class Stage:
     ) -> Server:
         """Start `surefoot run`, or another server; with `crash_at` it dies by SIGKILL there."""
         log = self.directory / f"server-{len(self._servers) + 1}.log"
+        words = (what, "--log", "json") if what == "run" else (what,)
         with log.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
-                *command(what, *(["--log", "json"] if what == "run" else [])),
-                cwd=self.directory,
-                env=clean(environment or {}, crash_at),
-                stdout=output,
-                stderr=output,
-                stdin=asyncio.subprocess.DEVNULL,
+            process = await self.begin(
+                words, clean(environment or {}, crash_at), output=output, errors=output
             )
         server = Server(process, log)
         self._servers.append(server)
@@ -185,21 +209,35 @@ class Stage:
         self, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> tuple[int, str, str]:
         """Run any other command to its end; return its exit code, stdout and stderr."""
-        process = await asyncio.create_subprocess_exec(
+        with TemporaryFile() as output, TemporaryFile() as errors:
+            process = await self.begin(
+                arguments, clean(environment or {}, None), output=output, errors=errors
+            )
+            try:
+                code = await process.wait()
+            finally:
+                if process.returncode is None:  # whoever waited was told to stop
+                    process.kill()
+                    await process.wait()
+            return code, _written(output), _written(errors)
+
+    async def begin(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        output: IO[bytes],
+        errors: IO[bytes],
+    ) -> Process:
+        """Start the program in this directory."""
+        return await asyncio.create_subprocess_exec(
             *command(*arguments),
             cwd=self.directory,
-            env=clean(environment or {}, None),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            stdout=output,
+            stderr=errors,
             stdin=asyncio.subprocess.DEVNULL,
         )
-        try:
-            output, errors = await process.communicate()
-        finally:
-            if process.returncode is None:  # whoever waited was told to stop
-                process.kill()
-                await process.wait()
-        return process.returncode or 0, output.decode(), errors.decode()
 
     async def until(
         self, condition: Callable[[], object | Awaitable[object]], seconds: float
@@ -245,6 +283,11 @@ class Stage:
         if self._exchange is not None and self._exchange.returncode is None:
             self._exchange.kill()
             await self._exchange.wait()
+
+
+def _written(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def command(*arguments: str) -> Sequence[str]:
