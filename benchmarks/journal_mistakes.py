@@ -125,7 +125,7 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "believe a table that hides what is frozen",
         "journal/rows.py",
-        "    names |= {str(name) for name, *_ in connection.execute(_FROZEN)}\n",
+        "    names |= {str(name) for (name,) in connection.execute(_FROZEN)}\n",
         "",
         "tests/unit/journal/test_integrity.py -k acts_upon",
     ),

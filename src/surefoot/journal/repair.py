@@ -138,6 +138,8 @@ def _make(connection: apsw.Connection) -> None:
     for replayed in replays(connection):
         position = replayed.position
         connection.execute(INSERT_POSITION, sealed_position(position, replayed.tip))
+        if position.frozen is not None:
+            connection.execute("INSERT INTO frozen VALUES (?)", (position.position_id,))
         for order, last in replayed.orders.values():
             row = order_row(position.position_id, order)
             connection.execute(INSERT_ORDER, sealed_order(row, last))

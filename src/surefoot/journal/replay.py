@@ -105,8 +105,11 @@ def replays(connection: apsw.Connection) -> Iterator[Replay]:
 def differences(connection: apsw.Connection) -> Iterator[str]:
     """Replay every position there is, and yield what the tables say otherwise."""
     counts = {"positions": 0, "orders": 0, "fills": 0}
+    frozen: set[str] = set()
     for each in replays(connection):
         yield from _differences(connection, each)
+        if each.position.frozen is not None:
+            frozen.add(each.position.position_id)
         counts["positions"] += 1
         counts["orders"] += len(each.orders)
         counts["fills"] += len(each.fills)
@@ -114,6 +117,8 @@ def differences(connection: apsw.Connection) -> Iterator[str]:
         found: int = connection.execute(f"SELECT count(*) FROM {table}").get  # noqa: S608
         if found != wanted:
             yield f"{table} has {found} rows, and the records make {wanted}"
+    listed = {str(name) for (name,) in connection.execute("SELECT position_id FROM frozen")}
+    yield from (f"frozen is wrong about {name}" for name in sorted(frozen ^ listed))
 
 
 def _differences(connection: apsw.Connection, replayed: Replay) -> Iterator[str]:

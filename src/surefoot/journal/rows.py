@@ -97,11 +97,7 @@ _UNSETTLED: Final = f"{_POSITIONS} WHERE settled_at IS NULL OR settled_at > ?"
 _FROZEN_OF: Final = (
     "SELECT position_id FROM positions WHERE bot = ? AND frozen IS NOT NULL ORDER BY number"
 )
-# The newest word on each: with max() the other columns are those of its row. An index alone.
-_FROZEN: Final = """
-SELECT substr(stream, 10), max(version), kind FROM records INDEXED BY freezes
-WHERE kind IN ('position-frozen', 'position-thawed', 'position-resolved')
-GROUP BY stream HAVING kind = 'position-frozen'"""
+_FROZEN: Final = "SELECT position_id FROM frozen"
 _SOUGHT: Final = """
 SELECT DISTINCT substr(stream, 10) FROM records INDEXED BY nevers_by_time
 WHERE kind = 'order-never' AND data ->> 'may_have_left' AND at > ?"""
@@ -257,7 +253,7 @@ def unsettled(connection: apsw.Connection, now: datetime) -> tuple[Position, ...
     numbers = {str(bot): 0 for bot in bot_names(connection)}
     numbers |= {str(bot): int(str(number)) for bot, number in connection.execute(_NEWEST_NUMBERS)}
     names = {f"{bot}-{number}" for bot, number in numbers.items() if number}
-    names |= {str(name) for name, *_ in connection.execute(_FROZEN)}
+    names |= {str(name) for (name,) in connection.execute(_FROZEN)}
     names |= {str(name) for (name,) in connection.execute(_SOUGHT, (stamp(now - LATE_SWEEP),))}
     hidden = names.difference(found)
     rows = connection.execute(_POSITIONS_NAMED, (encode_json(list(hidden)),))

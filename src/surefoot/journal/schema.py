@@ -4,8 +4,8 @@
 stored whole (`data`), sealed with the chain value of the record they follow from, so that nothing
 has to be replayed to act upon them. The database defends itself: records cannot be changed, removed
 or replaced, a position moves along the state table only, and an exchange trade of an order has room
-for one row. Whoever drops these guards is found out: a start holds the schema against the program's
-own.
+for one row. What is frozen now it lists by itself, so that no table of positions hides it. Whoever
+drops these guards is found out: a start holds the schema against the program's own.
 """
 
 from __future__ import annotations
@@ -49,8 +49,6 @@ CREATE INDEX newest_watermarks ON records (stream, data ->> 'symbol', sequence)
     WHERE kind = 'watermark-moved';
 CREATE INDEX intents_by_time ON records (at) WHERE kind = 'order-intended';
 CREATE INDEX recoveries ON records (sequence) WHERE kind = 'recovery-finished';
-CREATE INDEX freezes ON records (stream, version, kind)
-    WHERE kind IN ('position-frozen', 'position-thawed', 'position-resolved');
 CREATE INDEX nevers_by_time ON records (at)
     WHERE kind = 'order-never' AND data ->> 'may_have_left';
 CREATE TRIGGER records_are_final BEFORE UPDATE ON records
@@ -103,6 +101,18 @@ CREATE TRIGGER positions_are_not_replaced BEFORE INSERT ON positions WHEN EXISTS
     SELECT 1 FROM positions WHERE position_id = NEW.position_id OR rowid = NEW.rowid
     UNION ALL SELECT 1 FROM positions WHERE bot = NEW.bot AND number = NEW.number)
 BEGIN SELECT RAISE(ABORT, 'positions are never replaced'); END;
+
+CREATE TABLE frozen (position_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TRIGGER freezes_begin AFTER INSERT ON records WHEN NEW.kind = 'position-frozen'
+BEGIN INSERT INTO frozen VALUES (substr(NEW.stream, 10)) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER freezes_end AFTER INSERT ON records
+WHEN NEW.kind IN ('position-thawed', 'position-resolved')
+BEGIN DELETE FROM frozen WHERE position_id = substr(NEW.stream, 10); END;
+CREATE TRIGGER freezes_are_kept BEFORE DELETE ON frozen WHEN 'position-frozen' = (
+    SELECT kind FROM records WHERE stream = 'position/' || OLD.position_id
+    AND kind IN ('position-frozen', 'position-thawed', 'position-resolved')
+    ORDER BY version DESC LIMIT 1)
+BEGIN SELECT RAISE(ABORT, 'freezes are never removed but by a record'); END;
 
 CREATE TABLE orders (
     client_order_id   TEXT PRIMARY KEY,
@@ -166,7 +176,7 @@ CREATE INDEX commands_open ON commands (posted_at) WHERE status = 'posted';
 """
 
 # Tables that can be made again from records, in the order in which they can be dropped.
-PROJECTIONS: Final = ("fills", "orders", "positions", "transitions")
+PROJECTIONS: Final = ("fills", "orders", "frozen", "positions", "transitions")
 MIGRATIONS: Final[tuple[str, ...]] = (f"{_RECORDS}{_PROJECTIONS}{_KEPT}",)
 
 

@@ -18,7 +18,7 @@ from tests.unit.journal.test_integrity import lived
 from surefoot.core.position import Position
 from surefoot.core.records import BotStatusChanged, WatermarkMoved
 from surefoot.core.reports import Refusal
-from surefoot.core.signals import Adopt
+from surefoot.core.signals import Adopt, Freeze
 from surefoot.core.state import evolve
 from surefoot.core.values import (
     AccountName,
@@ -91,7 +91,7 @@ QUESTIONS: dict[str, Ask] = {
 # The whole of these is what is asked for, or ends after one row of an index that has little else.
 SCANS = {
     "SCAN records USING INDEX recoveries",
-    "SCAN records USING COVERING INDEX freezes",
+    "SCAN frozen",
     "SCAN positions USING INDEX positions_frozen",
     "SCAN bots",
 }
@@ -211,6 +211,27 @@ async def test_a_start_reads_what_is_frozen_and_not_what_was(
     await journal.unsettled(START + timedelta(days=2))
     assert {*read} == {"dip-1", "dip-19"}  # what is frozen still, and the bot's newest
     await journal.close()
+
+
+async def test_a_start_does_not_walk_what_was_ever_frozen(tmp_path: Path) -> None:
+    """One freeze or fifty: an index of all there ever were was walked, 29 ms for 100,000."""
+    steps = []
+    for times in (1, 50):
+        life = lived("dip", 1, until="open")
+        for _ in range(times):
+            life.tell(Freeze(reason="look at it"))
+            life.tell(Adopt(by="ann"))
+        journal = open_sqlite(tmp_path / f"{times}.db", at=START)
+        append = Append(
+            stream=f"position/{life.position.position_id}",
+            expected=0,
+            records=tuple(life.records),
+            position=life.position,
+        )
+        await journal.commit(Change(at=START, appends=(append,)))
+        steps.append(await counted(journal, journal.unsettled(START)))
+        await journal.close()
+    assert steps[1] <= steps[0] + 5
 
 
 async def test_status_asks_as_many_questions_of_many_bots_as_of_few(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return all that follows from records."""
     with closing(raw(path)) as connection:
         return {
-            name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()  # noqa: S608
+            name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr)  # noqa: S608
             for name in PROJECTIONS
         }
 
@@ -127,7 +127,7 @@ ACTED_UPON = {
     "another kind of row": "UPDATE records SET kind = 'x' WHERE kind = 'position-frozen'",
     "another watermark": "UPDATE records SET data = replace(data, '\"2\"', '\"9\"')",
     "another state table": "INSERT INTO transitions VALUES ('OPEN', 'FLAT')",
-    "a dropped index": "DROP INDEX freezes",
+    "a dropped index": "DROP INDEX recoveries",
     "a table too many": "CREATE TABLE more (x)",
 }
 # What only the whole journal shows.
@@ -136,6 +136,7 @@ SETTLED = {
     "a deleted order of a closed position": "DELETE FROM orders WHERE position_id = 'dip-1'",
     "another order of a closed position": "UPDATE orders SET side = 'sell'",
     "a deleted fill": "DELETE FROM fills WHERE trade_id = 'dip1'",
+    "a freeze that is not listed": "DELETE FROM frozen",
     "another price of a fill": "UPDATE fills SET price = '1' WHERE trade_id = 'dip1'",
 }
 
@@ -212,6 +213,7 @@ OTHER = POSITION.replace("position_id, bot", "'x-1', 'x'")
         "DELETE FROM fills",
         "DELETE FROM orders",
         "DELETE FROM positions",
+        "DELETE FROM frozen",
         f"INSERT OR REPLACE INTO positions ({WHOLE}) SELECT {POSITION} FROM positions",  # noqa: S608
         f"INSERT OR REPLACE INTO positions (rowid, {WHOLE}) SELECT rowid, {OTHER} FROM positions",  # noqa: S608
     ],
