@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout, suppress
+from decimal import Decimal
 from io import StringIO
 from typing import Annotated, Final
 
@@ -21,7 +22,7 @@ from surefoot.cli.outcome import FINE, REVIEW
 from surefoot.cli.output import TIE, say, show_json
 from surefoot.core.errors import InvalidValue
 from surefoot.core.protection import Place
-from surefoot.core.values import BotName, counted
+from surefoot.core.values import BotName, counted, plain
 from surefoot.engine.clock import SystemClock
 from surefoot.journal.port import Reader
 from surefoot.journal.standing import NO_SERVER
@@ -241,7 +242,17 @@ def _gain(bot: BotStatus, position: PositionStatus) -> str:
 def _holding(bot: BotStatus, position: PositionStatus) -> str:
     base = (bot.symbol or "").partition("/")[0]
     now = "" if position.mark_price is None else f", now{TIE}{position.mark_price}"
-    return f"{position.quantity}{TIE}{base} at{TIE}{position.entry_price}{now}"
+    return f"{position.quantity}{TIE}{base} at{TIE}{_average(position)}{now}"
+
+
+def _average(position: PositionStatus) -> str | None:
+    """Cut the average of what was paid to the digits that prices of its market have."""
+    asked = (price for each in position.orders for price in (each.limit, each.trigger))
+    prices = (position.mark_price, *asked)
+    digits = max((len(each.partition(".")[2]) for each in prices if each), default=None)
+    if position.entry_price is None or digits is None:
+        return position.entry_price
+    return plain(round(Decimal(position.entry_price), digits))
 
 
 def _levels(position: PositionStatus) -> str:

@@ -47,7 +47,7 @@ from surefoot.core.reports import (
 )
 from surefoot.core.rules import withdrawal
 from surefoot.core.terms import Terms
-from surefoot.core.values import ZERO, plain
+from surefoot.core.values import ZERO, moment, plain
 
 # Reads show an accepted order later than this only seldom; then it is withdrawn for nothing.
 MISSED_AFTER: Final = timedelta(seconds=1)
@@ -73,7 +73,7 @@ def unproven(  # noqa: C901, PLR0911 (one condition a line)
     if not absence.not_found:
         return "the exchange did not say that it knows no such order"
     if absence.read_started_at <= deadline:
-        return f"the read began at {absence.read_started_at}, before {deadline}"
+        return f"the read began at {moment(absence.read_started_at)}, before {moment(deadline)}"
     if not absence.fills_complete:
         return "the window of fills is not proven complete"
     if absence.named_by_a_fill:
@@ -282,8 +282,9 @@ def take_absence(absence: Absence, draft: Draft) -> None:
             draft.add(OrderShut(at=draft.now, client_order_id=name, evidence=evidence))
         return
     evidence = (
-        f"not found by its id, nor in any fill, in a read begun at {absence.read_started_at}, "
-        f"after not_after {order.not_after} + {draft.terms.visibility}"
+        "not found by its id, nor in any fill, in a read begun at "
+        f"{moment(absence.read_started_at)}, after not_after {moment(order.not_after)} + "
+        f"{draft.terms.visibility}"
     )
     draft.add(
         OrderNever(
@@ -361,7 +362,9 @@ def take_nothing_open(answer: NothingOpen, draft: Draft) -> None:
     decided = decided_at(order, position, draft.terms)
     if order.status is not OrderStatus.INTENDED or decided is None or answer.asked_at <= decided:
         return
-    evidence = f"asked to cancel it at {answer.asked_at}, the exchange had nothing of it at work"
+    evidence = (
+        f"asked to cancel it at {moment(answer.asked_at)}, the exchange had nothing of it at work"
+    )
     draft.add(OrderShut(at=draft.now, client_order_id=order.client_order_id, evidence=evidence))
 
 

@@ -20,7 +20,7 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import Level, advance, breached
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.pacing import resting, retry_at
+from surefoot.core.pacing import retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitLapsed, ExitWished, LevelsSet, PartTaken
 from surefoot.core.reports import PriceSeen
@@ -28,7 +28,7 @@ from surefoot.core.rules import move_stop, sell_at_limit, watched_limit
 from surefoot.core.signals import Close, ExitSignal
 from surefoot.core.stop import is_in_place
 from surefoot.core.terms import Terms
-from surefoot.core.values import ZERO, plain
+from surefoot.core.values import ZERO, moment, plain
 
 # A resting stop at the exchange has first go; only this far past it do we step in ourselves.
 STOP_GRACE: Final = Decimal("0.002")
@@ -202,9 +202,9 @@ def take_exit(signal: ExitSignal, draft: Draft) -> None:
         raise SignalRefused("an exit is under way")
     if is_dust(position, draft.terms):
         raise SignalRefused("what is held is too little to trade")
-    if resting(position, draft.now, Role.EXIT):
-        until = retry_at(position, Role.EXIT)
-        raise SignalRefused(f"the last exit failed; the next may follow at {until}")
+    until = retry_at(position, Role.EXIT)
+    if until is not None and draft.now < until:
+        raise SignalRefused(f"the last exit failed; the next may follow at {moment(until)}")
     wish = ExitWish(
         by="strategy",
         reason=signal.reason,

@@ -6,6 +6,7 @@ Amounts are finite `Decimal`s, times are aware UTC. Nothing here knows about ord
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -97,6 +98,11 @@ def plain(amount: Decimal) -> str:
 def counted(number: int, noun: str) -> str:
     """Write a number of things: 1 bot, 2 bots."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def moment(at: datetime) -> str:
+    """Write a time as a person reads it: in UTC, to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def one_line(text: str) -> str:

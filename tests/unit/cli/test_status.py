@@ -108,6 +108,23 @@ async def test_a_stop_that_rests_nowhere_does_not_look_like_one_that_does(
     assert "stop 49000 NOT WATCHED; target 52000 NOT WATCHED" in capsys.readouterr().out
 
 
+async def test_an_average_has_the_digits_of_a_price(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was paid in three trades was shown with eight digits behind the point."""
+    served = Served()
+    life = Life(PROTECTED, bot="swing")
+    order = life.enter("0.00160")
+    life.tell(
+        report(order, "FILLED", order.quantity),
+        fill(order, "61685.99", quantity="0.00050", trade="1"),
+        fill(order, "61686.12", quantity="0.00110", trade="2"),
+    )
+    life.tell(report(life.order, "OPEN"))
+    await served.keep(life)
+    served.gauges.price(MAIN, BTC, D("61700.01"), START)
+    show(await read_status(served, now=LATER))
+    assert "0.0016 BTC at 61686.08, now 61700.01" in capsys.readouterr().out.replace(TIE, " ")
+
+
 async def test_one_bot_and_its_orders(capsys: pytest.CaptureFixture[str]) -> None:
     document = only(await read_status(await journal(), now=LATER), BotName("swing"))
     show(document, orders=True)
