@@ -109,8 +109,10 @@ def _said(inbox: Path) -> Iterator[None]:
             f"{inbox} is damaged ({error}): remove it, and post again; the journal is not "
             f"concerned",
         ) from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, OSError) as error:
-        raise JournalUnusable(f"{inbox} cannot be written: {error}") from error
+    except (apsw.Error, OSError) as error:  # a full disk, or one that fails, or is read-only
+        raise JournalUnusable(
+            f"{inbox} cannot be written: {error}; the command was not stored"
+        ) from error
 
 
 def _connect(inbox: Path, patience_ms: int) -> apsw.Connection:

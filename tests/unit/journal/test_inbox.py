@@ -218,6 +218,26 @@ async def test_a_damaged_or_lost_inbox_costs_nothing_but_what_waited(tmp_path: P
     await journal.close()
 
 
+async def test_a_full_disk_is_said_to_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was the database's own error: a traceback for who closes a bot, and a 500 on the page."""
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    connect = inbox._connect
+
+    def full(at: Path, patience_ms: int) -> apsw.Connection:
+        connection = connect(at, patience_ms)
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    monkeypatch.setattr(inbox, "_connect", full)
+    with pytest.raises(JournalUnusable, match="full; the command was not stored"):
+        await journal.post(command())
+    monkeypatch.undo()
+    assert await journal.post(command())
+    await journal.close()
+
+
 async def test_reading_works_while_the_server_runs_and_while_it_does_not(tmp_path: Path) -> None:
     """Before, during and after a life of the server, and after one that was killed."""
     path = tmp_path / "j.db"
