@@ -6,6 +6,8 @@ All of it can be told from a journal that may only be read.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -13,13 +15,18 @@ from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.identity import Origin, has_our_form, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
-from surefoot.core.records import Coins, OthersSeen
+from surefoot.core.records import Coins, FillBooked, OthersSeen
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.terms import STOP_STEP, Terms
 from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol
 from surefoot.engine.specs import AccountSpec, BotSpec
 from surefoot.exchange.port import Exchange, Venue
 from surefoot.journal.port import Reader, account_stream
+
+# A balance may be so much older than a fill that was told already: it is answered from a cache.
+BALANCE_LATE: Final = timedelta(seconds=10)
+# So many of the newest records are read first; more, if they are all of the last seconds.
+_NEWEST: Final = 100
 
 
 class Marks:
@@ -102,6 +109,23 @@ async def others_seen(account: AccountName, reader: Reader) -> dict[Asset, Coins
     if entry is None or not isinstance(entry.record, OthersSeen):
         return {}
     return dict(entry.record.coins)
+
+
+async def traded_lately(reader: Reader, now: datetime) -> dict[Symbol, datetime]:
+    """Return when fills were booked that no balance may show yet, by symbol.
+
+    A process that was killed a moment ago knew of them: so must the one after it.
+    """
+    since, count = now - BALANCE_LATE, _NEWEST
+    newest = await reader.newest(count)
+    while len(newest) == count and newest[0].at >= since:
+        count *= 4
+        newest = await reader.newest(count)
+    return {
+        entry.record.fill.symbol: entry.at
+        for entry in newest
+        if isinstance(entry.record, FillBooked) and entry.at >= since
+    }
 
 
 async def with_departed(

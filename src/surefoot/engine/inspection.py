@@ -23,6 +23,7 @@ from surefoot.core.protection import stop_rests
 from surefoot.core.records import Coins
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.abreast import AT_ONCE, abreast
+from surefoot.engine.belief import BALANCE_LATE
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
@@ -34,8 +35,6 @@ from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
 # The same finding is said again only after this long.
 REPEAT_AFTER_S: Final = 60.0
-# A balance may be so much older than a fill that was told already: it is answered from a cache.
-BALANCE_LATE: Final = timedelta(seconds=10)
 
 
 class Inspected(Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from surefoot.core.sizing import Amount
 from surefoot.core.values import ZERO, Asset, BotName, ClientOrderId, Symbol
 from surefoot.engine.advisor import Advisor
 from surefoot.engine.allowance import Allowance
-from surefoot.engine.belief import terms_of
+from surefoot.engine.belief import terms_of, traded_lately
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.fitness import HeldElsewhere, bases_of, fitting
 from surefoot.engine.keeper import Keeper, position_id
@@ -280,6 +280,9 @@ class Roster:
             await self._load_or_watch(spec, found.pop(spec.bot, []), elsewhere.get(spec.bot, []))
         for bot, positions in found.items():
             await self._watch(bot, positions, LEFT_OVER)
+        for symbol, at in (await traded_lately(self._journal, self.login.now())).items():
+            for keeper in self.keepers.of(symbol):
+                keeper.traded_at = at
         if (setback := self._journal.setback) is not None:
             await self._heed(setback)
 

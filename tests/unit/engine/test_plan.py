@@ -129,6 +129,7 @@ async def test_others_trades_cost_one_list_of_orders_however_many(
     exchange.trade(Side.BUY, "5", "long-ago")
     journal = PoisonableJournal()
     await first_life(exchange, journal)
+    exchange.clock.elapsed += 15
     for number in range(6):
         exchange.trade(side, "0.5", f"by-hand-{number}")
     asked = await asked_at_a_start(exchange, journal)

@@ -327,6 +327,29 @@ async def test_a_balance_that_does_not_show_a_fill_yet_says_nothing(sold: str | 
         assert (held.frozen and held.frozen[:32]) == asked
 
 
+@pytest.mark.parametrize(("later", "is_frozen"), [(9, False), (11, True)])
+async def test_nor_does_it_to_the_next_process(later: int, is_frozen: bool) -> None:
+    """Killed within seconds of a fill, the next life froze the bot: its coins were not there yet.
+
+    Catches a memory of the newest fills that dies with the process.
+    """
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    exchange.trade(Side.BUY, "2")
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        await kept(floor).tell(ENTER)
+        await turns()
+        fill = exchange.trades[-1]
+        await kept(floor).tell(fill)
+    exchange.unsettled.add(fill.trade_id)
+    exchange.clock.elapsed += later
+    async with opened(exchange=exchange, journal=journal) as floor:
+        await floor.account.recovery.patiently()
+        assert (kept(floor).position.frozen is not None) is is_frozen
+        assert kept(floor).position.quantity == fill.quantity
+
+
 @pytest.mark.parametrize("first", ["owner", "stop"])
 @pytest.mark.parametrize("share", ["1", "0.5"])
 async def test_a_hand_trade_in_the_very_second_of_our_stop_is_the_owner_s(
@@ -369,7 +392,7 @@ async def test_what_others_have_is_written_down_and_known_after_a_restart() -> N
         await kept(floor).tell(ENTER)
         await turns()
         await kept(floor).tell(exchange.trades[-1])
-    exchange.clock.elapsed += 5
+    exchange.clock.elapsed += 15
     exchange.trade(Side.SELL, "1")
     async with opened(exchange=exchange, journal=journal) as floor:
         await floor.account.recovery.patiently()
