@@ -12,7 +12,12 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
+
+from typing_extensions import override
+
+from surefoot.demo import Stage
+from surefoot.demo.stage import Process
 
 WARM: Final = Path(__file__).with_name("warm.py")
 
@@ -101,3 +106,30 @@ class Forker:
 
 
 FORKER: Final = Forker()
+
+
+class ForkedStage(Stage):
+    """A stage whose programs are forked, unless a test wants them to start from nothing."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.cold = False
+
+    @override
+    async def begin(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        output: IO[bytes],
+        errors: IO[bytes],
+    ) -> Process:
+        if self.cold:
+            return await super().begin(arguments, environment, output=output, errors=errors)
+        return FORKER.fork(
+            arguments,
+            directory=self.directory,
+            environment=environment,
+            output=output.fileno(),
+            errors=errors.fileno(),
+        )

@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from typing import IO, Final
+from typing import Final
 
-from tests.process.forked import FORKER
+from tests.process.forked import ForkedStage
 from typing_extensions import override
 
-from surefoot.demo import Stage
-from surefoot.demo.stage import Process
 from surefoot.simulator import Control, Simulator
 from surefoot.simulator.__main__ import settings_of
 from surefoot.simulator.model import Settings
 
 PATIENCE_S: Final = 60
+# A market that nobody moves says its price again at every fourth; a strategy waits for the first.
+BEAT_S: Final = 0.1
 
 
 class NearbyExchange:
@@ -59,18 +59,19 @@ class NearbyExchange:
             await self._closing.wait()
 
 
-class NearbyStage(Stage):
+class NearbyStage(ForkedStage):
     """A stage for one test, its exchange in a thread; nothing of it outlives the test."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._nearby: NearbyExchange | None = None
-        # Whether each start reads the program in; most tests are about what comes after it.
-        self.cold = False
 
     @override
     async def open_exchange(self, *arguments: str) -> Control:
-        self._nearby = NearbyExchange(settings_of(arguments))
+        settings = settings_of(arguments)
+        if settings.market == "manual":
+            settings = replace(settings, beat_s=BEAT_S)
+        self._nearby = NearbyExchange(settings)
         self._control = Control(await asyncio.to_thread(self._nearby.open))
         return self._control
 
@@ -79,25 +80,6 @@ class NearbyStage(Stage):
         if self._nearby is not None:
             await asyncio.to_thread(self._nearby.close)
             self._nearby = None
-
-    @override
-    async def begin(
-        self,
-        arguments: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        output: IO[bytes],
-        errors: IO[bytes],
-    ) -> Process:
-        if self.cold:
-            return await super().begin(arguments, environment, output=output, errors=errors)
-        return FORKER.fork(
-            arguments,
-            directory=self.directory,
-            environment=environment,
-            output=output.fileno(),
-            errors=errors.fileno(),
-        )
 
     @override
     async def close(self) -> None:

@@ -11,10 +11,11 @@ from decimal import Decimal as D
 from pathlib import Path
 from typing import Any, Final
 
-from tests.process.play import LIFETIME_S, Play
+from tests.process.forked import ForkedStage
+from tests.process.play import AT_ONCE, LIFETIME_S, Play
 from typing_extensions import override
 
-from surefoot.demo import Server, Stage
+from surefoot.demo import Server
 from surefoot.journal import open_reader
 from surefoot.journal.port import Reader
 from surefoot.journal.tenancy import Tenancy
@@ -42,7 +43,7 @@ class Wants(Strategy):
 '''
 
 
-class PaperStage(Stage):
+class PaperStage(ForkedStage):
     """A stage whose journal is the one of what is on paper."""
 
     @property
@@ -109,6 +110,7 @@ paper = true
 visibility = "1s"
 [accounts.main.ccxt]
 options.recvWindow = {LIFETIME_S * 1000}
+{AT_ONCE}
 [accounts.main.paper_exchange]
 balances = {{ USDT = {BEGUN_WITH} }}
 latency = "1ms"

@@ -15,7 +15,7 @@ from decimal import Decimal as D
 from typing import Any, Final
 
 from tests.process.acts import ACTS
-from tests.process.nearby import NearbyStage
+from tests.process.forked import ForkedStage
 
 from surefoot.core.position import Position
 from surefoot.core.values import PositionId
@@ -27,6 +27,9 @@ from surefoot.simulator import Control
 LIFETIME_S: Final = 2
 VISIBILITY_S: Final = 1
 PATIENCE_S: Final = 60
+# ccxt sleeps a quarter of a second after each client that it has closed; nothing here is encrypted,
+# and so nothing would be said meanwhile.
+AT_ONCE: Final = "timeout_on_exit = 0"
 PRICE: Final = D("61685.99")
 LIVE: Final = {"NEW", "PARTIALLY_FILLED"}
 
@@ -34,7 +37,7 @@ LIVE: Final = {"NEW", "PARTIALLY_FILLED"}
 class Play:
     """One bot, "bot", on BTC/USDT: one of `acts`, of which Scripted does what `say` writes."""
 
-    def __init__(self, stage: NearbyStage) -> None:
+    def __init__(self, stage: ForkedStage) -> None:
         self.stage = stage
 
     @property
@@ -70,7 +73,7 @@ notional = 100
 stop_at = "{stop_at}"
 {bot}
 """
-        ccxt = f"options.recvWindow = {LIFETIME_S * 1000}\n{rest}"
+        ccxt = f"options.recvWindow = {LIFETIME_S * 1000}\n{AT_ONCE}\n{rest}"
         self.stage.configure(account, first + bots, ccxt)
         (self.stage.directory / "acts.py").write_text(ACTS, encoding="utf-8")
 

@@ -28,6 +28,7 @@ async def paper(tmp_path: Path) -> AsyncIterator[PaperPlay]:
 async def test_the_path_of_a_newcomer(paper: PaperPlay) -> None:
     """init, check, run, a position with its stop; killed, and the stop works on; found again."""
     stage = paper.stage
+    stage.cold = True
     source = await stage.open_exchange("--market", "manual")
     assert (await stage.run("init", "--prices-from", source.url, "--strategy", "dip"))[0] == 0
     written = stage.directory / "surefoot.toml"
