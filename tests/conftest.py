@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+HERE = Path(__file__).parent
+# Each of these waits for a process, or lives through a world: seconds, where others take a moment.
+LONG = [HERE / room for room in ("property", "simulation", "browser", "process")]
 
 for _name in [name for name in os.environ if name.startswith("SUREFOOT_")]:
     del os.environ[_name]  # a configuration override or a crash point set in the caller's shell
@@ -16,3 +22,34 @@ sys.dont_write_bytecode = False
 
 settings.register_profile("surefoot", parent=settings(), deadline=None)
 settings.load_profile("surefoot")
+
+
+@pytest.hookimpl(trylast=True)  # once those are gone that are not wanted
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the long tests to all workers, between others that give a core something to do.
+
+    Workers begin with equal shares of the list, and end by taking the rest from each other's ends:
+    there nothing long may stand, or one of them is waited for by all.
+    """
+    hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if hands == 1:
+        return
+    long = [item for room in LONG for item in items if room in item.path.parents]
+    short = [item for item in items if not any(room in item.path.parents for room in LONG)]
+    most = -(-len(short) // hands)
+    dealt = [
+        _woven(long[hand::hands], short[hand * most : (hand + 1) * most]) for hand in range(hands)
+    ]
+    items[:] = [item for share in dealt for item in share]
+
+
+def _woven(long: list[pytest.Item], short: list[pytest.Item]) -> list[pytest.Item]:
+    """Spread the long ones over two thirds of the others, between two of their files."""
+    woven, left = [], list(reversed(long))
+    for number, item in enumerate(short):
+        wanted = len(long) - len(long) * number * 3 // (2 * len(short))
+        if number == 0 or item.path != short[number - 1].path:
+            while len(left) >= max(wanted, 1):
+                woven.append(left.pop())
+        woven.append(item)
+    return woven + list(reversed(left))
