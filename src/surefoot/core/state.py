@@ -244,6 +244,7 @@ def _refused(record: OrderRefused, position: Position) -> Position:
             finished_at=record.at,
             doubt=f"{record.code}: {record.message}",
         ),
+        says_nothing=record.grounds is Grounds.UNTIMELY,
     )
 
 
@@ -410,8 +411,11 @@ def _with(position: Position, changed: Order) -> Position:
     )
 
 
-def _over(position: Position, ended: Order) -> Position:
-    """Put an order in that has just ended, and count how often its role came to nothing."""
+def _over(position: Position, ended: Order, *, says_nothing: bool = False) -> Position:
+    """Put an order in that has just ended, and count how often its role came to nothing.
+
+    A refusal that says nothing of the order neither adds to those that do nor ends their row.
+    """
     changed = _with(position, ended)
     if changed.last(ended.role) is not ended or ended.finished_at is None:
         return changed  # What an older order came to says nothing about the next one.
@@ -421,14 +425,16 @@ def _over(position: Position, ended: Order) -> Position:
     unmet = ended.role is Role.EXIT and ended.immediate and ended.status is OrderStatus.EXPIRED
     if ended.status in _FRUITLESS and not ended.filled and not unmet:
         failed = ended.status is not OrderStatus.EXPIRED
-        refused = ended.status is OrderStatus.REJECTED
+        refused = before.refused if before else 0
+        if not says_nothing:
+            refused = refused + 1 if ended.status is OrderStatus.REJECTED else 0
         tallies[ended.role] = Tally(
             since=before.since if before else ended.signed_at,
             last_at=ended.finished_at,
             why=ended.doubt or (before.why if before else None),
             fruitless=1 + (before.fruitless if before else 0),
             failed=1 + (before.failed if before else 0) if failed else 0,
-            refused=1 + (before.refused if before else 0) if refused else 0,
+            refused=refused,
         )
     return replace(changed, tallies=tallies)
 

@@ -48,6 +48,7 @@ class Account:
         """Take its pulse from now on, and see to what is proven, also while others are not."""
         self._supervision.keep("vitals", self._vitals.keep)
         self._supervision.keep("prices", self._prices.keep)
+        self._supervision.keep("mend the clock", self.login.mend_clock)
         self.rounds.attend()
 
     async def examine(self) -> None:

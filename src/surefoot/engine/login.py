@@ -27,6 +27,8 @@ from surefoot.journal.port import Append, Change, Journal, account_stream
 
 # For so long what an exchange said of markets, clock and keys need not be asked again.
 SERVES_S: Final = 30.0
+# A clock that answers deny is measured so often at most.
+CLOCK_AGAIN_S: Final = 1.0
 
 
 class Login:
@@ -133,6 +135,13 @@ class Login:
         while True:
             await self.clock.sleep(self.tempo.clock_s)
             await self.measure_clock()
+
+    async def mend_clock(self) -> None:
+        """Measure the exchange's clock as soon as an answer denies ours, whatever was asked."""
+        while True:
+            await self.exchange.clock_denied()
+            await self.measure_clock()
+            await self.clock.sleep(CLOCK_AGAIN_S)
 
     async def measure_clock(self) -> None:
         """Measure the exchange's clock now, unless somebody is about it."""

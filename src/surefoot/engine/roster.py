@@ -165,8 +165,6 @@ class Roster:
                 runner.offer(record.fill)
             if isinstance(record, OrderRefused) and record.grounds is Grounds.FUNDS:
                 self._questions.suspect(position.symbol)
-            if isinstance(record, OrderRefused) and record.grounds is Grounds.UNTIMELY:
-                self._supervision.attend(self.login.measure_clock)
             if isinstance(record, OrderRefused) and record.grounds in _MISFITS:
                 self._listing.doubt()
 

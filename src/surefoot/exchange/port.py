@@ -424,6 +424,10 @@ class Exchange(Orders, Reads, Streams, Protocol):
         """Measure the exchange's clock again; return local minus exchange, in seconds."""
         ...
 
+    async def clock_denied(self) -> None:
+        """Wait until an answer to whatever request denies our clock; once for each measurement."""
+        ...
+
     def instrument(self, symbol: Symbol) -> Instrument:
         """Return the filters of one symbol (loaded by `connect`).
 

@@ -120,6 +120,19 @@ def test_a_clock_that_is_wrong_is_no_reason_to_freeze() -> None:
     assert life.order.client_order_id != stop.client_order_id
 
 
+@pytest.mark.parametrize("real", [1, 2, 3])
+def test_nor_does_it_count_beside_refusals_that_say_something(real: int) -> None:
+    """Three for their time and one for another reason froze it together."""
+    life, _ = opened()
+    for grounds in (
+        [Grounds.OTHER] * (real - 1) + [Grounds.UNTIMELY] * REFUSALS_MAX + [Grounds.OTHER]
+    ):
+        life.tell(refusal(life.order, grounds))
+        life.tell(TimePassed(), after=timedelta(minutes=1))
+    assert (life.position.frozen is not None) == (real == REFUSALS_MAX)
+    assert life.position.tallies[Role.STOP].failed == real + REFUSALS_MAX, "yet each is waited for"
+
+
 def test_a_move_that_is_refused_freezes_nothing_while_the_older_stop_rests() -> None:
     life, stop = opened(REPLACING)
     life.tell(report(stop, "OPEN"))

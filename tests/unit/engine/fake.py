@@ -96,6 +96,7 @@ class FakeExchange:
         self.unsettled: set[TradeId] = set()
         self._held: dict[tuple[str, str], asyncio.Event] = {}
         self._numbers: Counter[str] = Counter()
+        self.denied = asyncio.Event()
 
     # What a test says ----------------------------------------------------------------------------
 
@@ -437,7 +438,11 @@ class FakeExchange:
         await self._reading("may_withdraw")
         return False
 
+    async def clock_denied(self) -> None:
+        await self.denied.wait()
+
     async def measure_clock(self) -> Decimal:
+        self.denied.clear()
         await self._reading("measure_clock")
         return D(0)
 

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.unit.engine.clock import HandClock, turns
-from tests.unit.engine.desk import DIP, ENTER, SaidLog
+from tests.unit.engine.desk import DIP, SaidLog
 from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.core.position import State
-from surefoot.core.reports import Grounds
 from surefoot.engine.supervision import Supervision
-from surefoot.exchange.errors import Refused
+from surefoot.exchange.errors import ReadFailed
 from surefoot.exchange.port import AccountEvent, Connected
 from surefoot.journal.errors import JournalPoisoned
 
@@ -38,15 +37,27 @@ async def test_a_clock_that_cannot_be_measured_ends_nobody() -> None:
         await house.enter()
 
 
-async def test_an_order_that_is_refused_for_its_time_has_the_clock_measured_at_once() -> None:
+async def test_a_clock_that_an_answer_denies_is_measured_at_once_and_not_without_end() -> None:
     """After a machine has slept every stop was refused until the clock's next turn, a minute on."""
     async with serving() as house:
-        late = Refused("-1021", "outside of the recvWindow", Grounds.UNTIMELY)
-        house.exchange.answer(late)
         before = house.exchange.count("measure_clock")
-        await house.account.roster.keepers[DIP].tell(ENTER)
-        await turns()
-        assert house.exchange.count("measure_clock") == before + 1
+        for asked in (1, 2, 2):
+            house.exchange.denied.set()
+            await turns()
+            assert house.exchange.count("measure_clock") == before + asked
+            await house.clock.advance(1.0 if asked == 1 else 0.1)
+
+
+async def test_a_measurement_that_fails_is_made_again_when_the_clock_is_denied_again() -> None:
+    async with serving() as house:
+        house.exchange.fail("measure_clock", ReadFailed("time-out"), times=1)
+        before = house.exchange.count("measure_clock")
+        for asked in (1, 2):
+            house.exchange.denied.set()
+            await turns()
+            assert house.exchange.count("measure_clock") == before + asked
+            await house.clock.advance(1)
+        assert failures(house, "mend the clock") == []
 
 
 async def test_a_work_that_is_ended_before_it_began_is_never_made() -> None:

@@ -116,6 +116,10 @@ class Binance:
         await self._carrier.measure(self._ccxt.publicGetTime)
         return Decimal(_to_ms(self._carrier.offset)) / 1000
 
+    async def clock_denied(self) -> None:
+        """Wait until an answer to whatever request denies our clock."""
+        await self._carrier.denied()
+
     def now(self) -> datetime:
         """Return exchange time: the local clock corrected by the measured offset."""
         return self._carrier.now()

@@ -8,6 +8,7 @@ is written down.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -56,6 +57,7 @@ class Carrier:
         self.offset = timedelta(0)
         # How wrong it may have been when it was measured, and when that was.
         self._wrong_by: tuple[float, float] | None = None
+        self._denied = asyncio.Event()
 
     def local(self) -> datetime:
         """Return the wall clock of the beginning, and what has passed since: steps do not count."""
@@ -72,6 +74,7 @@ class Carrier:
         A long one that only blurs what was known changes nothing: signed by it, orders would be
         refused for their time.
         """
+        self._denied.clear()
         best: tuple[float, timedelta] | None = None
         for _ in range(_CLOCK_SAMPLES):
             before, started = self.local(), self._time.monotonic()
@@ -83,6 +86,10 @@ class Carrier:
                 break
         if best is not None and not self._blurs(*best):
             self.offset, self._wrong_by = best[1], (best[0] / 2, self._time.monotonic())
+
+    async def denied(self) -> None:
+        """Wait until an answer denies our clock, since it was last measured."""
+        await self._denied.wait()
 
     def _blurs(self, trip: float, offset: timedelta) -> bool:
         """Tell whether what is known is more exact, and nothing that was measured denies it."""
@@ -224,6 +231,8 @@ class Carrier:
         if not isinstance(error, verdicts.Answered):
             return
         now = self.now()
+        if error.is_untimely:
+            self._denied.set()
         if error.is_ban:
             self.note_ban(verdicts.ban_end(now, error.retry_after))
         elif error.too_many_orders:

@@ -125,6 +125,11 @@ class Answered(ExchangeError):
         return self.status in _STAY_AWAY
 
     @property
+    def is_untimely(self) -> bool:
+        """Tell whether it says that the request is too old, or of the future: a clock is wrong."""
+        return self.final == _UNTIMELY
+
+    @property
     def too_many_orders(self) -> bool:
         """Tell whether the exchange's count of orders is full; asking is still welcome."""
         return self.final == _TOO_MANY_ORDERS
