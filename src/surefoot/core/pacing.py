@@ -33,9 +33,13 @@ def retry_at(position: Position, role: Role) -> datetime | None:
 
 
 def resting(position: Position, now: datetime, role: Role) -> bool:
-    """Tell whether the last orders of a role failed so recently that the next one has to wait."""
-    until = retry_at(position, role)
-    return until is not None and now < until
+    """Tell whether the last orders of a role failed so recently that the next one has to wait.
+
+    What ended later than now was noted by a clock that was ahead and has been set right: waiting
+    until then would be as long as it was wrong.
+    """
+    until, tally = retry_at(position, role), position.tallies.get(role)
+    return until is not None and tally is not None and tally.last_at <= now < until
 
 
 def tried_in_vain(position: Position, now: datetime) -> bool:
@@ -45,7 +49,7 @@ def tried_in_vain(position: Position, now: datetime) -> bool:
         return False
     if last.filled * WORTH_A_TRY >= last.quantity:
         return False
-    return now < last.finished_at + LIMIT_AGAIN
+    return last.finished_at <= now < last.finished_at + LIMIT_AGAIN
 
 
 def turned_away(position: Position, stop: Order, now: datetime) -> bool:

@@ -161,3 +161,15 @@ def test_an_exit_that_the_venue_ends_is_tried_ever_more_slowly() -> None:
         life.tell(report(order, "EXPIRED" if order.role is Role.EXIT else "CANCELED"))
         life.tell(PriceSeen(price=D(48000)), after=timedelta(milliseconds=100))
     assert 2 <= len(tries) <= 3
+
+
+def test_a_clock_that_was_ahead_and_was_set_right_holds_no_try_up() -> None:
+    """Refused for its time by a clock half a minute ahead, the next waited that half minute."""
+    life, _ = opened()
+    life.tell(refusal(life.order, Grounds.UNTIMELY))
+    refused = life.order
+    life.tell(TimePassed(), after=timedelta(seconds=-30))
+    assert life.order is not refused
+    again = life.order
+    life.tell(refusal(again, Grounds.UNTIMELY), TimePassed())
+    assert life.order.client_order_id == again.client_order_id, "by the right clock it does wait"
