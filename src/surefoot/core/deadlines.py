@@ -6,6 +6,7 @@
     a wish to leave          one minute after it was wished, however often it was tried since
     a missing stop           one minute after the last one ended, or since its tries began to fail
     a read that proves nothing, and a price that is missing: one minute after the last good one
+    a balance that has changed and could not be weighed: one minute after it was first seen
     what a start finds open and cannot compare: one minute after the start began
 
 All of it follows from positions and the time, so a restart neither forgets nor forgives.
@@ -53,9 +54,10 @@ def unsensed(
     positions: Iterable[Position],
     unproven: Mapping[Symbol, datetime],
     unpriced: Mapping[Symbol, datetime],
+    unweighed: Mapping[Symbol, datetime],
     now: datetime,
 ) -> tuple[Stuck, ...]:
-    """Return the symbols that have not been read, or have had no price, for too long.
+    """Return the symbols that have not been read or weighed, or have had no price, for too long.
 
     A price is missed only where something is held: its levels are not honoured without one.
     """
@@ -66,6 +68,8 @@ def unsensed(
             found.append(_unproven(position, unread))
         if bare is not None and position.quantity:
             found.append(_unpriced(position, bare))
+        if position.symbol in unweighed:
+            found.append(_unweighed(position, unweighed[position.symbol]))
     return tuple(stuck for stuck in found if now > stuck.since + PATIENCE)
 
 
@@ -263,6 +267,21 @@ def _unpriced(position: Position, since: datetime) -> Stuck:
         since=since,
         believed=f"every price of {position.symbol} is looked at",
         true="none has arrived since then",
+    )
+
+
+def _unweighed(position: Position, since: datetime) -> Stuck:
+    """Tell of a symbol: the positions of who trades too often come and go."""
+    asset = position.base
+    return Stuck(
+        kind=StuckKind.HOLDING_UNWEIGHED,
+        subject=position.symbol,
+        symbol=position.symbol,
+        since=since,
+        believed=f"what the account has of {asset} is explained",
+        true=f"more or less {asset} is there, and whose that is could not be told since then: what "
+        f"trades it trades too often",
+        bot=position.bot,
     )
 
 

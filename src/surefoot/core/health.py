@@ -54,7 +54,8 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     """What is noticed of one account. `silent`: nothing was answered since something failed.
 
     `progress` is how far a start has come, if that takes long. `unpriced` are the held symbols of
-    which no price arrives, by stream or by asking.
+    which no price arrives, by stream or by asking, `unweighed` those whose balance has changed and
+    could not be weighed.
     """
 
     recovered: bool = False
@@ -66,6 +67,7 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     market_stream: Trouble | None = None
     unproven: Mapping[Symbol, datetime] = {}
     unpriced: Mapping[Symbol, datetime] = {}
+    unweighed: Mapping[Symbol, datetime] = {}
 
 
 def diagnose(seen: Circumstances, before: Health | None, now: datetime) -> Health:

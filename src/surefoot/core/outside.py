@@ -148,11 +148,13 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
     """
     comparisons = [_OfHoldings(position, belief, evidence, now) for position in belief.positions]
     short: set[Asset] = set()
+    weighed: set[Asset] = set()
     others: dict[Asset, Coins] = {}
     for asset in sorted({each.position.base for each in comparisons}):
         of_asset = [each for each in comparisons if each.position.base == asset]
         if evidence.balances is None or not all(each.as_read for each in of_asset):
             continue
+        weighed.add(asset)
         scale = _Scale(asset, of_asset, belief, evidence)
         if scale.lacking > ZERO or scale.seen.perhaps:
             short.add(asset)
@@ -164,6 +166,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         findings=tuple(finding for each in comparisons for finding in each.findings),
         decisions=decisions_of(comparisons),
         short=frozenset(short),
+        weighed=frozenset(weighed),
         others=others,
     )
 

@@ -54,7 +54,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     `halt` is a reason to stop everything on this account and ask; nothing else is then done.
     `others` is what the account holds of assets beyond what the bots hold, where that has changed.
     `vanished` are live orders that the exchange denies, `short` assets of which it holds too
-    little.
+    little; `weighed` are assets of which it is said what a balance means.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -63,6 +63,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     halt: str | None = None
     vanished: frozenset[ClientOrderId] = frozenset()
     short: frozenset[Asset] = frozenset()
+    weighed: frozenset[Asset] = frozenset()
     others: Mapping[Asset, Coins] = {}
 
 

@@ -24,6 +24,7 @@ class StuckKind(StrEnum):
     STOP_MISSING = "stop-missing"
     READ_UNPROVEN = "read-unproven"
     PRICE_STALE = "price-stale"
+    HOLDING_UNWEIGHED = "holding-unweighed"
 
 
 class Stuck(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

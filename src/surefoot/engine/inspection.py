@@ -195,14 +195,21 @@ class Inspection:
             return Inspected()
         symbols = self._books.of_asset(base)
         belief = self._books.belief(symbols)
+        if seen.shared.balances is None:
+            return Inspected()
         changed = self._comparing.changed(belief, seen.shared.balances)
-        if base not in changed or self._has_traded(seen.past.told - BALANCE_LATE, symbols):
+        if base not in changed:
+            self._login.senses.weigh(symbols)
+            return Inspected()
+        self._login.senses.leave_unweighed(symbols)
+        if self._has_traded(seen.past.told - BALANCE_LATE, symbols):
             return Inspected()
         short = changed[base] < ZERO
         if not short and not any(each.quantity or each.unfinished for each in belief.positions):
             versions = seen.past.versions
             if all(versions.get(p.position_id) == p.version for p in belief.positions):
                 seen.others[base] = Coins(amount=changed[base], at=seen.past.at)
+                self._login.senses.weigh(symbols)
             return Inspected()
         gathered = await self._comparing.holdings(self._books.belief(symbols), seen.past)
         inspected = await self._conclude(symbols, gathered, self._comparing.weigh, seen.past)
@@ -247,6 +254,8 @@ class Inspection:
             past.follow(outcome.decisions)
         for finding in outcome.findings:
             self._say(finding)
+        for asset in outcome.weighed:
+            self._login.senses.weigh(self._books.of_asset(asset))
         if listed is not None and listed not in gathered.unread:
             self._login.senses.list_orphans(listed, outcome.orphans)
         cancelled = [await self._cancel_orphan(orphan) for orphan in outcome.orphans]

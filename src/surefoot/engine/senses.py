@@ -28,6 +28,7 @@ class Senses:
         self._progress: str | None = None
         self._streams: dict[str, Trouble | None] = {}
         self._unproven: dict[Symbol, datetime] = {}
+        self._unweighed: dict[Symbol, datetime] = {}
         self._priced: dict[Symbol, datetime] = {}
         self._orphans: dict[Symbol, dict[str, Lingering]] = {}
         self._lingered: dict[str, datetime] = {}
@@ -56,6 +57,7 @@ class Senses:
             market_stream=self._streams.get("market"),
             unproven=dict(self._unproven),
             unpriced=self.unpriced(held),
+            unweighed=dict(self._unweighed),
         )
 
     # Recovery ------------------------------------------------------------------------------------
@@ -92,6 +94,8 @@ class Senses:
         """Take up what was missing before a restart: it is missing until it is there."""
         if stuck.kind is StuckKind.READ_UNPROVEN:
             self._unproven[stuck.symbol] = stuck.since
+        elif stuck.kind is StuckKind.HOLDING_UNWEIGHED:
+            self._unweighed[stuck.symbol] = stuck.since
         elif stuck.kind is StuckKind.PRICE_STALE:
             self._priced[stuck.symbol] = stuck.since
         elif stuck.kind is StuckKind.CANCEL_UNFINISHED and stuck.bot is None:
@@ -119,6 +123,15 @@ class Senses:
                 self._unproven.pop(whole, None)
             else:
                 self._unproven.setdefault(whole, self._now())
+
+    def leave_unweighed(self, symbols: Iterable[Symbol]) -> None:
+        """Note that what is there of an asset is not what it was, and not yet explained."""
+        self._unweighed = dict.fromkeys(symbols, self._now()) | self._unweighed
+
+    def weigh(self, symbols: Iterable[Symbol]) -> None:
+        """Note that it is known what the balance of an asset means."""
+        for symbol in symbols:
+            self._unweighed.pop(symbol, None)
 
     @property
     def orphans(self) -> tuple[Lingering, ...]:

@@ -135,7 +135,7 @@ class Vitals:
         terms = {keeper.bot: keeper.terms for keeper in busy}
         positions = [position for keeper in busy for position in keeper.positions]
         silent = health.state in _SILENT
-        missed = unsensed(positions, seen.unproven, seen.unpriced, now)
+        missed = unsensed(positions, seen.unproven, seen.unpriced, seen.unweighed, now)
         found = (
             *overdue(positions, terms, now),
             *(each for each in missed if not silent or each.id in self._stuck),

@@ -345,7 +345,7 @@ def _stuck(stuck: Stuck, standing: Standing, position: Position | None) -> Revie
     )
 
 
-def _consequence(kind: StuckKind) -> str:
+def _consequence(kind: StuckKind) -> str:  # noqa: C901, PLR0911 (one table)
     match kind:
         case StuckKind.ORDER_IN_DOUBT:
             return "It may have filled, or not: what is held is not certain."
@@ -361,12 +361,16 @@ def _consequence(kind: StuckKind) -> str:
             return "What was bought or sold on this symbol is not known for certain."
         case StuckKind.PRICE_STALE:
             return "No price arrives: levels that are watched here are not honoured."
+        case StuckKind.HOLDING_UNWEIGHED:
+            return "Coins came or went, and nobody could say whose: a sale by hand is not seen."
         case _:
             assert_never(kind)
 
 
 def _stuck_actions(stuck: Stuck, position: Position | None) -> list[str]:
     recover = [] if stuck.bot is None else [f"surefoot recover {stuck.bot}"]
+    if stuck.kind is StuckKind.HOLDING_UNWEIGHED:
+        return [] if stuck.bot is None else [f"surefoot pause {stuck.bot}"]
     if position is None:
         return recover
     match stuck.kind:

@@ -209,15 +209,26 @@ def test_only_what_is_at_stake_is_missed(terms: Terms) -> None:
     life = Life(terms)
     since = {BTC: life.now}
     long_after = life.now + PATIENCE + MOMENT
-    assert unsensed((life.position,), since, since, long_after) == ()
+    assert unsensed((life.position,), since, since, {}, long_after) == ()
     life.enter()
-    found = unsensed((life.position,), since, since, long_after)
+    found = unsensed((life.position,), since, since, {}, long_after)
     assert [each.kind for each in found] == [StuckKind.READ_UNPROVEN]
     order = life.order
     life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1"))
-    found = unsensed((life.position,), since, since, long_after)
+    found = unsensed((life.position,), since, since, {}, long_after)
     assert [each.kind for each in found] == [StuckKind.READ_UNPROVEN, StuckKind.PRICE_STALE]
-    assert unsensed((life.position,), since, since, long_after - MOMENT) == ()
+    assert unsensed((life.position,), since, since, {}, long_after - MOMENT) == ()
+
+
+def test_a_balance_that_could_not_be_weighed_is_said_of_its_symbol() -> None:
+    """Who trades that often has a new position every time: it would be raised again and again."""
+    bought, next_one = Life(), Life(number=2)
+    bought.opened()
+    late = {BTC: bought.now}
+    for life in (bought, next_one):
+        (found,) = unsensed((life.position,), {}, {}, late, life.now + PATIENCE + MOMENT)
+        assert found.id == "holding-unweighed/BTC/USDT"
+        assert unsensed((life.position,), {}, {}, late, life.now + PATIENCE) == ()
 
 
 def test_a_stop_that_has_just_ended_is_not_missed_since_the_entry() -> None:

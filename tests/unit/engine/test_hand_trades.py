@@ -10,6 +10,7 @@ from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, ENTER, Floor, kinds_in
 from tests.unit.engine.test_rounds import PAIR, TWO_ON_BTC, floor_of, kept
 
+from surefoot.core.deadlines import PATIENCE
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
 from surefoot.core.signals import Close
@@ -74,3 +75,25 @@ async def test_what_nobody_can_explain_is_asked_about_after_v_also_where_enough_
             await floor.account.rounds.inspection.everything()
         for bot in (DIP, PAIR):
             assert "and what is there came after it" in str(kept(floor, bot).position.frozen)
+
+
+async def test_a_balance_that_is_never_old_enough_is_said() -> None:
+    """A bot that traded every few seconds starved it: nobody saw a sale by hand, nor said so."""
+    async with floor_of() as floor:
+        floor.exchange.trade(Side.BUY, "2", "by-hand-1")
+        senses = floor.account.login.senses
+        for _ in range(9):
+            await kept(floor).tell(ENTER)
+            await turns()
+            await kept(floor).tell(floor.exchange.trades[-1])
+            leaving = kept(floor).position.position_id
+            await kept(floor).tell(Close(by="ann"))
+            await turns()
+            await kept(floor).tell(floor.exchange.trades[-1], position_id=leaving)
+            floor.clock.elapsed += 8
+            await floor.account.rounds.inspection.everything()
+        (since,) = senses.circumstances(None, ()).unweighed.values()
+        assert floor.exchange.now() - since > PATIENCE
+        floor.clock.elapsed += 11
+        await floor.account.rounds.inspection.everything()
+        assert senses.circumstances(None, ()).unweighed == {}
