@@ -128,6 +128,8 @@ class Commands:
             case "pause":
                 return await self._set(account, bot, Status.PAUSED, command)
             case "resume" if account.roster.waits(bot):
+                await account.roster.statuses.hear([bot])
+                await account.roster.statuses.unpause(bot, by=command.actor)
                 self._recover(account.name)
                 return await self._told(command, "recovery looks whether it can run now")
             case "resume":

@@ -88,7 +88,7 @@ def _refuse_two_symbols(spec: BotSpec, positions: Iterable[Position]) -> None:
         if position.symbol != spec.symbol and position.needs_watching:
             raise Misconfigured(
                 f"{_standing(position)} in {position.symbol}, but the configuration says "
-                f"{spec.symbol}; {_way_out(position)} it first",
+                f"{spec.symbol}; {_way_out(position)} it first, then start again",
             )
 
 

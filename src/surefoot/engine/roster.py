@@ -261,6 +261,7 @@ class Roster:
 
     async def load(self) -> None:
         """Load the positions of every bot, once; one that cannot be loaded is put into review."""
+        await self.statuses.hear(self._waiting)
         if self.keepers:
             self._listing.adopt()
             await self._load_waiting()
@@ -278,11 +279,14 @@ class Roster:
             await self._load_or_watch(spec, found.pop(spec.bot, []), elsewhere.get(spec.bot, []))
         for bot, positions in found.items():
             await self._watch(bot, positions, LEFT_OVER)
+        await self._recall_trades()
+        if (setback := self._journal.setback) is not None:
+            await self._heed(setback)
+
+    async def _recall_trades(self) -> None:
         for symbol, at in (await traded_lately(self._journal, self.login.now())).items():
             for keeper in self.keepers.of(symbol):
                 keeper.traded_at = at
-        if (setback := self._journal.setback) is not None:
-            await self._heed(setback)
 
     async def _load_waiting(self) -> None:
         """Load those whose position on another account may be closed by now."""

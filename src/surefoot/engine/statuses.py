@@ -10,7 +10,7 @@ STOPPED   taken out of service
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,6 +25,7 @@ from surefoot.journal.errors import StaleAppend
 from surefoot.journal.port import (
     Append,
     Change,
+    Entry,
     Journal,
     Verdict,
     bot_stream,
@@ -82,16 +83,25 @@ class Statuses:
         """
         async with self._lock:
             words = await self._journal.words()
-            for bot, entry in words.items():
-                word = entry.record
-                if bot not in self._known and isinstance(word, BotStatusChanged):
-                    self._known[bot] = _Word(
-                        Status(word.status), word.reason, word.cause, word.review, word.by
-                    )
+            self._take(words, words.keys() - self._known.keys())
             if (setback := self._journal.setback) is not None and setback.lost:
                 for bot in bots:
                     if bot not in words or words[bot].sequence <= setback.sequence:
                         await self._review(bot, setback.why, Cause.SETBACK)
+
+    async def hear(self, bots: Collection[BotName]) -> None:
+        """Take in what was said of some bots through other accounts since they were loaded."""
+        if bots:
+            async with self._lock:
+                self._take(await self._journal.words(), bots)
+
+    def _take(self, words: Mapping[BotName, Entry], bots: Collection[BotName]) -> None:
+        for bot in bots:
+            word = words[bot].record if bot in words else None
+            if isinstance(word, BotStatusChanged):
+                self._known[bot] = _Word(
+                    Status(word.status), word.reason, word.cause, word.review, word.by
+                )
 
     def of(self, bot: BotName) -> Status | None:
         """Return a bot's status, or None if the journal has never heard of it."""
@@ -187,14 +197,18 @@ class Statuses:
             return word
         return replace(word, cause=known.cause, review=known.review or known.reason)
 
-    async def unpause(self, bot: BotName, *, by: str, reason: str) -> Status | None:
-        """Take back a pause that was for this reason; return what the bot is then, None: as before.
+    async def unpause(self, bot: BotName, *, by: str, reason: str | None = None) -> Status | None:
+        """Take back a pause, perhaps only one for this reason; return what the bot is then.
+
+        None: it is as before.
 
         Why somebody should look at it is neither answered nor gone by that: it is in review then.
         """
         async with self._lock:
             word = self._known.get(bot)
-            if word is None or (word.status, word.reason) != (Status.PAUSED, reason):
+            if word is None or word.status is not Status.PAUSED:
+                return None
+            if reason is not None and word.reason != reason:
                 return None
             after = _Word(Status.RUNNING, by=by)
             if word.reviewed:

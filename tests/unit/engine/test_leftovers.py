@@ -245,6 +245,40 @@ async def test_a_bot_runs_on_its_new_account_once_it_is_resumed_after_the_other_
         assert "BTC/USDT" in asked.about, "its prices were listened to all the while"
 
 
+async def test_a_pause_holds_a_bot_on_whichever_account_it_was_said() -> None:
+    """It was heard where the bot held something; the other account had it enter all the same."""
+    former = House()
+    async with serving(former):
+        await former.enter()
+    house = Moved(former)
+    async with serving(house):
+        await house.clock.advance(2)
+        assert await house.done("pause") == ("done", "dip-btc is PAUSED")
+        await house.done("close")
+        await house.clock.advance(2)
+        assert house.account.roster.keepers[DIP].position.state is State.FLAT
+        await house.done("recover")
+        await house.clock.advance(5)
+        assert house.second.roster.refusal(DIP) == "the bot is PAUSED"
+        assert await house.done("resume") == ("done", "dip-btc is RUNNING")
+        assert house.second.roster.refusal(DIP) is None
+
+
+async def test_a_resume_takes_a_pause_back_that_was_said_on_another_account() -> None:
+    former = House()
+    async with serving(former):
+        await former.enter()
+    house = Moved(former)
+    async with serving(house):
+        await house.clock.advance(2)
+        for said in ("pause", "close"):
+            assert (await house.done(said))[0] == "done"
+        await house.clock.advance(2)
+        assert await house.done("resume") == ("done", "recovery looks whether it can run now")
+        await house.clock.advance(5)
+        assert house.second.roster.refusal(DIP) is None
+
+
 async def test_an_order_called_never_is_sought_also_if_its_bot_leaves_the_configuration() -> None:
     """It turned up, and nobody looked: what it bought had no stop, and no bot knew of it."""
     exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
@@ -297,5 +331,5 @@ async def test_what_is_frozen_in_a_former_symbol_keeps_its_keeper() -> None:
         assert roster.symbols == (BTC,), "it is compared as before"
         assert roster.statuses.in_review() == {
             DIP: "dip-btc-1 is frozen in BTC/USDT, but the configuration says ETH/USDT; "
-            "resolve it first; what it holds is still watched"
+            "resolve it first, then start again; what it holds is still watched"
         }
