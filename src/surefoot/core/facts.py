@@ -205,6 +205,8 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
             pass  # The coins are elsewhere: comparing finds out, and what is there is protected.
         case Grounds.UNTIMELY:
             pass  # It says nothing of the order: the clock is measured, the next is in time.
+        case Grounds.CLOSED:
+            pass  # It will open; what lasts longer than a minute is said by its deadline.
         case Grounds.TOO_SMALL if is_dust(draft.position, draft.terms):
             pass  # Nobody can sell it now; the next position does.
         case _:

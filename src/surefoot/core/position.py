@@ -124,7 +124,7 @@ class Tally(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
 
     `since` is when the first of them was signed, `last_at` when the last one ended, `why` the last
     reason that was given. Of `fruitless` orders the newest `failed` were never at work, and of
-    these the newest `refused` were refused, not for their time alone.
+    these the newest `refused` were refused, not for their time or a closed market alone.
     """
 
     since: datetime

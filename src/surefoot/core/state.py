@@ -244,7 +244,7 @@ def _refused(record: OrderRefused, position: Position) -> Position:
             finished_at=record.at,
             doubt=f"{record.code}: {record.message}",
         ),
-        says_nothing=record.grounds is Grounds.UNTIMELY,
+        says_nothing=record.grounds in {Grounds.UNTIMELY, Grounds.CLOSED},
     )
 
 

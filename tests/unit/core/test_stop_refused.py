@@ -12,12 +12,14 @@ from datetime import timedelta
 import pytest
 from tests.builders import PROTECTED, REPLACING, D, Life, fill, report
 
+from surefoot.core.deadlines import overdue
 from surefoot.core.exits import Level
 from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import ExitWished
 from surefoot.core.reports import Grounds, PriceSeen, Refusal, TimePassed
+from surefoot.core.stuck import StuckKind
 from surefoot.core.terms import Terms
 
 SECOND = timedelta(seconds=1)
@@ -109,15 +111,26 @@ def test_missing_coins_are_no_reason_to_freeze() -> None:
     assert life.order.client_order_id != stop.client_order_id
 
 
-def test_a_clock_that_is_wrong_is_no_reason_to_freeze() -> None:
-    """Three stops in a row were refused for their time: a sound position was frozen for good."""
+@pytest.mark.parametrize("grounds", [Grounds.UNTIMELY, Grounds.CLOSED])
+def test_a_wrong_clock_or_a_closed_market_is_no_reason_to_freeze(grounds: Grounds) -> None:
+    """Three stops in a row were refused for it: a sound position was frozen for good."""
     life, stop = opened()
     for _ in range(REFUSALS_MAX + 1):
-        life.tell(refusal(life.order, Grounds.UNTIMELY))
+        life.tell(refusal(life.order, grounds))
         life.tell(TimePassed(), after=timedelta(minutes=1))
     assert life.position.frozen is None
     assert life.order.role is Role.STOP
     assert life.order.client_order_id != stop.client_order_id
+
+
+def test_a_stop_that_finds_the_market_closed_is_missed_after_a_minute() -> None:
+    """It freezes nothing, so its deadline has to say it."""
+    life, _ = opened()
+    for _ in range(REFUSALS_MAX):
+        life.tell(refusal(life.order, Grounds.CLOSED))
+        life.tell(TimePassed(), after=timedelta(minutes=1))
+    (stuck,) = overdue([life.position], {life.position.bot: life.terms}, life.now)
+    assert stuck.kind is StuckKind.STOP_MISSING
 
 
 @pytest.mark.parametrize("real", [1, 2, 3])

@@ -175,6 +175,8 @@ def _grounds(code: str, text: str) -> Grounds:
         return Grounds.FILTER
     if code == _UNTIMELY:
         return Grounds.UNTIMELY
+    if code == _FILTER_FAILED and "market is closed" in text:
+        return Grounds.CLOSED
     if code != _ORDER_REFUSED:
         return Grounds.OTHER
     if "would trigger immediately" in text:
