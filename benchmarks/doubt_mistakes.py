@@ -185,4 +185,14 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "    if wish is None:\n",
         "tests/unit/core/test_deadlines.py",
     ),
+    (
+        "take an amend that nobody answered for one that was refused",
+        "engine/dispatch.py",
+        '        except Unknown:\n            return None\n        crashpoint("amend.after-send")',
+        (
+            "        except Unknown:\n            return Unamended("
+            'client_order_id=name, reason="?")\n        crashpoint("amend.after-send")'
+        ),
+        "tests/simulation/test_amended_worlds.py -k unseen",
+    ),
 ]

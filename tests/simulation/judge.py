@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
-from tests.simulation.sights import SIGHTS
 
 ZERO: Final = Decimal(0)
 # What is worth less than this can be neither sold nor protected.
@@ -93,6 +92,8 @@ class Judge:
         self.hands_off = True
         # Bots that buy more of what they hold; of the others a second entry is one too many.
         self.adders: frozenset[str] = frozenset()
+        # Bots whose stops rest nowhere: how their levels are watched is `conduct`'s to judge.
+        self.watched_here: frozenset[str] = frozenset()
         self.trades = 0
         # Since when a holding has not been covered by anything that would sell it.
         self._bare_since: dict[str, float] = {}
@@ -124,6 +125,10 @@ class Judge:
             for order, known in self.orders.items():
                 if known.position == name:
                     self.orders[order] = replace(known, position=lost.name)
+
+    def follow(self, journal: Path) -> None:
+        """Read the journal where it lies from now on."""
+        self._journal = journal
 
     def records(self) -> int:
         """Return how many records the journal has."""
@@ -423,6 +428,8 @@ class Judge:
     def _bare(self, holding: Holding) -> Decimal:
         """Return how much is held that no order would sell."""
         covered = ZERO
+        if holding.bot in self.watched_here:
+            return ZERO
         for order in self._live():
             known = self.orders.get(order.client_order_id)
             if known is None or known.position != holding.name:
@@ -464,15 +471,6 @@ class Judge:
         return {each.get("position_id") for each in standing}
 
     # Reading -------------------------------------------------------------------------------------
-
-    def seen(self) -> dict[str, int]:
-        """Return how often each kind of record stands in the journal, and what they tell of."""
-        found = self.rows("SELECT kind, count(*) FROM records GROUP BY kind")
-        counts = {f"record {kind}": count for kind, count in found}
-        for sight, query in SIGHTS.items():
-            ((count,),) = self.rows(query) or [(0,)]
-            counts[f"sight {sight}"] = count
-        return counts
 
     def _is_over(self, holding: Holding) -> bool:
         return holding.lost and abs(self.worth(holding)) <= DUST_WORTH

@@ -10,10 +10,12 @@ from random import Random
 from typing import Any, Final
 
 from tests.simulation.bans import Bans
+from tests.simulation.conduct import Conduct
 from tests.simulation.hearing import Hearing
 from tests.simulation.judge import Harm, Judge
 from tests.simulation.passed import Passed
 from tests.simulation.plan import Plan
+from tests.simulation.sights import seen
 from tests.simulation.traders import Fickle
 from tests.simulation.trouble import Trouble
 from tests.simulation.world import World
@@ -76,19 +78,19 @@ class Machine:
         self.judge = Judge(journal, world.simulator.exchange, lambda: world.now)
         self.judge.hands_off = plan.ownership == "shared"
         self.judge.adders = frozenset(bot.name for bot in plan.bots if bot.adds)
+        local = (bot.name for bot in plan.bots if bot.stop_at == "local")
+        self.judge.watched_here = frozenset(local)
         self.judge.knows = Hearing(self.judge, world, plan.visibility_s).knows
         self.trouble = Trouble(world, plan, self.judge)
         self.bans = Bans(self.judge, world)
         self.passed = Passed(self.judge, world)
+        self.conduct = Conduct(self.judge, world, plan)
         self._healing = False
 
     async def play(self, world: World) -> None:
         plan = self.plan
         Fickle.luck, Fickle.calm = Random(f"{plan.seed} traders"), False
-        world.configure(
-            plan.configuration(),
-            account=f'visibility = "{plan.visibility_s}s"\nownership = "{plan.ownership}"',
-        )
+        world.configure(plan.configuration(), account=plan.account())
         self.trouble.set_delay(plan.delay_s)
         world.start()
         going_on = [self._keep_alive(), self._move_prices()]
@@ -105,7 +107,7 @@ class Machine:
             await self._settle()
             if world.program is None and not self.judge.harms:
                 self.judge.blame("the program does not stay up", world.story.lines[-1][:300])
-            world.story.counts |= self.judge.seen()
+            world.story.counts |= seen(self.judge.rows)
             world.story.count("world a ban kept over a restart", self.bans.kept_over_a_restart)
             running[0].cancel()
 
@@ -127,6 +129,7 @@ class Machine:
             await self.world.sleep(min(_LOOK_S, end - self.world.now))
             self.judge.look(self.world.up_since)
             self.passed.look()
+            self.conduct.look()
             if "ban" in self.plan.kinds:
                 self.bans.look()
 

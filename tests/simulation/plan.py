@@ -9,6 +9,7 @@ from decimal import Decimal
 from random import Random
 from typing import Final, Literal, TypeAlias
 
+from tests.simulation.circumstances import CIRCUMSTANCES, under
 from tests.simulation.world import BEAT_S
 
 from surefoot.engine.tempo import Tempo
@@ -24,7 +25,9 @@ PEOPLE: Final = ("owner", "operator", "restore")
 # What happens to the journal's files besides; each has a luck of its own, drawn after all else.
 LOSSES: Final = ("deleted", "log-lost", "snapshot")
 # What happens only where it is told to.
-ARRANGED: Final = ("hush",)
+ARRANGED: Final = (
+    "hush", "still", "unmet", "hidden", "late", "unlock", "moved", "forged",
+)  # fmt: skip
 # What makes a world a storm.
 STORMS: Final = ("storm",)
 _RATES_S: Final = (20.0, 1500.0)
@@ -88,6 +91,10 @@ class Plan:
     delay_s: float = 0.001
     # How many times longer the program waits before it looks whether there is anything to do.
     tempo: Tempo = field(default_factory=Tempo)
+    # What the bots of the account may lose in a day; None: as they like.
+    daily_loss: float | None = None
+    # What a strategy may cause in a minute.
+    orders_per_minute: int = 20
 
     @property
     def innocent(self) -> bool:
@@ -105,6 +112,15 @@ class Plan:
         kept = tuple(bot for bot in self.bots if bots is None or bot.name in bots)
         return replace(self, bots=kept, lasts_s=lasts_s or self.lasts_s)
 
+    def account(self) -> str:
+        """Return what the configuration says of the account."""
+        caps = "" if self.daily_loss is None else f"\ncaps = {{ daily_loss = {self.daily_loss:g} }}"
+        return f'visibility = "{self.visibility_s}s"\nownership = "{self.ownership}"{caps}'
+
+    def _rate(self) -> str:
+        usual = self.orders_per_minute == Plan.orders_per_minute
+        return "" if usual else f", orders_per_minute = {self.orders_per_minute}"
+
     def configuration(self) -> str:
         """Return the tables of the bots."""
         return "\n".join(
@@ -120,7 +136,7 @@ take_profit = {_gains(bot)}
 break_even = "{bot.break_even}"
 trailing_stop = "{bot.trailing_stop}"
 params = {{ eagerness = {bot.eagerness}, adds = {str(bot.adds).lower()} }}
-limits = {{ position_notional = {5 * bot.notional} }}
+limits = {{ position_notional = {5 * bot.notional}{self._rate()} }}
 """
             for bot in self.bots
         )
@@ -142,8 +158,9 @@ def draw(seed: int, told: Mapping[str, float] | None = None) -> Plan:
         case "quiet":
             kinds = _kinds(luck, KINDS, _QUIET_RATES_S)
             lasts_s, count = _log_uniform(luck, 86_400.0, 345_600.0), luck.randint(200, 600)
-    kinds = dict(told) if told else kinds
-    return Plan(
+    if told:
+        kinds = {kind: rate for kind, rate in told.items() if kind not in CIRCUMSTANCES}
+    plan = Plan(
         seed=seed,
         sort=sort,
         lasts_s=lasts_s,
@@ -161,6 +178,7 @@ def draw(seed: int, told: Mapping[str, float] | None = None) -> Plan:
         delay_s=luck.choice((0.001, 0.01, 0.1)),
         tempo=QUIET if sort == "quiet" else Tempo(),
     )
+    return under(plan, told or {})
 
 
 def _kinds(luck: Random, among: tuple[str, ...], rates: tuple[float, float]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 # What has to have happened somewhere, and only a whole journal tells: what became of orders that
 # a record of some kind speaks of.
@@ -33,3 +34,13 @@ SIGHTS: Final = {
         "AND CAST(filled AS REAL) > 0 GROUP BY position_id HAVING count(*) > 1)"
     ),
 }
+
+
+def seen(rows: Callable[[str], list[Any]]) -> dict[str, int]:
+    """Return how often each kind of record stands in the journal, and what they tell of."""
+    found = rows("SELECT kind, count(*) FROM records GROUP BY kind")
+    counts = {f"record {kind}": count for kind, count in found}
+    for sight, query in SIGHTS.items():
+        ((count,),) = rows(query) or [(0,)]
+        counts[f"sight {sight}"] = count
+    return counts

@@ -29,13 +29,14 @@ LOT = Decimal("0.00001")
 UNHEARD = {
     "lost": {"fault": "lose_request", "times": 5},
     "unanswered": {"fault": "lose_response", "times": 5},
+    "unseen": {"fault": "lose_response", "times": 5},
     "late": {"fault": "slow_response", "seconds": 30},
     "failed": {"fault": "error_after", "status": 504},
     "held up": {"fault": "hold_request", "seconds": 30},
 }
 # The two plain ones are lived through by `make test`.
 CASES = [
-    pytest.param(case, marks=() if case in {"lost", "unanswered"} else pytest.mark.slow)
+    pytest.param(case, marks=() if case in {"lost", "unseen"} else pytest.mark.slow)
     for case in UNHEARD
 ]
 
@@ -90,7 +91,7 @@ def test_a_request_of_which_nobody_hears_leaves_one_stop_for_what_is_there(case:
     world = Amended()
     fault = dict(UNHEARD[case])
     name = str(fault.pop("fault"))
-    world.live(lambda: _arm(world, name, fault))
+    world.live(lambda: _arm(world, name, fault, unseen=case == "unseen"))
     world.judge()
     # What arrived was done, and the order itself tells so; what did not is replaced.
     assert len(world.names) == (2 if case in {"lost", "held up"} else 1)
@@ -123,5 +124,8 @@ def test_killed_when_the_exchange_has_done_it() -> None:
     assert len(world.names) == 1
 
 
-def _arm(world: Amended, name: str, fault: dict[str, Any]) -> None:
-    world.world.simulator.armory.arm(name, {"on": "order.amend", **fault})
+def _arm(world: Amended, name: str, fault: dict[str, Any], *, unseen: bool) -> None:
+    arm = world.world.simulator.armory.arm
+    arm(name, {"on": "order.amend", **fault})
+    if unseen:  # no stream tells of it either
+        arm("stream_drop", {"on": "user", "times": 5})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.sabotage import SABOTAGES, Sabotage
+from tests.simulation.circumstances import CIRCUMSTANCES
 from tests.simulation.docket import BEYOND, ROOMS, STAGED, TOLD, whereabouts
 from tests.simulation.plan import ARRANGED, KINDS, LOSSES, PEOPLE, read
 
@@ -26,7 +27,7 @@ def test_nothing_is_listed_that_is_no_mistake() -> None:
 
 def test_everything_that_is_told_can_happen() -> None:
     """Catches a word that no trouble answers to: the world would be one of nothing but bots."""
-    known = {*KINDS, *PEOPLE, *LOSSES, *ARRANGED}
+    known = {*KINDS, *PEOPLE, *LOSSES, *ARRANGED, *CIRCUMSTANCES}
     assert {kind for told in TOLD.values() for kind in read(told)} <= known
 
 

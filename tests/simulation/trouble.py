@@ -14,6 +14,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
+from tests.simulation.arranged import AT_FILES, Arranged
 from tests.simulation.judge import Judge
 from tests.simulation.plan import Plan
 from tests.simulation.world import World
@@ -82,7 +83,6 @@ class Trouble:
             "partial": self._partial,
             "expire": self._expire,
             "jump": self._jump,
-            "hush": self._hush,
             "owner": self._owner,
             "operator": self._operator,
             "restore": partial(self._alone, self._restore),
@@ -90,6 +90,9 @@ class Trouble:
             "log-lost": partial(self._alone, self._lose_log),
             "snapshot": partial(self._alone, self._snapshot),
         }
+        self._arranged = Arranged(self)
+        for kind, deed in self._arranged.kinds.items():
+            self.kinds[kind] = partial(self._alone, deed) if kind in AT_FILES else deed
 
     async def _alone(self, deed: Callable[[], Awaitable[None]]) -> None:
         async with self._hands:
@@ -106,6 +109,7 @@ class Trouble:
         """Undo what lasts, and end what was begun."""
         if self._half_deleted:
             self._delete_all()
+        self._arranged.heal()
         self.armory.disarm()
         self.world.clock_is_off_s = 0.0
         self.set_delay(0.001)
@@ -232,17 +236,6 @@ class Trouble:
     async def _jump(self) -> None:
         symbol = self.luck.choice(sorted({bot.symbol for bot in self.plan.bots}))
         self.world.move(symbol.replace("/", ""), self.luck.choice((0.95, 0.98, 0.995, 1.005, 1.03)))
-
-    async def _hush(self) -> None:
-        """End a stop, and let the price fall below it while the market stream says nothing."""
-        stops = [each for each in self.exchange.standing if each.type == "STOP_LOSS"]
-        ours = [each for each in stops if each.origin == "api" and each.side == "SELL"]
-        if ours:
-            stop = self.luck.choice(ours)
-            self.armory.arm("stream_silence", {"on": "market", "seconds": 60})
-            self.exchange.expire(stop)
-            last = self.exchange.quotes[stop.symbol].last
-            self.world.move(stop.symbol, float(stop.stop_price / last) * 0.997)
 
     # People --------------------------------------------------------------------------------------
 
@@ -371,7 +364,7 @@ class Trouble:
         self.judge.put_back()
 
     @asynccontextmanager
-    async def _program_down(self) -> AsyncIterator[None]:
+    async def program_down(self) -> AsyncIterator[None]:
         """Keep the program down while somebody is at its files."""
         self.world.kept_down = True
         try:
@@ -392,7 +385,7 @@ class Trouble:
         if not journal.exists():
             return
         if self.luck.random() < 0.5:
-            async with self._program_down():
+            async with self.program_down():
                 self.world.story.say("world", "the database is deleted")
                 journal.unlink()
                 self._half_deleted = True
@@ -400,7 +393,7 @@ class Trouble:
             await self.world.sleep(_REFUSED_S)
             if journal.exists():
                 self.judge.blame("a journal was begun where one was", journal.name)
-        async with self._program_down():
+        async with self.program_down():
             self._delete_all()
 
     def _delete_all(self) -> None:
@@ -417,7 +410,7 @@ class Trouble:
         if not journal.exists():
             return
         alone = journal.read_bytes()  # whoever is killed here lets go of it, and closes its log
-        async with self._program_down():
+        async with self.program_down():
             before = self.judge.records()
             for file in (*_FILES, f"{_DATABASE}-shm"):
                 (self.world.directory / file).unlink(missing_ok=True)
@@ -438,7 +431,7 @@ class Trouble:
                 shutil.copyfile(file, copy / file.name)
             self._unspoken_then = set(self.judge.unspoken)
             return
-        async with self._program_down():
+        async with self.program_down():
             self.world.story.say("world", "the machine goes back to its snapshot")
             for file in home.glob(f"{_DATABASE}*"):
                 if not (copy / file.name).exists():

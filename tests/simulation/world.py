@@ -258,6 +258,11 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
         """Return since when the program runs; None if it does not."""
         return None if self.program is None else self._started
 
+    @property
+    def recoveries(self) -> int:
+        """Return how many recoveries have finished."""
+        return self.story.counts.get(RECOVERED, 0)
+
     def start(self) -> Life:
         """Start the program on the files that are there."""
         self.starts += 1
@@ -303,7 +308,7 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
 
     def _died(self, life: Life) -> None:
         self.deaths += 1
-        before, self._recovered = self._recovered, self.story.counts.get(RECOVERED, 0)
+        before, self._recovered = self._recovered, self.recoveries
         self._cut_short = self._cut_short + 1 if self._recovered == before else 0
         if self._cut_short == 2:
             self.story.count("world two recoveries killed in a row")

@@ -65,6 +65,7 @@ class Rules:
     range_ask_down: Decimal = ZERO
     depth: Decimal = ZERO  # how much one taker finds; zero: as much as it wants
     trading: bool = True
+    replaces: bool = True  # orders are replaced and amended in one request
 
     def may_take(self, side: str, price: Decimal) -> bool:
         """Tell whether a taker may trade at a price; without a reference price it may at any."""

@@ -1,0 +1,82 @@
+"""What a world may be told to be like: the venue's rules, and how the bots are configured.
+
+Told like trouble (`--told local=1,jump=20`), but nothing that happens: it is so from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tests.simulation.plan import Plan
+
+
+def _local(plan: Plan, _value: float) -> Plan:
+    """Let every stop be watched by the program alone."""
+    return replace(plan, bots=tuple(replace(bot, stop_at="local") for bot in plan.bots))
+
+
+def _plain(plan: Plan, _value: float) -> Plan:
+    """Let the venue neither replace nor amend an order."""
+    rules = tuple(replace(each, replaces=False) for each in plan.settings.rules)
+    return replace(plan, settings=replace(plan.settings, rules=rules))
+
+
+def _adding(plan: Plan, _value: float) -> Plan:
+    """Let every bot buy more of what it holds."""
+    return replace(plan, bots=tuple(replace(bot, adds=True) for bot in plan.bots))
+
+
+def _whole(plan: Plan, _value: float) -> Plan:
+    """Let no bot buy more, or sell a part."""
+    bots = tuple(replace(bot, adds=False, parts=False) for bot in plan.bots)
+    return replace(plan, bots=bots)
+
+
+def _gaining(plan: Plan, value: float) -> Plan:
+    """Let every bot take its gain at so many per cent."""
+    bots = (replace(bot, take_profit=f"{value:g}%", parts=False) for bot in plan.bots)
+    return replace(plan, bots=tuple(bots))
+
+
+def _trailing(plan: Plan, value: float) -> Plan:
+    """Let every stop follow the price at so many per cent."""
+    return replace(plan, bots=tuple(replace(b, trailing_stop=f"{value:g}%") for b in plan.bots))
+
+
+def _eager(plan: Plan, value: float) -> Plan:
+    """Let bots wish something at so large a part of all prices."""
+    return replace(plan, bots=tuple(replace(bot, eagerness=value) for bot in plan.bots))
+
+
+def _daily(plan: Plan, value: float) -> Plan:
+    """Let a day lose so much at most."""
+    return replace(plan, daily_loss=value)
+
+
+def _orders(plan: Plan, value: float) -> Plan:
+    """Let a strategy cause so many orders a minute at most."""
+    return replace(plan, orders_per_minute=int(value))
+
+
+CIRCUMSTANCES: Final[Mapping[str, Callable[[Plan, float], Plan]]] = {
+    "local": _local,
+    "plain": _plain,
+    "adding": _adding,
+    "whole": _whole,
+    "gaining": _gaining,
+    "trailing": _trailing,
+    "eager": _eager,
+    "daily": _daily,
+    "orders": _orders,
+}
+
+
+def under(plan: Plan, told: Mapping[str, float]) -> Plan:
+    """Return a plan under the circumstances that are told."""
+    for name, value in told.items():
+        if name in CIRCUMSTANCES:
+            plan = CIRCUMSTANCES[name](plan, value)
+    return plan

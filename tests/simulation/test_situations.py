@@ -1,0 +1,162 @@
+"""One situation a world: what luck makes so seldom that no drawn world can be counted upon for it.
+
+`docket` names the mistake that each of them was seen to catch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.simulation.world import BEAT_S, World
+
+from surefoot.simulator import Settings
+from surefoot.simulator.model import NewOrder, Twist
+
+BOT = """
+[bots.{name}]
+account = "main"
+symbol = "{symbol}"
+strategy = "tests.simulation.traders:{strategy}"
+notional = 1000
+stop_loss = "3%"
+stop_at = "{stop_at}"
+params = {{ {params} }}
+"""
+# V, and what the bots of these worlds wait before they wish for something again.
+VISIBLE_S = 5
+
+
+def bot(
+    name: str,
+    symbol: str = "BTC/USDT",
+    strategy: str = "InAndOut",
+    stop_at: str = "exchange",
+    params: str = "hold = 100000.0",
+) -> str:
+    return BOT.format(name=name, symbol=symbol, strategy=strategy, stop_at=stop_at, params=params)
+
+
+def resting(name: str) -> str:
+    return bot(name, strategy="Shuttle", params="pause = 12.0, away = 0.01, hold = 100000.0")
+
+
+def lived(bots: str, play: Callable[[World], Awaitable[None]]) -> World:
+    world = World(1, Settings(beat_s=BEAT_S, balances={"USDT": Decimal(100_000)}))
+
+    async def whole(world: World) -> None:
+        world.configure(bots, account=f'visibility = "{VISIBLE_S}s"')
+        await play(world)
+
+    world.run(whole)
+    return world
+
+
+def ours(world: World, side: str) -> list[Any]:
+    orders = world.simulator.exchange.orders.values()
+    return [each for each in orders if each.origin == "api" and each.side == side]
+
+
+def by_hand(world: World, side: Any, quantity: Decimal, price: Decimal | None = None) -> None:
+    order = NewOrder(
+        symbol="BTCUSDT",
+        side=side,
+        type="MARKET" if price is None else "LIMIT",
+        quantity=quantity,
+        price=price or Decimal(0),
+        stop_price=Decimal(0),
+        client_order_id=f"outside_{quantity}",
+    )
+    world.simulator.exchange.place(order, Twist(), origin="outside")
+
+
+@pytest.mark.parametrize(("hanging", "falling"), [("BTCUSDT", "ETHUSDT"), ("ETHUSDT", "BTCUSDT")])
+def test_a_start_sells_what_fell_while_another_symbols_answers_do_not_come(
+    hanging: str, falling: str
+) -> None:
+    """No stream tells of a price either: it is asked for."""
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(20)
+        world.kill()
+        world.move(falling, 0.9)
+        arm = world.simulator.armory.arm
+        arm("stream_drop", {"on": "market", "times": 0})
+        arm("hold_request", {"on": "*", "symbol": hanging, "seconds": 60, "times": 0})
+        world.start()
+        await world.sleep(4)
+
+    both = bot("btc", stop_at="local") + bot("eth", "ETH/USDT", stop_at="local")
+    world = lived(both, play)
+    assert [each.symbol for each in ours(world, "SELL")] == [falling], world.story.lines[-40:]
+
+
+def test_an_entry_that_rests_unseen_is_not_made_again() -> None:
+    """It is shown long after V, but what it would cost is locked."""
+
+    async def play(world: World) -> None:
+        arm = world.simulator.armory.arm
+        arm("hide_order", {"on": "order.send", "seconds": 9 * VISIBLE_S})
+        arm("lose_response", {"on": "order.send"})
+        world.start()
+        await world.sleep(8 * VISIBLE_S)
+
+    world = lived(resting("bot"), play)
+    assert len(ours(world, "BUY")) == 1, world.story.lines[-40:]
+
+
+@pytest.mark.parametrize(
+    ("whose", "within_s"), [("another bot's", 6 * VISIBLE_S), ("the owner's", 16 * VISIBLE_S)]
+)
+def test_what_others_have_locked_blocks_no_bot_for_long(whose: str, within_s: float) -> None:
+    """An entry never arrived, and what is locked is not its: a known order's at once."""
+
+    async def play(world: World) -> None:
+        arm = world.simulator.armory.arm
+        arm("lose_request", {"on": "order.send", "symbol": "BTCUSDT"})
+        world.start()
+        if whose == "the owner's":
+            by_hand(world, "BUY", Decimal("0.03"), Decimal(50_000))
+        await world.sleep(within_s)
+
+    params = "pause = 200.0, away = 0.01, hold = 100000.0"
+    other = bot("other", "ETH/USDT", strategy="Shuttle", params=params)
+    world = lived(resting("bot") + (other if whose == "another bot's" else ""), play)
+    assert world.story.counts.get("bot order-doubted") == 1, world.story.lines[-40:]
+    assert world.story.counts.get("bot order-never") == 1, world.story.lines[-40:]
+
+
+def test_what_is_refused_again_and_again_is_one_alarm() -> None:
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(15)
+        for where in ("order.replace", "order.send"):
+            world.simulator.armory.arm(
+                "reject",
+                {"on": where, "side": "SELL", "code": -2010, "message": "no", "times": 0},
+            )
+        await world.sleep(900)
+
+    world = lived(bot("bot", params="hold = 20.0"), play)
+    assert world.story.counts.get("bot stuck") == 1, world.story.lines[-40:]
+    assert not world.story.counts.get("bot no longer stuck"), world.story.lines[-40:]
+
+
+def test_what_is_left_after_a_sale_by_hand_is_protected_at_once() -> None:
+    """The next round would find out as well, when it comes."""
+
+    async def play(world: World) -> None:
+        exchange = world.simulator.exchange
+        world.start()
+        await world.sleep(65)
+        (stop,) = exchange.standing
+        exchange.cancel(stop, "outside_cancel")
+        by_hand(world, "SELL", Decimal("0.006"))
+        await world.sleep(8)
+
+    world = lived(bot("bot"), play)
+    standing = [each for each in ours(world, "SELL") if each.open]
+    assert [each.type for each in standing] == ["STOP_LOSS"], world.story.lines[-40:]
