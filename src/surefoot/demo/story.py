@@ -90,7 +90,7 @@ async def done(reader: Reader, position: Position | None) -> str:
     after = next(p for p in await reader.positions() if p.position_id == position.position_id)
     ending = f"{after.position_id} is {after.state}"
     if after.state is State.CLOSED:
-        ending += f", PnL {plain(after.realized_pnl)} {after.quote}"
+        ending += f", PnL {plain(round(after.realized_pnl, 4))} {after.quote}"
     if after.frozen:
         ending += f", FROZEN: {after.frozen}"
     return "; ".join([*said[:4], ending])

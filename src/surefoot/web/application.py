@@ -84,8 +84,17 @@ def application(
 
 
 def shapes() -> dict[str, Any]:
-    """Return the schemas of all answers, by the names of their types."""
+    """Return the schemas of all answers by the names of their types, each with an example."""
     _, found = msgspec.json.schema_components(SHAPES, ref_template="#/components/schemas/{name}")
+    for name, example in examples().items():
+        found[name]["examples"] = [example]
+    return found
+
+
+def examples() -> dict[str, Any]:
+    """Return an answer of each type, as a server gave it."""
+    kept = files(surefoot) / "web" / "examples.json"
+    found: dict[str, Any] = msgspec.json.decode(kept.read_bytes())
     return found
 
 
