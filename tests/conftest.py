@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-HERE = Path(__file__).parent
+# First of all that imports ccxt: tests that do need no other of its hundred exchanges either.
+import surefoot.exchange.binance.ccxt_alone  # noqa: F401
+
 # Each of these waits for a process, or lives through a world: seconds, where others take a moment.
-LONG = [HERE / room for room in ("property", "simulation", "browser", "process")]
+LONG = ("tests/property/", "tests/simulation/", "tests/browser/", "tests/process/")
 
 for _name in [name for name in os.environ if name.startswith("SUREFOOT_")]:
     del os.environ[_name]  # a configuration override or a crash point set in the caller's shell
@@ -34,8 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if hands == 1:
         return
-    long = [item for room in LONG for item in items if room in item.path.parents]
-    short = [item for item in items if not any(room in item.path.parents for room in LONG)]
+    long = [item for room in LONG for item in items if item.nodeid.startswith(room)]
+    short = [item for item in items if not item.nodeid.startswith(LONG)]
     most = -(-len(short) // hands)
     dealt = [
         _woven(long[hand::hands], short[hand * most : (hand + 1) * most]) for hand in range(hands)
@@ -53,3 +55,9 @@ def _woven(long: list[pytest.Item], short: list[pytest.Item]) -> list[pytest.Ite
                 woven.append(left.pop())
         woven.append(item)
     return woven + list(reversed(left))
+
+
+def pytest_collection_finish() -> None:
+    """Whoever looks for garbage need not look through all modules and tests again each time."""
+    gc.collect()
+    gc.freeze()

@@ -17,6 +17,8 @@ from tests.process.play import Play
 
 import surefoot
 
+ROOM = "tests/browser/"
+
 
 def missing() -> str | None:
     """Say what is missing for these tests."""
@@ -31,9 +33,9 @@ def missing() -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here starts real processes, and needs a browser."""
-    here, why = Path(__file__).parent, missing()
+    why = missing()
     for item in items:
-        if here in item.path.parents:
+        if item.nodeid.startswith(ROOM):
             item.add_marker(pytest.mark.process)
             if why is not None:
                 item.add_marker(pytest.mark.skip(reason=why))

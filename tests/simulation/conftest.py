@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-HERE = Path(__file__).parent
+ROOM = "tests/simulation/"
 LEFT_BEHIND = (
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
@@ -15,6 +13,6 @@ LEFT_BEHIND = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents:
+        if item.nodeid.startswith(ROOM):
             for each in LEFT_BEHIND:
                 item.add_marker(pytest.mark.filterwarnings(each))
