@@ -158,7 +158,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         scale = _Scale(asset, of_asset, belief, evidence)
         if scale.lacking > ZERO or scale.seen.perhaps:
             short.add(asset)
-        if not any(_unclear(each.position) for each in of_asset) and scale.is_level:
+        if not any(is_unclear(each.position) for each in of_asset) and scale.is_level:
             amount = scale.conclude()
             if amount is not None and amount != scale.seen.before:
                 others[asset] = Coins(amount=amount, at=evidence.started_at)
@@ -179,7 +179,7 @@ def only_others(belief: Belief, evidence: Evidence) -> bool:
     sides = [_OfHoldings(each, belief, evidence, evidence.started_at) for each in belief.positions]
     if evidence.balances is None or not all(each.as_read for each in sides):
         return False
-    if any(_unclear(each) or belief.beside.get(each.base, ZERO) for each in belief.positions):
+    if any(is_unclear(each) or belief.beside.get(each.base, ZERO) for each in belief.positions):
         return False
     return all(
         _Scale(asset, [s for s in sides if s.position.base == asset], belief, evidence).only_others
@@ -187,7 +187,7 @@ def only_others(belief: Belief, evidence: Evidence) -> bool:
     )
 
 
-def _unclear(position: Position) -> bool:
+def is_unclear(position: Position) -> bool:
     """Tell whether what it holds is not certain: something else has the word first.
 
     After a setback the operator has it, or what explains it wholly; and else whatever order is out,

@@ -20,7 +20,7 @@ from surefoot.core.reports import OrderReport
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.belief import with_departed, with_fees
 from surefoot.engine.clock import Clock
-from surefoot.engine.gathered import Gathered, Past, Shared
+from surefoot.engine.gathered import Gathered, Past, Shared, begun
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.sweep import Sweep
 from surefoot.exchange.errors import ExchangeError
@@ -130,6 +130,10 @@ class Comparing:
         self._note_short(short, short)
         return changed
 
+    def is_weighed(self, belief: Belief, balances: Mapping[Asset, Decimal] | None) -> bool:
+        """Tell whether an asset is as believed, or so short that it is soon looked at again."""
+        return {*self.changed(belief, balances)} <= {*self._short_since}
+
     def weigh(self, belief: Belief, gathered: Gathered) -> Reconciliation:
         """Compare the belief of now with what is there of some assets."""
         outcome = weigh(belief, gathered.evidence, self._exchange.now())
@@ -158,13 +162,12 @@ class Comparing:
         symbols = sorted({position.symbol for position in belief.positions})
         at = self._exchange.now()
         shared = await self.shared(symbols)
-        versions = {each.position_id: each.version for each in belief.positions}
-        past = Past(at=at, told=at, versions=versions, balances=shared.balances, trades={})
+        past = begun(belief, at=at, told=at, balances=shared.balances)
         outcomes, failures = list[Reconciliation](), [*shared.failures]
         for symbol in symbols:
             on_symbol = belief.on([symbol])
             gathered = await self.symbol(on_symbol, symbol, shared, lookback)
-            past.learn(gathered)
+            past.learn(gathered, self._exchange.now())
             outcomes.append(self.compare(await self._about(on_symbol, gathered), gathered))
             failures += gathered.failures
         changed = self.changed(belief, shared.balances)

@@ -62,6 +62,8 @@ class Enquiry:
         self._watermarks: dict[Symbol, TradeId] = {}
         self._trades: dict[Symbol, tuple[Fill, ...]] = {}
         self._balances: Mapping[Asset, Decimal] | None = None
+        # What was said of them at or after this time serves; None: they are asked for.
+        self._balances_since: datetime | None = None
         self._balances_at: datetime | None = None
         self._locked: dict[Asset, Decimal] = {}
         self._foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
@@ -85,6 +87,7 @@ class Enquiry:
     def recall(self, past: Past) -> None:
         """Go on from what was learned before: then this round began."""
         self.started, self._trades = past.at, dict(past.trades)
+        self._balances_since = past.read
         if past.stands(self._belief):
             self.started, self._balances = past.told, past.balances
             self._balances_at = past.told
@@ -359,7 +362,7 @@ class Enquiry:
             return
         self._balances_at = self._exchange.now()
         try:
-            self._balances = await self._exchange.balances()
+            self._balances = await self._exchange.balances(since=self._balances_since)
         except (ReadFailed, Misconfigured) as error:
             self._failed("balances", error, *(p.symbol for p in self._belief.positions))
 
@@ -371,6 +374,7 @@ class Enquiry:
         try:
             if symbol not in self._trades:
                 self._trades[symbol] = (await self._exchange.fills(symbol, entry)).fills
+                self._balances_since = self._exchange.now()
             departed = await self._departed(symbol, self._trades[symbol])
             fresh = _unbooked(self._trades[symbol], departed)
             self._merge(symbol, fresh, complete=False)  # also if nobody tells whose they are

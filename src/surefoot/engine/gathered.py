@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
-from surefoot.core.draft import Decision
+from surefoot.core.coins import held_of
 from surefoot.core.evidence import Belief, Evidence
-from surefoot.core.records import FillBooked
+from surefoot.core.position import Position
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, PositionId, Symbol, TradeId
 
@@ -32,9 +32,10 @@ class Shared(Struct, frozen=True, kw_only=True):
 class Past(Struct, kw_only=True):
     """What a comparison has learned that a holding can be weighed with: nobody asks twice.
 
-    It began `at` a time, when what is believed had these `versions`; the balances may have been
-    `told` some seconds before. `trades` are all since what is held was bought, by symbol; where
-    none were read, `foreign` may tell whose orders there were.
+    It began `at` a time, when what is believed had these `versions` and `held` so much; the
+    balances may have been `told` some seconds before. `trades` are all since what is held was
+    bought, by symbol, the last of them `read` at a time; where none were read, `foreign` may tell
+    whose orders there were.
     """
 
     at: datetime
@@ -42,23 +43,25 @@ class Past(Struct, kw_only=True):
     versions: dict[PositionId, int]
     balances: Mapping[Asset, Decimal] | None
     trades: dict[Symbol, tuple[Fill, ...]]
+    held: dict[PositionId, Decimal]
+    read: datetime | None = None
     foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
 
-    def learn(self, gathered: Gathered) -> None:
-        """Take over what was read of a symbol."""
-        self.trades.update(gathered.trades)
+    def learn(self, gathered: Gathered, at: datetime) -> None:
+        """Take over what was read of a symbol until then."""
+        if gathered.trades:
+            self.trades.update(gathered.trades)
+            self.read = at
         self.foreign.update(gathered.evidence.foreign)
 
-    def follow(self, decisions: Mapping[PositionId, Decision]) -> None:
-        """Keep up with what this comparison itself concluded, as long as no trade was in it.
+    def follow(self, positions: Iterable[Position]) -> None:
+        """Keep up with positions that have moved on and hold what they held; none has traded.
 
-        That a stop was cancelled makes the balances no older than what is believed.
+        That a stop was cancelled, or sent, makes the balances no older than what is believed.
         """
-        for position_id, decision in decisions.items():
-            before = decision.position.version - len(decision.records)
-            traded = any(isinstance(record, FillBooked) for record in decision.records)
-            if self.versions.get(position_id) == before and not traded:
-                self.versions[position_id] = decision.position.version
+        for each in positions:
+            if self.held.get(each.position_id) == held_of(each):
+                self.versions[each.position_id] = each.version
 
     @property
     def evidence(self) -> Evidence:
@@ -82,6 +85,20 @@ class Past(Struct, kw_only=True):
             )
             for position in belief.positions
         )
+
+
+def begun(
+    belief: Belief, *, at: datetime, told: datetime, balances: Mapping[Asset, Decimal] | None
+) -> Past:
+    """Return what a comparison begins with."""
+    return Past(
+        at=at,
+        told=told,
+        versions={each.position_id: each.version for each in belief.positions},
+        held={each.position_id: held_of(each) for each in belief.positions},
+        balances=balances,
+        trades={},
+    )
 
 
 class Gathered(Struct, frozen=True, kw_only=True):

@@ -16,8 +16,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.evidence import Finding, Orphan
+from surefoot.core.evidence import Belief, Finding, Orphan
 from surefoot.core.order import OrderStatus
+from surefoot.core.outside import is_unclear
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.records import Coins
@@ -27,7 +28,7 @@ from surefoot.engine.belief import BALANCE_LATE
 from surefoot.engine.books import Applied, Books, Compare
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.comparing import Comparing
-from surefoot.engine.gathered import Gathered, Past, Shared
+from surefoot.engine.gathered import Gathered, Past, Shared, begun
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
 from surefoot.engine.voice import say_finding
@@ -133,10 +134,9 @@ class Inspection:
     ) -> Inspected:
         await self._books.recall()
         since = None if since is None or self._has_traded(since) else since
-        versions = {p.position_id: p.version for p in self._books.belief(wanted).positions}
-        at = self._login.now()
+        belief, at = self._books.belief(wanted), self._login.now()
         shared = await self._comparing.shared(wanted, since)
-        past = Past(at=at, told=since or at, versions=versions, balances=shared.balances, trades={})
+        past = begun(belief, at=at, told=since or at, balances=shared.balances)
         seen = _Seen(shared=shared, past=past, others={}, paying=self._books.fee_assets())
         for failure in shared.failures:
             self._login.log.debug("read failed", why=failure)
@@ -158,13 +158,13 @@ class Inspection:
                     base = self._books.base(symbol)
                     left[base] += len(wanted) if told[-1].unread else -1
                     if not left[base]:
-                        told.append(await self._holding(base, seen))
+                        told.append(await self._holding(base, seen, last=False))
                 except BaseException:
                     pending.clear()
                     raise
 
         await abreast(work() for _ in range(min(AT_ONCE, len(wanted))))
-        told += [await self._holding(base, seen) for base in seen.later]
+        told += [await self._holding(base, seen, last=True) for base in seen.later]
         await self._books.note_others(seen.others)
         return _summed(told)
 
@@ -178,19 +178,18 @@ class Inspection:
         async with self._locks[symbol]:
             belief = self._books.belief([symbol])
             gathered = await self._comparing.symbol(belief, symbol, seen.shared, lookback)
-            seen.past.learn(gathered)
+            seen.past.learn(gathered, self._login.now())
             self._login.senses.gather(gathered, whole=symbol)
-            compare = self._comparing.compare
-            return await self._conclude([symbol], gathered, compare, seen.past, listed=symbol)
+            return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
 
-    async def _holding(self, base: Asset, seen: _Seen) -> Inspected:
+    async def _holding(self, base: Asset, seen: _Seen, *, last: bool) -> Inspected:
         """Weigh what is held of an asset, if others have not what they had before.
 
         Where nothing is held there is nothing to ask: what is there is others', less the dust. Nor
-        is anything concluded so soon after a trade of ours that the balance may not show it.
+        is anything concluded so soon after a trade of ours that the balance may not show it. What
+        needs another balance comes last: one serves for all.
         """
-        if base in seen.paying:
-            seen.paying.remove(base)
+        if base in seen.paying and not last:
             seen.later.append(base)
             return Inspected()
         symbols = self._books.of_asset(base)
@@ -204,6 +203,7 @@ class Inspection:
         self._login.senses.leave_unweighed(symbols)
         if self._has_traded(seen.past.told - BALANCE_LATE, symbols):
             return Inspected()
+        seen.past.follow(belief.positions)
         short = changed[base] < ZERO
         if not short and not any(each.quantity or each.unfinished for each in belief.positions):
             versions = seen.past.versions
@@ -211,10 +211,20 @@ class Inspection:
                 seen.others[base] = Coins(amount=changed[base], at=seen.past.at)
                 self._login.senses.weigh(symbols)
             return Inspected()
-        gathered = await self._comparing.holdings(self._books.belief(symbols), seen.past)
-        inspected = await self._conclude(symbols, gathered, self._comparing.weigh, seen.past)
-        settled = gathered.accounted and inspected.applied.records
-        return replace(inspected, settled=frozenset(symbols)) if settled else inspected
+        if not (last or seen.past.stands(belief)):
+            seen.later.append(base)
+            return Inspected()
+        return await self._weighed(symbols, belief, seen.past)
+
+    async def _weighed(self, symbols: Sequence[Symbol], belief: Belief, past: Past) -> Inspected:
+        """Weigh these symbols' asset; what is as believed then, or soon due, is settled."""
+        gathered = await self._comparing.holdings(belief, past)
+        inspected = await self._conclude(symbols, gathered, self._comparing.weigh)
+        if inspected.unread or any(is_unclear(each) for each in belief.positions):
+            return inspected
+        after, balances = self._books.belief(symbols), gathered.evidence.balances
+        weighed = self._comparing.is_weighed(after, balances)
+        return replace(inspected, settled=frozenset(symbols)) if weighed else inspected
 
     # Some orders ---------------------------------------------------------------------------------
 
@@ -227,7 +237,7 @@ class Inspection:
         async with self._locks[symbol]:
             gathered = await self._comparing.some(self._books.belief([symbol]), orders)
             self._login.senses.gather(gathered, whole=None)
-            await self._conclude([symbol], gathered, self._comparing.compare, None)
+            await self._conclude([symbol], gathered, self._comparing.compare)
         await self.pursue(symbol, orders)
 
     async def pursue(self, symbol: Symbol, orders: Collection[ClientOrderId]) -> None:
@@ -243,15 +253,12 @@ class Inspection:
         symbols: Sequence[Symbol],
         gathered: Gathered,
         compare: Compare,
-        past: Past | None,
         *,
         listed: Symbol | None = None,
     ) -> Inspected:
         for failure in gathered.failures:
             self._login.log.debug("read failed", why=failure)
         outcome, applied = await self._books.conclude(symbols, gathered, compare)
-        if past is not None:
-            past.follow(outcome.decisions)
         for finding in outcome.findings:
             self._say(finding)
         for asset in outcome.weighed:

@@ -239,8 +239,7 @@ async def test_a_balance_that_a_trade_may_not_show_in_yet_is_asked_for_again(
 ) -> None:
     """Catches a sale of a moment ago, weighed against the coins that were there before it."""
     asked = await sold_by_hand(exchange, PoisonableJournal(), 45)
-    reads = ["balances", "fills ETH/USDT,since the account is ours", "balances"]
-    assert asked == [*reads, "balances"]  # and a second look, that nothing more follows
+    assert asked == ["balances", "fills ETH/USDT,since the account is ours", "balances"]
 
 
 class TellingOnce(FakeExchange):
