@@ -92,7 +92,13 @@ class Commands:
         )
 
     def _too_early(self, command: Command) -> bool:
-        """Let a command wait while its account is being recovered, but not past its time."""
+        """Let a command wait while its account is being recovered, but not past its time.
+
+        A pause needs no exchange: it must hold before recovery lets the bot enter.
+        """
+        named = any(command.target in each.roster.configured for each in self._accounts.values())
+        if command.kind == "pause" and named:
+            return False
         concerned = [each for each in self._accounts.values() if _may_concern(each, command.target)]
         return (
             any(each.recovery.going_on for each in concerned)
@@ -126,6 +132,7 @@ class Commands:
         account, bot = _bot(command.target, self._accounts)
         match command.kind:
             case "pause":
+                await account.roster.statuses.load(account.roster.bots)
                 return await self._set(account, bot, Status.PAUSED, command)
             case "resume" if account.roster.waits(bot):
                 await account.roster.statuses.hear([bot])

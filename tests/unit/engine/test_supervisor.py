@@ -166,13 +166,31 @@ async def test_a_command_waits_while_its_account_is_being_recovered() -> None:
     house = House()
     house.exchange.fail("connect", ReadFailed("no route"), times=3)
     async with serving(house):
-        name = await house.post("pause")
+        name = await house.post("resume")
         await house.clock.advance(5)
         assert house.account.recovery.going_on
         assert await house.answer(name) == ("posted", None)
         await house.clock.advance(5)
+        assert await house.answer(name) == ("done", "dip-btc is RUNNING")
+        assert house.account.roster.statuses.of(DIP) is Status.RUNNING
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_pause_waits_for_no_recovery(known: bool) -> None:
+    """In an outage longer than its time it was void, and the bot entered when that was over."""
+    house = House()
+    if known:
+        async with serving(house):
+            await house.clock.advance(1)
+        house = House(house.journal)
+    house.exchange.fail("connect", ReadFailed("no route"), times=3)
+    async with serving(house):
+        name = await house.post("pause")
+        await house.clock.advance(2)
+        assert house.account.recovery.going_on
         assert await house.answer(name) == ("done", "dip-btc is PAUSED")
-        assert house.account.roster.statuses.of(DIP) is Status.PAUSED
+        await house.clock.advance(10)
+        assert house.account.roster.refusal(DIP) == "the bot is PAUSED"
 
 
 async def test_a_command_posted_before_the_start_waits_for_recovery_too() -> None:
