@@ -90,6 +90,8 @@ class Courier:
         self._clock = clock
         self._log = log
         self._back_off = BackOff(clock)
+        # What was told and no disk has taken yet: it must not be told again for that.
+        self._unnoted: Cursor | None = None
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -111,7 +113,10 @@ class Courier:
 
         Raises:
             Later: the destination does not take it now; nothing has moved.
+            OSError: the disk does not take the note of it; nothing more is told before it does.
         """
+        if self._unnoted is not None:
+            self._note(self._unnoted)
         cursor = await self._cursor()
         entries = await self._reader.entries(after=cursor.sequence, limit=STEP)
         told = await events(entries, self._reader)
@@ -131,9 +136,14 @@ class Courier:
             crashpoint("notify.before-delivery")
             moved = await self._deliver(wanted, moved)
             crashpoint("notify.after-delivery")
-        self._cursors.write(self._to.name, moved)
+        self._note(moved)
         crashpoint("notify.after-cursor")
         return True
+
+    def _note(self, moved: Cursor) -> None:
+        self._unnoted = moved
+        self._cursors.write(self._to.name, moved)
+        self._unnoted = None
 
     def _since(self) -> datetime | None:
         holder = self._reader.holder()

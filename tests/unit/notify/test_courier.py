@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from tests.builders import PROTECTED, START, D, Life, fill, report
@@ -101,6 +103,25 @@ async def test_a_kill_between_telling_and_noting_it_tells_the_same_number_again(
     await post.courier().step()
     first, again = post.to.heard
     assert first == again
+
+
+async def test_a_disk_that_takes_no_note_repeats_nothing(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk ended the server: that it is gone was told every five seconds, all night."""
+    courier = await post.begin()
+    write = post.cursors.write
+    full = OSError(ENOSPC, "No space left on device")
+    monkeypatch.setattr(post.cursors, "write", Mock(side_effect=full))
+    await post.journal.word("PAUSED")
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left"):
+            await courier.step()
+    assert post.to.texts == ["dip-btc is PAUSED, by operator"]
+    await post.journal.word("RUNNING")
+    monkeypatch.setattr(post.cursors, "write", write)
+    assert await courier.step()
+    assert post.to.texts == ["dip-btc is PAUSED, by operator", "dip-btc is RUNNING, by operator"]
 
 
 async def test_an_older_note_put_back_repeats_under_the_same_numbers_and_loses_nothing(
