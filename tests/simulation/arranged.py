@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing, suppress
 from functools import partial
@@ -133,7 +132,7 @@ class Arranged:
         if self.world.program is None or not home.exists():
             return
         self._carry(home, away)
-        self._put_back = partial(self._carry, away, home)
+        self._put_back = partial(self._carry_back, away, home)
         self.world.story.say("world", "the journal is moved away")
         await self.world.sleep(ON_ITS_WAY_S)
         before = self._orders()
@@ -144,10 +143,19 @@ class Arranged:
             self.heal()
 
     def _carry(self, source: Path, target: Path) -> None:
-        for end in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                shutil.move(f"{source}{end}", f"{target}{end}")
+        """Give the database another name; its log keeps its own, and has the other one as well."""
+        for end in ("-wal", "-shm"):
+            beside, log = Path(f"{target}{end}"), Path(f"{source}{end}")
+            if log.exists() and not beside.exists():
+                beside.hardlink_to(log)
+        with suppress(FileNotFoundError):
+            source.rename(target)
         self._trouble.judge.follow(target)
+
+    def _carry_back(self, away: Path, home: Path) -> None:
+        self._carry(away, home)
+        for end in ("-wal", "-shm"):
+            Path(f"{away}{end}").unlink(missing_ok=True)
 
     def _orders(self) -> int:
         return sum(1 for order in self.exchange.orders.values() if order.origin == "api")

@@ -29,8 +29,9 @@ _MINUTE_S: Final = 59.0
 _ABOUT: Final = Decimal(5)
 # Who was paused withdraws what rests within so long.
 _WITHDRAWN_S: Final = 60.0
-# Nothing was answered for so long: then it does not say that all is well.
+# Nothing was answered for so long: then it does not say one of these.
 _SILENT_S: Final = 90.0
+_WELL: Final = frozenset({"ok", "degraded"})
 
 
 class Conduct:
@@ -199,7 +200,7 @@ class Conduct:
                 self._judge.blame("an entry of a paused bot rests", name)
 
     def _look_at_health(self) -> None:
-        """Judge that nobody says that all is well while nothing is answered."""
+        """Judge that nobody says that the exchange answers while nothing is answered."""
         if not self._world.simulator.armory.outage or self._world.up_since is None:
             self._out_since = None
             return
@@ -210,8 +211,8 @@ class Conduct:
             "SELECT data FROM records WHERE kind = 'health-changed' ORDER BY sequence DESC LIMIT 1"
         )
         state = json.loads(rows[0][0])["health"]["state"] if rows else None
-        if self._world.now - since > _SILENT_S and state == "ok":
-            self._judge.blame("said to be well while nothing answers", f"since {since:.0f} s")
+        if self._world.now - since > _SILENT_S and state in _WELL:
+            self._judge.blame("said to be reachable and is not", f"{state} since {since:.0f} s")
 
     def look(self) -> None:
         """Judge how it stands with what was done."""

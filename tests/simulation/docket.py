@@ -38,50 +38,30 @@ TOLD: Final[dict[str, str]] = {
     "forget a ban when a life ends": "ban=30,crash=20",
     "leave a stop as it is when more is held": "plain=1,adding=1,crash=200",
     "leave while more is being bought": "partial=20,jump=30",
-    "cancel an orphan at first sight": "latency=15,crash=60",
-    "store a command without looking at it": "operator=10",
     "take a trade of two orders for a trade of one": "crash=200",
-    "sell again what a missed exit has sold": "lag=15,request=20,jump=30",
     "let a stop wait because nobody met a limit": "unmet=60,gaining=0.3",
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",
     "let a request live for ever": "late=20",
-    "call what a gateway says the exchange's own no": "request=15",
-    "set a stop again while the lost one can still come": "request=15",
-    "take any refused cancel for the proof that nothing is open": "request=15",
     "forget an order that has left": "lag=15,stream=20",
     "let an order leave that is still looked for": "lag=15,request=15",
-    "sell a part again that is in doubt": "request=15,jump=20",
-    "freeze for coins that a missed exit has sold": "lag=15,request=15,jump=20",
     "let coins that nobody explains prove a holding": "restore=20,crash=60,owner=30",
     "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
     "explain a holding before the last request can have turned up": "restore=20,crash=60",
     "take every sale by hand for the owner's": "owner=20",
-    "protect coins of others in the place of our own": "owner=20,request=20,expire=30",
     "read no trades although the balance differs": "owner=20,crash=60,stream=20",
     "carry a command out again after a restore": "log-lost=40,operator=15",
-    "call a symbol empty of which nobody told the balance": "deleted=60,request=20",
     "take a gain at whatever the market pays": "gaining=0.3,jump=30",
     "trust a stream of which one socket stands still": "local=1,still=150",
-    "ask once in a while for what moves unseen": "local=1,still=150",
     "cancel a stop before its successor is accepted": "jump=15,trailing=0.3",
     "let a stop give way": "jump=15,trailing=0.3",
-    "keep the word that something is too small to sell for ever": "partial=20,jump=20",
     "leave the entry of a paused bot to fill": "operator=15",
-    "believe what is said of a live order": "operator=10",
     "be green while nothing answers": "outage=60",
-    "call a read of trades whole after its first page": "owner=10,crash=60",
     "let a strategy write as many orders as it likes": "orders=3,eager=0.5",
-    "let a day lose what it may not": "daily=3,jump=30,eager=0.3",
-    "make a resting stop smaller because new orders may be no larger": "crash=200",
-    "add to a position while its stop may yet become smaller": "owner=20,request=20",
-    "leave an amended order's row as it was": "unlock=40,crash=60",
     "acknowledge into a file that was moved away": "moved=60",
     "put a row in the place of another": "forged=60",
     "leave a column out of the chain": "forged=60",
     "believe a table that hides a position": "forged=60",
-    "believe a table that hides what is frozen": "forged=60,owner=30",
     "take whatever schema is there": "forged=60",
-    "call an entry absent although nobody told what is locked": "hidden=60,request=20",
     "conclude absence of what has moved on": "hidden=30,jump=20",
     "call absent what the balance shows": "hidden=90",
 }
@@ -117,6 +97,17 @@ STAGED: Final[dict[str, str]] = {
     "take an amend that nobody answered for one that was refused": (
         "tests/simulation/test_amended_worlds.py -k unseen"
     ),
+    "call what a gateway says the exchange's own no": (
+        "tests/simulation/test_situations.py -k gateway"
+    ),
+    "make a resting stop smaller because new orders may be no larger": (
+        "tests/simulation/test_situations.py -k as_large_as"
+    ),
+    "ask once in a while for what moves unseen": (
+        "tests/simulation/test_situations.py -k moves_unseen"
+    ),
+    "leave an amended order's row as it was": ("tests/simulation/test_amended_worlds.py -k killed"),
+    "let a day lose what it may not": "tests/simulation/test_situations.py -k under_water",
 }
 # Whose mistakes no world shows: what is in the world is the trading program and an exchange.
 ROOMS: Final[dict[str, str]] = {
@@ -132,6 +123,49 @@ ROOMS: Final[dict[str, str]] = {
 }
 # What a world cannot show although it is in its rooms.
 BEYOND: Final[dict[str, str]] = {
+    "believe a table that hides what is frozen": (
+        "another guard finds what is frozen and open; hardly anything over is frozen"
+    ),
+    "believe what is said of a live order": (
+        "what an operator has declared of a position is not judged"
+    ),
+    "cancel an orphan at first sight": ("the list of orders in a world shows none that has ended"),
+    "keep the word that something is too small to sell for ever": (
+        "a world's exchange calls nothing too small that is not"
+    ),
+    "add to a position while its stop may yet become smaller": (
+        "a stop becomes smaller where coins vanish, and nobody knows then whose they were"
+    ),
+    "call an entry absent although nobody told what is locked": (
+        "it is asked like the balances, and where these fail nothing is concluded"
+    ),
+    "store a command without looking at it": (
+        "a second guard: what is read from the inbox is looked at again"
+    ),
+    "call a read of trades whole after its first page": (
+        "a second guard: an order that is over is asked for its own trades"
+    ),
+    "protect coins of others in the place of our own": (
+        "a world's exchange answers balances as they are, and these show the sale"
+    ),
+    "sell a part again that is in doubt": (
+        "a world's exchange answers balances as they are, and these show the sale"
+    ),
+    "freeze for coins that a missed exit has sold": (
+        "a world's exchange answers balances as they are, and these show the sale"
+    ),
+    "sell again what a missed exit has sold": (
+        "a world's exchange answers balances as they are, and these show the sale"
+    ),
+    "take any refused cancel for the proof that nothing is open": (
+        "a second guard: the exchange takes no second stop for the same coins"
+    ),
+    "set a stop again while the lost one can still come": (
+        "a second guard: the exchange takes no second stop for the same coins"
+    ),
+    "call a symbol empty of which nobody told the balance": (
+        "a second guard: without balances no symbol counts as read, so nobody enters"
+    ),
     "let a wish to take a gain outlive the price": (
         "the stop is honoured all the same; only the strategy's own exit waits"
     ),

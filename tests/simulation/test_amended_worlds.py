@@ -7,9 +7,12 @@ Seen red: a request that counts as on its way for ever.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from tests.simulation.world import BEAT_S, World
 
@@ -53,6 +56,8 @@ class Amended:
         self.exchange: Any = self.world.simulator.exchange
         self.names: set[str] = set()
         self.less = Decimal(0)
+        # What the journal's row of the stop says that it sells.
+        self.row = Decimal(0)
         self.bare = False
 
     @property
@@ -76,6 +81,7 @@ class Amended:
                 self.names |= {each.client_order_id for each in self.stops}
                 if world.program is None:
                     world.start()
+            self.row = _row(world.directory / "surefoot.db")
 
         self.world.run(play)
 
@@ -84,6 +90,7 @@ class Amended:
         told = "\n".join(self.world.story.lines[-80:])
         assert [each.quantity for each in self.stops] == [self.less], told
         assert not self.bare, told
+        assert self.row == self.less, told
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -129,3 +136,10 @@ def _arm(world: Amended, name: str, fault: dict[str, Any], *, unseen: bool) -> N
     arm(name, {"on": "order.amend", **fault})
     if unseen:  # no stream tells of it either
         arm("stream_drop", {"on": "user", "times": 5})
+
+
+def _row(journal: Path) -> Decimal:
+    with closing(apsw.Connection(str(journal), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        query = "SELECT quantity FROM orders WHERE role = 'stop' ORDER BY sequence DESC LIMIT 1"
+        ((quantity,),) = connection.execute(query)
+    return Decimal(quantity)

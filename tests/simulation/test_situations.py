@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -43,11 +44,11 @@ def resting(name: str) -> str:
     return bot(name, strategy="Shuttle", params="pause = 12.0, away = 0.01, hold = 100000.0")
 
 
-def lived(bots: str, play: Callable[[World], Awaitable[None]]) -> World:
+def lived(bots: str, play: Callable[[World], Awaitable[None]], *, account: str = "") -> World:
     world = World(1, Settings(beat_s=BEAT_S, balances={"USDT": Decimal(100_000)}))
 
     async def whole(world: World) -> None:
-        world.configure(bots, account=f'visibility = "{VISIBLE_S}s"')
+        world.configure(bots, account=f'visibility = "{VISIBLE_S}s"\n{account}')
         await play(world)
 
     world.run(whole)
@@ -67,7 +68,7 @@ def by_hand(world: World, side: Any, quantity: Decimal, price: Decimal | None = 
         quantity=quantity,
         price=price or Decimal(0),
         stop_price=Decimal(0),
-        client_order_id=f"outside_{quantity}",
+        client_order_id="outside",
     )
     world.simulator.exchange.place(order, Twist(), origin="outside")
 
@@ -160,3 +161,73 @@ def test_what_is_left_after_a_sale_by_hand_is_protected_at_once() -> None:
     world = lived(bot("bot"), play)
     standing = [each for each in ours(world, "SELL") if each.open]
     assert [each.type for each in standing] == ["STOP_LOSS"], world.story.lines[-40:]
+
+
+def test_what_a_gateway_says_is_no_answer_of_the_exchange() -> None:
+    """A 503 with a listed code: the order was accepted all the same."""
+
+    async def play(world: World) -> None:
+        fault = {"on": "order.send", "status": 503, "code": -2010, "message": "no"}
+        world.simulator.armory.arm("error_after", fault)
+        world.simulator.armory.arm("stream_drop", {"on": "user", "times": 0})
+        world.start()
+        await world.sleep(60)
+
+    world = lived(bot("bot", strategy="Shuttle", params="pause = 12.0"), play)
+    assert len(ours(world, "BUY")) == 1, world.story.lines[-40:]
+    assert not world.story.counts.get("bot order-refused"), world.story.lines[-40:]
+    assert not world.story.counts.get("bot position-frozen"), world.story.lines[-40:]
+
+
+def test_a_stop_that_rests_stays_as_large_as_it_is_when_new_orders_may_be_no_larger() -> None:
+    async def play(world: World) -> None:
+        exchange = world.simulator.exchange
+        world.start()
+        await world.sleep(20)
+        world.kill()
+        smaller = replace(exchange.rules["BTCUSDT"], quantity_max=Decimal("0.005"))
+        exchange.enlist(smaller)
+        world.start()
+        await world.sleep(40)
+
+    world = lived(bot("bot"), play)
+    (stop,) = ours(world, "SELL")
+    assert stop.open
+    assert stop.quantity > Decimal("0.01")
+    assert not stop.amendments
+
+
+def test_what_moves_unseen_is_asked_for_all_the_time() -> None:
+    """Once in a while would be half a minute later."""
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(20)
+        world.simulator.armory.arm("stream_drop", {"on": "market", "symbol": "BTCUSDT", "times": 0})
+        for _ in range(50):
+            world.move("BTCUSDT", 1.0002)
+            await world.sleep(2)
+        world.move("BTCUSDT", 0.9)
+        await world.sleep(10)
+
+    both = bot("btc", stop_at="local") + bot("eth", "ETH/USDT", stop_at="local")
+    world = lived(both, play)
+    assert len(ours(world, "SELL")) == 1, world.story.lines[-40:]
+
+
+def test_a_day_begins_nothing_while_what_is_open_is_under_water() -> None:
+    """Nothing was sold at a loss yet; what may be lost of it is more than the day may lose."""
+    before: list[int] = []
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(40)
+        world.move("BTCUSDT", 0.98)
+        await world.sleep(2)
+        before.append(len(ours(world, "BUY")))
+        await world.sleep(60)
+
+    bots = bot("btc") + bot("eth", "ETH/USDT", "Shuttle", params="pause = 15.0, hold = 10.0")
+    world = lived(bots, play, account="caps = { daily_loss = 15 }")
+    assert before[0] > 1, "the other one has not entered: this proves nothing"
+    assert len(ours(world, "BUY")) == before[0], world.story.lines[-40:]
