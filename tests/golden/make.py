@@ -30,6 +30,7 @@ from surefoot.core.records import (
     CancelIntended,
     Cause,
     Coins,
+    CoinsBound,
     DustLeft,
     DustLost,
     ExitLapsed,
@@ -133,6 +134,8 @@ def _open() -> Life:
     life.opened()
     life.tell(Reduction(quantity=D("0.0006"), price=D(49000), evidence="sold by hand"))
     _add(life, ShortageSeen(at=life.now, missing=D("0.0001"), evidence="the balance"))
+    _add(life, CoinsBound(at=life.now, quantity=D("0.0002"), by="0.0002 in order 7"))
+    _add(life, CoinsBound(at=life.now, quantity=D(0), by="orders on other symbols"))
     _add(life, PositionFrozen(at=life.now, reason="look at it"))
     _add(life, PositionThawed(at=life.now, evidence="the balance again"))
     _add(life, PositionSetBack(at=life.now, reason="an older copy was put back"))

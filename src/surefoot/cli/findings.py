@@ -63,6 +63,7 @@ def _kind(finding: ReviewFinding) -> str:
         "stop-missing": "without its stop",
         "read-unproven": "not read for certain",
         "price-stale": "without a price",
+        "coins-bound": "locked by others' orders",
         "holding-unweighed": "not sure whose coins these are",
         "in-review": "in review",
         "not-told": "not told everything",

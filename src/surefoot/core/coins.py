@@ -11,7 +11,7 @@ from surefoot.core.ebb import Ebb, ebb
 from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
-from surefoot.core.protection import covers
+from surefoot.core.protection import covers, stop_rests
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Side, Symbol, plain
 
@@ -91,6 +91,23 @@ def moves_of(trades: Iterable[Fill], asset: Asset) -> list[Decimal]:
     ]
 
 
+def locked_of(position: Position) -> Decimal:
+    """Return what its own orders lock of what it holds; of two in one place only one can."""
+    sellers = (each for each in position.orders if each.side is Side.SELL and each.told_at)
+    return max((each.remaining for each in sellers), default=ZERO)
+
+
+def bound_by_others(belief: Belief, evidence: Evidence, position: Position) -> Decimal | None:
+    """Return how much of what a position holds orders of others lock; None: nobody told."""
+    asset = position.base
+    if asset not in evidence.free or asset not in evidence.locked:
+        return None
+    ours = sum((locked_of(each) for each in belief.positions if each.base == asset), ZERO)
+    others = evidence.locked[asset] - ours - belief.locked.get(asset, ZERO)
+    wanted = position.present - locked_of(position) - evidence.free[asset]
+    return max(min(others, wanted), ZERO)
+
+
 def ebb_beside(belief: Belief, evidence: Evidence, position: Position) -> Ebb:
     """Say how much others sold of what a position holds since the account was last weighed.
 
@@ -98,7 +115,7 @@ def ebb_beside(belief: Belief, evidence: Evidence, position: Position) -> Ebb:
     """
     asset, before = position.base, belief.others.get(position.base)
     others = others_of(belief, evidence, asset)
-    if before is None or others is None or covers(position):
+    if before is None or others is None or (stop_rests(position) and covers(position)):
         return Ebb()
     same = [each for each in belief.positions if each.base == asset]
     return ebb(

@@ -4,6 +4,7 @@
     fills that do not count  one minute after the exchange told of them
     a cancel                 one minute after it was decided, of an orphan after it was first seen
     a wish to leave          one minute after it was wished, however often it was tried since
+    coins that others lock   one minute after a sale was refused for it
     a missing stop           one minute after the last one ended, or since its tries began to fail
     a read that proves nothing, and a price that is missing: one minute after the last good one
     a balance that has changed and could not be weighed: one minute after it was first seen
@@ -23,13 +24,13 @@ from surefoot.core.evidence import Lingering
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.pacing import RETRY_LONGEST
-from surefoot.core.position import Position, State, Tally
+from surefoot.core.position import Bound, Position, State, Tally
 from surefoot.core.protection import covers, resting_stop, stop_rests
 from surefoot.core.rules import watched_limit
 from surefoot.core.stop import stop_quantity
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
-from surefoot.core.values import BotName, Symbol, plain
+from surefoot.core.values import ZERO, BotName, Symbol, plain
 
 PATIENCE: Final = timedelta(minutes=1)
 ANOTHER_TRY: Final = 2 * RETRY_LONGEST
@@ -118,9 +119,26 @@ def _of_position(position: Position, terms: Terms, now: datetime) -> Iterator[St
     leaving = _exit_stuck(position, terms, now)
     if leaving is not None:
         yield leaving
+    bound = position.bound
+    if bound is not None and bound.quantity:
+        yield _bound(position, bound)
+        if terms.instrument.is_dust(position.available, position.entry_price or ZERO):
+            return  # That is why no stop rests.
     bare = _stop_missing(position, terms, now)
     if bare is not None:
         yield bare
+
+
+def _bound(position: Position, bound: Bound) -> Stuck:
+    asset = position.base
+    return _about(
+        position,
+        StuckKind.COINS_BOUND,
+        position.position_id,
+        since=bound.since,
+        believed=f"{plain(position.quantity)} {asset} can be sold, at the stop or when it is left",
+        true=f"others lock {plain(bound.quantity)} {asset} of it: {bound.by}",
+    )
 
 
 def _of_order(position: Position, order: Order, terms: Terms, now: datetime) -> Iterator[Stuck]:

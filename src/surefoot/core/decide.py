@@ -26,6 +26,7 @@ from surefoot.core.position import Position
 from surefoot.core.records import PositionFrozen
 from surefoot.core.reports import (
     Absence,
+    Binding,
     Doubt,
     Fill,
     LateFact,
@@ -69,6 +70,7 @@ Input: TypeAlias = (
     | NothingOpen
     | Reduction
     | Shortage
+    | Binding
     | SetBack
     | Proof
     | PriceSeen
@@ -153,6 +155,8 @@ def _take(event: Input, draft: Draft) -> None:  # noqa: C901, PLR0912, PLR0915 (
             facts.take_reduction(event, draft)
         case Shortage():
             facts.take_shortage(event, draft)
+        case Binding():
+            facts.take_binding(event, draft)
         case SetBack():
             facts.take_setback(event, draft)
         case Proof():

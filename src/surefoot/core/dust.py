@@ -46,7 +46,7 @@ def leave_dust(position: Position, now: datetime, terms: Terms) -> DustLeft | No
     """Leave what cannot be sold to the next position, whose exit sells it with its own coins."""
     if position.state is not State.CLOSING or not position.is_counted:
         return None
-    if not position.available or not is_dust(position, terms):
+    if not position.present or not is_dust(position, terms):
         return None
-    dust = Dust(quantity=position.available, cost=position.held_cost)
+    dust = Dust(quantity=position.present, cost=position.held_cost)
     return DustLeft(at=now, dust=dust)

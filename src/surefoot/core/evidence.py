@@ -74,6 +74,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     `missing` are base assets whose balance has been short for longer than V, so that a fill which
     is not visible yet cannot be the reason. `locked` is what orders that rest bind of a quote.
     `foreign` are orders of others of which something is filled, where no trades were read.
+    `free` is what nothing locks of a base asset, where a sale was refused for it.
     `balances_at` is when the balances were asked for: what was traded later is not in them.
     """
 
@@ -86,6 +87,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     balances_at: datetime | None = None
     missing: frozenset[Asset] = frozenset()
     locked: Mapping[Asset, Decimal] = {}
+    free: Mapping[Asset, Decimal] = {}
     foreign: Mapping[Symbol, tuple[OrderReport, ...]] = {}
 
 
@@ -103,6 +105,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     these is over. `others` is what the account held of each asset beyond what the bots hold, when
     it was last weighed; `beside` is what bots hold of it on symbols that are not looked at now.
     `fees` is what fills of ours took of an asset since then, other than of what they bought.
+    `locked` is what orders of ours that sell lock on symbols that are not looked at now.
     `bound` is what entries of bots that are known to rest bind of the quote of one in doubt.
     """
 
@@ -115,6 +118,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     others: Mapping[Asset, Coins] = {}
     beside: Mapping[Asset, Decimal] = {}
     bound: Mapping[Asset, Decimal] = {}
+    locked: Mapping[Asset, Decimal] = {}
     fees: Mapping[Asset, Decimal] = {}
 
     def on(self, symbols: Collection[Symbol]) -> Belief:

@@ -16,6 +16,7 @@ from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
     AmendRefused,
+    CoinsBound,
     DustLost,
     ExitWished,
     OrderAmended,
@@ -32,6 +33,7 @@ from surefoot.core.records import (
 )
 from surefoot.core.reports import (
     Absence,
+    Binding,
     Doubt,
     Fill,
     Grounds,
@@ -413,6 +415,14 @@ def take_shortage(shortage: Shortage, draft: Draft) -> None:
     missing = min(shortage.missing, draft.position.quantity)
     if missing != draft.position.missing:
         draft.add(ShortageSeen(at=draft.now, missing=missing, evidence=shortage.evidence))
+
+
+def take_binding(binding: Binding, draft: Draft) -> None:
+    """Learn how much of the holding orders of others lock, so that the rest can be sold."""
+    before, quantity = draft.position.bound, min(binding.quantity, draft.position.present)
+    known = None if before is None else (before.quantity, before.by)
+    if known != ((quantity, binding.by) if quantity else None):
+        draft.add(CoinsBound(at=draft.now, quantity=quantity, by=binding.by))
 
 
 def take_setback(setback: SetBack, draft: Draft) -> None:

@@ -103,12 +103,12 @@ def _take_part(position: Position, reason: str, draft: Draft) -> ExitWished | Pa
     instrument, taken, price = draft.terms.instrument, position.taken, position.entry_price or ZERO
     share = taken.joins + position.plan.parts[taken.parts].fraction
     # What was begun is gone on with: so much stays, however often it has to be tried.
-    part = position.available - taken.keep if taken.keep else position.bought * share
-    part = min(instrument.sellable(part), position.available)
+    part = position.present - taken.keep if taken.keep else position.bought * share
+    part = min(instrument.sellable(part), position.present)
     if instrument.is_dust(part, price):
         why = f"{plain(part)} {position.base} are too little to trade"
         return PartTaken(at=draft.now, why=why, joins=ZERO if taken.keep else share)
-    kept = position.available - part
+    kept = position.present - part
     level, keep = Level.TAKE_PART, kept
     if _is_too_little(kept, position, draft.terms):
         level, keep = Level.TAKE_PROFIT, ZERO
@@ -221,10 +221,10 @@ def _kept(signal: ExitSignal, draft: Draft) -> Decimal:
         return ZERO
     position, instrument = draft.position, draft.terms.instrument
     price = position.entry_price or ZERO
-    part = instrument.sellable(position.available * signal.fraction)
+    part = instrument.sellable(position.present * signal.fraction)
     if instrument.is_dust(part, price):
         raise SignalRefused(f"{plain(part)} {position.base} are too little to trade")
-    kept = position.available - part
+    kept = position.present - part
     return ZERO if _is_too_little(kept, position, draft.terms) else kept
 
 

@@ -422,7 +422,7 @@ class _Scale:
         """
         spare = sum(
             (
-                each.position.available - each.terms.instrument.sellable(each.position.available)
+                each.position.present - each.terms.instrument.sellable(each.position.present)
                 for each in self._holders
             ),
             ZERO,

@@ -107,6 +107,17 @@ class Dust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fal
     cost: Decimal = ZERO
 
 
+class Bound(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So much of what is held orders of others lock, since when, and which; 0: it is to be asked.
+
+    That begins when a sale is refused because the coins are not free.
+    """
+
+    quantity: Decimal
+    since: datetime
+    by: str = ""
+
+
 class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How far the parts of the take-profit have come.
 
@@ -148,12 +159,12 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
     is what was declared gone. `carried` is dust of the position before, which is sold with what
     this one buys; `left` is what goes into the next one. `outside` are trades of others that
-    reduced it, `missing` is what the account lacks of it. `meddled_at` is when somebody else
-    cancelled what sells it, and `lacking` tells that it is frozen for a lack of evidence.
-    `set_back_at` is when its journal was found to have gone back in time: what it holds is not
-    proven, so nothing is written that sells. `least` is the worth of the least that the
-    venue traded when it last bought; `too_small` is the most that the exchange, since
-    something was last sold, refused to sell at the market because it is worth too little.
+    reduced it, `missing` is what the account lacks of it, `bound` what others lock. `meddled_at` is
+    when somebody else cancelled what sells it, and `lacking` tells that it is frozen for a lack of
+    evidence. `set_back_at` is when its journal was found to have gone back in time: what it holds
+    is not proven, so nothing is written that sells. `least` is the worth of the least that the
+    venue traded when it last bought; `too_small` is the most that the exchange, since something was
+    last sold, refused to sell at the market because it is worth too little.
     """
 
     position_id: PositionId
@@ -188,6 +199,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     frozen: str | None = None
     lacking: bool = False
     missing: Decimal = ZERO
+    bound: Bound | None = None
     meddled_at: datetime | None = None
     least: Decimal | None = None
     too_small: Decimal = ZERO
@@ -214,9 +226,14 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
         return self.entered - self.base_fees
 
     @property
-    def available(self) -> Decimal:
-        """Return what of it can be sold: what is held, less what the account lacks."""
+    def present(self) -> Decimal:
+        """Return what of it is there: what is held, less what the account lacks."""
         return max(self.quantity - self.missing, ZERO)
+
+    @property
+    def available(self) -> Decimal:
+        """Return what of it can be sold: what is there, less what orders of others lock."""
+        return max(self.present - (self.bound.quantity if self.bound else ZERO), ZERO)
 
     @property
     def entry_price(self) -> Decimal | None:

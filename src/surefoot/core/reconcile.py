@@ -20,7 +20,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import coins_of, contradiction, ebb_beside, held_of, only_of
+from surefoot.core.coins import (
+    bound_by_others,
+    coins_of,
+    contradiction,
+    ebb_beside,
+    held_of,
+    only_of,
+)
 from surefoot.core.comparison import Comparison, as_read
 from surefoot.core.draft import Decision
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
@@ -29,7 +36,7 @@ from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.orphans import Stranger, orphans, strangers
 from surefoot.core.position import Position
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
-from surefoot.core.reports import Absence, Fill, OrderReport, Proof, SetBack, TimePassed
+from surefoot.core.reports import Absence, Binding, Fill, OrderReport, Proof, SetBack, TimePassed
 from surefoot.core.resolving import vanishing
 from surefoot.core.setback import unexplained
 from surefoot.core.signals import Freeze
@@ -39,6 +46,7 @@ from surefoot.core.values import (
     Asset,
     ClientOrderId,
     PositionId,
+    Side,
     Symbol,
     plain,
 )
@@ -190,9 +198,27 @@ class _OfOrders(Comparison):
             self._fills(shown)
             if self.as_read:
                 self._absences()
+                self._binding()
             self._prove()
             self.terms = without_stop if self._lacks(others) else terms
             self.tell(TimePassed())
+
+    def _binding(self) -> None:
+        """Learn what others lock of it, where a sale was refused because coins are not free."""
+        position = self.position
+        if position.bound is None:
+            return
+        bound = bound_by_others(self.belief, self.evidence, position)
+        if bound is None:
+            return
+        shown = [
+            f"{plain(order.quantity - order.filled)} in order {order.exchange_order_id}"
+            for order in self.evidence.open_orders
+            if order.side is Side.SELL and order.symbol == position.symbol
+            if position.find(order.client_order_id, order.exchange_order_id) is None
+            and not self.belief.is_ours(order.client_order_id or "")
+        ]
+        self.tell(Binding(quantity=bound, by=", ".join(shown[:8]) or "orders on other symbols"))
 
     def _lacks(self, others: Decimal) -> bool:
         """Tell whether less is there than is held, after what has been taken in."""

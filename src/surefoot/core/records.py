@@ -219,6 +219,13 @@ class ShortageSeen(_Record, frozen=True, kw_only=True):
     evidence: str
 
 
+class CoinsBound(_Record, frozen=True, kw_only=True):
+    """Orders of others lock so much of the holding that only the rest can be sold; 0 ends it."""
+
+    quantity: Decimal
+    by: str
+
+
 class DustLeft(_Record, frozen=True, kw_only=True):
     """What is left is too little to trade: it goes into the bot's next position, at cost."""
 
@@ -295,6 +302,7 @@ PositionChange: TypeAlias = (
     | LevelsSet
     | ReductionBooked
     | ShortageSeen
+    | CoinsBound
     | DustLeft
     | DustLost
     | StateChanged

@@ -152,6 +152,13 @@ class Shortage(Struct, frozen=True, kw_only=True):
     evidence: str
 
 
+class Binding(Struct, frozen=True, kw_only=True):
+    """So much of a holding orders of others lock, and which; nothing: 0."""
+
+    quantity: Decimal
+    by: str
+
+
 class SetBack(Struct, frozen=True, kw_only=True):
     """The journal was found to have gone back in time, and this is why."""
 

@@ -124,7 +124,7 @@ def lapse_part(position: Position, now: datetime, terms: Terms) -> PositionRecor
         return None
     if live is not None and not stands(position, live):
         return None
-    rest = position.available - wish.keep
+    rest = position.present - wish.keep
     if not terms.instrument.is_dust(rest, position.entry_price or ZERO):
         return None
     why = f"what was to go is gone, and {plain(wish.keep)} {position.base} are to stay"
@@ -299,7 +299,8 @@ def _exit(
     if not _free_to_leave(position, now, terms, Role.EXIT):
         return None
     stop = _replaceable_stop(position, terms)
-    quantity = terms.instrument.sellable(position.available - wish.keep)
+    quantity = min(position.present - wish.keep, position.available)
+    quantity = terms.instrument.sellable(quantity)
     if terms.instrument.is_dust(quantity, position.entry_price or ZERO):
         return None
     instrument = terms.instrument

@@ -17,11 +17,12 @@ from msgspec.structs import replace
 from surefoot.core.errors import InvalidValue
 from surefoot.core.exits import Level
 from surefoot.core.order import Amending, Order, OrderStatus, ReportedStatus, Role
-from surefoot.core.position import Position, State, Taken, Tally, permit
+from surefoot.core.position import Bound, Position, State, Taken, Tally, permit
 from surefoot.core.records import (
     AmendIntended,
     AmendRefused,
     CancelIntended,
+    CoinsBound,
     DustLeft,
     DustLost,
     ExitLapsed,
@@ -134,6 +135,8 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _reduced(record, position)
         case ShortageSeen(missing=missing):
             return replace(position, missing=missing)
+        case CoinsBound():
+            return _bound(record, position)
         case DustLeft(dust=dust):
             return replace(position, left=dust)
         case DustLost(quantity=quantity):
@@ -236,6 +239,8 @@ def _refused(record: OrderRefused, position: Position) -> Position:
     before = _standing_again(position, order)
     if record.grounds is Grounds.TOO_SMALL and order.role is Role.EXIT and order.limit is None:
         before = replace(before, too_small=max(before.too_small, order.quantity))
+    if record.grounds is Grounds.FUNDS and order.role is not Role.ENTRY and before.bound is None:
+        before = replace(before, bound=Bound(quantity=ZERO, since=record.at))
     return _over(
         before,
         replace(
@@ -369,6 +374,13 @@ def _reduced(record: ReductionBooked, position: Position) -> Position:
         outside=(*position.outside, *record.trades),
         missing=max(position.missing - record.quantity, ZERO),
     )
+
+
+def _bound(record: CoinsBound, position: Position) -> Position:
+    if not record.quantity:
+        return replace(position, bound=None)
+    since = record.at if position.bound is None else position.bound.since
+    return replace(position, bound=Bound(quantity=record.quantity, since=since, by=record.by))
 
 
 def _moved(record: StateChanged, position: Position) -> Position:

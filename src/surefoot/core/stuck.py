@@ -24,6 +24,7 @@ class StuckKind(StrEnum):
     STOP_MISSING = "stop-missing"
     READ_UNPROVEN = "read-unproven"
     PRICE_STALE = "price-stale"
+    COINS_BOUND = "coins-bound"
     HOLDING_UNWEIGHED = "holding-unweighed"
 
 

@@ -59,7 +59,7 @@ def take_addition(signal: AddSignal, draft: Draft) -> None:
     if not may_be_added_to(position, draft.now, draft.terms):
         raise SignalRefused("nothing is added before its stop is in place for all that it holds")
     largest = draft.terms.instrument.largest
-    after = position.available + signal.quantity
+    after = position.present + signal.quantity
     if largest is not None and after > largest:
         raise SignalRefused(
             f"it would hold {plain(after)} {position.base}; one stop carries {plain(largest)}"

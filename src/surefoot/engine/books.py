@@ -16,7 +16,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import held_of
+from surefoot.core.coins import held_of, locked_of
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
@@ -99,6 +99,7 @@ class Books:
             others=dict(self._others or {}),
             beside=self._beside(symbols),
             bound=self._bound(symbols),
+            locked=self._locked(symbols),
         )
 
     def _bound(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
@@ -117,6 +118,16 @@ class Books:
                     working = entry.status is OrderStatus.WORKING
                     bound[position.quote] += entry.limit * entry.remaining if working else ZERO
         return bound
+
+    def _locked(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
+        """Return what bots on other symbols lock of assets of which others seem to lock some."""
+        positions = [p for keeper in self._on(symbols) for p in keeper.positions]
+        locked = {p.base: ZERO for p in positions if p.bound is not None}
+        for base in locked:
+            for symbol in {*self.of_asset(base)} - {*symbols}:
+                for keeper in self._keepers.of(symbol):
+                    locked[base] += sum((locked_of(each) for each in keeper.positions), ZERO)
+        return locked
 
     def _beside(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
         """Return what is held of these symbols' assets by bots on other symbols."""

@@ -66,6 +66,7 @@ class Enquiry:
         self._balances_since: datetime | None = None
         self._balances_at: datetime | None = None
         self._locked: dict[Asset, Decimal] = {}
+        self._free: dict[Asset, Decimal] = {}
         self._foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
@@ -141,6 +142,17 @@ class Enquiry:
             except (ReadFailed, Misconfigured) as error:
                 self._failed(f"what is locked of {quote}", error)
                 self._looked_up = {k: v for k, v in self._looked_up.items() if k not in missed}
+
+    async def free(self, symbol: Symbol) -> None:
+        """Read what is free of an asset, if a sale was refused because its coins are not."""
+        bases = {p.base for p in self._belief.positions if p.symbol == symbol and p.bound}
+        for base in bases:
+            try:
+                held = await self._exchange.holding(base, since=self.started)
+            except (ReadFailed, Misconfigured) as error:
+                self._failed(f"what is free of {base}", error)
+                return
+            self._free[base], self._locked[base] = held.free, held.locked
 
     async def _departed(
         self, symbol: Symbol, facts: Sequence[OrderReport | Fill]
@@ -406,6 +418,7 @@ class Enquiry:
             balances_at=self._balances_at,
             missing=missing,
             locked=self._locked,
+            free=self._free,
             foreign=self._foreign,
         )
         return Gathered(

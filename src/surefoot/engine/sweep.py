@@ -71,6 +71,7 @@ class Sweep:
         """
         enquiry = self._enquiry(belief)
         await enquiry.take(symbol, shared)
+        await enquiry.free(symbol)
         crashpoint("recovery.after-orders")
         if enquiry.restored or not enquiry.is_as_believed(symbol):
             orders = wanted(belief.positions, enquiry.started)

@@ -345,7 +345,7 @@ def _stuck(stuck: Stuck, standing: Standing, position: Position | None) -> Revie
     )
 
 
-def _consequence(kind: StuckKind) -> str:  # noqa: C901, PLR0911 (one table)
+def _consequence(kind: StuckKind) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
     match kind:
         case StuckKind.ORDER_IN_DOUBT:
             return "It may have filled, or not: what is held is not certain."
@@ -361,6 +361,8 @@ def _consequence(kind: StuckKind) -> str:  # noqa: C901, PLR0911 (one table)
             return "What was bought or sold on this symbol is not known for certain."
         case StuckKind.PRICE_STALE:
             return "No price arrives: levels that are watched here are not honoured."
+        case StuckKind.COINS_BOUND:
+            return "No stop or exit sells what they lock: cancel those orders at the exchange."
         case StuckKind.HOLDING_UNWEIGHED:
             return "Coins came or went, and nobody could say whose: a sale by hand is not seen."
         case _:
@@ -378,7 +380,12 @@ def _stuck_actions(stuck: Stuck, position: Position | None) -> list[str]:
             return [*_answers(position), *recover]
         case StuckKind.STOP_MISSING | StuckKind.PRICE_STALE:
             return [*_way_out(position), *recover]
-        case StuckKind.CANCEL_UNFINISHED | StuckKind.EXIT_STUCK | StuckKind.READ_UNPROVEN:
+        case (
+            StuckKind.CANCEL_UNFINISHED
+            | StuckKind.COINS_BOUND
+            | StuckKind.EXIT_STUCK
+            | StuckKind.READ_UNPROVEN
+        ):
             return recover
         case _:
             assert_never(stuck.kind)

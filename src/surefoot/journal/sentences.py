@@ -14,6 +14,7 @@ from surefoot.core.records import (
     BanNoted,
     BotStatusChanged,
     CancelIntended,
+    CoinsBound,
     DustLeft,
     DustLost,
     ExitLapsed,
@@ -89,6 +90,8 @@ def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _protected(record)
         case ReductionBooked() | DustLeft() | DustLost():
             return _went(record)
+        case CoinsBound():
+            return _locked(record)
         case ShortageSeen() | PositionThawed() | PositionSetBack() | PositionProven():
             return _evident(record)
         case StateChanged():
@@ -251,6 +254,12 @@ def _bound(record: AccountBound | LifeBegan) -> str:
         f"This journal belongs to {record.exchange} account {record.uid} "
         f"({record.environment}) from now on."
     )
+
+
+def _locked(record: CoinsBound) -> str:
+    if not record.quantity:
+        return "No order of others locks anything of the holding any more."
+    return f"{plain(record.quantity)} of the holding cannot be sold: others lock it ({record.by})."
 
 
 def _evident(record: ShortageSeen | PositionThawed | PositionSetBack | PositionProven) -> str:

@@ -18,6 +18,7 @@ from surefoot.core.records import (
     BanNoted,
     BotStatusChanged,
     CancelIntended,
+    CoinsBound,
     DustLeft,
     DustLost,
     ExitLapsed,
@@ -178,6 +179,7 @@ def _told(  # noqa: C901, PLR0911, PLR0912 (one table)
             | AmendIntended()
             | AmendRefused()
             | OrderAmended()
+            | CoinsBound()
             | DustLeft()
             | ExitWished()
             | ExitLapsed()

@@ -6,16 +6,23 @@ what nobody can explain, forgotten as soon as enough is there.
 
 from __future__ import annotations
 
+from tests.builders import D
+from tests.unit.core.test_bound import by_hand
+from tests.unit.core.test_outside import BASE
 from tests.unit.engine.clock import turns
-from tests.unit.engine.desk import DIP, ENTER, Floor, kinds_in
+from tests.unit.engine.desk import DIP, ENTER, Floor, kinds_in, records_in
 from tests.unit.engine.test_rounds import PAIR, TWO_ON_BTC, floor_of, kept
 
 from surefoot.core.deadlines import PATIENCE
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
+from surefoot.core.records import StuckChanged
+from surefoot.core.reports import Grounds
 from surefoot.core.signals import Close
+from surefoot.core.stuck import StuckKind
 from surefoot.core.values import BotName, PositionId, Side
-from surefoot.exchange.errors import Unknown
+from surefoot.exchange.errors import Refused, Unknown
+from surefoot.exchange.port import Holding
 
 
 async def holding(floor: Floor, bot: BotName = DIP) -> None:
@@ -97,3 +104,30 @@ async def test_a_balance_that_is_never_old_enough_is_said() -> None:
         floor.clock.elapsed += 11
         await floor.account.rounds.inspection.everything()
         assert senses.circumstances(None, ()).unweighed == {}
+
+
+async def test_a_sale_of_the_owner_s_that_locks_the_bot_s_coins_is_said_and_the_rest_is_sold() -> (
+    None
+):
+    """Every exit was refused, for ever, and what to do stood in the log alone."""
+    async with floor_of() as floor:
+        floor.account.attend()
+        await holding(floor)
+        held = kept(floor).position.quantity
+        floor.exchange.orders.append(by_hand(str(held / 4)))
+        floor.exchange.holdings[BASE] = Holding(free=held * 3 / 4, locked=held / 4)
+        floor.exchange.answer(Refused("-2010", "insufficient balance", Grounds.FUNDS))
+        await kept(floor).tell(Close(by="ann"))
+        await floor.clock.advance(5)
+        assert [order.quantity for order in floor.exchange.sent] == [held, held, held * 3 / 4]
+        await kept(floor).tell(floor.exchange.trades[-1])
+        await floor.clock.advance(65)
+        stuck = await records_in(floor.journal, "account/main")
+        standing = next(each for each in reversed(stuck) if isinstance(each, StuckChanged)).standing
+        (bound,) = [each for each in standing if each.kind is StuckKind.COINS_BOUND]
+        assert bound.true == "others lock 0.0004 BTC of it: 0.0004 in order 77"
+        floor.exchange.end("77", "CANCELED")
+        floor.exchange.holdings[BASE] = Holding(free=held / 4, locked=D(0))
+        await floor.account.rounds.inspection.everything()
+        await floor.clock.advance(1)
+        assert floor.exchange.sent[-1].quantity == held / 4
