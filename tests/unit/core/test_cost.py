@@ -67,7 +67,7 @@ def costs_after(orders: int) -> tuple[int, ...]:
     life.tell(bought)
     for _ in range(orders):
         moved(life)
-    return signal, booked, cost(life, NOTHING), len(msgpack.encode(life.position)) // 100
+    return signal, booked, cost(life, NOTHING), len(msgpack.encode(life.position))
 
 
 def test_inputs_cost_the_same_after_two_orders_and_after_two_hundred() -> None:
