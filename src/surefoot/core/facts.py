@@ -18,6 +18,7 @@ from surefoot.core.records import (
     AmendRefused,
     CoinsBound,
     DustLost,
+    ExitLapsed,
     ExitWished,
     OrderAmended,
     OrderDoubted,
@@ -220,6 +221,8 @@ def _leave_at(stop: Order, draft: Draft) -> None:
     position = draft.position
     wish, level = position.exit_wish, STOP_OF[position.levels.phase]
     replaceable = wish is None or wish.limit is not None or wish.keep
+    if position.set_back_at is not None:
+        return
     if position.state in {State.OPEN, State.CLOSING} and replaceable:
         at = "" if stop.trigger is None else f" at {plain(stop.trigger)}"
         reason = f"the exchange says that a stop{at} would trigger at once"
@@ -428,9 +431,14 @@ def take_binding(binding: Binding, draft: Draft) -> None:
 def take_setback(setback: SetBack, draft: Draft) -> None:
     """Believe no more than the exchange shows: what happened since is not in the journal.
 
-    What it was frozen for before is not ended by what explains the holding.
+    What it was frozen for before is not ended by what explains the holding. A wish to leave is of a
+    time that is over, as every word that an older journal has: it is said again, or found again.
     """
     before = draft.position.frozen
+    if draft.position.exit_wish is not None:
+        draft.add(
+            ExitLapsed(at=draft.now, why=f"it is older than what was found: {setback.reason}")
+        )
     draft.add(PositionSetBack(at=draft.now, reason=setback.reason))
     draft.freeze(before or setback.reason, lacking=before is None)
 

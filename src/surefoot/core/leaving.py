@@ -41,6 +41,8 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
         return
     if draft.position.state is State.OPEN:
         _follow(seen.price, entry, draft)
+    if draft.position.set_back_at is not None:
+        return  # Nothing of it is sold; and a price of today is none to leave at on some other day.
     level = breached(draft.position.levels, seen.price, draft.position.direction)
     if level is not Level.TAKE_PROFIT:
         _let_gain_go(draft)
@@ -198,6 +200,8 @@ def take_exit(signal: ExitSignal, draft: Draft) -> None:
     position = draft.position
     if position.state is not State.OPEN:
         raise SignalRefused(f"no exit while the position is {position.state}")
+    if position.set_back_at is not None:
+        raise SignalRefused("what it holds is not proven, so nothing of it is sold")
     if position.exit_wish is not None:
         raise SignalRefused("an exit is under way")
     if is_dust(position, draft.terms):

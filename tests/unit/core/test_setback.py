@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, D, Life, fill, report
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
 
 from surefoot.core.decide import owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
@@ -113,10 +113,44 @@ def test_an_exit_that_an_older_journal_owes_is_not_sent(wish: Any) -> None:
     life = Life(PROTECTED)
     life.opened()
     life.tell(report(life.order, "OPEN", exchange_id="stop-1"))
-    life.tell(LOST, wish, TimePassed())
-    assert life.position.exit_wish is not None
+    life.tell(LOST)
+    if isinstance(wish, ExitSignal):
+        with pytest.raises(SignalRefused, match="not proven"):
+            life.tell(wish)
+    else:
+        life.tell(wish, TimePassed())
+    assert life.position.exit_wish is None
     assert life.order.role is Role.STOP
     assert life.order.cancel_at is None
+
+
+@pytest.mark.parametrize("wish", [ExitSignal(reason="enough"), Close(by="ann")])
+def test_a_wish_to_leave_of_an_older_journal_is_not_carried_out_when_it_is_adopted(
+    wish: Any,
+) -> None:
+    """It was said of another time, and was carried out days later, whatever the price was."""
+    life = Life(PROTECTED)
+    life.opened()
+    life.tell(report(life.order, "OPEN", exchange_id="stop-1"), wish)
+    assert life.position.exit_wish is not None
+    life.tell(LOST)
+    assert life.position.exit_wish is None
+    life.now += timedelta(days=3)
+    life.tell(Adopt(by="ann"), TimePassed())
+    assert life.order.role is Role.STOP
+    life.tell(Close(by="ann"))
+    assert life.position.exit_wish is not None, "and now it was said again"
+
+
+def test_a_level_that_was_passed_meanwhile_is_left_at_only_if_it_is_passed_still() -> None:
+    life = Life(TERMS)
+    life.opened()
+    life.tell(LOST, PriceSeen(price=D(40000)))
+    life.now += timedelta(days=3)
+    life.tell(Adopt(by="ann"), PriceSeen(price=D(50100)))
+    assert life.position.exit_wish is None
+    life.tell(PriceSeen(price=D(40000)))
+    assert life.order.role is Role.EXIT
 
 
 def test_a_stop_that_an_older_journal_wanted_gone_stays() -> None:

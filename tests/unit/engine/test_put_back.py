@@ -22,6 +22,7 @@ from tests.unit.engine.desk import (
 from tests.unit.engine.fake import ETH, FakeExchange
 from typing_extensions import override
 
+from surefoot.core.errors import SignalRefused
 from surefoot.core.position import State
 from surefoot.core.records import LifeBegan
 from surefoot.core.reports import TimePassed
@@ -132,7 +133,9 @@ async def test_after_a_setback_nothing_is_sold_before_the_holding_is_explained(
             await recovered(floor)
             keeper = floor.account.roster.keepers[DIP]
             assert keeper.position.frozen == "the journal went back in time"
-            await keeper.tell(leave if keeper.position.exit_wish is None else TimePassed())
+            with pytest.raises(SignalRefused, match="not proven"):
+                await keeper.tell(leave)
+            await keeper.tell(TimePassed())
             await turns()
             assert len(exchange.sent) == 1
     kinds = await kinds_in(journal, "position/dip-btc-1")
@@ -142,4 +145,7 @@ async def test_after_a_setback_nothing_is_sold_before_the_holding_is_explained(
         await recovered(floor)
         await turns()
         assert "position-proven" in await kinds_in(journal, "position/dip-btc-1")
+        assert len(exchange.sent) == 1, "what was wished before is of a time that is over"
+        await floor.account.roster.keepers[DIP].tell(leave)
+        await turns()
         assert len(exchange.sent) == 2
