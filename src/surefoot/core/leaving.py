@@ -41,8 +41,13 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
         return
     if draft.position.state is State.OPEN:
         _follow(seen.price, entry, draft)
-    if draft.position.set_back_at is not None:
-        return  # Nothing of it is sold; and a price of today is none to leave at on some other day.
+    # Else nothing of it is sold; and a price of today is none to leave at on some other day.
+    if draft.position.set_back_at is None:
+        _honour(seen, draft)
+
+
+def _honour(seen: PriceSeen, draft: Draft) -> None:
+    """Leave if a level is reached; else do what a price lets follow of what is wished already."""
     level = breached(draft.position.levels, seen.price, draft.position.direction)
     if level is not Level.TAKE_PROFIT:
         _let_gain_go(draft)
