@@ -198,6 +198,7 @@ class _OfOrders(Comparison):
             self._fills(shown)
             if self.as_read:
                 self._absences()
+            if self.as_read:
                 self._binding()
             self._prove()
             self.terms = without_stop if self._lacks(others) else terms

@@ -113,14 +113,12 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
             return _finished(record, position)
         case CancelIntended():
             return _cancel_intended(record, position)
-        case AmendIntended(client_order_id=name, quantity=quantity, not_after=end):
-            asked = Amending(quantity=quantity, not_after=end)
-            return _with(position, replace(_order(position, name), amending=asked))
+        case AmendIntended():
+            return _amend_intended(record, position)
         case AmendRefused():
             return _unamended(record, position)
-        case OrderAmended(client_order_id=name, quantity=quantity):
-            smaller = replace(_order(position, name), quantity=quantity, amending=None)
-            return _with(position, smaller)
+        case OrderAmended():
+            return _amended(record, position)
         case FillBooked():
             return _booked(record, position)
         case ExitWished():
@@ -294,6 +292,16 @@ def _cancel_intended(record: CancelIntended, position: Position) -> Position:
         position,
         replace(order, cancel_at=record.at, cancel_name=record.cancel_name, hailed=record.hailed),
     )
+
+
+def _amend_intended(record: AmendIntended, position: Position) -> Position:
+    asked = Amending(quantity=record.quantity, not_after=record.not_after)
+    return _with(position, replace(_order(position, record.client_order_id), amending=asked))
+
+
+def _amended(record: OrderAmended, position: Position) -> Position:
+    order = _order(position, record.client_order_id)
+    return _with(position, replace(order, quantity=record.quantity, amending=None))
 
 
 def _unamended(record: AmendRefused, position: Position) -> Position:

@@ -90,9 +90,9 @@ def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _protected(record)
         case ReductionBooked() | DustLeft() | DustLost():
             return _went(record)
-        case CoinsBound():
-            return _locked(record)
-        case ShortageSeen() | PositionThawed() | PositionSetBack() | PositionProven():
+        case CoinsBound() | ShortageSeen():
+            return _unsellable(record)
+        case PositionThawed() | PositionSetBack() | PositionProven():
             return _evident(record)
         case StateChanged():
             return _moved(record)
@@ -256,22 +256,22 @@ def _bound(record: AccountBound | LifeBegan) -> str:
     )
 
 
-def _locked(record: CoinsBound) -> str:
+def _unsellable(record: CoinsBound | ShortageSeen) -> str:
+    if isinstance(record, ShortageSeen):
+        if not record.missing:
+            return f"All of the holding can be sold again: {record.evidence}."
+        return f"{plain(record.missing)} of the holding are missing: {record.evidence}."
     if not record.quantity:
         return "No order of others locks anything of the holding any more."
     return f"{plain(record.quantity)} of the holding cannot be sold: others lock it ({record.by})."
 
 
-def _evident(record: ShortageSeen | PositionThawed | PositionSetBack | PositionProven) -> str:
+def _evident(record: PositionThawed | PositionSetBack | PositionProven) -> str:
     if isinstance(record, PositionSetBack):
         return f"What it holds is not proven, so nothing of it is sold: {record.reason}."
     if isinstance(record, PositionProven):
         return f"What it holds is proven again: {record.evidence}."
-    if isinstance(record, PositionThawed):
-        return f"Not frozen any more: {record.evidence}."
-    if not record.missing:
-        return f"All of the holding can be sold again: {record.evidence}."
-    return f"{plain(record.missing)} of the holding are missing: {record.evidence}."
+    return f"Not frozen any more: {record.evidence}."
 
 
 def _others(record: OthersSeen) -> str:
