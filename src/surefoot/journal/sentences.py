@@ -92,12 +92,10 @@ def _said(record: Record) -> str:  # noqa: C901, PLR0911, PLR0912 (one table)
             return _went(record)
         case CoinsBound() | ShortageSeen():
             return _unsellable(record)
-        case PositionThawed() | PositionSetBack() | PositionProven():
+        case PositionThawed() | PositionSetBack() | PositionProven() | PositionFrozen():
             return _evident(record)
         case StateChanged():
             return _moved(record)
-        case PositionFrozen():
-            return _frozen(record)
         case PositionResolved():
             return _resolved(record)
         case BotStatusChanged():
@@ -230,10 +228,6 @@ def _moved(record: StateChanged) -> str:
     return f"The position is {record.target}: {record.why}."
 
 
-def _frozen(record: PositionFrozen) -> str:
-    return f"FROZEN, nothing is added until an operator resolves it: {record.reason}"
-
-
 def _resolved(record: PositionResolved) -> str:
     off = f", {plain(record.written_off)} written off" if record.written_off else ""
     return f"{record.by} resolved it ({record.how}){off}."
@@ -266,7 +260,11 @@ def _unsellable(record: CoinsBound | ShortageSeen) -> str:
     return f"{plain(record.quantity)} of the holding cannot be sold: others lock it ({record.by})."
 
 
-def _evident(record: PositionThawed | PositionSetBack | PositionProven) -> str:
+def _evident(
+    record: PositionThawed | PositionSetBack | PositionProven | PositionFrozen,
+) -> str:
+    if isinstance(record, PositionFrozen):
+        return f"FROZEN, nothing is added until an operator resolves it: {record.reason}"
     if isinstance(record, PositionSetBack):
         return f"What it holds is not proven, so nothing of it is sold: {record.reason}."
     if isinstance(record, PositionProven):
