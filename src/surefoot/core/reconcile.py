@@ -48,6 +48,7 @@ from surefoot.core.values import (
     PositionId,
     Side,
     Symbol,
+    counted,
     plain,
 )
 
@@ -261,7 +262,7 @@ class _OfOrders(Comparison):
             self.find(
                 FindingKind.FILLS_MISSED,
                 None,
-                f"{len(booked)} fills, {plain(total)} {self.position.base}, "
+                f"{counted(len(booked), 'fill')}, {plain(total)} {self.position.base}, "
                 f"trades {', '.join(fill.trade_id for fill in booked[:8])}",
                 f"booked; the position is {self.position.state}",
             )
