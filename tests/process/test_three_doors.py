@@ -56,12 +56,13 @@ class Doors:
     async def by_api(self, kind: str) -> dict[str, Any] | None:
         """Post a wish under the one key; None if nobody answers to the end."""
         token = (self.play.stage.directory / "surefoot.token").read_text().strip()
+        wish = {"kind": kind, "target": "bot"} | ({"confirm": "bot"} if kind == "close" else {})
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as client,
                 client.post(
                     f"http://127.0.0.1:{self.dashboard.port}/api/v1/commands",
-                    json={"kind": kind, "target": "bot", "confirm": "bot"},
+                    json=wish,
                     headers={"Authorization": f"Bearer {token}", "Idempotency-Key": KEY},
                 ) as answer,
             ):
