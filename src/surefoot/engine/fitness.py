@@ -44,9 +44,10 @@ def bases_of(
 ) -> dict[Asset, BotName]:
     """Return which assets bots of one account trade, and by whom; also what is only held still."""
     traded: dict[Asset, BotName] = {p.base: p.bot for p in held if p.needs_watching}
-    for spec in specs:
+    on_symbol = {spec.symbol: spec.bot for spec in specs}  # filters are read once a symbol
+    for symbol, bot in on_symbol.items():
         try:
-            traded[exchange.instrument(spec.symbol).base] = spec.bot
+            traded[exchange.instrument(symbol).base] = bot
         except Misconfigured:
             continue  # It does not run, and says so itself.
     return traded
