@@ -88,8 +88,8 @@ class Lease:
 
     def _write(self, holder: Life) -> None:
         if self._file is not None:
-            text = msgspec.json.encode(holder)
-            os.ftruncate(self._file, 0)
+            # Over what was there: a kill or a full disk in between must not leave it empty.
+            text = msgspec.json.encode(holder).ljust(os.fstat(self._file).st_size)
             os.pwrite(self._file, text, 0)
 
     def release(self) -> None:

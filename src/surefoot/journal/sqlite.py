@@ -393,8 +393,9 @@ def open_sqlite(
     if not path.parent.is_dir():
         raise JournalUnusable(f"the folder {path.parent} does not exist; create it first")
     lease = Lease(path.with_name(f"{path.name}.lock"))
-    lease.take(at)
     try:
+        with unusable(path):
+            lease.take(at)
         return _open_locked(path, lease, migrations, at)
     except BaseException:
         lease.release()

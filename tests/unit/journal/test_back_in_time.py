@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from tests.builders import START, Life
@@ -282,4 +285,23 @@ async def test_the_bound_is_written_again_where_it_was_removed(tmp_path: Path) -
     bound = read_bound(path)
     assert bound is not None
     assert bound.sequence == 2
+    await journal.close()
+
+
+async def test_a_start_on_a_full_disk_forgets_no_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock file was emptied before it was written: any older journal was the right one then."""
+    path = tmp_path / "j.db"
+    await (await lived(path, "one")).close()
+    keep(path, tmp_path / "kept")
+    await (await lived(path, "two")).close()
+    monkeypatch.setattr(os, "pwrite", Mock(side_effect=OSError(ENOSPC, "No space left on device")))
+    with pytest.raises(JournalUnusable, match="No space left"):
+        open_sqlite(path, at=LATER)
+    monkeypatch.undo()
+    bound_of(path).unlink()
+    put_back(path, tmp_path / "kept")
+    journal = open_sqlite(path, at=LATER)
+    assert journal.setback is not None
     await journal.close()
