@@ -164,8 +164,8 @@ def test_without_its_reader_parquet_is_refused_with_what_to_do(
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("cut-off.csv.gz", gzip.compress(b"1704067200,1,1,1,1,1\n" * 9)[:-9]),
-        ("spoiled.csv.gz", gzip.compress(b"1704067200,1,1,1,1,1\n")[:12] + b"\xff" * 20),
+        ("cut-off.csv.gz", gzip.compress(b"1704067200,1,1,1,1,1\n" * 9, mtime=0)[:-9]),
+        ("spoiled.csv.gz", gzip.compress(b"1704067200,1,1,1,1,1\n", mtime=0)[:12] + b"\xff" * 20),
         ("no-archive.csv.gz", b"1704067200,1,1,1,1,1\n"),
         ("no-text.csv", b"\xf1\xff\x00"),
         ("one-cell.csv", b"1" * 200_000),
