@@ -184,18 +184,24 @@ class Commands:
 
     def _kept_position(self, target: str) -> tuple[Account, Keeper, Position]:
         """Find a position by its id, or the one of a bot that has to be resolved."""
+        kept: list[tuple[Account, Keeper]] = []
         for account in self._accounts.values():
             found = account.roster.find(target)
             if found is not None:
                 return account, *found
             keeper = account.roster.keepers.get(BotName(target))
             if keeper is not None:
-                frozen = [each for each in keeper.positions if each.frozen is not None]
-                if len(frozen) > 1:
-                    names = ", ".join(each.position_id for each in frozen)
-                    raise InvalidValue(f"{target} has more than one that is frozen: {names}")
-                return account, keeper, frozen[0] if frozen else keeper.position
-        raise InvalidValue(f"no position {target} is kept here")
+                kept.append((account, keeper))
+        if not kept:
+            raise InvalidValue(f"no position {target} is kept here")
+        # A bot that moved is kept on two accounts: what has to be resolved may be on either.
+        frozen = [(*where, p) for where in kept for p in where[1].positions if p.frozen is not None]
+        if len(frozen) > 1:
+            names = ", ".join(position.position_id for *_, position in frozen)
+            raise InvalidValue(f"{target} has more than one that is frozen: {names}")
+        current = [(*where, where[1].position) for where in kept]
+        doubted = [each for each in current if doubtful(each[2])]
+        return (*frozen, *doubted, *current)[0]
 
     async def _checked(self, account: Account, position: Position, word: Filled) -> Filled:
         """Hold what an operator says against the exchange, if it can be reached.

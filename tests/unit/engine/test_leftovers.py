@@ -264,6 +264,25 @@ async def test_a_pause_holds_a_bot_on_whichever_account_it_was_said() -> None:
         assert house.second.roster.refusal(DIP) is None
 
 
+async def test_what_is_resolved_by_a_bot_s_name_is_what_has_to_be() -> None:
+    """The first account had nothing frozen: the answer was refused, and the bot stayed frozen."""
+    former = House()
+    async with serving(former):
+        await former.enter()
+    house = Moved(former)
+    async with serving(house):
+        await house.clock.advance(2)
+        await house.done("close")
+        await house.clock.advance(2)
+        await house.done("resume")
+        await house.clock.advance(5)
+        moved = house.second.roster.keepers[DIP]
+        assert DIP in house.account.roster.keepers, "its dust is kept on the account that it left"
+        await moved.tell(Freeze(reason="look"))
+        assert await house.done("resolve", how="ignore") == ("done", "dip-btc-3 is resolved")
+        assert moved.position.frozen is None
+
+
 async def test_a_resume_takes_a_pause_back_that_was_said_on_another_account() -> None:
     former = House()
     async with serving(former):
