@@ -8,6 +8,7 @@ settings are read back.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -187,9 +188,18 @@ class SqliteReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """Answer several questions from one state; the writer goes on meanwhile."""
-        with self._read:
-            yield
+        """Answer several questions from one state; the writer goes on meanwhile.
+
+        The garbage collector rests: it would walk all that is being read, again and again.
+        """
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            with self._read:
+                yield
+        finally:
+            if collecting:
+                gc.enable()
 
     async def version(self, stream: str) -> int:
         """Return how many records a stream has."""
