@@ -49,12 +49,17 @@ async def resume_all(accounts: Iterable[Account], by: str) -> str:
     resumed: list[BotName] = []
     cannot: list[str] = []
     unanswered = 0
+    accounts = tuple(accounts)
+    configured = {bot for account in accounts for bot in account.roster.configured}
     for account in accounts:
         statuses = account.roster.statuses
+        # What one has left on a former account runs there no more: its new one speaks for it.
+        elsewhere = configured - {*account.roster.configured}
         found = [
             bot
             for bot in account.roster.bots
             if statuses.of(bot) is Status.PAUSED and statuses.reason(bot) == REASON
+            if bot not in elsewhere
         ]
         if not account.roster.admits:
             cannot += [f"{bot} cannot run before its account is recovered" for bot in found]

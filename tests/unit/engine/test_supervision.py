@@ -12,8 +12,9 @@ from tests.unit.engine.desk import DIP, SaidLog
 from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.core.position import State
+from surefoot.core.signals import Close
 from surefoot.engine.supervision import Supervision
-from surefoot.exchange.errors import ReadFailed
+from surefoot.exchange.errors import ReadFailed, Unknown
 from surefoot.exchange.port import AccountEvent, Connected
 from surefoot.journal.errors import JournalPoisoned
 
@@ -58,6 +59,29 @@ async def test_a_measurement_that_fails_is_made_again_when_the_clock_is_denied_a
             assert house.exchange.count("measure_clock") == before + asked
             await house.clock.advance(1)
         assert failures(house, "mend the clock") == []
+
+
+async def test_a_command_that_never_ends_is_seen_while_bots_go_on() -> None:
+    """The loop that carries commands out stood still behind it, and the server looked alive."""
+    async with serving() as house:
+        await house.enter()
+        house.exchange.answer(Unknown("time-out"))
+        keeper = house.account.roster.keepers[DIP]
+        await keeper.tell(Close(by="ann"))
+        await turns()
+        doubted = keeper.position.orders[-1]
+        house.exchange.hold("order", about=doubted.client_order_id)
+        quantity = str(doubted.quantity)
+        await house.post(
+            "resolve", keeper.position.position_id, how="filled", quantity=quantity, price="50000"
+        )
+        await house.clock.advance(1)
+        turned = (await house.journal.signs()).turned
+        beaten = (await house.journal.signs()).pulses
+        await house.clock.advance(60)
+        signs = await house.journal.signs()
+        assert signs.turned == turned
+        assert signs.pulses != beaten, "the account goes on"
 
 
 async def test_a_work_that_is_ended_before_it_began_is_never_made() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from decimal import Decimal
 from typing import Any, get_args
 
 import msgspec
@@ -9,9 +11,11 @@ import pytest
 from tests.unit.web.desk import Desk
 
 from surefoot.core.records import Record
+from surefoot.core.values import AccountName, Symbol
 from surefoot.journal.port import Journal
 from surefoot.journal.status import read_status
 from surefoot.web import routes
+from surefoot.web.health import TURNS
 from surefoot.web.keys import Scope
 
 
@@ -136,6 +140,24 @@ async def test_machines_are_told_that_no_engine_runs(desk: Desk, journal: Journa
     assert "surefoot_engine_up 1.0" in text
     assert f"surefoot_journal_records_total {float(await journal.records())}" in text
     await journal.close()
+
+
+async def test_an_engine_that_takes_no_commands_is_not_ready_though_it_lives(
+    desk: Desk, journal: Journal
+) -> None:
+    """Its lease is held and its prices are fresh; who pressed "close" got no answer."""
+
+    async def engine() -> bool:
+        account, pair, now = AccountName("main"), Symbol("BTC/USDT"), desk.clock.now()
+        journal.gauges.price(account, pair, Decimal(50000), now)
+        return bool((await desk.ask("/readyz", scope=None))[1]["engine"])
+
+    journal.gauges.turn(desk.clock.now())
+    async with asyncio.timeout(10):
+        while not await engine():
+            await desk.clock.sleep(0.05)
+    desk.clock.ahead += TURNS
+    assert not await engine()
 
 
 async def test_every_answer_has_a_schema_and_every_reference_leads_somewhere(desk: Desk) -> None:
