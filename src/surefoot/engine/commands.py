@@ -124,7 +124,11 @@ class Commands:
             case "stop-all":
                 return await self._told(command, await stop_all(self._everybody, command.actor))
             case "resume-all":
-                return await self._told(command, await resume_all(self._everybody, command.actor))
+                said = await resume_all(self._everybody, command.actor)
+                for account in self._everybody:
+                    if any(map(account.roster.waits, account.roster.configured)):
+                        self._recover(account.name)
+                return await self._told(command, said)
             case _:
                 return await self._do_to_bot(command)
 

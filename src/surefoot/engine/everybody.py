@@ -6,8 +6,10 @@ It is a word on every bot, journaled like any other, so it outlives restarts; wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
+
+from msgspec import Struct
 
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.values import BotName, counted
@@ -40,43 +42,61 @@ async def stop_all(accounts: Collection[Account], by: str) -> str:
     )
 
 
-async def resume_all(accounts: Iterable[Account], by: str) -> str:
+class _Resumed(Struct, kw_only=True):
+    """What came of it: who runs, who is looked at first, who cannot, and how many are in review."""
+
+    running: list[BotName] = []
+    looked_at: list[BotName] = []
+    cannot: list[str] = []
+    unanswered: int = 0
+
+    def __str__(self) -> str:
+        also = f"; {self.unanswered} still in review: surefoot status says why"
+        looks = f"; recovery looks whether {', '.join(self.looked_at)} can run now"
+        return (
+            f"{counted(len(self.running), 'bot')} may enter again"
+            f"{also if self.unanswered else ''}{looks if self.looked_at else ''}"
+            f"{'; still paused: ' if self.cannot else ''}{'; '.join(self.cannot)}"
+        )
+
+
+async def resume_all(accounts: Collection[Account], by: str) -> str:
     """Let what `stop_all` paused run again; return what came of it, also of those that cannot.
 
     Raises:
         SignalRefused: not one of them can run now.
     """
-    resumed: list[BotName] = []
-    cannot: list[str] = []
-    unanswered = 0
-    accounts = tuple(accounts)
+    came = _Resumed()
     configured = {bot for account in accounts for bot in account.roster.configured}
     for account in accounts:
-        statuses = account.roster.statuses
         # What one has left on a former account runs there no more: its new one speaks for it.
-        elsewhere = configured - {*account.roster.configured}
-        found = [
-            bot
-            for bot in account.roster.bots
-            if statuses.of(bot) is Status.PAUSED and statuses.reason(bot) == REASON
-            if bot not in elsewhere
-        ]
-        if not account.roster.admits:
-            cannot += [f"{bot} cannot run before its account is recovered" for bot in found]
+        gone = configured - {*account.roster.configured}
+        await _resume(account, [bot for bot in account.roster.bots if bot not in gone], by, came)
+    if came.cannot and not (came.running or came.unanswered or came.looked_at):
+        raise SignalRefused("; ".join(came.cannot))
+    return str(came)
+
+
+async def _resume(account: Account, bots: Collection[BotName], by: str, came: _Resumed) -> None:
+    statuses = account.roster.statuses
+    waiting = {bot for bot in bots if account.roster.waits(bot)}
+    await statuses.hear(waiting)
+    for bot in bots:
+        if statuses.of(bot) is not Status.PAUSED or statuses.reason(bot) != REASON:
             continue
-        for bot in found:
-            if not statuses.needs_word(bot):
-                try:
-                    await account.roster.revive(bot)
-                except InvalidValue as error:
-                    cannot.append(str(error))
-                    continue
-            if await statuses.unpause(bot, by=by, reason=REASON) is Status.RUNNING:
-                resumed.append(bot)
-            else:
-                unanswered += 1
-    if cannot and not resumed and not unanswered:
-        raise SignalRefused("; ".join(cannot))
-    also = f"; {unanswered} still in review: surefoot status says why" if unanswered else ""
-    but = f"; still paused: {'; '.join(cannot)}" if cannot else ""
-    return f"{counted(len(resumed), 'bot')} may enter again{also}{but}"
+        if not account.roster.admits:
+            came.cannot.append(f"{bot} cannot run before its account is recovered")
+            continue
+        try:
+            if bot not in waiting and not statuses.needs_word(bot):
+                await account.roster.revive(bot)
+        except InvalidValue as error:
+            came.cannot.append(str(error))
+            continue
+        after = await statuses.unpause(bot, by=by, reason=REASON)
+        if bot in waiting:
+            came.looked_at.append(bot)
+        elif after is Status.RUNNING:
+            came.running.append(bot)
+        else:
+            came.unanswered += 1

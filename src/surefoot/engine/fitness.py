@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
@@ -34,7 +35,7 @@ def fitting(
     instrument = exchange.instrument(spec.symbol)
     refuse_shared_quote(instrument, traded)
     _refuse_candles(spec, exchange)
-    _refuse_two_symbols(spec, here)
+    _refuse_two_symbols(spec, here, exchange.now())
     _refuse_two_accounts(spec, elsewhere)
     return instrument
 
@@ -79,8 +80,10 @@ def _refuse_candles(spec: BotSpec, exchange: Exchange) -> None:
             raise Misconfigured(f"there are no candles of {timeframe} here; there are {known}")
 
 
-def _refuse_two_symbols(spec: BotSpec, positions: Iterable[Position]) -> None:
+def _refuse_two_symbols(spec: BotSpec, positions: Iterable[Position], now: datetime) -> None:
     """Refuse a bot that still has something in a former symbol, an older one that is frozen too.
+
+    Or may have: a NEVER of it that is still looked for, which only who trades that symbol books.
 
     Raises:
         Misconfigured: it has.
@@ -90,6 +93,13 @@ def _refuse_two_symbols(spec: BotSpec, positions: Iterable[Position]) -> None:
             raise Misconfigured(
                 f"{_standing(position)} in {position.symbol}, but the configuration says "
                 f"{spec.symbol}; {_way_out(position)} it first, then start again",
+            )
+        sought = max((o.sought_until for o in position.orders if o.sought_until), default=now)
+        if position.symbol != spec.symbol and sought > now:
+            raise Misconfigured(
+                f"an order of {position.position_id} in {position.symbol} that nobody has seen may "
+                f"still turn up, and is looked for until {sought:%Y-%m-%d %H:%M} UTC; start again "
+                f"then, or go on with {position.symbol}",
             )
 
 

@@ -18,6 +18,7 @@ from tests.unit.engine.desk import (
     MAIN,
     SWING,
     Desk,
+    Floor,
     PoisonableJournal,
     SaidLog,
     account_spec,
@@ -30,7 +31,7 @@ from tests.unit.engine.fake import ETH, FakeExchange
 from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.app import assemble
-from surefoot.core.order import LATE_SWEEP
+from surefoot.core.order import LATE_SWEEP, Order
 from surefoot.core.position import Dust, Position, State
 from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import ExitSignal, Freeze
@@ -304,14 +305,7 @@ async def test_an_order_called_never_is_sought_also_if_its_bot_leaves_the_config
     exchange.clock.hurried = True
     async with opened(exchange=exchange, journal=journal) as floor:
         assert await floor.account.recovery.patiently() is Outcome.RECOVERED
-        keeper = floor.account.roster.keepers[DIP]
-        exchange.answer(Unknown("time-out"))
-        await keeper.tell(ENTER)
-        await turns()
-        exchange.clock.elapsed += 70
-        await floor.account.rounds.inspection.everything()
-        (lost,) = keeper.position.orders
-        assert (lost.status, keeper.position.state) == ("NEVER", State.FLAT)
+        lost = await never(floor)
     day_later = exchange.now() + LATE_SWEEP
     assert await with_leftovers([SECOND], journal, exchange.now()) == {MAIN, SECOND}
     assert await with_leftovers([SECOND], journal, day_later) == {SECOND}
@@ -327,6 +321,71 @@ async def test_an_order_called_never_is_sought_also_if_its_bot_leaves_the_config
         assert "was NEVER, yet the exchange has it" in str(found.frozen)
         (stop,) = [each for each in exchange.orders if each.status == "OPEN"]
         assert (stop.side, stop.quantity) == ("sell", found.quantity), "what it bought has its stop"
+
+
+async def test_an_order_called_never_is_sought_also_if_its_bot_is_given_another_symbol() -> None:
+    """Its 24 hours ended with that: what it had bought in the old one belonged to nobody."""
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    async with opened(exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        lost = await never(floor)
+    spec = account_spec(bot_spec(symbol=ETH))
+    async with opened(spec, exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        roster = floor.account.roster
+        assert roster.symbols == (BTC,), "it is compared as before"
+        why = roster.statuses.in_review()[DIP]
+        assert why.startswith("an order of dip-btc-1 in BTC/USDT that nobody has seen may still")
+        exchange.place(lost)
+        await floor.account.rounds.inspection.everything()
+        (found,) = roster.keepers[DIP].positions
+        assert "was NEVER, yet the exchange has it" in str(found.frozen)
+
+
+async def test_a_day_later_it_may_have_another_symbol() -> None:
+    exchange, journal = FakeExchange(HandClock()), PoisonableJournal()
+    exchange.clock.hurried = True
+    async with opened(exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        await never(floor)
+    exchange.clock.elapsed += LATE_SWEEP.total_seconds()
+    async with opened(account_spec(bot_spec(symbol=ETH)), exchange=exchange, journal=journal) as it:
+        assert await it.account.recovery.patiently() is Outcome.RECOVERED
+        assert it.account.roster.statuses.in_review() == {}
+        assert it.account.roster.symbols == (ETH,)
+
+
+async def never(floor: Floor) -> Order:
+    """Let an entry be lost, and be called NEVER."""
+    keeper = floor.account.roster.keepers[DIP]
+    floor.exchange.answer(Unknown("time-out"))
+    await keeper.tell(ENTER)
+    await turns()
+    floor.clock.elapsed += 70
+    await floor.account.rounds.inspection.everything()
+    (lost,) = keeper.position.orders
+    assert (lost.status, keeper.position.state) == ("NEVER", State.FLAT)
+    return lost
+
+
+async def test_all_are_resumed_where_they_are_to_trade_and_not_where_they_were() -> None:
+    """It said "still paused" of a bot, for the account that this had left."""
+    former = House()
+    async with serving(former):
+        await former.enter()
+    house = Moved(former)
+    async with serving(house):
+        await house.clock.advance(2)
+        assert (await house.done("stop-all", "all"))[0] == "done"
+        await house.done("close")
+        await house.clock.advance(2)
+        assert await house.done("resume-all", "all") == (
+            "done",
+            "0 bots may enter again; recovery looks whether dip-btc can run now",
+        )
+        await house.clock.advance(5)
+        assert house.second.roster.refusal(DIP) is None
 
 
 async def test_what_is_frozen_in_a_former_symbol_keeps_its_keeper() -> None:
