@@ -50,7 +50,8 @@ class _Resumed(Struct, kw_only=True):
     cannot: list[str] = []
     unanswered: int = 0
 
-    def __str__(self) -> str:
+    def told(self) -> str:
+        """Return it in words."""
         also = f"; {self.unanswered} still in review: surefoot status says why"
         looks = f"; recovery looks whether {', '.join(self.looked_at)} can run now"
         return (
@@ -74,7 +75,7 @@ async def resume_all(accounts: Collection[Account], by: str) -> str:
         await _resume(account, [bot for bot in account.roster.bots if bot not in gone], by, came)
     if came.cannot and not (came.running or came.unanswered or came.looked_at):
         raise SignalRefused("; ".join(came.cannot))
-    return str(came)
+    return came.told()
 
 
 async def _resume(account: Account, bots: Collection[BotName], by: str, came: _Resumed) -> None:
