@@ -63,8 +63,13 @@ def report(to: Path = Path("surefoot-report.txt"), /, *, options: Options | None
     except OSError as error:
         say(f"{to} cannot be written: {error.strerror}", "bold red")
         return FAILED
-    with os.fdopen(file, "w", encoding="utf-8") as output:
-        output.write(text)
+    try:
+        with os.fdopen(file, "w", encoding="utf-8") as output:
+            output.write(text)
+    except OSError as error:
+        to.unlink()  # a part of it helps nobody, and would be in the way of the next
+        say(f"{to} cannot be written: {error.strerror}", "bold red")
+        return FAILED
     say(f"Written to {to}. It holds no key that I know of; look through it before you send it.")
     return FINE
 

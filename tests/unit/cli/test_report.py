@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,24 @@ def test_it_is_for_its_owner_and_overwrites_nothing(
     assert (planted / "mine.txt").stat().st_mode & 0o077 == 0
     assert run(["report", "mine.txt"]) == 1
     assert "File exists" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk at hand")
+def test_a_full_disk_is_said_and_leaves_no_part(
+    planted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended in a traceback, and the part that was left was in the way of the next report."""
+    to, full = planted / "report.txt", Path("/dev/full")
+    opened = os.open
+
+    def on_a_full_disk(path: Path, flags: int, mode: int = 0o777) -> int:
+        file = opened(path, flags, mode)
+        if path != to:
+            return file
+        os.close(file)
+        return opened(full, os.O_WRONLY)
+
+    monkeypatch.setattr(os, "open", on_a_full_disk)
+    assert run(["report", str(to)]) == 1
+    assert "cannot be written: No space left on device" in capsys.readouterr().out
+    assert not to.exists()
