@@ -94,7 +94,7 @@ class Arranged:
     async def _unmet(self) -> None:
         """Let a price be there and nobody take anything at it."""
         fault = self.armory.arm(
-            "partial_then_cancel",
+            "partial_fill",
             {"on": "order.replace", "side": "SELL", "type": "LIMIT", "fraction": 0.0, "times": 0},
         )
         symbol = self.luck.choice(sorted({bot.symbol for bot in self._trouble.plan.bots}))

@@ -27,6 +27,9 @@ _CALM: Final = frozenset({"jump", "still", "partial", "unmet", "graceful", "cloc
 _MINUTE_S: Final = 59.0
 # What is counted here and there differs by so much: prices move meanwhile, and dust is left.
 _ABOUT: Final = Decimal(5)
+_UNTIMELY: Final = "SELECT 1 FROM records WHERE kind = 'order-refused' AND data LIKE '%-1021%'"
+# A stop is taken away no sooner for a limit that nobody met.
+_APART_S: Final = 4.0
 # Who was paused withdraws what rests within so long.
 _WITHDRAWN_S: Final = 60.0
 # Nothing was answered for so long: then it does not say one of these.
@@ -52,6 +55,7 @@ class Conduct:
         # Of each holding: what it cost and what it brought.
         self._cost: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self._out_since: float | None = None
+        self._tries: dict[str, Any] = {}
         self._exchange.listen(self._on_execution)
 
     def _on_execution(self, execution: str, order: Any, trade: Any) -> None:
@@ -82,6 +86,19 @@ class Conduct:
         self._taken_away.pop(holding.name, None)
         if order.type == "STOP_LOSS":
             self._judge_step(order, holding)
+        elif order.at_once:
+            self._judge_try(order, holding)
+
+    def _judge_try(self, order: Any, holding: Holding) -> None:
+        """Judge that a stop is not taken away for a limit again where nobody met it just now."""
+        before = self._tries.get(holding.name)
+        self._tries[holding.name] = order
+        if before is None or before.executed or set(self._plan.kinds) != {"unmet"}:
+            return
+        apart = (order.created_ms - before.created_ms) / 1000
+        if apart < _APART_S:
+            text = f"{holding.name}: {apart} s after {before.client_order_id}"
+            self._judge.blame("a stop made way again and again", text)
 
     def _on_cancelled_stop(self, order: Any, holding: Holding) -> None:
         whole = order.left <= holding.held and not order.executed
@@ -115,6 +132,11 @@ class Conduct:
     def _wish(self, position: str) -> Any:
         rows = self._judge.rows("SELECT data FROM positions WHERE position_id = ?", position)
         return json.loads(rows[0][0]).get("exit_wish") if rows else None
+
+    def _look_at_times(self) -> None:
+        """Judge that no order comes too late because the machine's clock was stepped."""
+        if set(self._plan.kinds) <= _CALM and self._judge.rows(_UNTIMELY):
+            self._judge.blame("an order was refused for its time", "")
 
     # Levels --------------------------------------------------------------------------------------
 
@@ -217,6 +239,7 @@ class Conduct:
     def look(self) -> None:
         """Judge how it stands with what was done."""
         self._look_at_stops()
+        self._look_at_times()
         self._look_at_levels()
         self._look_at_the_paused()
         self._look_at_health()

@@ -17,7 +17,7 @@ TOLD: Final[dict[str, str]] = {
     "take an entry while one is out": "crash=200",
     "send again when no answer came": "request=20",
     "take one empty answer for absence": "lag=15,request=20",
-    "take a stop for less than is held for the one that is wanted": "crash=200",
+    "take a stop for less than is held for the one that is wanted": "adding=1,crash=200",
     "leave the row of what is replaced as it was": "jump=30,crash=60",
     "believe an ending before its fills are counted": "lag=15,partial=20,stream=20",
     "give every life the same names": "snapshot=40,crash=60",
@@ -36,10 +36,8 @@ TOLD: Final[dict[str, str]] = {
     "take the machine's clock for the exchange's time": "clock=15",
     "ask on through a ban": "ban=30",
     "forget a ban when a life ends": "ban=30,crash=20",
-    "leave a stop as it is when more is held": "plain=1,adding=1,crash=200",
     "leave while more is being bought": "partial=20,jump=30",
     "take a trade of two orders for a trade of one": "crash=200",
-    "let a stop wait because nobody met a limit": "unmet=60,gaining=0.3",
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",
     "let a request live for ever": "late=20",
     "forget an order that has left": "lag=15,stream=20",
@@ -47,7 +45,6 @@ TOLD: Final[dict[str, str]] = {
     "let coins that nobody explains prove a holding": "restore=20,crash=60,owner=30",
     "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
     "explain a holding before the last request can have turned up": "restore=20,crash=60",
-    "take every sale by hand for the owner's": "owner=20",
     "read no trades although the balance differs": "owner=20,crash=60,stream=20",
     "carry a command out again after a restore": "log-lost=40,operator=15",
     "take a gain at whatever the market pays": "gaining=0.3,jump=30",
@@ -108,6 +105,11 @@ STAGED: Final[dict[str, str]] = {
     ),
     "leave an amended order's row as it was": ("tests/simulation/test_amended_worlds.py -k killed"),
     "let a day lose what it may not": "tests/simulation/test_situations.py -k under_water",
+    "take every sale by hand for the owner's": "tests/simulation/test_situations.py -k asked_about",
+    "let a stop wait because nobody met a limit": (
+        "tests/simulation/test_situations.py -k does_not_wait"
+    ),
+    "leave a stop as it is when more is held": ("tests/simulation/test_situations.py -k makes_way"),
 }
 # Whose mistakes no world shows: what is in the world is the trading program and an exchange.
 ROOMS: Final[dict[str, str]] = {

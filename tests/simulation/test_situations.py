@@ -24,6 +24,7 @@ strategy = "tests.simulation.traders:{strategy}"
 notional = 1000
 stop_loss = "3%"
 stop_at = "{stop_at}"
+take_profit = "{gain}"
 params = {{ {params} }}
 """
 # V, and what the bots of these worlds wait before they wish for something again.
@@ -36,8 +37,10 @@ def bot(
     strategy: str = "InAndOut",
     stop_at: str = "exchange",
     params: str = "hold = 100000.0",
+    gain: str = "off",
 ) -> str:
-    return BOT.format(name=name, symbol=symbol, strategy=strategy, stop_at=stop_at, params=params)
+    told = {"name": name, "symbol": symbol, "strategy": strategy, "stop_at": stop_at}
+    return BOT.format(params=params, gain=gain, **told)
 
 
 def resting(name: str) -> str:
@@ -231,3 +234,57 @@ def test_a_day_begins_nothing_while_what_is_open_is_under_water() -> None:
     world = lived(bots, play, account="caps = { daily_loss = 15 }")
     assert before[0] > 1, "the other one has not entered: this proves nothing"
     assert len(ours(world, "BUY")) == before[0], world.story.lines[-40:]
+
+
+def test_a_sale_by_hand_after_our_stop_was_cancelled_by_hand_is_asked_about() -> None:
+    """Other coins lie there, so nothing lacks that could not be the owner's; it was the bot's."""
+
+    async def play(world: World) -> None:
+        exchange = world.simulator.exchange
+        exchange.free["BTC"] = Decimal("0.02")
+        world.start()
+        await world.sleep(120)
+        (stop,) = exchange.standing
+        exchange.cancel(stop, "outside_cancel")
+        by_hand(world, "SELL", stop.quantity)
+        await world.sleep(120)
+
+    world = lived(bot("bot"), play)
+    assert world.story.counts.get("bot position-frozen"), world.story.lines[-40:]
+
+
+def test_a_stop_does_not_wait_because_nobody_met_a_limit() -> None:
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(20)
+        unmet = {"on": "order.send", "side": "SELL", "type": "LIMIT", "fraction": 0, "times": 0}
+        world.simulator.armory.arm("partial_fill", unmet)
+        world.move("BTCUSDT", 1.01)
+        for _ in range(60):
+            world.move("BTCUSDT", 1.0001)
+            await world.sleep(1)
+        world.move("BTCUSDT", 0.95)
+        await world.sleep(3)
+
+    world = lived(bot("bot", stop_at="local", gain="0.5%"), play)
+    tries = ours(world, "SELL")
+    assert len(tries) > 5, "nothing was tried in vain: this proves nothing"
+    assert tries[-1].type == "MARKET", world.story.lines[-40:]
+
+
+def test_a_stop_for_more_than_is_there_makes_way_where_nothing_can_be_replaced() -> None:
+    less: list[Decimal] = []
+
+    async def play(world: World) -> None:
+        exchange = world.simulator.exchange
+        exchange.enlist(replace(exchange.rules["BTCUSDT"], replaces=False))
+        world.start()
+        await world.sleep(20)
+        (stop,) = exchange.standing
+        less.append((stop.quantity * 3 / 5).quantize(Decimal("0.00001")))
+        exchange.locked["BTC"] = less[0]
+        await world.sleep(90)
+
+    world = lived(bot("bot"), play)
+    standing = [each.quantity for each in ours(world, "SELL") if each.open]
+    assert standing == less, world.story.lines[-40:]
