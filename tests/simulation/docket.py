@@ -40,7 +40,6 @@ TOLD: Final[dict[str, str]] = {
     "take a trade of two orders for a trade of one": "crash=200",
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",
     "let a request live for ever": "late=20",
-    "forget an order that has left": "lag=15,stream=20",
     "let an order leave that is still looked for": "lag=15,request=15",
     "let coins that nobody explains prove a holding": "restore=20,crash=60,owner=30",
     "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
@@ -125,6 +124,9 @@ ROOMS: Final[dict[str, str]] = {
 }
 # What a world cannot show although it is in its rooms.
 BEYOND: Final[dict[str, str]] = {
+    "forget an order that has left": (
+        "a world's exchange tells nothing new of an order that is over and counted"
+    ),
     "believe a table that hides what is frozen": (
         "another guard finds what is frozen and open; hardly anything over is frozen"
     ),
