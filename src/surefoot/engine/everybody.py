@@ -43,16 +43,16 @@ async def stop_all(accounts: Collection[Account], by: str) -> str:
 
 
 class _Resumed(Struct, kw_only=True):
-    """What came of it: who runs, who is looked at first, who cannot, and how many are in review."""
+    """What came of it: who runs, who is looked at first, who cannot, and who is in review still."""
 
     running: list[BotName] = []
     looked_at: list[BotName] = []
     cannot: list[str] = []
-    unanswered: int = 0
+    unanswered: list[BotName] = []
 
     def told(self) -> str:
         """Return it in words."""
-        also = f"; {self.unanswered} still in review: surefoot status says why"
+        also = f"; {len(self.unanswered)} still in review: surefoot status says why"
         looks = f"; recovery looks whether {', '.join(self.looked_at)} can run now"
         return (
             f"{counted(len(self.running), 'bot')} may enter again"
@@ -100,4 +100,4 @@ async def _resume(account: Account, bots: Collection[BotName], by: str, came: _R
         elif after is Status.RUNNING:
             came.running.append(bot)
         else:
-            came.unanswered += 1
+            came.unanswered.append(bot)

@@ -128,7 +128,7 @@ class Keeper:
         self._attend = attend
         self._listener = listener
         self._calm = Calm()
-        # When a fill was last booked here in this life.
+        # When a fill was last booked here, or by a former life just before.
         self.traded_at: datetime | None = None
         # The last position that was asked whether it is idle, and what it was.
         self._idle: tuple[Position | None, bool] = (None, False)
@@ -352,6 +352,10 @@ class Keeper:
         for point in points:
             crashpoint(f"{point}.after-commit")
         return receipt
+
+    def recall_trade(self, at: datetime) -> None:
+        """Know of a fill that a former life booked; `at` is when."""
+        self.traded_at = at
 
     def believe(self, staged: Staged, receipt: Receipt) -> None:
         """Believe what is durable now, tell the listener, and do what is owed."""

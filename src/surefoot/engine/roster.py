@@ -286,7 +286,7 @@ class Roster:
     async def _recall_trades(self) -> None:
         for symbol, at in (await traded_lately(self._journal, self.login.now())).items():
             for keeper in self.keepers.of(symbol):
-                keeper.traded_at = at
+                keeper.recall_trade(at)
 
     async def _load_waiting(self) -> None:
         """Load those whose position on another account may be closed by now."""
