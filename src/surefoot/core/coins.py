@@ -161,6 +161,21 @@ def _locked(belief: Belief, evidence: Evidence, position: Position, order: Order
     return f"{plain(spare)} {position.quote} are locked, and no order that is known explains it"
 
 
+def _may_be_offset(belief: Belief, asset: Asset, order: Order) -> bool:
+    """Tell whether an order of the other side is in doubt as well: it may hide what this one did.
+
+    The balance shows the sum of both: an entry that bought more than a sale sold leaves a surplus.
+    """
+    doubted = (
+        each.side
+        for position in belief.positions
+        if position.base == asset
+        for each in position.orders
+        if each.status is OrderStatus.INTENDED
+    )
+    return order.side.opposite in {*doubted, *belief.doubted.get(asset, ())}
+
+
 def contradiction(
     belief: Belief, evidence: Evidence, position: Position, order: Order
 ) -> str | None:
@@ -181,9 +196,11 @@ def contradiction(
     change = others - before.amount
     if 2 * abs(change) < belief.terms[position.bot].instrument.lot:
         return None  # A fill is a lot at least, less a fee.
-    if order.side is Side.BUY and change > ZERO:
+    offset = _may_be_offset(belief, asset, order)
+    if (order.side is Side.BUY or offset) and change > ZERO:
         return f"the balance shows {plain(change)} {asset} that nothing else explains"
     change += belief.fees.get(asset, ZERO)
-    if order.side is Side.SELL and change <= -belief.terms[position.bot].instrument.lot:
+    lacks = change <= -belief.terms[position.bot].instrument.lot
+    if (order.side is Side.SELL or offset) and lacks:
         return f"the balance lacks {plain(-change)} {asset}, and nothing else explains it"
     return None

@@ -15,7 +15,7 @@ from surefoot.core.position import Position
 from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.terms import Terms
-from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Symbol
+from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Side, Symbol
 
 
 class FindingKind(StrEnum):
@@ -107,6 +107,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     `fees` is what fills of ours took of an asset since then, other than of what they bought.
     `locked` is what orders of ours that sell lock on symbols that are not looked at now.
     `bound` is what entries of bots that are known to rest bind of the quote of one in doubt.
+    `doubted` are the sides of orders in doubt on symbols that are not looked at now, by asset.
     """
 
     positions: tuple[Position, ...]
@@ -120,6 +121,7 @@ class Belief(Struct, frozen=True, kw_only=True):
     bound: Mapping[Asset, Decimal] = {}
     locked: Mapping[Asset, Decimal] = {}
     fees: Mapping[Asset, Decimal] = {}
+    doubted: Mapping[Asset, frozenset[Side]] = {}
 
     def on(self, symbols: Collection[Symbol]) -> Belief:
         """Return what is believed of some symbols."""

@@ -32,7 +32,7 @@ from surefoot.core.records import (
     OthersSeen,
     WatermarkMoved,
 )
-from surefoot.core.values import ZERO, Asset, Symbol
+from surefoot.core.values import ZERO, Asset, Side, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_departed, with_fees
 from surefoot.engine.by_symbol import BySymbol
@@ -100,6 +100,7 @@ class Books:
             beside=self._beside(symbols),
             bound=self._bound(symbols),
             locked=self._locked(symbols),
+            doubted=self._doubted(symbols),
         )
 
     def _bound(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:
@@ -139,6 +140,20 @@ class Books:
                     held = sum((held_of(each) for each in keeper.positions), ZERO)
                     beside[base] = beside.get(base, ZERO) + held
         return beside
+
+    def _doubted(self, symbols: Collection[Symbol]) -> dict[Asset, frozenset[Side]]:
+        """Return the sides of orders in doubt of these symbols' assets, of bots on others."""
+        return {
+            base: frozenset(
+                order.side
+                for symbol in {*self.of_asset(base)} - {*symbols}
+                for keeper in self._keepers.of(symbol)
+                for position in keeper.positions
+                for order in position.orders
+                if order.status is OrderStatus.INTENDED
+            )
+            for base in {keeper.terms.instrument.base for keeper in self._on(symbols)}
+        }
 
     def fee_assets(self) -> set[Asset]:
         """Return the assets in which fees were paid that came off nothing that was bought."""
