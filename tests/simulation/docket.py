@@ -30,7 +30,6 @@ TOLD: Final[dict[str, str]] = {
     "forget that a journal had more records": "log-lost=40,crash=40",
     "let a bot enter on a journal that went back in time": "log-lost=40,crash=40",
     "sell what an older journal believes in": "restore=20,crash=60",
-    "believe an older journal although the exchange has an order that it lost": "snapshot=40",
     "hold on although the exchange says that the stop is passed": "hush=15",
     "compare nothing that is frozen": "owner=20,crash=40,jump=20",
     "take the machine's clock for the exchange's time": "clock=15",
@@ -41,11 +40,8 @@ TOLD: Final[dict[str, str]] = {
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",
     "let a request live for ever": "late=20",
     "let an order leave that is still looked for": "lag=15,request=15",
-    "let coins that nobody explains prove a holding": "restore=20,crash=60,owner=30",
     "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
-    "explain a holding before the last request can have turned up": "restore=20,crash=60",
     "read no trades although the balance differs": "owner=20,crash=60,stream=20",
-    "carry a command out again after a restore": "log-lost=40,operator=15",
     "take a gain at whatever the market pays": "gaining=0.3,jump=30",
     "trust a stream of which one socket stands still": "local=1,still=150",
     "cancel a stop before its successor is accepted": "jump=15,trailing=0.3",
@@ -109,6 +105,15 @@ STAGED: Final[dict[str, str]] = {
         "tests/simulation/test_situations.py -k does_not_wait"
     ),
     "leave a stop as it is when more is held": ("tests/simulation/test_situations.py -k makes_way"),
+    "let coins that nobody explains prove a holding": (
+        "tests/simulation/test_set_back_worlds.py -k nobody_explains"
+    ),
+    "explain a holding before the last request can have turned up": (
+        "tests/simulation/test_set_back_worlds.py -k may_still_sell"
+    ),
+    "believe an older journal although the exchange has an order that it lost": (
+        "tests/simulation/test_set_back_worlds.py -k shows_to_be_lost"
+    ),
 }
 # Whose mistakes no world shows: what is in the world is the trading program and an exchange.
 ROOMS: Final[dict[str, str]] = {
@@ -142,6 +147,10 @@ BEYOND: Final[dict[str, str]] = {
     ),
     "call an entry absent although nobody told what is locked": (
         "it is asked like the balances, and where these fail nothing is concluded"
+    ),
+    "carry a command out again after a restore": (
+        "a second guard: an answer from before a setback is refused when its turn comes as well, "
+        "and nothing closes what is set back (tests/simulation/test_set_back_worlds.py -k was_said)"
     ),
     "store a command without looking at it": (
         "a second guard: what is read from the inbox is looked at again"
