@@ -41,7 +41,6 @@ TOLD: Final[dict[str, str]] = {
     "let a request live for ever": "late=20",
     "let an order leave that is still looked for": "lag=15,request=15",
     "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
-    "read no trades although the balance differs": "owner=20,crash=60,stream=20",
     "take a gain at whatever the market pays": "gaining=0.3,jump=30",
     "trust a stream of which one socket stands still": "local=1,still=150",
     "cancel a stop before its successor is accepted": "jump=15,trailing=0.3",
@@ -54,7 +53,6 @@ TOLD: Final[dict[str, str]] = {
     "leave a column out of the chain": "forged=60",
     "believe a table that hides a position": "forged=60",
     "take whatever schema is there": "forged=60",
-    "conclude absence of what has moved on": "hidden=30,jump=20",
     "call absent what the balance shows": "hidden=90",
 }
 # Worlds of the whole program in which one thing happens, whatever the seed; one of them convicts.
@@ -107,6 +105,12 @@ STAGED: Final[dict[str, str]] = {
     "leave a stop as it is when more is held": ("tests/simulation/test_situations.py -k makes_way"),
     "let coins that nobody explains prove a holding": (
         "tests/simulation/test_set_back_worlds.py -k nobody_explains"
+    ),
+    "read no trades although the balance differs": (
+        "tests/simulation/test_set_back_worlds.py -k bought_again"
+    ),
+    "conclude absence of what has moved on": (
+        "tests/simulation/test_late_sights.py -k has_not_vanished"
     ),
     "explain a holding before the last request can have turned up": (
         "tests/simulation/test_set_back_worlds.py -k may_still_sell"

@@ -37,6 +37,15 @@ def copy(world: World, *, whole: bool = False) -> None:
         shutil.copyfile(file, world.directory / "copy" / file.name)
 
 
+async def snapshot(world: World) -> None:
+    """Copy all that is there while the program is down, and go on."""
+    world.kill()
+    await world.sleep(0.5)
+    gc.collect()
+    copy(world, whole=True)
+    world.start()
+
+
 async def put_back(world: World, *, whole: bool = False) -> None:
     world.kill()
     await world.sleep(0.5)
@@ -128,11 +137,7 @@ def test_what_the_exchange_shows_to_be_lost_is_not_sold_again() -> None:
         give(world, "0.05")
         world.start()
         await world.sleep(30)
-        world.kill()
-        await world.sleep(0.5)
-        gc.collect()
-        copy(world, whole=True)
-        world.start()
+        await snapshot(world)
         await world.sleep(20)
         world.move("BTCUSDT", 0.9)
         await world.sleep(20)
@@ -142,6 +147,22 @@ def test_what_the_exchange_shows_to_be_lost_is_not_sold_again() -> None:
 
     world = lived(LOCAL, play)
     assert len(sold(world)) == 1, world.story.lines[-40:]
+
+
+def test_what_a_lost_life_bought_is_not_bought_again() -> None:
+    """The whole machine went back, and nothing rests of it: the balance says that there is more."""
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(5)
+        await snapshot(world)
+        await world.sleep(30)
+        await put_back(world, whole=True)
+        world.start()
+        await world.sleep(EXPLAINED_S)
+
+    world = lived(LOCAL, play)
+    assert len(ours(world, "BUY")) == 1, world.story.lines[-40:]
 
 
 def test_what_was_said_before_files_were_put_back_is_not_done_again() -> None:
