@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from surefoot.core.draft import Draft
 from surefoot.core.dust import is_dust
 from surefoot.core.ebb import Ebb
-from surefoot.core.exits import STOP_OF
+from surefoot.core.exits import STOP_OF, Level
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Lesson, Order, OrderStatus, ReportedStatus, Role, compare
 from surefoot.core.position import ExitWish, Position, State
@@ -26,6 +26,7 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     OrderShut,
+    PartTaken,
     PositionProven,
     PositionSetBack,
     ReductionBooked,
@@ -48,7 +49,7 @@ from surefoot.core.reports import (
     Unamended,
     Unsent,
 )
-from surefoot.core.rules import withdrawal
+from surefoot.core.rules import unsold_share, withdrawal
 from surefoot.core.terms import Terms
 from surefoot.core.values import ZERO, moment, plain
 
@@ -212,8 +213,17 @@ def take_refusal(refusal: Refusal, draft: Draft) -> None:
             pass  # It will open; what lasts longer than a minute is said by its deadline.
         case Grounds.TOO_SMALL if is_dust(draft.position, draft.terms):
             pass  # Nobody can sell it now; the next position does.
+        case Grounds.TOO_SMALL if _sells_part(draft.position, order):
+            joins = unsold_share(draft.position, draft.terms)
+            draft.add(PartTaken(at=draft.now, why=refusal.message, joins=joins))
         case _:
             _give_up_after(refusal, order, draft)
+
+
+def _sells_part(position: Position, order: Order) -> bool:
+    """Tell whether an order was to sell a part of the gain: what is left may be large enough."""
+    wish = position.exit_wish
+    return order.role is Role.EXIT and wish is not None and wish.level is Level.TAKE_PART
 
 
 def _leave_at(stop: Order, draft: Draft) -> None:

@@ -127,8 +127,23 @@ def lapse_part(position: Position, now: datetime, terms: Terms) -> PositionRecor
     rest = position.present - wish.keep
     if not terms.instrument.is_dust(rest, position.entry_price or ZERO):
         return None
+    unsold = unsold_share(position, terms)
     why = f"what was to go is gone, and {plain(wish.keep)} {position.base} are to stay"
-    return (PartTaken if wish.level is Level.TAKE_PART else ExitLapsed)(at=now, why=why)
+    if wish.level is not Level.TAKE_PART:
+        return ExitLapsed(at=now, why=why)
+    if unsold:
+        why = f"{plain(rest)} {position.base} are too little to trade"
+    return PartTaken(at=now, why=why, joins=unsold)
+
+
+def unsold_share(position: Position, terms: Terms) -> Decimal:
+    """Return the share that a part of the gain was to sell; zero once it has sold some of it."""
+    wish, taken = position.exit_wish, position.taken
+    if wish is None or taken.parts >= len(position.plan.parts):
+        return ZERO
+    share = taken.joins + position.plan.parts[taken.parts].fraction
+    whole = terms.instrument.sellable(position.bought * share)
+    return share if position.present - wish.keep >= whole else ZERO
 
 
 def watched_limit(position: Position, terms: Terms) -> Decimal | None:

@@ -16,8 +16,8 @@ from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, rep
 from surefoot.core.exits import ExitPlan, Level, Part
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Role
-from surefoot.core.position import State
-from surefoot.core.reports import PriceSeen, TimePassed
+from surefoot.core.position import State, Taken
+from surefoot.core.reports import Grounds, PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import AddSignal, ExitSignal
 from surefoot.core.terms import Terms
 
@@ -123,6 +123,40 @@ def test_a_part_too_little_to_trade_joins_the_next() -> None:
     life.tell(PriceSeen(price=D(51000)))
     assert sold(life) == D("0.00048"), "30 % of 0.0016"
     assert life.position.taken.joins == 0
+
+
+@ALL_TERMS
+def test_a_part_that_became_too_little_joins_what_is_left(terms: Terms) -> None:
+    """The venue had raised its minimum: three refusals, and frozen, where all could be sold."""
+    life = opened(HALVES, terms)
+    life.tell(PriceSeen(price=D(51000)))
+    if terms is PROTECTED:
+        make_way(life)
+    name, why = life.order.client_order_id, "Filter failure: NOTIONAL"
+    no = Refusal(client_order_id=name, code="-1013", message=why, grounds=Grounds.TOO_SMALL)
+    assert "part-taken" in life.tell(no)
+    position = life.position
+    assert (position.taken, position.exit_wish) == (Taken(parts=1, joins=D("0.5")), None)
+    assert (position.state, position.frozen) == (State.OPEN, None)
+    life.tell(PriceSeen(price=D(52000)), after=timedelta(minutes=1))
+    if terms is PROTECTED:
+        make_way(life)
+    assert sold(life) == D("0.0016")
+
+
+def test_a_part_under_a_minimum_that_was_raised_is_not_taken_for_sold() -> None:
+    """Its share was dropped: nothing of it went with the next part."""
+    thirds = replace(THIRDS, take_profit=D("0.03"))
+    life = opened(thirds)
+    life.tell(PriceSeen(price=D(50500)))
+    name = life.order.client_order_id
+    raised = replace(TERMS.instrument, quantity_min=D("0.0005"))
+    life.tell(Refusal(client_order_id=name, code="-1013", message="Filter failure: LOT_SIZE"))
+    life.terms = replace(TERMS, instrument=raised)
+    life.tell(PriceSeen(price=D(50500)), after=timedelta(minutes=1))
+    assert life.position.taken == Taken(parts=1, joins=D("0.25"))
+    life.tell(PriceSeen(price=D(51000)))
+    assert sold(life) == D("0.0008"), "both quarters"
 
 
 def test_a_part_that_would_leave_too_little_takes_it_all() -> None:
