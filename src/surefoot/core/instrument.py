@@ -43,8 +43,8 @@ class Instrument(Struct, frozen=True, kw_only=True):
 
         The venue counts the new one before it cancels the old one.
         """
-        if self.stops_max is None or not self.replaces:
-            return self.stops_max
+        if not self.stops_max or not self.replaces:
+            return self.stops_max  # None: any number of them. None at all: there is none to move.
         return max(self.stops_max - 1, 1)
 
     @property

@@ -67,7 +67,7 @@ class Grounds(StrEnum):
     OTHER = "other"  # nothing
     PASSED = "passed"  # a stop would trigger at once: the market has reached its level
     FUNDS = "funds"  # the account does not hold what it takes
-    FILTER = "filter"  # it is not on the venue's grid: that has changed
+    FILTER = "filter"  # it does not fit the venue's filters: they have changed
     UNTIMELY = "untimely"  # by the exchange's clock the request was too old, or of the future
     CLOSED = "closed"  # nobody trades on the symbol now
     TOO_SMALL = "too-small"  # it is worth less, at the market's price, than what is traded

@@ -72,7 +72,7 @@ def test_our_form_is_known_whatever_the_epoch() -> None:
 
 @pytest.mark.parametrize(
     ("stops_max", "replaces", "places"),
-    [(None, True, None), (5, False, 5), (5, True, 4), (1, True, 1)],
+    [(None, True, None), (5, False, 5), (5, True, 4), (1, True, 1), (0, True, 0), (0, False, 0)],
 )
 def test_one_place_stays_free_to_move_a_stop_in(
     *, stops_max: int | None, replaces: bool, places: int | None

@@ -148,6 +148,16 @@ class TestPlacesForStops:
             await second.tell(ENTER)
         assert desk.journal.commits == before
 
+    async def test_where_no_stop_may_rest_nothing_is_entered_that_wants_one(
+        self, desk: Desk
+    ) -> None:
+        none = replace(PROTECTED, instrument=replace(PROTECTED.instrument, stops_max=0))
+        with pytest.raises(SignalRefused, match="0 places for stops on BTC/USDT"):
+            await (await desk.keeper(terms=none)).tell(ENTER)
+        waits = await desk.keeper(SWING, terms=replace(none, stop_may_wait_here=True))
+        await desk.opened(waits)
+        assert [order.role for order in desk.exchange.sent] == [Role.ENTRY], "it is watched here"
+
     async def test_an_entry_without_a_stop_needs_no_place(self, desk: Desk) -> None:
         first = await desk.keeper(terms=self.ONE)
         second = await desk.keeper(SWING, terms=self.ONE)

@@ -147,6 +147,14 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.parametrize(("told", "places"), [(0, 0), (5, 4), (-1, None), ("5", None)])
+def test_of_no_place_for_a_stop_is_not_made_one(told: Any, places: int | None) -> None:
+    """A symbol whose stops are no more taken was one that takes any number of them."""
+    count = {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": told}
+    market = MARKET | {"filters": [*FILTERS, count], "cancelReplaceAllowed": True}
+    assert payloads.instrument(market, BTC).stop_places == places
+
+
 @st.composite
 def mutated(draw: st.DrawFn, valid: Any) -> Any:
     """Take a good answer and spoil some of it, or return something else altogether."""

@@ -142,7 +142,7 @@ def test_only_the_exchange_itself_can_refuse(
         (-1013, "Filter failure: PRICE_FILTER", Grounds.FILTER),
         (-1013, "Filter failure: MARKET_LOT_SIZE", Grounds.FILTER),
         (-1013, "Filter failure: LOT_SIZE", Grounds.FILTER),
-        (-1013, "Filter failure: MAX_NUM_ALGO_ORDERS", Grounds.OTHER),
+        (-1013, "Filter failure: MAX_NUM_ALGO_ORDERS", Grounds.FILTER),
         (-1013, "Market is closed.", Grounds.CLOSED),
         (-2010, "Stop price would trigger immediately.", Grounds.PASSED),
         (-2010, "Account has insufficient balance for requested action.", Grounds.FUNDS),

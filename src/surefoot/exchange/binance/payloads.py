@@ -182,7 +182,7 @@ def instrument(raw: Payload, symbol: Symbol) -> Instrument:
         quantity_min=amount(lot, "minQty"),
         quantity_max=amount(lot, "maxQty") or None,
         market_quantity_max=largest_market or None,
-        stops_max=_count(stops, "maxNumAlgoOrders"),
+        stops_max=_count(stops, "maxNumAlgoOrders", least=0),
         notional_min=amount(notional, "minNotional"),
         replaces=raw.get("cancelReplaceAllowed") is True,
         amends=raw.get("amendAllowed") is True,
@@ -210,9 +210,9 @@ def _window(raw: Payload) -> Window | None:
     return Window(name=f"{times}{interval[0]}", length=times * _UNITS[interval], limit=limit)
 
 
-def _count(raw: Payload, key: str) -> int | None:
+def _count(raw: Payload, key: str, least: int = 1) -> int | None:
     value = raw.get(key)
-    return value if type(value) is int and 0 < value < _COUNT_END else None
+    return value if type(value) is int and least <= value < _COUNT_END else None
 
 
 def candle(row: object, symbol: Symbol, timeframe: str) -> Candle:

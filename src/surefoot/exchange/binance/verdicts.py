@@ -56,6 +56,8 @@ _WRONG_KEYS: Final = frozenset({"-1022", "-2014", "-2015"})
 _ORDER_REFUSED: Final = "-2010"
 _FILTER_FAILED: Final = "-1013"
 _UNTIMELY: Final = "-1021"
+# Filters that an order was made to fit: refused by one of them, it was made by others than today's.
+_GRID: Final = ("lot_size", "price_filter", "max_num_algo_orders")
 _UNKNOWN_SYMBOL: Final = "-1121"
 _UNKNOWN_ORDER: Final = frozenset({"-2011", "-2013"})
 _PROXY_WANTS_KEYS: Final = 407
@@ -171,7 +173,7 @@ def _grounds(code: str, text: str) -> Grounds:
     """Say what a refused order teaches; Binance tells the reasons of -2010 by their words only."""
     if code == _FILTER_FAILED and "notional" in text:
         return Grounds.TOO_SMALL
-    if code == _FILTER_FAILED and ("lot_size" in text or "price_filter" in text):
+    if code == _FILTER_FAILED and any(each in text for each in _GRID):
         return Grounds.FILTER
     if code == _UNTIMELY:
         return Grounds.UNTIMELY
