@@ -228,8 +228,12 @@ class _OfOrders(Comparison):
         return left <= -self.terms.instrument.lot
 
     def _beware(self, stranger: Stranger) -> None:
-        """Add no risk; and sell nothing of what an older journal believes in."""
-        if stranger.lost and self.position.set_back_at is None and self.position.quantity:
+        """Add no risk; and sell nothing of what an older journal believes in, or may yet learn of.
+
+        What is out of it may have bought long ago, and the lost records have sold that again.
+        """
+        concerned = self.position.quantity or wanted([self.position], self.now)
+        if stranger.lost and self.position.set_back_at is None and concerned:
             self.tell(SetBack(reason=stranger.said))
         self.tell(Freeze(reason=stranger.said))
 

@@ -242,6 +242,43 @@ def test_an_order_that_this_journal_named_and_lost_sets_back_what_is_held(
     assert len(put_back.sent) == sold
 
 
+@pytest.mark.parametrize(
+    ("state", "epoch", "sold"),
+    [
+        ("OPEN", "sf-of-a-lost", 0),
+        ("FILLED", "sf-of-a-lost", 0),
+        ("FILLED", "sf-of-another", 1),
+    ],
+)
+def test_what_an_older_journal_only_learns_of_now_is_not_sold_either(
+    state: str, epoch: str, sold: int
+) -> None:
+    """Its entry was out in the snapshot, and the lost life has seen it filled, and left.
+
+    Found by simulation: what the entry brought was booked once more, and sold once more.
+    """
+    put_back = PutBack()
+    put_back.life = Life(PROTECTED)
+    put_back.stop = entry = put_back.life.enter()
+    put_back.life.tell(report(entry, "OPEN"))
+    put_back.epoch = epoch
+    put_back.there -= HELD
+    filled = HELD if state == "FILLED" else D(0)
+    put_back.open, put_back.shown = (), report(entry, state, filled)
+    bought = (fill(entry, "50000", trade="1"),) if filled else ()
+    put_back.fills = (*bought, by_hand(put_back, "sf-of-a-lost-life"))
+    put_back.compare()
+    put_back.fills = ()
+    if not filled:
+        put_back.life.tell(report(entry, "FILLED", HELD), fill(entry, "50000", trade="1"))
+    put_back.compare()
+    put_back.life.tell(TimePassed(), PriceSeen(price=D(40000)), after=LATER)
+    position = put_back.life.position
+    assert (position.state, position.quantity) == (State.OPEN, HELD)
+    assert "carries our mark" in str(position.frozen)
+    assert len(put_back.sent) == sold
+
+
 def test_nothing_is_explained_before_all_that_was_sent_must_have_turned_up() -> None:
     put_back = PutBack()
     assert put_back.compare(after=timedelta(seconds=65)) == []
