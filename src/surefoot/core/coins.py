@@ -98,11 +98,17 @@ def locked_of(position: Position) -> Decimal:
 
 
 def bound_by_others(belief: Belief, evidence: Evidence, position: Position) -> Decimal | None:
-    """Return how much of what a position holds orders of others lock; None: nobody told."""
+    """Return how much of what a position holds orders of others lock; None: nobody can tell.
+
+    An order of ours that is in doubt may lock it as well.
+    """
     asset = position.base
-    if asset not in evidence.free or asset not in evidence.locked:
+    same = [each for each in belief.positions if each.base == asset]
+    sellers = (o for p in same for o in p.orders if o.side is Side.SELL and not o.shut)
+    doubted = any(each.status is OrderStatus.INTENDED for each in sellers)
+    if asset not in evidence.free or asset not in evidence.locked or doubted:
         return None
-    ours = sum((locked_of(each) for each in belief.positions if each.base == asset), ZERO)
+    ours = sum(map(locked_of, same), ZERO)
     others = evidence.locked[asset] - ours - belief.locked.get(asset, ZERO)
     wanted = position.present - locked_of(position) - evidence.free[asset]
     return max(min(others, wanted), ZERO)
@@ -111,11 +117,12 @@ def bound_by_others(belief: Belief, evidence: Evidence, position: Position) -> D
 def ebb_beside(belief: Belief, evidence: Evidence, position: Position) -> Ebb:
     """Say how much others sold of what a position holds since the account was last weighed.
 
-    Nothing, while a stop of it locks all that it could sell.
+    Nothing, while a stop of it locks all of it.
     """
     asset, before = position.base, belief.others.get(position.base)
     others = others_of(belief, evidence, asset)
-    if before is None or others is None or (stop_rests(position) and covers(position)):
+    guarded = position.bound is None and stop_rests(position) and covers(position)
+    if before is None or others is None or guarded:
         return Ebb()
     same = [each for each in belief.positions if each.base == asset]
     return ebb(

@@ -409,7 +409,7 @@ class _Scale:
         stop = position.last(Role.STOP)
         if stop is None or not stop_rests(position):
             return False
-        sellable = side.terms.instrument.sellable(position.available)
+        sellable = side.terms.instrument.sellable(position.present)
         meddled = position.meddled_at is not None
         at_work = stop.told_at or stop.signed_at
         later = bool(self._sold) and all(fill.at > at_work for fill in self._sold)

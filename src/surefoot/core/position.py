@@ -160,11 +160,11 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     is what was declared gone. `carried` is dust of the position before, which is sold with what
     this one buys; `left` is what goes into the next one. `outside` are trades of others that
     reduced it, `missing` is what the account lacks of it, `bound` what others lock. `meddled_at` is
-    when somebody else cancelled what sells it, and `lacking` tells that it is frozen for a lack of
-    evidence. `set_back_at` is when its journal was found to have gone back in time: what it holds
-    is not proven, so nothing is written that sells. `least` is the worth of the least that the
-    venue traded when it last bought; `too_small` is the most that the exchange, since something was
-    last sold, refused to sell at the market because it is worth too little.
+    when somebody else cancelled what sells it, or locked it; `lacking` tells that it is frozen for
+    a lack of evidence. `set_back_at` is when its journal was found to have gone back in time: what
+    it holds is not proven, so nothing is written that sells. `least` is the worth of the least that
+    the venue traded when it last bought; `too_small` is the most that the exchange, since something
+    was last sold, refused to sell at the market because it is worth too little.
     """
 
     position_id: PositionId

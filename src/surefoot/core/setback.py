@@ -45,7 +45,7 @@ def unexplained(position: Position, belief: Belief, evidence: Evidence) -> str |
     if any(fill.client_order_id is None for fill in window.fills):
         return "a trade is not known by the name of its order"
     if position.meddled_at is not None and position.meddled_at >= since:
-        return "what sells it was cancelled by somebody"
+        return "what sells it was cancelled, or what it holds locked, by somebody"
     if not all(_stands(order, evidence) for order in position.orders if not order.finished):
         return "an order of it is not as believed"
     return _short(position, belief, evidence) if position.quantity else None

@@ -388,7 +388,8 @@ def _bound(record: CoinsBound, position: Position) -> Position:
     if not record.quantity:
         return replace(position, bound=None)
     since = record.at if position.bound is None else position.bound.since
-    return replace(position, bound=Bound(quantity=record.quantity, since=since, by=record.by))
+    bound = Bound(quantity=record.quantity, since=since, by=record.by)
+    return replace(position, bound=bound, meddled_at=record.at)
 
 
 def _moved(record: StateChanged, position: Position) -> Position:

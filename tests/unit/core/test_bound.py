@@ -1,7 +1,8 @@
 """Coins of a bot that orders of others lock: what is free is sold and protected, the rest is said.
 
 Broken on purpose, and red here: an exit that goes on asking for all of it; others' own coins that
-count as the bot's; what lacks, called locked; a lock that never ends.
+count as the bot's; what lacks, called locked; a lock that never ends; coins that nothing of ours
+locked, called guarded.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, TERMS, D, fill, report
+from tests.builders import BTC, PROTECTED, TERMS, D, Life, fill, report
 from tests.unit.core.test_outside import BASE, Owner
 
+from surefoot.core.coins import ebb_beside
 from surefoot.core.deadlines import PATIENCE, overdue
-from surefoot.core.order import Order, ReportedStatus, Role
+from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.records import CoinsBound
@@ -153,3 +155,54 @@ def test_it_freezes_nobody_and_is_written_once() -> None:
     bound = [each for each in owner.life.records if isinstance(each, CoinsBound)]
     assert [each.quantity for each in bound] == [owner.held]
     assert owner.life.order.attempt == 2, "nothing more is sent that would be refused"
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("stop", ["of what was free", "of all of it"])
+def test_what_others_sold_of_it_is_not_made_up_for_by_what_they_buy(
+    stop: str, *, quick: bool
+) -> None:
+    """A stop of what was free was taken for one of all of it: the next sold the owner's coins.
+
+    He cancelled the stop to sell, or his order was there before the first one.
+    """
+    owner = Locked(PROTECTED, locked="0.0006")
+    if quick:
+        now, owner.life = owner.life.now, Life(PROTECTED)
+        owner.life.now = now
+        owner.life.opened()
+    else:
+        owner.cancels_stop()
+    owner.refused()
+    owner.life.tell(TimePassed(), after=MOMENT)
+    free = owner.life.order
+    owner.life.tell(report(free, "OPEN", exchange_id="stop-2"))
+    owner.locked = D(0)
+    owner.sells("0.0006")
+    owner.buys("0.0007")
+    assert ebb_beside(owner.belief(), owner.evidence(), owner.life.position).certain == D("0.0006")
+    if stop == "of all of it":
+        owner.look()
+        owner.life.tell(report(free, "CANCELED", exchange_id="stop-2"))
+        owner.life.tell(report(owner.life.order, "OPEN", exchange_id="stop-3"))
+        assert owner.life.order.quantity == owner.held
+    owner.missing = frozenset({BASE})
+    owner.weigh()
+    assert owner.life.position.quantity == D("0.0010")
+    assert owner.others[BASE].amount == D("0.0007")
+
+
+def test_what_an_order_of_ours_in_doubt_may_lock_is_not_called_others() -> None:
+    """The exchange had the stop, and did not show it yet: nothing was left to be sold."""
+    owner = Locked(PROTECTED, locked="0")
+    owner.cancels_stop()
+    name = owner.life.order.client_order_id
+    owner.life.tell(Refusal(client_order_id=name, code="-2010", message="", grounds=Grounds.FUNDS))
+    owner.life.tell(TimePassed(), after=MOMENT)
+    assert (owner.life.order.role, owner.life.order.status) == (Role.STOP, OrderStatus.INTENDED)
+    owner.locked = owner.held
+    owner.look()
+    assert owner.life.position.available == owner.held
+    owner.life.tell(report(owner.life.order, "OPEN", exchange_id="stop-2"))
+    owner.look()
+    assert owner.life.position.bound is None
