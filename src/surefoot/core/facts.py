@@ -325,7 +325,8 @@ def _leave_to_others(ebb: Ebb, order: Order, draft: Draft) -> None:
         why = f"{what}, unless they were brought before: coins came or went by no trade"
     draft.freeze(why, lacking=True)
     if ebb.certain:
-        take_shortage(Shortage(missing=ebb.certain, evidence=why), draft)
+        missing = draft.position.missing + ebb.certain
+        take_shortage(Shortage(missing=missing, evidence=why), draft)
 
 
 def decided_at(order: Order, position: Position, terms: Terms) -> datetime | None:

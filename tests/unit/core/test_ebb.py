@@ -64,8 +64,11 @@ def test_what_our_fees_took_is_no_withdrawal() -> None:
 class Leaving(Owner):
     """A bot whose exit was sent, and whose answer was lost; nothing locks what it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lacks: str = "0") -> None:
         super().__init__(TERMS)
+        self.there -= D(lacks)
+        self.missing = frozenset({BASE})
+        self.weigh()
         self.life.now += timedelta(seconds=30)
         self.life.tell(Close(by="ann"))
         self.exit = self.life.order
@@ -117,6 +120,17 @@ def test_of_a_part_the_rest_is_sold() -> None:
     bot.buys("0.0006")
     bot.is_looked_for(LATE)
     assert bot.sold_again == D("0.0010")
+
+
+def test_what_lacked_before_goes_on_lacking() -> None:
+    """It was forgotten for what was sold since, and the next exit sold as much of the owner's."""
+    bot = Leaving(lacks="0.0006")
+    assert bot.exit.quantity == D("0.0010")
+    bot.sells("0.0004")
+    bot.buys("0.0004")
+    bot.is_looked_for(LATE)
+    assert bot.life.position.missing == D("0.0010")
+    assert bot.sold_again == D("0.0006")
 
 
 def test_where_nobody_else_traded_the_next_exit_sells_it_all() -> None:
