@@ -95,6 +95,13 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/core/test_setback.py",
     ),
     (
+        "let a stop rest that turned up when another one protects",
+        "core/rules.py",
+        "    if _is_doubled(position, order, terms):\n",
+        "    if False:\n",
+        "tests/unit/core/test_missed_stop.py -k turns_up",
+    ),
+    (
         "sell a part again that is in doubt",
         "core/facts.py",
         "(order.role is Role.EXIT and _is_whole(order, position, terms))",

@@ -39,7 +39,6 @@ TOLD: Final[dict[str, str]] = {
     "take a trade of two orders for a trade of one": "crash=200",
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",
     "let a request live for ever": "late=20",
-    "let an order leave that is still looked for": "lag=15,request=15",
     "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
     "take a gain at whatever the market pays": "gaining=0.3,jump=30",
     "trust a stream of which one socket stands still": "local=1,still=150",
@@ -112,6 +111,9 @@ STAGED: Final[dict[str, str]] = {
     "conclude absence of what has moved on": (
         "tests/simulation/test_late_sights.py -k has_not_vanished"
     ),
+    "let a stop rest that turned up when another one protects": (
+        "tests/simulation/test_late_sights.py -k turns_up"
+    ),
     "explain a holding before the last request can have turned up": (
         "tests/simulation/test_set_back_worlds.py -k may_still_sell"
     ),
@@ -138,6 +140,10 @@ BEYOND: Final[dict[str, str]] = {
     ),
     "believe a table that hides what is frozen": (
         "another guard finds what is frozen and open; hardly anything over is frozen"
+    ),
+    "let an order leave that is still looked for": (
+        "a second guard: what has left is found by its name in lists, trades and events, and is "
+        "believed again (tests/simulation/test_late_sights.py -k turns_up ends well with it)"
     ),
     "believe what is said of a live order": (
         "what an operator has declared of a position is not judged"

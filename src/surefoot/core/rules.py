@@ -256,6 +256,8 @@ def _unwanted_entry(position: Position) -> str | None:
 def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms) -> str | None:
     if order.filled or position.set_back_at is not None:
         return None  # It is selling already, or all that is certain: let it.
+    if _is_doubled(position, order, terms):
+        return "another stop protects in its place"
     wish, replaceable = position.exit_wish, terms.instrument.replaces
     leaving = wish is not None and watched_limit(position, terms) is None
     # No exit can follow while an entry is not over: until then it goes on protecting.
@@ -269,6 +271,18 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
     if not fits(position, order, terms):
         return "the held quantity has changed"
     return None
+
+
+def _is_doubled(position: Position, order: Order, terms: Terms) -> bool:
+    """Tell whether a later stop sells it all: this one turned up when it was called absent.
+
+    Both together would sell as much again, of whoever has coins there. Of an order and of what is
+    sent in its place only one can trade.
+    """
+    return order.replaced_by is None and any(
+        later.attempt > order.attempt and is_in_place(position, later, terms)
+        for later in position.orders
+    )
 
 
 def _replaceable_stop(position: Position, terms: Terms) -> Order | None:

@@ -12,13 +12,13 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import PROTECTED, D, Life, fill, lost, report
+from tests.builders import PROTECTED, D, Life, absence, fill, lost, report
 from tests.unit.core.test_replacing import moved, now, protected
 
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import CancelIntended
-from surefoot.core.reports import Doubt, Grounds, NothingOpen, PriceSeen, Refusal
+from surefoot.core.reports import Doubt, Grounds, NothingOpen, PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import Close, Filled
 
 
@@ -175,3 +175,22 @@ def test_what_was_to_make_way_before_it_was_missed_is_cancelled_by_its_name_too(
     assert missed(life, new) == [], "once"
     nothing(life, new)
     assert (life.order.role, life.order.limit) == (Role.EXIT, None)
+
+
+def test_a_stop_that_turns_up_when_another_protects_is_withdrawn() -> None:
+    """Both would sell as much, one of them coins of others. Red: both went on resting."""
+    life = Life(PROTECTED)
+    life.opened()
+    late = life.order
+    life.tell(Doubt(client_order_id=late.client_order_id, reason="no answer"))
+    life.now += timedelta(seconds=66)
+    life.tell(absence(life, late))
+    assert now(life, late).status is OrderStatus.NEVER
+    life.now += timedelta(seconds=5)
+    life.tell(TimePassed())
+    stop = life.order
+    assert (stop.attempt, stop.role) == (late.attempt + 1, Role.STOP)
+    life.tell(report(stop, "OPEN", exchange_id="stop-2"))
+    life.tell(report(late, "OPEN", exchange_id="stop-1"))
+    assert now(life, late).cancel_at is not None
+    assert now(life, stop).cancel_at is None
