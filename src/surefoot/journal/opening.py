@@ -316,12 +316,11 @@ def quick_check(connection: apsw.Connection, path: Path) -> None:
         raise JournalUnusable(f"{path} is damaged ({_line(answer)}); restore a backup")
 
 
-# The file system will not have it: missing, write-protected, full, or failing.
+# The file system will not have it: missing, write-protected, or failing.
 _CLOSED: Final = (
     apsw.CantOpenError,
     apsw.ReadOnlyError,
     apsw.PermissionsError,
-    apsw.FullError,
     apsw.IOError,
     apsw.BusyError,
 )
@@ -336,5 +335,8 @@ def unusable(path: Path) -> Iterator[None]:
         raise JournalUnusable(
             f"{path} is damaged or no journal ({_line(error)}); restore a backup"
         ) from error
+    except apsw.FullError as error:
+        # While it copies SQLite raises the right class, and words of its own: "not an error".
+        raise JournalUnusable(f"{path} cannot be written: the disk is full") from error
     except (*_CLOSED, OSError) as error:
         raise JournalUnusable(f"{path} cannot be opened: {_line(error)}") from error

@@ -41,15 +41,15 @@ def test_a_backup_onto_a_device_that_is_full(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing is left of it that looks like a backup."""
+    """Nothing is left of it that looks like a backup; what SQLite says of it is no reason."""
 
     class Full(apsw.Connection):
         def backup(self, *_: object) -> apsw.Backup:
-            raise apsw.FullError("database or disk is full")
+            raise apsw.FullError("not an error")
 
     monkeypatch.setattr("surefoot.journal.opening.apsw.Connection", Full)
     assert run(["backup", str(tmp_path / "copy.db"), *config]) == 2
-    assert "disk is full" in said(capsys)
+    assert "copy.db cannot be written: the disk is full" in said(capsys)
     assert not (tmp_path / "copy.db").exists()
 
 
