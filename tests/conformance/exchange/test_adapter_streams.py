@@ -248,3 +248,17 @@ async def test_who_stops_listening_leaves_nothing_behind(
         await until(lambda: Connected() in seen)
     await until(lambda: simulator.streams.counts() == {"user": 0, "market": 0})
     await until(lambda: asyncio.all_tasks() <= before)
+
+
+@pytest.mark.parametrize("moved_s", [30.0, -30.0])
+async def test_a_subscription_that_is_refused_for_its_time_denies_our_clock(
+    exchange: Exchange, simulator: Simulator, moved_s: float
+) -> None:
+    """Only answers to requests were heard: without any, the account was deaf for a minute."""
+    simulator.clock.advance(moved_s)
+    async with following(exchange.account()) as seen:
+        async with asyncio.timeout(PATIENCE_S):
+            await exchange.clock_denied()
+        assert "Timestamp for this request" in seen[0].reason, "and not what ccxt says of it"
+        await exchange.measure_clock()
+        await until(lambda: bool(of(Connected, seen)))

@@ -440,7 +440,7 @@ class Binance:
 
     def account(self) -> AsyncIterator[AccountEvent]:
         """Yield order reports and fills of the account, with a `Gap` for every break."""
-        return account_events(self._stream_client, self._time)
+        return account_events(self._stream_client, self._time, self._carrier.learn)
 
     def market(
         self, symbols: Sequence[Symbol], timeframes: Sequence[tuple[Symbol, str]]

@@ -213,7 +213,7 @@ class Carrier:
             yield
             weight = 0 if price in FREE else weight
         except Exception as error:
-            self._learn(error)
+            self.learn(error)
             if verdicts.never_left(error):
                 weight = orders = 0
             raise
@@ -227,7 +227,8 @@ class Carrier:
                 told = _told(heard, USED_ORDERS)
                 self._orders.settle(place, cost=orders, told=told, now=now)
 
-    def _learn(self, error: Exception) -> None:
+    def learn(self, error: Exception) -> None:
+        """Take what an answer says of us, whoever heard it: a clock denied, a ban, a full count."""
         if not isinstance(error, verdicts.Answered):
             return
         now = self.now()

@@ -20,7 +20,7 @@ from surefoot.core.errors import InvalidValue
 from surefoot.core.values import Symbol
 from surefoot.exchange.binance import payloads, verdicts
 from surefoot.exchange.binance.client import FencedBinance
-from surefoot.exchange.binance.verdicts import Garbled
+from surefoot.exchange.binance.verdicts import Answered, Garbled
 from surefoot.exchange.port import (
     AccountEvent,
     Connected,
@@ -41,9 +41,12 @@ _RawQueue = asyncio.Queue[tuple[str, dict[str, Any]]]
 
 
 async def account_events(
-    new_client: Callable[[], FencedBinance], time: Time
+    new_client: Callable[[], FencedBinance], time: Time, learn: Callable[[Exception], None]
 ) -> AsyncIterator[AccountEvent]:
-    """Yield execution reports for ever; one fresh client for each life of the stream."""
+    """Yield execution reports for ever; one fresh client for each life of the stream.
+
+    What the exchange answers to a subscription is there to `learn` from, as any answer is.
+    """
     attempt = 0
     while True:
         client = new_client()
@@ -57,7 +60,9 @@ async def account_events(
                     yield event
             yield Gap(reason=life.ending)
         except Exception as error:  # noqa: BLE001 (ccxt raises what it likes; all are a broken stream)
-            yield Gap(reason=verdicts.describe(error))
+            told = _told(error)
+            learn(told)
+            yield Gap(reason=verdicts.describe(told))
         finally:
             await life.close()
         attempt += 1
@@ -228,6 +233,12 @@ def _account_event(client: FencedBinance, message: dict[str, Any]) -> list[Accou
 def _name(message: dict[str, Any]) -> str:
     name = message.get("s")
     return name if isinstance(name, str) else ""
+
+
+def _told(error: Exception) -> Exception:
+    """Return what the exchange answered: ccxt stumbles over a subscription that is refused."""
+    context = error.__context__
+    return context if isinstance(context, Answered) else error
 
 
 def _error_of(task: asyncio.Future[Any]) -> Exception:

@@ -128,8 +128,11 @@ class Answered(ExchangeError):
 
     @property
     def is_untimely(self) -> bool:
-        """Tell whether it says that the request is too old, or of the future: a clock is wrong."""
-        return self.final == _UNTIMELY
+        """Tell whether it says that the request is too old, or of the future: a clock is wrong.
+
+        Whoever says so: to measure costs little, and an answer on a socket has no HTTP status.
+        """
+        return self.code == _UNTIMELY
 
     @property
     def too_many_orders(self) -> bool:
