@@ -20,7 +20,7 @@ from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import Level, advance, breached
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.pacing import retry_at
+from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import ExitLapsed, ExitWished, LevelsSet, PartTaken
 from surefoot.core.reports import PriceSeen
@@ -212,7 +212,7 @@ def take_exit(signal: ExitSignal, draft: Draft) -> None:
     if is_dust(position, draft.terms):
         raise SignalRefused("what is held is too little to trade")
     until = retry_at(position, Role.EXIT)
-    if until is not None and draft.now < until:
+    if until is not None and resting(position, draft.now, Role.EXIT):
         raise SignalRefused(f"the last exit failed; the next may follow at {moment(until)}")
     wish = ExitWish(
         by="strategy",

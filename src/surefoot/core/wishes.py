@@ -8,7 +8,7 @@ from surefoot.core.draft import Draft
 from surefoot.core.errors import SignalRefused
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, Role
-from surefoot.core.pacing import retry_at
+from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import State
 from surefoot.core.records import OrderIntended
 from surefoot.core.rules import may_be_added_to, new_order, withdrawal
@@ -72,7 +72,7 @@ def take_addition(signal: AddSignal, draft: Draft) -> None:
 def _entry(signal: EntrySignal | AddSignal, draft: Draft) -> Order:
     position = draft.position
     until = retry_at(position, Role.ENTRY)
-    if until is not None and draft.now < until:
+    if until is not None and resting(position, draft.now, Role.ENTRY):
         raise SignalRefused(f"the last entry failed; the next may follow at {moment(until)}")
     if Role.ENTRY in draft.terms.held:
         raise SignalRefused(draft.terms.held[Role.ENTRY])

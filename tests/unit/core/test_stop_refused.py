@@ -10,15 +10,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.builders import PROTECTED, REPLACING, D, Life, fill, report
+from tests.builders import PLAN, PROTECTED, REPLACING, TERMS, D, Life, fill, report
 
 from surefoot.core.deadlines import overdue
+from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import Level
 from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import ExitWished
 from surefoot.core.reports import Grounds, PriceSeen, Refusal, TimePassed
+from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.core.stuck import StuckKind
 from surefoot.core.terms import Terms
 
@@ -186,3 +188,17 @@ def test_a_clock_that_was_ahead_and_was_set_right_holds_no_try_up() -> None:
     again = life.order
     life.tell(refusal(again, Grounds.UNTIMELY), TimePassed())
     assert life.order.client_order_id == again.client_order_id, "by the right clock it does wait"
+
+
+@pytest.mark.parametrize("role", [Role.ENTRY, Role.EXIT])
+def test_nor_is_a_signal_refused_for_as_long_as_the_clock_was_wrong(role: Role) -> None:
+    life = Life(TERMS)
+    if role is Role.EXIT:
+        life.opened()
+    signal = EntrySignal(quantity=D("0.0016"), plan=PLAN) if role is Role.ENTRY else ExitSignal()
+    life.tell(signal)
+    life.tell(refusal(life.order, Grounds.UNTIMELY))
+    with pytest.raises(SignalRefused, match="the next may follow at"):
+        life.tell(signal)
+    life.tell(signal, after=timedelta(hours=-1))
+    assert (life.order.role, life.order.status) == (role, OrderStatus.INTENDED)
