@@ -17,6 +17,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.errors import InvalidValue
 from surefoot.core.position import Position
 from surefoot.core.values import BotName, counted, plain
 from surefoot.crashpoint import crashpoint
@@ -169,6 +170,8 @@ class Conversation:
             if wish.at_once or asked.button is not None:
                 return await self._order(asked, wish), ()
             return await self._ask_back(wish)
+        except InvalidValue as error:
+            return f"Refused: {error}", ()
         except JournalError as error:
             return f"The journal cannot be read now: {error}", ()
 

@@ -235,6 +235,15 @@ async def test_what_is_not_understood_gets_help(phone: Phone, text: str) -> None
     assert phone.journal.posted == []
 
 
+async def test_what_can_be_no_command_is_refused_in_words_and_holds_nothing_up(
+    phone: Phone,
+) -> None:
+    """It failed for a minute, and whatever was said after it waited until it was void as well."""
+    assert "'dip-btc,' can be no bot" in await phone.say("/pause dip-btc,")
+    await phone.say("/stop_all")
+    assert phone.obeyed == [("stop-all", "all")]
+
+
 async def test_the_views_are_there(phone: Phone) -> None:
     await held(phone)
     phone.journal.gauges.price(Life().position.account, Life().position.symbol, D(51000), START)
