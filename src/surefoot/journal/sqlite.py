@@ -193,7 +193,8 @@ class SqliteReader:
         The garbage collector rests: it would walk all that is being read, again and again.
         """
         collecting = gc.isenabled()
-        gc.disable()
+        if collecting:  # only who will wake it puts it to rest
+            gc.disable()
         try:
             with self._read:
                 yield

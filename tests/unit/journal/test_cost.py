@@ -247,6 +247,33 @@ async def test_nobody_looks_for_garbage_among_what_is_being_read(tmp_path: Path)
     await journal.close()
 
 
+async def test_what_cannot_be_read_leaves_nobody_resting(tmp_path: Path) -> None:
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    with pytest.raises(apsw.SQLError), journal._snapshot():
+        journal._read.execute("SELECT nothing")
+    assert gc.isenabled()
+    await journal.close()
+
+
+async def test_who_reads_beside_another_does_not_put_the_collector_to_rest_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one's reading, in its thread, ends just after it was asked whether there is a rest."""
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+
+    def asked() -> bool:
+        gc.enable()
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gc, "isenabled", asked)
+        assert await journal.unsettled(START) == ()
+    left = gc.isenabled()
+    gc.enable()
+    assert left
+    await journal.close()
+
+
 async def test_a_start_does_not_walk_what_was_ever_frozen(tmp_path: Path) -> None:
     """One freeze or fifty: an index of all there ever were was walked, 29 ms for 100,000."""
     steps = []
