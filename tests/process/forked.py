@@ -20,13 +20,18 @@ from surefoot.demo import Stage
 from surefoot.demo.stage import Process
 
 WARM: Final = Path(__file__).with_name("warm.py")
+_DEAD: Final = "the process that forks has died"
 
 
 class Forked:
     """One of them, as asyncio shows a process that it started."""
 
     def __init__(self, hears: int) -> None:
-        self.pid = int.from_bytes(os.read(hears, 4), "little")
+        said = os.read(hears, 4)
+        if not said:
+            os.close(hears)
+            raise RuntimeError(_DEAD)  # as process 0 it would be everything that started it
+        self.pid = int.from_bytes(said, "little")
         self.returncode: int | None = None
         self._hears = hears
         self._over = asyncio.Event()
@@ -45,15 +50,15 @@ class Forked:
 
     async def wait(self) -> int:
         await self._over.wait()
-        assert self.returncode is not None
+        if self.returncode is None:
+            raise RuntimeError(_DEAD)
         return self.returncode
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._hears)
         said = os.read(self._hears, 4)
         os.close(self._hears)
-        assert said, "the process that forks has died"
-        self.returncode = int.from_bytes(said, "little", signed=True)
+        self.returncode = int.from_bytes(said, "little", signed=True) if said else None
         self._over.set()
 
 

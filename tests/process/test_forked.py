@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
+from tests.process.forked import Forked
 from tests.process.play import Play
 
 from surefoot.demo.stage import Server
@@ -52,3 +54,20 @@ async def test_how_it_ended_is_heard(play: Play, number: int) -> None:
     assert server.killed == (number == signal.SIGKILL)
     with pytest.raises(ProcessLookupError):
         server.signal(signal.SIGTERM)
+
+
+async def test_what_was_never_forked_is_no_process() -> None:
+    """It was process 0: to end it is to end everything that the tests were started with."""
+    hears, says = os.pipe()
+    os.close(says)
+    with pytest.raises(RuntimeError, match="the process that forks has died"):
+        Forked(hears)
+
+
+async def test_whose_end_nobody_tells_is_not_waited_for() -> None:
+    hears, says = os.pipe()
+    os.write(says, os.getpid().to_bytes(4, "little"))
+    forked = Forked(hears)
+    os.close(says)
+    with pytest.raises(RuntimeError, match="the process that forks has died"):
+        await forked.wait()
