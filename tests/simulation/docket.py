@@ -129,7 +129,6 @@ ROOMS: Final[dict[str, str]] = {
     "config/": "a world's configuration is written by the machine, and is right",
     "journal/sentences.py": "nobody in a world reads a sentence",
     "journal/repair.py": "nobody in a world repairs a journal",
-    "core/protection.py": "it is where a stop is shown to be kept; no order depends on it",
     "strategy/workers.py": "strategies of a world think in its own process, and never for long",
     "simulator/mirror.py": "the prices of a world are its own, and no venue's",
 }
@@ -227,9 +226,19 @@ BEYOND: Final[dict[str, str]] = {
     "put a secret into the log": "nobody in a world looks for secrets",
     "show what a request went to": "nobody in a world reads what an exchange answered",
     "lock a name instead of a file": "a world is one process; this keeps out another one",
-    "let a position grow younger": "when a position was opened is for who asks how old it is",
-    "write off anew instead of more": "what was written off is a figure of the result",
-    "look for a lost order only half a day": "a world that is looked into ends before half a day",
+    "show a stop that nobody watches as watched": (
+        "`protection` tells whoever looks where a stop is kept; no order depends on it"
+    ),
+    "call a stop for a part one for all": (
+        "`protection` tells whoever looks where a stop is kept; no order depends on it"
+    ),
+    "let a position grow younger": (
+        "a sale by hand may be left unexplained; what freezes where an owner trades is no harm"
+    ),
+    "write off anew instead of more": (
+        "what an operator has declared of a position is not judged, and he alone writes off anew"
+    ),
+    "look for a lost order only half a day": "no order of a world turns up after half a day",
 }
 
 
