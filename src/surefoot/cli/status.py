@@ -252,7 +252,9 @@ def _average(position: PositionStatus) -> str | None:
     digits = max((len(each.partition(".")[2]) for each in prices if each), default=None)
     if position.entry_price is None or digits is None:
         return position.entry_price
-    return plain(round(Decimal(position.entry_price), digits))
+    average = Decimal(position.entry_price)
+    # A price is shown without the noughts at its end: five figures are left in any case.
+    return plain(round(average, max(digits, 4 - average.adjusted())))
 
 
 def _levels(position: PositionStatus) -> str:

@@ -125,6 +125,19 @@ async def test_an_average_has_the_digits_of_a_price(capsys: pytest.CaptureFixtur
     assert "0.0016 BTC at 61686.08, now 61700.01" in capsys.readouterr().out.replace(TIE, " ")
 
 
+async def test_an_average_is_not_cut_as_short_as_a_round_price(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Bought at 1.5349 with no order that rests, it was "at 2, now 2" while the price was 2."""
+    served = Served()
+    life = Life(TERMS, bot="swing")
+    life.opened("1.5349", quantity="100")
+    await served.keep(life)
+    served.gauges.price(MAIN, BTC, D("2"), START)
+    show(await read_status(served, now=LATER))
+    assert "BTC at 1.5349, now 2" in capsys.readouterr().out.replace(TIE, " ")
+
+
 async def test_one_bot_and_its_orders(capsys: pytest.CaptureFixture[str]) -> None:
     document = only(await read_status(await journal(), now=LATER), BotName("swing"))
     show(document, orders=True)
