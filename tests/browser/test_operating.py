@@ -44,7 +44,11 @@ async def test_the_page_tells_the_truth_through_the_death_of_the_engine(
     successor = await play.start()
     await operator.no_longer_reads("The engine is down.")
     await operator.reads("The one bot is watched, 1 position held.")
+    # A server that was being replaced left the page without its reports, until somebody clicked.
+    await page.route("**/recoveries?*", lambda route: route.abort())
     await operator.goes("/recovery")
+    await operator.reads("This could not be read")
+    await page.unroute("**/recoveries?*")
     await operator.reads("Nobody watched for")
     await successor.stop()
 
