@@ -108,6 +108,8 @@ BEGIN INSERT INTO frozen VALUES (substr(NEW.stream, 10)) ON CONFLICT DO NOTHING;
 CREATE TRIGGER freezes_end AFTER INSERT ON records
 WHEN NEW.kind IN ('position-thawed', 'position-resolved')
 BEGIN DELETE FROM frozen WHERE position_id = substr(NEW.stream, 10); END;
+CREATE TRIGGER freezes_are_final BEFORE UPDATE ON frozen
+BEGIN SELECT RAISE(ABORT, 'freezes are never changed'); END;
 CREATE TRIGGER freezes_are_kept BEFORE DELETE ON frozen WHEN 'position-frozen' = (
     SELECT kind FROM records WHERE stream = 'position/' || OLD.position_id
     AND kind IN ('position-frozen', 'position-thawed', 'position-resolved')

@@ -214,6 +214,7 @@ OTHER = POSITION.replace("position_id, bot", "'x-1', 'x'")
         "DELETE FROM orders",
         "DELETE FROM positions",
         "DELETE FROM frozen",
+        "UPDATE OR REPLACE frozen SET position_id = 'dip-1'",
         f"INSERT OR REPLACE INTO positions ({WHOLE}) SELECT {POSITION} FROM positions",  # noqa: S608
         f"INSERT OR REPLACE INTO positions (rowid, {WHOLE}) SELECT rowid, {OTHER} FROM positions",  # noqa: S608
     ],
