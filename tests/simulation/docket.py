@@ -114,6 +114,18 @@ STAGED: Final[dict[str, str]] = {
     "let a stop rest that turned up when another one protects": (
         "tests/simulation/test_late_sights.py -k turns_up"
     ),
+    "count what is refused for its time among what freezes": (
+        "tests/simulation/test_shared_coins_worlds.py -k refusals_for"
+    ),
+    "carry out a wish to leave from before a setback": (
+        "tests/simulation/test_shared_coins_worlds.py -k wish_to_leave"
+    ),
+    "ask for coins that orders of others lock": (
+        "tests/simulation/test_shared_coins_worlds.py -k what_is_free"
+    ),
+    "let what others bought make good what they sold of a bot's": (
+        "tests/simulation/test_shared_coins_worlds.py -k owner_bought"
+    ),
     "explain a holding before the last request can have turned up": (
         "tests/simulation/test_set_back_worlds.py -k may_still_sell"
     ),
@@ -143,6 +155,9 @@ BEYOND: Final[dict[str, str]] = {
     "let an order leave that is still looked for": (
         "a second guard: what has left is found by its name in lists, trades and events, and is "
         "believed again (tests/simulation/test_late_sights.py -k turns_up ends well with it)"
+    ),
+    "let a bot pay with what another one trades": (
+        "no symbol of a world is paid for with what another bot trades"
     ),
     "believe what is said of a live order": (
         "what an operator has declared of a position is not judged"

@@ -67,16 +67,16 @@ def sold(world: World) -> list[str]:
     return [each.client_order_id for each in ours(world, "SELL") if each.symbol == "BTCUSDT"]
 
 
-async def adopt(world: World, position: str) -> None:
+async def say(world: World, kind: str, target: str, **arguments: str) -> None:
     now = world.clock.now()
     command = Command(
-        command_id="command-1",
-        kind="resolve",
-        target=position,
+        command_id=f"command-{kind}",
+        kind=kind,
+        target=target,
         actor="somebody",
         posted_at=now,
         expires_at=now + timedelta(minutes=10),
-        arguments={"how": "adopt"},
+        arguments=arguments,
     )
     reader = open_reader(f"sqlite:///{DATABASE}", world.directory)
     try:
@@ -179,7 +179,7 @@ def test_what_was_said_before_files_were_put_back_is_not_done_again() -> None:
         copy(world)
         by_hand(world, "SELL", Decimal("0.01"))
         await world.sleep(60)
-        await adopt(world, "btc-1")
+        await say(world, "resolve", "btc-1", how="adopt")
         await world.sleep(10)
         world.move("BTCUSDT", 0.9)
         await world.sleep(20)

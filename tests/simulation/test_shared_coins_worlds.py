@@ -1,0 +1,92 @@
+"""Worlds in which the owner's coins and a bot's lie together: nobody's are sold for the other's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.simulation.test_set_back_worlds import (
+    LOCAL,
+    WRITER,
+    copy,
+    put_back,
+    say,
+    sold,
+)
+from tests.simulation.test_situations import bot, by_hand, lived, ours
+from tests.simulation.world import World
+
+
+def test_what_the_owner_bought_after_he_sold_the_bots_is_not_sold() -> None:
+    """The balance is what it was; its trades say that the bot's coins went first."""
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(80)
+        world.kill()
+        await world.sleep(1)
+        (entry,) = ours(world, "BUY")
+        by_hand(world, "SELL", entry.quantity - Decimal("0.00002"))
+        await world.sleep(1)
+        by_hand(world, "BUY", entry.quantity)
+        world.start()
+        await world.sleep(80)
+        world.move("BTCUSDT", 0.9)
+        await world.sleep(20)
+
+    world = lived(LOCAL, play)
+    assert world.story.counts.get("bot reduction-booked"), world.story.lines[-40:]
+    assert not sold(world), world.story.lines[-40:]
+
+
+def test_what_is_free_is_sold_when_an_order_of_the_owner_locks_the_rest() -> None:
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(80)
+        by_hand(world, "SELL", Decimal("0.01"), Decimal(90_000))
+        await world.sleep(5)
+        world.move("BTCUSDT", 0.9)
+        await world.sleep(60)
+
+    world = lived(LOCAL, play)
+    gone = sum((each.executed for each in ours(world, "SELL")), Decimal(0))
+    assert gone == Decimal("0.00619"), world.story.lines[-40:]
+
+
+def test_a_wish_to_leave_from_before_files_were_put_back_is_not_carried_out() -> None:
+    """Somebody wanted out then, and was refused; who adopts the holding now wants to keep it."""
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(80)
+        refused = {"on": "order.send", "side": "SELL", "code": -2010, "message": "no", "times": 0}
+        fault = world.simulator.armory.arm("reject", refused)
+        await say(world, "close", "btc-1")
+        await world.sleep(10)
+        copy(world)
+        await world.sleep(60)
+        await put_back(world)
+        world.simulator.armory.disarm(fault.fault_id)
+        world.start()
+        await world.sleep(10)
+        await say(world, "resolve", "btc-1", how="adopt")
+        await world.sleep(60)
+
+    world = lived(LOCAL + WRITER, play)
+    assert world.story.counts.get("bot exit-wished"), world.story.lines[-40:]
+    assert world.story.counts.get("bot position-resolved"), world.story.lines[-40:]
+    assert not sold(world), world.story.lines[-40:]
+
+
+def test_refusals_for_the_time_of_a_request_freeze_nothing() -> None:
+    """Two of them, and one that says something of the stop: three in a row would freeze it."""
+
+    async def play(world: World) -> None:
+        stop = {"on": "order.send", "side": "SELL", "message": "no"}
+        world.simulator.armory.arm("reject", {**stop, "code": -1021, "times": 2})
+        world.simulator.armory.arm("reject", {**stop, "code": -2010, "skip": 2})
+        world.start()
+        await world.sleep(60)
+
+    world = lived(bot("bot"), play)
+    assert (world.story.counts.get("bot order-refused") or 0) > 2, world.story.lines[-40:]
+    assert not world.story.counts.get("bot position-frozen"), world.story.lines[-40:]
