@@ -323,6 +323,7 @@ class Cause(StrEnum):
     SYMBOL = "symbol"
     UNREACHABLE = "unreachable"
     CONFIGURATION = "configuration"
+    UNFIT = "unfit"  # it cannot run as the server was started: only the next start looks again
     CONTRADICTION = "contradiction"
     SETBACK = "setback"
 

@@ -266,7 +266,7 @@ class Recovery:
         if spec.bot in course.unreadable:
             return course.unreadable[spec.bot], Cause.UNREACHABLE
         if spec.bot in self._roster.unfit:
-            return self._roster.unfit[spec.bot], Cause.CONFIGURATION
+            return self._roster.unfit[spec.bot], Cause.UNFIT
         return None
 
     async def _give_up(self, error: ExchangeError, course: _Course) -> Outcome:

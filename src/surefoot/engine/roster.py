@@ -305,8 +305,9 @@ class Roster:
         try:
             await self._load(spec, positions, elsewhere)
         except Misconfigured as error:
-            await self._watch(spec.bot, positions, str(error))
-            if isinstance(error, HeldElsewhere) and spec.bot not in self.keepers:
+            waits = isinstance(error, HeldElsewhere)
+            await self._watch(spec.bot, positions, str(error), waits=waits)
+            if waits and spec.bot not in self.keepers:
                 self._waiting[spec.bot] = spec
 
     async def _heed(self, setback: Setback) -> None:
@@ -371,10 +372,13 @@ class Roster:
         (*_, started) = await self._journal.positions(bot=spec.bot)
         return started
 
-    async def _watch(self, bot: BotName, positions: list[Position], reason: str) -> None:
+    async def _watch(
+        self, bot: BotName, positions: list[Position], reason: str, *, waits: bool = False
+    ) -> None:
         """Keep what a bot that cannot run still holds: watched, and never added to.
 
-        Nobody has to look at one that is gone, and of which only a NEVER is still looked for.
+        Nobody has to look at one that is gone, and of which only a NEVER is still looked for. One
+        that `waits` with nothing to watch is loaded by the next recovery, others by the next start.
         """
         awaited = [p for p in positions if p.is_awaited(self.login.now())]
         held = [position for position in awaited if position.needs_watching]
@@ -397,7 +401,8 @@ class Roster:
                 self.runners[bot] = self._runner(self._watching(bot, positions[-1]), None)
         self.unfit[bot] = reason
         if held or not gone:
-            await self.review(bot, reason, Cause.CONFIGURATION)
+            unfit = not waits or bot in self.keepers
+            await self.review(bot, reason, Cause.UNFIT if unfit else Cause.CONFIGURATION)
 
     async def _let_go(self, bot: BotName, positions: Sequence[Position]) -> None:
         """Leave dust to the owner of the account, if no position will ever sell it."""

@@ -214,6 +214,8 @@ def _ways_back(bot: BotName, cause: Cause | None) -> list[str]:
             return [f"surefoot recover {bot}"]
         case Cause.CONFIGURATION:
             return ["surefoot check", f"surefoot recover {bot}"]
+        case Cause.UNFIT:
+            return ["surefoot check", "surefoot run"]  # Only a start reads it again.
         case _:
             assert_never(cause)
 

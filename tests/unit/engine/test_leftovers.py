@@ -33,8 +33,8 @@ from tests.unit.engine.test_supervisor import House, serving
 from surefoot.app import assemble
 from surefoot.core.order import LATE_SWEEP, Order
 from surefoot.core.position import Dust, Position, State
-from surefoot.core.records import AccountBound, Cause
-from surefoot.core.signals import ExitSignal, Freeze
+from surefoot.core.records import AccountBound, BotStatusChanged, Cause
+from surefoot.core.signals import Adopt, ExitSignal, Freeze
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor
@@ -46,7 +46,7 @@ from surefoot.engine.statuses import Status, Statuses
 from surefoot.engine.supervision import Spawn
 from surefoot.exchange.errors import Unknown
 from surefoot.exchange.port import Identity
-from surefoot.journal.port import Append, Change
+from surefoot.journal.port import Append, Change, bot_stream
 from surefoot.strategy import Enter
 
 SECOND = AccountName("second")
@@ -411,3 +411,12 @@ async def test_what_is_frozen_in_a_former_symbol_keeps_its_keeper() -> None:
             DIP: "dip-btc-1 is frozen in BTC/USDT, but the configuration says ETH/USDT; "
             "resolve it first, then start again; what it holds is still watched"
         }
+        await roster.keepers[DIP].tell(Adopt(by="ann"), position_id=closed.position_id)
+        await floor.account.recovery.again()
+        said = await journal.last(bot_stream(DIP), "bot-status-changed")
+        assert said is not None
+        assert isinstance(said.record, BotStatusChanged)
+        assert said.record.cause is Cause.UNFIT, "what helps is a start, and no recovery"
+    async with opened(spec, exchange=exchange, journal=journal) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        assert floor.account.roster.statuses.of(DIP) is Status.RUNNING

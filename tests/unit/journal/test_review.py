@@ -310,13 +310,15 @@ async def test_a_live_stop_is_never_offered_to_be_told_as_filled() -> None:
 
 async def test_a_bot_in_review_is_told_how_it_gets_out() -> None:
     journal = await well(Life())
-    for cause, action in (
+    for cause, *actions in (
         (Cause.STRATEGY, "surefoot resume dip-btc"),
         (Cause.UNREACHABLE, "surefoot recover dip-btc"),
+        (Cause.CONFIGURATION, "surefoot check", "surefoot recover dip-btc"),
+        (Cause.UNFIT, "surefoot check", "surefoot run"),
     ):
         await journal.word(BotName("dip-btc"), "REVIEW", "it raised", cause)
         (finding,) = (await journal.read())["review"]
-        assert (finding["kind"], finding["actions"]) == ("in-review", [action])
+        assert (finding["kind"], finding["actions"]) == ("in-review", actions)
         assert finding["meaning"] == "It enters nothing. It holds nothing."
 
 
