@@ -106,6 +106,7 @@ def bound_by_others(belief: Belief, evidence: Evidence, position: Position) -> D
     same = [each for each in belief.positions if each.base == asset]
     sellers = (o for p in same for o in p.orders if o.side is Side.SELL and not o.shut)
     doubted = any(each.status is OrderStatus.INTENDED for each in sellers)
+    doubted = doubted or Side.SELL in belief.doubted.get(asset, ())
     if asset not in evidence.free or asset not in evidence.locked or doubted:
         return None
     ours = sum(map(locked_of, same), ZERO)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, TERMS, D, Life, fill, report
 from tests.unit.core.test_outside import BASE, Owner
 
-from surefoot.core.coins import ebb_beside
+from surefoot.core.coins import bound_by_others, ebb_beside
 from surefoot.core.deadlines import PATIENCE, overdue
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
@@ -206,3 +206,13 @@ def test_what_an_order_of_ours_in_doubt_may_lock_is_not_called_others() -> None:
     owner.life.tell(report(owner.life.order, "OPEN", exchange_id="stop-2"))
     owner.look()
     assert owner.life.position.bound is None
+
+
+def test_nor_what_another_bot_s_on_another_symbol_may_lock() -> None:
+    owner = Locked(locked="0.0016")
+    told = replace(owner.evidence(), free={BASE: D(0)}, locked={BASE: owner.locked})
+    belief, position = owner.belief(), owner.life.position
+    assert bound_by_others(belief, told, position) == owner.held
+    for sides, bound in (({Side.BUY}, owner.held), ({Side.SELL}, None)):
+        beside = replace(belief, doubted={BASE: frozenset(sides)})
+        assert bound_by_others(beside, told, position) == bound
