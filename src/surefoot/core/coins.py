@@ -122,8 +122,7 @@ def ebb_beside(belief: Belief, evidence: Evidence, position: Position) -> Ebb:
     """
     asset, before = position.base, belief.others.get(position.base)
     others = others_of(belief, evidence, asset)
-    guarded = position.bound is None and stop_rests(position) and covers(position)
-    if before is None or others is None or guarded:
+    if before is None or others is None or (stop_rests(position) and covers(position)):
         return Ebb()
     same = [each for each in belief.positions if each.base == asset]
     return ebb(

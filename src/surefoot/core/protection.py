@@ -65,11 +65,11 @@ def resting_stop(position: Position) -> Order | None:
 def covers(position: Position) -> bool:
     """Tell whether that stop sells it all; what is under a lot no order can carry."""
     order = resting_stop(position)
-    return not position.available if order is None else _sells_all(order, position)
+    return not position.present if order is None else _sells_all(order, position)
 
 
 def _sells_all(order: Order, position: Position) -> bool:
-    return order.remaining * 100 >= position.available * 99
+    return order.remaining * 100 >= position.present * 99
 
 
 def stands(position: Position, order: Order) -> bool:

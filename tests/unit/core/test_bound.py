@@ -18,6 +18,7 @@ from surefoot.core.coins import bound_by_others, ebb_beside
 from surefoot.core.deadlines import PATIENCE, overdue
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
+from surefoot.core.protection import Place, covers, protection
 from surefoot.core.reconcile import reconcile
 from surefoot.core.records import CoinsBound
 from surefoot.core.reports import Grounds, OrderReport, Refusal, TimePassed
@@ -109,7 +110,10 @@ def test_a_stop_covers_what_is_free_and_all_of_it_when_the_lock_ends() -> None:
     owner.life.tell(TimePassed(), after=MOMENT)
     stop = owner.life.order
     assert (stop.role, stop.quantity) == (Role.STOP, D("0.0010"))
+    assert not covers(owner.life.position)
     owner.life.tell(report(stop, "OPEN", exchange_id="stop-2"))
+    assert not covers(owner.life.position), "what others lock is not protected, and is said so"
+    assert protection(owner.life.position, watched=True).rest is Place.HERE
     owner.locked = D(0)
     owner.look()
     assert owner.life.position.bound is None
