@@ -34,7 +34,7 @@ from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orpha
 from surefoot.core.facts import decided_at, unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.orphans import Stranger, orphans, strangers
-from surefoot.core.position import Position
+from surefoot.core.position import Position, State
 from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
 from surefoot.core.reports import Absence, Binding, Fill, OrderReport, Proof, SetBack, TimePassed
 from surefoot.core.resolving import vanishing
@@ -232,7 +232,8 @@ class _OfOrders(Comparison):
 
         What is out of it may have bought long ago, and the lost records have sold that again.
         """
-        concerned = self.position.quantity or wanted([self.position], self.now)
+        out = self.position.state is not State.CLOSED and wanted([self.position], self.now)
+        concerned = self.position.quantity or out
         if stranger.lost and self.position.set_back_at is None and concerned:
             self.tell(SetBack(reason=stranger.said))
         self.tell(Freeze(reason=stranger.said))

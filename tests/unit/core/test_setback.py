@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
+from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, absence, fill, report
 
 from surefoot.core.decide import owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
@@ -277,6 +277,27 @@ def test_what_an_older_journal_only_learns_of_now_is_not_sold_either(
     assert (position.state, position.quantity) == (State.OPEN, HELD)
     assert "carries our mark" in str(position.frozen)
     assert len(put_back.sent) == sold
+
+
+def test_what_is_closed_is_not_set_back_for_an_order_that_may_turn_up() -> None:
+    """Nothing of it is ever sold again, and what else is there is weighed without it."""
+    put_back = PutBack()
+    put_back.life = life = Life(TERMS)
+    life.opened()
+    put_back.stop = life.order
+    life.tell(Close(by="ann"))
+    life.now += timedelta(minutes=2)
+    life.tell(absence(life))
+    life.tell(TimePassed(), after=LATER)
+    never, again = life.position.orders[-2:]
+    assert never.status is OrderStatus.NEVER
+    life.tell(report(again, "FILLED", again.quantity), fill(again, "50000", trade="2"))
+    assert life.position.state is State.CLOSED
+    put_back.epoch, put_back.open = "sf-of-a-lost", ()
+    put_back.fills = (by_hand(put_back, "sf-of-a-lost-life"),)
+    put_back.compare()
+    assert "carries our mark" in str(life.position.frozen)
+    assert life.position.set_back_at is None
 
 
 def test_nothing_is_explained_before_all_that_was_sent_must_have_turned_up() -> None:
