@@ -193,7 +193,7 @@ class Runner:
 
     def _note_mark(self, tick: Tick) -> None:
         """Note the price now and then, so that a reader can say what a position is worth."""
-        if self._marked_at is None or tick.at - self._marked_at >= MARK_EVERY:
+        if self._marked_at is None or abs(tick.at - self._marked_at) >= MARK_EVERY:
             self._marked_at = tick.at
             self._journal.gauges.price(self.spec.account, tick.symbol, tick.price, tick.at)
 

@@ -176,9 +176,14 @@ class Senses:
 
     def quiet(self, symbols: Iterable[Symbol], quiet_for: timedelta) -> dict[Symbol, datetime]:
         """Return what the stream is thought to tell of, of which no price came for so long."""
-        since = self._now() - quiet_for
+        now = self._now()
         alive = (symbol for symbol in symbols if symbol in self._alive)
-        return {each: self._told[each] for each in alive if self._priced[each] <= since}
+        # What came later than now came before the clock went back, nobody knows how long ago.
+        return {
+            each: self._told[each]
+            for each in alive
+            if not now - quiet_for < self._priced[each] <= now
+        }
 
     def mute(self, symbol: Symbol) -> None:
         """Note that the stream does not tell of a symbol, although it moves."""

@@ -22,6 +22,8 @@ from surefoot.journal.port import Mark, Marks, Pulse, Remark, Signs
 PAUSE_S: Final = 1.0
 # That the server turns is noted anew this often: an idle machine is not to write all the time.
 TURN: Final = timedelta(seconds=5)
+# A price that is older than another one by more than this is not late: the clock went back.
+LATE: Final = timedelta(seconds=10)
 # How long closing waits for the last write; a disk that hangs costs no more than this.
 _GOODBYE_S: Final = 2.0
 
@@ -42,6 +44,11 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     pulses: tuple[Pulse, ...] = ()
     remarks: tuple[Remark, ...] = ()
     turned: datetime | None = None
+
+
+def is_late(at: datetime, noted: datetime) -> bool:
+    """Tell whether a price comes too late to be noted after one of another time."""
+    return noted - LATE <= at <= noted
 
 
 def gauges_of(journal: Path) -> Path:
@@ -88,7 +95,7 @@ class GaugeFile:
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
         """Note a price; never waits and never raises."""
         before = self._prices.get((account, symbol))
-        if before is not None and before.at >= at:
+        if before is not None and is_late(at, before.at):
             return
         self._prices[account, symbol] = Price(account=account, symbol=symbol, price=price, at=at)
         self._begin()

@@ -42,6 +42,7 @@ from surefoot.core.values import (
 from surefoot.journal.commands import validate
 from surefoot.journal.cursors import Aside
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, JournalUnusable, StaleAppend
+from surefoot.journal.gauges import is_late
 from surefoot.journal.port import (
     Append,
     BotRow,
@@ -74,7 +75,7 @@ class MemoryGauges:
     def price(self, account: AccountName, symbol: Symbol, price: Decimal, at: datetime) -> None:
         """Note a price."""
         before = self.marks.get((account, symbol))
-        if before is None or before.at < at:
+        if before is None or not is_late(at, before.at):
             self.marks[account, symbol] = Mark(price=price, at=at)
 
     def beat(self, pulse: Pulse) -> None:

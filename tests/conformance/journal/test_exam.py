@@ -316,6 +316,15 @@ async def test_gauges_keep_the_newest_price(journal: Journal) -> None:
     assert marks[account, BTC].at == START + timedelta(seconds=3)
 
 
+async def test_a_clock_that_went_back_hides_no_price(journal: Journal) -> None:
+    """The price of before was shown for as long as the exchange's clock had gone back."""
+    account = AccountName("main")
+    journal.gauges.price(account, BTC, D(3), START + timedelta(hours=1))
+    journal.gauges.price(account, BTC, D(2), START)
+    await journal.close()
+    assert (await journal.marks())[account, BTC].price == D(2)
+
+
 async def test_amounts_come_back_exactly(journal: Journal) -> None:
     life = Life()
     order = life.enter("0.00160")

@@ -323,6 +323,9 @@ async def test_the_market_price_is_noted_every_five_seconds(desk: Desk) -> None:
         desk.clock.elapsed += 1
         await ring.show(tick("4"))
         assert await marked(desk) == D("4")
+        desk.clock.elapsed -= 60  # the exchange's clock went back
+        await ring.show(tick("5"))
+        assert await marked(desk) == D("5")
         assert "mark" not in await ring.memory()
 
 

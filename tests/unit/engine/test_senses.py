@@ -84,6 +84,18 @@ def test_a_price_is_missed_since_the_stream_broke_and_not_while_it_is_quiet() ->
     assert noticed.unpriced([BTC]) == {}
 
 
+def test_a_symbol_is_not_thought_alive_because_the_clock_went_back() -> None:
+    """A socket that stood still was not noticed for as long as that."""
+    noticed, hand = senses()
+    noticed.regain("market")
+    noticed.price(BTC)
+    assert noticed.quiet([BTC], timedelta(seconds=30)) == {}
+    hand.now -= timedelta(hours=1)
+    assert noticed.quiet([BTC], timedelta(seconds=30)) == {BTC: START}
+    noticed.price(BTC)
+    assert noticed.quiet([BTC], timedelta(seconds=30)) == {}
+
+
 def test_a_price_that_was_asked_for_is_good_for_its_moment() -> None:
     noticed, hand = senses()
     noticed.lose("market", "reset")
