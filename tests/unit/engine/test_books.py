@@ -13,7 +13,7 @@ from surefoot.core.identity import Origin, order_identity
 from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import State
 from surefoot.core.signals import Freeze
-from surefoot.core.values import PositionId, Symbol, TradeId
+from surefoot.core.values import Asset, PositionId, Side, Symbol, TradeId
 from surefoot.engine.books import Applied
 from surefoot.engine.gathered import Gathered
 from surefoot.exchange.binance.facts import BINANCE
@@ -189,6 +189,20 @@ async def test_belief_holds_every_position_and_the_terms_of_each_bot(desk: Desk)
     assert set(belief.terms) == {DIP, SWING}
     assert belief.terms[SWING].instrument.base == "ETH"
     assert not belief.exclusive
+
+
+async def test_belief_tells_which_sides_are_in_doubt_on_other_symbols_of_an_asset(
+    desk: Desk,
+) -> None:
+    """An entry there may hide in the balance what a sale did here."""
+    euro = replace(TERMS.instrument, symbol=Symbol("BTC/EUR"), quote=Asset("EUR"))
+    await desk.keeper()
+    there = await desk.keeper(SWING, terms=replace(TERMS, instrument=euro))
+    base = euro.base
+    assert desk.books.belief([BTC]).doubted == {base: frozenset()}
+    await there.tell(ENTER)
+    assert desk.books.belief([BTC]).doubted == {base: frozenset({Side.BUY})}
+    assert desk.books.belief([BTC, euro.symbol]).doubted == {base: frozenset()}, "it is among them"
 
 
 async def test_a_bot_that_watches_its_stop_itself_does_so_beside_one_that_rests_it(
