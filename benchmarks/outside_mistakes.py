@@ -199,4 +199,11 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "    other = None\n",
         "tests/unit/engine/test_shared_quote.py",
     ),
+    (
+        "forget what is missing when somebody is asked again",
+        "core/outside.py",
+        "            there = min(each.position.present, left)",
+        "            there = min(each.position.quantity, left)",
+        "tests/unit/core/test_ebb.py -k shortage_smaller",
+    ),
 ]

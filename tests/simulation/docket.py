@@ -53,6 +53,7 @@ TOLD: Final[dict[str, str]] = {
     "believe a table that hides a position": "forged=60",
     "take whatever schema is there": "forged=60",
     "call absent what the balance shows": "hidden=90",
+    "forget what is missing when somebody is asked again": "latency=20,lag=15,owner=30",
 }
 # Worlds of the whole program in which one thing happens, whatever the seed; one of them convicts.
 STAGED: Final[dict[str, str]] = {

@@ -47,11 +47,17 @@ def resting(name: str) -> str:
     return bot(name, strategy="Shuttle", params="pause = 12.0, away = 0.01, hold = 100000.0")
 
 
-def lived(bots: str, play: Callable[[World], Awaitable[None]], *, account: str = "") -> World:
+def lived(
+    bots: str,
+    play: Callable[[World], Awaitable[None]],
+    *,
+    account: str = "",
+    visible_s: float = VISIBLE_S,
+) -> World:
     world = World(1, Settings(beat_s=BEAT_S, balances={"USDT": Decimal(100_000)}))
 
     async def whole(world: World) -> None:
-        world.configure(bots, account=f'visibility = "{VISIBLE_S}s"\n{account}')
+        world.configure(bots, account=f'visibility = "{visible_s}s"\n{account}')
         await play(world)
 
     world.run(whole)

@@ -375,7 +375,7 @@ class _Scale:
         what = self._lacks(missing) if asks else f"{plain(gone)} {self._asset} went"
         reason = f"{what}, {why}"
         for each in sorted(self._holders, key=lambda e: not stop_rests(e.position)):
-            there = min(each.position.quantity, left)
+            there = min(each.position.present, left)
             left -= there
             with each.isolated():
                 each.tell(Freeze(reason=reason, lacking=True))

@@ -175,3 +175,20 @@ def test_what_was_traded_after_the_balance_was_told_says_nothing_of_it() -> None
     later = replace(bot.evidence(), balances_at=bot.life.now - timedelta(seconds=2))
     assert trades_of_others(bot.belief(), bot.evidence(), [BTC], None) == bot.fills
     assert trades_of_others(bot.belief(), later, [BTC], None) == []
+
+
+def test_what_others_bring_makes_no_shortage_smaller_when_somebody_is_asked_again() -> None:
+    """Found by simulation: what lacked was forgotten with the next question, and an exit sold his.
+
+    Red: nothing was missing any more.
+    """
+    bot = Owner(TERMS)
+    bot.missing = frozenset({BASE})
+    bot.there -= D("0.001")
+    bot.weigh()
+    assert bot.life.position.missing == D("0.001")
+    bot.sells("0.0005")
+    bot.there += 5
+    asked = bot.weigh().findings
+    assert "coins came or went by no trade" in asked[-1].evidence
+    assert bot.life.position.missing == D("0.001")
