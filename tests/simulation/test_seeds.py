@@ -19,6 +19,11 @@ WORLDS = {
     (9, None, None): "a storm every 16 seconds",
     (271, None, None): "an addition without its stop, and a start that reaches nobody",
     (3, "crash=60,snapshot=60", 120.0): "a snapshot put back: sold what another bot had bought",
+    (
+        1,
+        "hidden=30,jump=20",
+        420.0,
+    ): "a hidden entry and a hidden stop at once: one covered the other",
 }
 
 
