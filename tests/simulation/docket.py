@@ -39,7 +39,6 @@ TOLD: Final[dict[str, str]] = {
     "take a trade of two orders for a trade of one": "crash=200",
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",
     "let a request live for ever": "late=20",
-    "let all that is there prove a holding that was never weighed": "restore=20,crash=60,owner=30",
     "take a gain at whatever the market pays": "gaining=0.3,jump=30",
     "trust a stream of which one socket stands still": "local=1,still=150",
     "cancel a stop before its successor is accepted": "jump=15,trailing=0.3",
@@ -148,10 +147,12 @@ ROOMS: Final[dict[str, str]] = {
 # What a world cannot show although it is in its rooms.
 BEYOND: Final[dict[str, str]] = {
     "forget an order that has left": (
-        "a world's exchange tells nothing new of an order that is over and counted"
+        "a world's exchange tells nothing new of an order that is over and counted; "
+        "five worlds of stream=10,lag=15,partial=20 end no worse with it"
     ),
     "believe a table that hides what is frozen": (
-        "another guard finds what is frozen and open; hardly anything over is frozen"
+        "another guard finds what is frozen and open; hardly anything over is frozen; "
+        "five worlds of forged=60 end no worse with it"
     ),
     "let an order leave that is still looked for": (
         "a second guard: what has left is found by its name in lists, trades and events, and is "
@@ -160,18 +161,27 @@ BEYOND: Final[dict[str, str]] = {
     "let a bot pay with what another one trades": (
         "no symbol of a world is paid for with what another bot trades"
     ),
+    "let all that is there prove a holding that was never weighed": (
+        "a second guard: nobody buys before it is weighed "
+        "(tests/simulation/test_set_back_worlds.py -k was_weighed)"
+    ),
     "believe what is said of a live order": (
         "what an operator has declared of a position is not judged"
     ),
-    "cancel an orphan at first sight": ("the list of orders in a world shows none that has ended"),
+    "cancel an orphan at first sight": (
+        "the list of orders in a world shows none that has ended; "
+        "five worlds of latency=20,lag=15,owner=30 end no worse with it"
+    ),
     "keep the word that something is too small to sell for ever": (
         "a world's exchange calls nothing too small that is not"
     ),
     "add to a position while its stop may yet become smaller": (
-        "a stop becomes smaller where coins vanish, and nobody knows then whose they were"
+        "a stop becomes smaller where coins vanish, and nobody knows then whose they were; "
+        "five worlds of adding=1,unlock=40,request=20 end no worse with it"
     ),
     "call an entry absent although nobody told what is locked": (
-        "it is asked like the balances, and where these fail nothing is concluded"
+        "it is asked like the balances, and where these fail nothing is concluded; "
+        "five worlds of hidden=40,request=20 end no worse with it"
     ),
     "carry a command out again after a restore": (
         "a second guard: an answer from before a setback is refused when its turn comes as well, "

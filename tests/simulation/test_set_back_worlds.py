@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import shutil
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import apsw
 from tests.simulation.test_situations import bot, by_hand, lived, ours
 from tests.simulation.world import World
 
@@ -83,6 +85,22 @@ async def say(world: World, kind: str, target: str, **arguments: str) -> None:
         await reader.post(command)
     finally:
         await reader.close()
+
+
+def test_nothing_is_bought_before_what_lies_beside_it_was_weighed() -> None:
+    """So no copy believes in a holding and does not know what else was there."""
+    told: list[tuple[str, int]] = []
+
+    async def play(world: World) -> None:
+        world.simulator.armory.arm("error_before", {"on": "account", "skip": 1, "times": 5})
+        world.start()
+        await world.sleep(120)
+        with closing(apsw.Connection(str(world.directory / DATABASE))) as journal:
+            first = "SELECT kind, min(sequence) FROM records WHERE kind IN (?, ?) GROUP BY kind"
+            told.extend(journal.execute(first, ("others-seen", "order-intended")))
+
+    lived(LOCAL, play)
+    assert dict(told)["others-seen"] < dict(told)["order-intended"]
 
 
 def test_coins_that_nobody_explains_are_not_sold_for_lost_ones() -> None:
