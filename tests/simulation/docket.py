@@ -111,6 +111,9 @@ STAGED: Final[dict[str, str]] = {
     "conclude absence of what has moved on": (
         "tests/simulation/test_late_sights.py -k has_not_vanished"
     ),
+    "protect coins of others in the place of our own": (
+        "tests/simulation/test_late_balances.py -k sells_once"
+    ),
     "let a stop rest that turned up when another one protects": (
         "tests/simulation/test_late_sights.py -k turns_up"
     ),
@@ -193,17 +196,17 @@ BEYOND: Final[dict[str, str]] = {
     "call a read of trades whole after its first page": (
         "a second guard: an order that is over is asked for its own trades"
     ),
-    "protect coins of others in the place of our own": (
-        "a world's exchange answers balances as they are, and these show the sale"
-    ),
     "sell a part again that is in doubt": (
-        "a world's exchange answers balances as they are, and these show the sale"
+        "a world's exchange answers balances as they are; where they come 25 s late, it ends well "
+        "with it all the same (tests/simulation/test_late_balances.py)"
     ),
     "freeze for coins that a missed exit has sold": (
-        "a world's exchange answers balances as they are, and these show the sale"
+        "a world's exchange answers balances as they are; where they come 25 s late, it ends well "
+        "with it all the same (tests/simulation/test_late_balances.py)"
     ),
     "sell again what a missed exit has sold": (
-        "a world's exchange answers balances as they are, and these show the sale"
+        "a world's exchange answers balances as they are; where they come 25 s late, it ends well "
+        "with it all the same (tests/simulation/test_late_balances.py)"
     ),
     "take any refused cancel for the proof that nothing is open": (
         "a second guard: the exchange takes no second stop for the same coins"
@@ -224,7 +227,8 @@ BEYOND: Final[dict[str, str]] = {
         "a world's exchange calls nothing too small that is not"
     ),
     "weigh a sale against the balance from before it": (
-        "a world's exchange answers balances as they are"
+        "a world's exchange answers balances as they are; where they come 25 s late, it ends well "
+        "with it all the same (tests/simulation/test_late_balances.py)"
     ),
     "forget why a bot is in review when everything is stopped": (
         "nobody in a world stops everything"
