@@ -212,6 +212,7 @@ async def test_what_init_writes_for_the_simulator_runs(play: Play) -> None:
     assert (code, "surefoot check" in output) == (0, True)
     code, _, errors = await stage.run("check")
     assert code == 0, errors
+    stage.control.price("BTCUSDT", "60000")  # one that fell after the first would be the stop's
     server = await play.start()
     await play.recovered(server)
 
