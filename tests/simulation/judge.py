@@ -7,7 +7,6 @@ tells. An owner who sells more than is his takes the rest from the bots: from th
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
+from tests.simulation import said
 
 ZERO: Final = Decimal(0)
 # What is worth less than this can be neither sold nor protected.
@@ -97,6 +97,8 @@ class Judge:
         self.trades = 0
         # Since when a holding has not been covered by anything that would sell it.
         self._bare_since: dict[str, float] = {}
+        # What this life has seen covered, and has not seen bare since, or could not see so.
+        self._covered: set[str] = set()
         # Since when an order has been in doubt, and when that was last asked.
         self._doubted_since: dict[str, float] = {}
         self._asked_at = 0.0
@@ -164,8 +166,8 @@ class Judge:
     def look(self, up_since: float | None) -> None:
         """Judge that what is held is protected, or said not to be, soon after a start (L5)."""
         if up_since is None:
-            self._bare_since.clear()
-            self._doubted_since.clear()
+            for seen in (self._bare_since, self._doubted_since, self._covered):
+                seen.clear()
             return
         if self._now() >= self._asked_at + DOUBTS_EVERY_S:
             self._asked_at = self._now()
@@ -174,7 +176,11 @@ class Judge:
             exempt = holding.declared or self._was_taken(holding)
             if exempt or self._bare(holding) * self._price(holding.symbol) <= DUST_WORTH:
                 self._bare_since.pop(holding.name, None)
+                self._covered.add(holding.name)
                 continue
+            if holding.name in self._covered and said.is_unheard(self.rows):
+                continue  # What ends there meanwhile nobody can know; that nobody watches is said.
+            self._covered.discard(holding.name)
             since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
             if self._now() - since > BARE_S and holding.name not in self._alarmed():
                 self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
@@ -316,7 +322,7 @@ class Judge:
 
     def at_rest(self, *, innocent: bool) -> None:
         """Judge how everything stands, long after the last fault has healed."""
-        states, reviewed = self._states(), self._reviewed()
+        states, reviewed = self._states(), said.reviewed(self.rows)
         alarmed = self._alarmed()
         # Where nothing is to be alarmed about an alarm excuses nothing: the harm itself is named.
         asked: set[str] = set() if innocent else alarmed
@@ -340,7 +346,11 @@ class Judge:
 
     def _alarmed(self) -> set[str]:
         """Return the positions of which it has been said that somebody has to look."""
-        states, reviewed, overdue = self._states(), self._reviewed(), self._overdue()
+        states, reviewed, overdue = (
+            self._states(),
+            said.reviewed(self.rows),
+            said.overdue(self.rows),
+        )
         alarmed = {
             name
             for name, (bot, _, frozen, _) in states.items()
@@ -448,27 +458,6 @@ class Judge:
         ):
             if position not in alarmed:
                 self.blame("a doubt never ended", f"{position} {name}")
-
-    def _reviewed(self) -> dict[str, str]:
-        """Return the bots that are in review, and why."""
-        newest = {
-            stream.partition("/")[2]: json.loads(data)
-            for stream, data in self.rows(
-                "SELECT stream, data FROM records WHERE kind = 'bot-status-changed' "
-                "ORDER BY sequence"
-            )
-        }
-        return {
-            bot: str(said["reason"]) for bot, said in newest.items() if said["status"] == "REVIEW"
-        }
-
-    def _overdue(self) -> set[str]:
-        """Return the positions of which something is past its deadline, and was said."""
-        rows = self.rows(
-            "SELECT data FROM records WHERE kind = 'stuck-changed' ORDER BY sequence DESC LIMIT 1"
-        )
-        standing = json.loads(rows[0][0])["standing"] if rows else []
-        return {each.get("position_id") for each in standing}
 
     # Reading -------------------------------------------------------------------------------------
 
