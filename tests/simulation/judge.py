@@ -97,8 +97,8 @@ class Judge:
         self.trades = 0
         # Since when a holding has not been covered by anything that would sell it.
         self._bare_since: dict[str, float] = {}
-        # What this life has seen covered, and has not seen bare since, or could not see so.
-        self._covered: set[str] = set()
+        # What the exchange or its owner left bare while it was said that nobody is heard.
+        self._unheard_of: set[str] = set()
         # Since when an order has been in doubt, and when that was last asked.
         self._doubted_since: dict[str, float] = {}
         self._asked_at = 0.0
@@ -154,19 +154,28 @@ class Judge:
             self._on_order(order)
         elif execution == "TRADE":
             self._on_trade(order, trade)
+        elif execution == "EXPIRED" and order.origin == "api":
+            self._on_end_there(order)
         elif execution == "CANCELED" and order.origin != "api":
             by_hand = order.cancel_client_id == "outside_cancel"
             if self.hands_off and not by_hand:
                 self.blame("the owner's order was cancelled", order.client_order_id)
         elif execution == "CANCELED" and order.cancel_client_id != "outside_cancel":
             self._on_cancel(order)
+        elif execution == "CANCELED":
+            self._on_end_there(order)
+
+    def _on_end_there(self, order: Any) -> None:
+        known = self.orders.get(order.client_order_id)
+        if known is not None and said.is_unheard(self.rows):
+            self._unheard_of.add(known.position)
 
     # Again and again -----------------------------------------------------------------------------
 
     def look(self, up_since: float | None) -> None:
         """Judge that what is held is protected, or said not to be, soon after a start (L5)."""
         if up_since is None:
-            for seen in (self._bare_since, self._doubted_since, self._covered):
+            for seen in (self._bare_since, self._doubted_since, self._unheard_of):
                 seen.clear()
             return
         if self._now() >= self._asked_at + DOUBTS_EVERY_S:
@@ -176,14 +185,18 @@ class Judge:
             exempt = holding.declared or self._was_taken(holding)
             if exempt or self._bare(holding) * self._price(holding.symbol) <= DUST_WORTH:
                 self._bare_since.pop(holding.name, None)
-                self._covered.add(holding.name)
                 continue
-            if holding.name in self._covered and said.is_unheard(self.rows):
-                continue  # What ends there meanwhile nobody can know; that nobody watches is said.
-            self._covered.discard(holding.name)
+            if self._unheard_of and self._cannot_be_known(holding):
+                continue
             since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
             if self._now() - since > BARE_S and holding.name not in self._alarmed():
                 self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
+
+    def _cannot_be_known(self, holding: Holding) -> bool:
+        """Tell whether it was left bare, and still nobody is heard, which is said."""
+        if not said.is_unheard(self.rows):
+            self._unheard_of.clear()
+        return holding.name in self._unheard_of
 
     def _look_at_doubts(self, up_since: float) -> None:
         """Judge that what is in doubt for longer than it can take has been said to be."""
