@@ -6,16 +6,12 @@ import gc
 import shutil
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import apsw
 from tests.simulation.test_situations import bot, by_hand, lived, ours
 from tests.simulation.world import World
-
-from surefoot.journal import open_reader
-from surefoot.journal.port import Command
 
 DATABASE = "surefoot.db"
 # Nothing that a lost life sent can turn up later than this, and then it is looked at once more.
@@ -67,24 +63,6 @@ def give(world: World, quantity: str) -> None:
 
 def sold(world: World) -> list[str]:
     return [each.client_order_id for each in ours(world, "SELL") if each.symbol == "BTCUSDT"]
-
-
-async def say(world: World, kind: str, target: str, **arguments: str) -> None:
-    now = world.clock.now()
-    command = Command(
-        command_id=f"command-{kind}",
-        kind=kind,
-        target=target,
-        actor="somebody",
-        posted_at=now,
-        expires_at=now + timedelta(minutes=10),
-        arguments=arguments,
-    )
-    reader = open_reader(f"sqlite:///{DATABASE}", world.directory)
-    try:
-        await reader.post(command)
-    finally:
-        await reader.close()
 
 
 def test_nothing_is_bought_before_what_lies_beside_it_was_weighed() -> None:
@@ -197,7 +175,7 @@ def test_what_was_said_before_files_were_put_back_is_not_done_again() -> None:
         copy(world)
         by_hand(world, "SELL", Decimal("0.01"))
         await world.sleep(60)
-        await say(world, "resolve", "btc-1", how="adopt")
+        await world.post("adopt", "resolve", "btc-1", {"how": "adopt"})
         await world.sleep(10)
         world.move("BTCUSDT", 0.9)
         await world.sleep(20)

@@ -9,7 +9,6 @@ from tests.simulation.test_set_back_worlds import (
     WRITER,
     copy,
     put_back,
-    say,
     sold,
 )
 from tests.simulation.test_situations import bot, by_hand, lived, ours
@@ -60,7 +59,7 @@ def test_a_wish_to_leave_from_before_files_were_put_back_is_not_carried_out() ->
         await world.sleep(80)
         refused = {"on": "order.send", "side": "SELL", "code": -2010, "message": "no", "times": 0}
         fault = world.simulator.armory.arm("reject", refused)
-        await say(world, "close", "btc-1")
+        await world.post("close", "close", "btc-1", {})
         await world.sleep(10)
         copy(world)
         await world.sleep(60)
@@ -68,7 +67,7 @@ def test_a_wish_to_leave_from_before_files_were_put_back_is_not_carried_out() ->
         world.simulator.armory.disarm(fault.fault_id)
         world.start()
         await world.sleep(10)
-        await say(world, "resolve", "btc-1", how="adopt")
+        await world.post("adopt", "resolve", "btc-1", {"how": "adopt"})
         await world.sleep(60)
 
     world = lived(LOCAL + WRITER, play)

@@ -8,7 +8,6 @@ import math
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 from functools import partial
 from random import Random
@@ -20,8 +19,6 @@ from tests.simulation.plan import Plan
 from tests.simulation.world import World
 
 from surefoot.core.errors import SurefootError
-from surefoot.journal import open_reader
-from surefoot.journal.port import Command
 from surefoot.simulator.model import ApiError, NewOrder, Twist
 
 # What a request meets, and where; the rest of the simulator's faults lie beyond what any software
@@ -325,23 +322,11 @@ class Trouble:
         self.world.story.say("operator", kind, target=target, **arguments)
         if kind in {"resume", "resolve"}:
             self.judge.declare(target)
-        now = self.world.clock.now()
-        command = Command(
-            command_id=f"command-{luck.getrandbits(48):x}",
-            kind=kind,
-            target=target,
-            actor="somebody",
-            posted_at=now,
-            expires_at=now + timedelta(minutes=10),
-            arguments=arguments,
-        )
-        reader = open_reader("sqlite:///surefoot.db", self.world.directory)
+        name = f"command-{luck.getrandbits(48):x}"
         try:
-            await reader.post(command)
+            await self.world.post(name, kind, target, arguments)
         except SurefootError as error:
             self.world.story.say("operator", "refused", why=str(error))
-        finally:
-            await reader.close()
 
     async def _restore(self) -> None:
         """Copy the journal's files; or put the copy back, the program being dead."""

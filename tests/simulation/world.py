@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,8 @@ from typing_extensions import override
 from surefoot import app, config
 from surefoot.engine.tempo import Tempo
 from surefoot.exchange.binance.client import FencedBinance
+from surefoot.journal import open_reader
+from surefoot.journal.port import Command
 from surefoot.simulator import Settings, Simulator, ccxt_settings
 from surefoot.simulator.clock import Clock
 from surefoot.strategy.call import Room
@@ -299,6 +301,25 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
         if self.program is not None:
             self.loop.doom(self.program)
             self.program = None
+
+    async def post(self, name: str, kind: str, target: str, arguments: Mapping[str, str]) -> None:
+        """Post a command, as somebody at a terminal does."""
+        now = self.clock.now()
+        reader = open_reader("sqlite:///surefoot.db", self.directory)
+        try:
+            await reader.post(
+                Command(
+                    command_id=name,
+                    kind=kind,
+                    target=target,
+                    actor="somebody",
+                    posted_at=now,
+                    expires_at=now + timedelta(minutes=10),
+                    arguments=arguments,
+                )
+            )
+        finally:
+            await reader.close()
 
     def stop(self) -> None:
         """Ask the program to stop, as SIGTERM does."""

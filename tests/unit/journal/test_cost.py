@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,20 @@ async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
 
 async def filled(journal: SqliteJournal, bots: int) -> None:
     await asyncio.gather(*(journal.commit(change(f"bot-{number}")) for number in range(bots)))
+
+
+async def write_all(journal: SqliteJournal, lives: Iterable[Life]) -> None:
+    """Commit positions that have been lived through, all at once."""
+    appends = (
+        Append(
+            stream=f"position/{life.position.position_id}",
+            expected=0,
+            records=tuple(life.records),
+            position=life.position,
+        )
+        for life in lives
+    )
+    await journal.commit(Change(at=START, appends=tuple(appends)))
 
 
 async def statements(reader: SqliteReader, ask: Awaitable[object]) -> list[str]:
@@ -198,16 +212,7 @@ async def test_a_start_reads_what_is_frozen_and_not_what_was(
     lives = [lived("dip", number, until="frozen") for number in range(1, 20)]
     for life in lives[1:]:
         life.tell(Adopt(by="ann"))
-    appends = tuple(
-        Append(
-            stream=f"position/{life.position.position_id}",
-            expected=0,
-            records=tuple(life.records),
-            position=life.position,
-        )
-        for life in lives
-    )
-    await journal.commit(Change(at=START, appends=appends))
+    await write_all(journal, lives)
     read.clear()
     await journal.unsettled(START + timedelta(days=2))
     assert {*read} == {"dip-1", "dip-19"}  # what is frozen still, and the bot's newest
@@ -218,16 +223,7 @@ async def test_nobody_looks_for_garbage_among_what_is_being_read(tmp_path: Path)
     """It took a seventh of loading 10,000 positions; and it is looked for again afterwards."""
     journal = open_sqlite(tmp_path / "j.db", at=START)
     lives = [lived(f"bot{number}", 1, until="open") for number in range(40)]
-    appends = tuple(
-        Append(
-            stream=f"position/{life.position.position_id}",
-            expected=0,
-            records=tuple(life.records),
-            position=life.position,
-        )
-        for life in lives
-    )
-    await journal.commit(Change(at=START, appends=appends))
+    await write_all(journal, lives)
     walks: list[str] = []
 
     def note(phase: str, _info: object) -> None:
