@@ -168,19 +168,19 @@ def _locked(belief: Belief, evidence: Evidence, position: Position, order: Order
     return f"{plain(spare)} {position.quote} are locked, and no order that is known explains it"
 
 
+def sides_in_doubt(positions: Iterable[Position]) -> frozenset[Side]:
+    """Return what orders of which nobody knows whether they arrived may have done."""
+    orders = (order for position in positions for order in position.orders)
+    return frozenset(each.side for each in orders if each.status is OrderStatus.INTENDED)
+
+
 def _may_be_offset(belief: Belief, asset: Asset, order: Order) -> bool:
     """Tell whether an order of the other side is in doubt as well: it may hide what this one did.
 
     The balance shows the sum of both: an entry that bought more than a sale sold leaves a surplus.
     """
-    doubted = (
-        each.side
-        for position in belief.positions
-        if position.base == asset
-        for each in position.orders
-        if each.status is OrderStatus.INTENDED
-    )
-    return order.side.opposite in {*doubted, *belief.doubted.get(asset, ())}
+    same = (each for each in belief.positions if each.base == asset)
+    return order.side.opposite in sides_in_doubt(same) | belief.doubted.get(asset, frozenset())
 
 
 def contradiction(

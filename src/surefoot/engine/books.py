@@ -16,7 +16,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import held_of, locked_of
+from surefoot.core.coins import held_of, locked_of, sides_in_doubt
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
@@ -144,13 +144,11 @@ class Books:
     def _doubted(self, symbols: Collection[Symbol]) -> dict[Asset, frozenset[Side]]:
         """Return the sides of orders in doubt of these symbols' assets, of bots on others."""
         return {
-            base: frozenset(
-                order.side
+            base: sides_in_doubt(
+                position
                 for symbol in {*self.of_asset(base)} - {*symbols}
                 for keeper in self._keepers.of(symbol)
                 for position in keeper.positions
-                for order in position.orders
-                if order.status is OrderStatus.INTENDED
             )
             for base in {keeper.terms.instrument.base for keeper in self._on(symbols)}
         }
