@@ -315,7 +315,7 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
                     actor="somebody",
                     posted_at=now,
                     expires_at=now + timedelta(minutes=10),
-                    arguments=arguments,
+                    arguments=dict(arguments),
                 )
             )
         finally:
