@@ -32,6 +32,13 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/process/test_outage.py -k ban",
     ),
     (
+        "let a ban last for as long as a clock was ahead when it was noted",
+        "engine/login.py",
+        "    return min(noted.until, now + (noted.until - noted.at))\n",
+        "    return noted.until\n",
+        "tests/unit/exchange/test_ban_at_start.py tests/unit/engine/test_login.py",
+    ),
+    (
         "call what a gateway says the exchange's own no",
         "exchange/binance/verdicts.py",
         "        own = 400 <= self.status < 500 and",

@@ -35,6 +35,7 @@ TOLD: Final[dict[str, str]] = {
     "take the machine's clock for the exchange's time": "clock=15",
     "ask on through a ban": "ban=30",
     "forget a ban when a life ends": "ban=30,crash=20",
+    "let a ban last for as long as a clock was ahead when it was noted": "ban=30,clock=20,crash=30",
     "leave while more is being bought": "partial=20,jump=30",
     "take a trade of two orders for a trade of one": "crash=200",
     "take the stop away for a limit again and again": "unmet=60,gaining=0.3",

@@ -19,6 +19,7 @@ from surefoot.core.sizing import Amount
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.binding import WrongAccount, recognise
 from surefoot.engine.fitness import bases_of, refuse_shared_quote
+from surefoot.engine.login import still_banned
 from surefoot.engine.specs import BotSpec
 from surefoot.exchange.errors import Misconfigured, ReadFailed
 from surefoot.exchange.port import Exchange, Identity
@@ -86,7 +87,7 @@ async def _heed_ban(journal: Reader | None, name: AccountName, exchange: Exchang
     """Keep a ban that an earlier process noted: who asks during one is banned for longer."""
     entry = None if journal is None else await journal.last(account_stream(name), "ban-noted")
     if entry is not None and isinstance(entry.record, BanNoted):
-        exchange.note_ban(entry.record.until)
+        exchange.note_ban(still_banned(entry.record, exchange.now()))
 
 
 async def _is_bound(journal: Reader | None, name: AccountName) -> bool:

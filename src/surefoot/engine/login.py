@@ -31,6 +31,15 @@ SERVES_S: Final = 30.0
 CLOCK_AGAIN_S: Final = 1.0
 
 
+def still_banned(noted: BanNoted, now: datetime) -> datetime:
+    """Return until when a ban holds for who reads of it now, by a clock that may be another.
+
+    The clock of the life that noted it may have been ahead, and a ban of seconds would hold for as
+    long as that: it lasts no longer from now than it did then.
+    """
+    return min(noted.until, now + (noted.until - noted.at))
+
+
 class Login:
     """What the keys of one account open, and what the journal says of the account itself."""
 
@@ -55,6 +64,7 @@ class Login:
         self._journal = journal
         self._introduced: tuple[Identity, float] | None = None
         self._measuring = asyncio.Lock()
+        self._has_heeded = False
         self._stream = asyncio.Lock()  # its version is read before it is written
 
     @property
@@ -117,17 +127,20 @@ class Login:
     async def _noted_ban(self) -> datetime | None:
         entry = await self._journal.last(account_stream(self.name), "ban-noted")
         noted = None if entry is None else entry.record
-        return noted.until if isinstance(noted, BanNoted) else None
+        return still_banned(noted, self.now()) if isinstance(noted, BanNoted) else None
 
     async def heed_ban(self) -> None:
         """Keep a ban that was noted before this process was born.
 
         Raises:
-            Banned: it still holds.
+            Banned: it still holds, or one that was met since.
         """
-        until = await self._noted_ban()
-        if until is not None and self.now() < until:
-            self.exchange.note_ban(until)
+        if not self._has_heeded:
+            self._has_heeded, noted = True, await self._noted_ban()
+            if noted is not None:
+                self.exchange.note_ban(noted)
+        until = self.exchange.banned_until()
+        if until is not None:
             raise Banned(until, "the exchange asked us to stay away")
 
     async def follow_clock(self) -> None:

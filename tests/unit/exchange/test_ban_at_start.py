@@ -24,8 +24,9 @@ MAIN = AccountName("main")
 class Noted:
     """A journal in which nothing is but a ban."""
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, lasts: timedelta = timedelta(hours=1)) -> None:
         self._until = until
+        self._lasts = lasts
 
     async def bot_names(self) -> frozenset[Any]:
         return frozenset()
@@ -33,7 +34,7 @@ class Noted:
     async def last(self, stream: str, kind: str) -> Any:
         if kind != "ban-noted" or stream != account_stream(MAIN):
             return None
-        at = self._until - timedelta(hours=1)
+        at = self._until - self._lasts
         return SimpleNamespace(record=BanNoted(at=at, account=MAIN, until=self._until))
 
 
@@ -74,3 +75,18 @@ async def test_a_ban_that_one_account_noted_keeps_the_others_of_its_address_away
         await first.close()
         await banned.close()
     assert first.spending().requests == 0
+
+
+async def test_a_ban_that_a_clock_ahead_noted_lasts_no_longer_than_it_did_then() -> None:
+    """A ban of seconds kept everybody away for the half hour that the clock had been ahead."""
+    login, nothing = nowhere(), SimpleNamespace(bots={}, accounts={})
+    exchange, lasts = Binance(login), timedelta(seconds=20)
+    journal: Any = Noted(SystemClock().now() + timedelta(minutes=30), lasts)
+    try:
+        await preflight(nothing, {}, {MAIN: exchange}, journal)
+        until = exchange.banned_until()
+        assert until is not None
+        assert until <= exchange.now() + lasts
+    finally:
+        await exchange.close()
+    assert exchange.spending().requests == 0
