@@ -18,6 +18,7 @@ WORLDS = {
     (4, None, None): "nine starts, with bans, breaks and steps of the clock",
     (9, None, None): "a storm every 16 seconds",
     (271, None, None): "an addition without its stop, and a start that reaches nobody",
+    (3, "ban=30,clock=20,crash=30", None): "a ban of seconds, noted by a clock half an hour ahead",
     (3, "crash=60,snapshot=60", 120.0): "a snapshot put back: sold what another bot had bought",
     (
         1,
