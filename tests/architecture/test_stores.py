@@ -7,11 +7,12 @@ from typing import Final
 
 import pytest
 from tests.architecture.test_venues import imported, methods
-from tests.architecture.tree import SOURCE, copy_of_the_tree, plant, run
+from tests.architecture.tree import ROOT, SOURCE, copy_of_the_tree, plant, run
 
 from surefoot.journal.store import Store
 
 DOOR: Final = "journal/__init__.py"
+JOURNAL: Final = (ROOT / "tests/memory_journal.py").read_text("utf-8")
 ROW: Final = '    "sqlite": SqliteStore,\n'
 SECOND: Final = '''"""A journal elsewhere."""
 
@@ -21,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 
 from surefoot.journal.browse import Browser
-from surefoot.journal.memory import MemoryJournal
+from surefoot.journal.elsewhere import MemoryJournal
 from surefoot.journal.port import Client, Holder, Journal, Repair
 
 
@@ -61,6 +62,7 @@ def with_a_second(to: Path, without: str | None = None) -> Path:
         for name, code in rest.items()
         if name != without
     ]
+    plant(tree, "src/surefoot/journal/elsewhere.py", JOURNAL)
     plant(tree, "src/surefoot/journal/second.py", "\n".join([SECOND, *lines]))
     door = tree / "src" / "surefoot" / DOOR
     text = door.read_text("utf-8")
@@ -95,7 +97,7 @@ def test_a_store_that_lacks_a_method_is_refused(tmp_path: Path, without: str) ->
 def test_only_the_door_knows_where_a_journal_lies() -> None:
     """Who names a store, or what it opens, would have to learn of a second one."""
     inside = SOURCE / "journal"
-    kinds = {"surefoot.journal.store", "surefoot.journal.sqlite", "surefoot.journal.memory"}
+    kinds = {"surefoot.journal.store", "surefoot.journal.sqlite"}
     knowing = {
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")

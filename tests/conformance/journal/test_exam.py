@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, Life, closed_beside_a_never, fill, report
+from tests.memory_journal import MemoryJournal
 
 from surefoot.core.evidence import Owned
 from surefoot.core.health import Health, HealthState
@@ -26,7 +27,6 @@ from surefoot.core.records import (
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName, Asset, BotName, Symbol
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Journal, Memory, Verdict
 from surefoot.journal.sqlite import open_sqlite
 

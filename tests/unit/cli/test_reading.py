@@ -8,9 +8,9 @@ import json
 
 import pytest
 from tests.builders import START, D, Life
+from tests.memory_journal import MemoryJournal
 
 from surefoot.cli import export, log, profit
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Entry
 from surefoot.journal.profit import Figures
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from tests.builders import BTC, PLAN, START, TERMS, D, Life, started
+from tests.memory_journal import MemoryJournal
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.fake import ETH, ETHER, FakeExchange
 from typing_extensions import override
@@ -38,7 +39,6 @@ from surefoot.engine.sweep import Sweep
 from surefoot.exchange.binance.facts import BINANCE
 from surefoot.exchange.port import Candle, Tick
 from surefoot.journal.errors import JournalPoisoned
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Holder, Receipt, position_stream
 
 MAIN = AccountName("main")

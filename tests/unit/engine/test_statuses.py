@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from tests.builders import START, started
+from tests.memory_journal import MemoryJournal
 from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, Desk, records_in
 from typing_extensions import override
@@ -13,7 +14,6 @@ from typing_extensions import override
 from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.journal.errors import JournalPoisoned
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Change, Command, Receipt, Setback, Verdict
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 from tests.builders import START, D, Life
+from tests.memory_journal import MemoryJournal
 from tests.unit.engine.clock import HandClock
 from tests.unit.engine.desk import (
     DIP,
@@ -33,7 +34,6 @@ from surefoot.core.values import ClientOrderId
 from surefoot.engine.recovery import Outcome
 from surefoot.exchange.errors import ReadFailed, Refused, TooMany, Unknown
 from surefoot.exchange.port import Connected, Gap
-from surefoot.journal.memory import MemoryJournal
 
 
 async def states(journal: MemoryJournal) -> list[str]:

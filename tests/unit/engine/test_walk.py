@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, Final
 
 import pytest
+from tests import memory_journal
 from tests.builders import BTC
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
@@ -36,6 +37,8 @@ from surefoot.strategy.call import Room
 
 ROOT: Final = Path(__file__).parents[3]
 SOURCES: Final = str(ROOT / "src/surefoot") + "/"
+# What stands in a test for the journal's room.
+JOURNAL: Final = {memory_journal.__file__: "journal/__init__.py"}
 
 
 class Eager(Strategy):
@@ -52,8 +55,8 @@ def traced() -> Iterator[list[str]]:
 
     def look(frame: FrameType, event: str, _argument: object) -> None:
         name = frame.f_code.co_filename
-        if event == "call" and name.startswith(SOURCES):
-            file = name.removeprefix(SOURCES)
+        if event == "call" and (name in JOURNAL or name.startswith(SOURCES)):
+            file = JOURNAL.get(name, name.removeprefix(SOURCES))
             if file not in visited:
                 visited.append(file)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.builders import START
+from tests.memory_journal import MemoryJournal
 from tests.unit.journal.tampering import tamper
 from tests.unit.journal.test_inbox import command
 
@@ -17,7 +18,6 @@ from surefoot.core.errors import InvalidValue
 from surefoot.journal.commands import read_row, row_of
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.inbox import inbox_of
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.sqlite import open_sqlite
 
 WRONG = {

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, REPLACING, START, TERMS, D, Life, fill, report
+from tests.memory_journal import MemoryJournal
 
 from surefoot.core.exits import ExitPlan
 from surefoot.core.health import Health, HealthState
@@ -27,7 +28,6 @@ from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import AccountName, BotName
 from surefoot.journal.cursors import Aside
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Holder, Pulse, position_stream
 from surefoot.journal.sentences import sentence
 from surefoot.journal.status import read_status

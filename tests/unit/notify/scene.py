@@ -10,11 +10,11 @@ from typing import Any
 
 from aiohttp import web
 from tests.builders import START, Life
+from tests.memory_journal import MemoryJournal
 
 from surefoot.core.records import BotStatusChanged, Record
 from surefoot.core.values import BotName
 from surefoot.journal.browse import Outcome
-from surefoot.journal.memory import MemoryJournal
 from surefoot.journal.port import Append, Change, Command, Holder, position_stream
 from surefoot.notify.event import Event, EventKind, Weight
 

@@ -1,4 +1,4 @@
-"""A journal that lives as long as the process: for tests and for trying things out.
+"""A journal that lives as long as its test.
 
 It keeps the promises of the port that do not need a disk, and sits the same exam as the real one.
 """
