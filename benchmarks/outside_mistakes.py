@@ -213,4 +213,25 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "            there = min(each.position.quantity, left)",
         "tests/unit/core/test_ebb.py -k shortage_smaller",
     ),
+    (
+        "take a stop away for an exit that a raised minimum refuses",
+        "core/rules.py",
+        " and not outlawed(position, terms)",
+        "",
+        "tests/unit/core/test_dust.py -k makes_way",
+    ),
+    (
+        "let go what a raised minimum outlaws",
+        "core/dust.py",
+        "    if terms.raised:\n",
+        "    if False:\n",
+        "tests/unit/core/test_dust.py -k outlaws",
+    ),
+    (
+        "take a stop away for an exit in a closed market",
+        "core/pacing.py",
+        "    if tally is None or not tally.refused:\n",
+        "    if False:\n",
+        "tests/unit/core/test_stop_refused.py -k make_way",
+    ),
 ]

@@ -179,6 +179,13 @@ BEYOND: Final[dict[str, str]] = {
     "keep the word that something is too small to sell for ever": (
         "a world's exchange calls nothing too small that is not"
     ),
+    "take a stop away for an exit that a raised minimum refuses": (
+        "no exchange of a world raises what it trades at least"
+    ),
+    "let go what a raised minimum outlaws": (
+        "no exchange of a world raises what it trades at least"
+    ),
+    "take a stop away for an exit in a closed market": "no market of a world closes",
     "add to a position while its stop may yet become smaller": (
         "a stop becomes smaller where coins vanish, and nobody knows then whose they were; "
         "five worlds of adding=1,unlock=40,request=20 end no worse with it"

@@ -29,17 +29,28 @@ def as_entered(position: Position, terms: Terms) -> Terms:
     instrument, least = terms.instrument, position.least
     if least is None or instrument.notional_min <= least:
         return terms
-    return replace(terms, instrument=replace(instrument, notional_min=least))
+    return replace(terms, instrument=replace(instrument, notional_min=least), raised=True)
 
 
 def is_dust(position: Position, terms: Terms) -> bool:
-    """Tell whether what is held is too little to trade: at its cost, or in the exchange's word."""
+    """Tell whether what is held is too little to trade: at its cost, or in the exchange's word.
+
+    Where the exchange has raised its minimum, that word does not say that it is worth little.
+    """
     price, instrument = position.entry_price or ZERO, terms.instrument
     if instrument.is_dust(position.quantity, price):
         return True
+    if terms.raised:
+        return False
     if instrument.sellable(position.quantity) > position.too_small:
         return False
     return position.quantity * price < SHRUNK * instrument.notional_min
+
+
+def outlawed(position: Position, terms: Terms) -> bool:
+    """Tell whether the venue sells so little no more: a stop that rests from before still does."""
+    refused = terms.instrument.sellable(position.quantity) <= position.too_small
+    return refused and not is_dust(position, terms)
 
 
 def leave_dust(position: Position, now: datetime, terms: Terms) -> DustLeft | None:

@@ -53,8 +53,13 @@ def tried_in_vain(position: Position, now: datetime) -> bool:
 
 
 def turned_away(position: Position, stop: Order, now: datetime) -> bool:
-    """Tell whether an exit in this stop's place was refused: now the stop makes way first."""
-    last = position.last(Role.EXIT)
+    """Tell whether an exit in this stop's place was refused: now the stop makes way first.
+
+    Not for a closed market or our clock alone: nobody sells then, and the stop works when they do.
+    """
+    last, tally = position.last(Role.EXIT), position.tallies.get(Role.EXIT)
     if last is None or last.status is not OrderStatus.REJECTED or last.attempt < stop.attempt:
+        return False
+    if tally is None or not tally.refused:
         return False
     return not resting(position, now, Role.EXIT)

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from surefoot.core.amending import amendment
-from surefoot.core.dust import is_dust, leave_dust
+from surefoot.core.dust import is_dust, leave_dust, outlawed
 from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
@@ -261,7 +261,7 @@ def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms
     wish, replaceable = position.exit_wish, terms.instrument.replaces
     leaving = wish is not None and watched_limit(position, terms) is None
     # No exit can follow while an entry is not over: until then it goes on protecting.
-    leaving = leaving and position.lane(Lane.ENTRY) is None
+    leaving = leaving and position.lane(Lane.ENTRY) is None and not outlawed(position, terms)
     if wish is not None and leaving and (not replaceable or turned_away(position, order, now)):
         return f"making way for the exit: {wish.reason}"
     if replaceable and order.quantity <= position.quantity:

@@ -27,7 +27,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     price; `stop_may_wait_here` if there is no place for one. `name_order` encodes identities the
     venue's way: of an order of this role, or of a CANCEL, by the attempt that it is. `held` are the
     roles of orders that may not be written down now, because the venue has no room for them, and
-    why.
+    why. `raised` tells that the venue trades only more by now than when the position was entered:
+    `instrument` has the minimum of then.
     """
 
     instrument: Instrument
@@ -38,3 +39,4 @@ class Terms(Struct, frozen=True, kw_only=True):
     stop_step: Decimal = STOP_STEP
     stop_may_wait_here: bool = False
     held: Mapping[Role, str] = {}
+    raised: bool = False

@@ -15,8 +15,8 @@ from surefoot.core.outside import weigh
 from surefoot.core.position import Dust, State
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.records import Coins, DustLost
-from surefoot.core.reports import Doubt, Grounds, PriceSeen, Refusal
-from surefoot.core.signals import AddSignal, ExitSignal, Flatten, Freeze
+from surefoot.core.reports import Doubt, Grounds, PriceSeen, Refusal, TimePassed
+from surefoot.core.signals import AddSignal, Close, ExitSignal, Flatten, Freeze
 from surefoot.core.terms import Terms
 from surefoot.core.values import Asset
 
@@ -280,6 +280,39 @@ def test_what_is_too_small_to_sell_is_not_let_go_while_a_stop_rests() -> None:
     life.tell(report(stop, "FILLED", stop.quantity), fill(stop, "20000", trade="2"))
     assert life.position.state is State.CLOSED
     assert (life.position.quantity, life.position.left) == (0, Dust())
+
+
+def raise_minimum(life: Life, to: int) -> None:
+    """Let the exchange trade nothing any more that is worth less than this."""
+    life.terms = replace(life.terms, instrument=replace(life.terms.instrument, notional_min=D(to)))
+
+
+def test_a_small_holding_that_a_raised_minimum_outlaws_is_not_let_go() -> None:
+    """It had cost 16, its price had not moved, and it was forgotten as dust."""
+    life = fallen("0.00032", wait=True)
+    raise_minimum(life, 50)
+    for _ in range(3):
+        life.tell(ExitSignal(), after=timedelta(minutes=1))
+        refused(life)
+    assert (life.position.state, life.position.left) == (State.OPEN, Dust())
+    assert "the exchange refused 3 exits in a row" in str(life.position.frozen)
+
+
+def test_a_stop_from_before_a_raised_minimum_makes_way_for_nothing() -> None:
+    """It was cancelled for an exit that the exchange refuses, and could not be set again."""
+    life = fallen("0.00160", REPLACING, stop=True, wait=True)
+    stop = life.order
+    raise_minimum(life, 200)
+    life.tell(Close(by="operator"))
+    for _ in range(4):
+        assert life.order.replaces == stop.client_order_id
+        refused(life)
+        life.tell(TimePassed(), after=timedelta(minutes=2))
+    resting = life.position.find(stop.client_order_id)
+    assert resting is not None
+    assert (resting.cancel_at, resting.finished) == (None, False)
+    life.tell(report(stop, "FILLED", stop.quantity), fill(stop, "49000", trade="2"))
+    assert life.position.quantity == 0
 
 
 def test_what_is_too_small_to_sell_is_not_let_go_while_an_addition_is_in_doubt() -> None:

@@ -18,9 +18,9 @@ from surefoot.core.exits import Level
 from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
-from surefoot.core.records import ExitWished
+from surefoot.core.records import CancelIntended, ExitWished
 from surefoot.core.reports import Grounds, PriceSeen, Refusal, TimePassed
-from surefoot.core.signals import EntrySignal, ExitSignal
+from surefoot.core.signals import Close, EntrySignal, ExitSignal
 from surefoot.core.stuck import StuckKind
 from surefoot.core.terms import Terms
 
@@ -123,6 +123,23 @@ def test_a_wrong_clock_or_a_closed_market_is_no_reason_to_freeze(grounds: Ground
     assert life.position.frozen is None
     assert life.order.role is Role.STOP
     assert life.order.client_order_id != stop.client_order_id
+
+
+@pytest.mark.parametrize("grounds", [Grounds.UNTIMELY, Grounds.CLOSED])
+def test_nor_one_for_a_stop_to_make_way_for_an_exit(grounds: Grounds) -> None:
+    """Somebody said `close` during a halt: nothing rested any more when the market opened."""
+    life, stop = opened(REPLACING)
+    life.tell(report(stop, "OPEN"), Close(by="operator"))
+    for _ in range(REFUSALS_MAX + 1):
+        assert (life.order.role, life.order.replaces) == (Role.EXIT, stop.client_order_id)
+        life.tell(refusal(life.order, grounds))
+        life.tell(TimePassed(), after=timedelta(minutes=2))
+    resting = life.position.find(stop.client_order_id)
+    assert resting is not None
+    assert resting.cancel_at is None
+    life.tell(refusal(life.order, Grounds.OTHER))
+    life.tell(TimePassed(), after=timedelta(minutes=2))
+    assert isinstance(life.records[-1], CancelIntended), "whatever else it is may be the stop"
 
 
 def test_a_stop_that_finds_the_market_closed_is_missed_after_a_minute() -> None:
