@@ -55,13 +55,13 @@ SABOTAGES = [
     Sabotage(
         "send before it is written",
         "engine/keeper.py",
-        "            receipt = await self._commit(staged, memory, verdict)\n"
+        "            receipt = await commit(self._journal, staged.change(memory, verdict))\n"
         "            self.believe(staged, receipt)",
         "            from surefoot.journal.port import Receipt, intents_in\n"
         "            early = Receipt(sequence=0, intents=intents_in(staged.appends()))\n"
         "            self.believe(staged, early)\n"
         "            import asyncio\n            await asyncio.sleep(0.05)\n"
-        "            receipt = await self._commit(staged, memory, verdict)",
+        "            receipt = await commit(self._journal, staged.change(memory, verdict))",
         "tests/process/test_kill_points.py -k intent.before-commit",
     ),
     Sabotage(

@@ -28,10 +28,11 @@ from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
 from surefoot.core.state import fold
 from surefoot.core.values import ZERO, Asset, BotName, Direction, PositionId, Side, Symbol, plain
 from surefoot.engine.by_symbol import BySymbol
-from surefoot.engine.keeper import Keeper, position_id
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Standing, check_caps, check_order
 from surefoot.engine.login import Login
 from surefoot.engine.specs import BotSpec
+from surefoot.engine.staged import position_id
 from surefoot.exchange.errors import Banned, ReadFailed
 from surefoot.exchange.port import Tick
 from surefoot.journal.port import (

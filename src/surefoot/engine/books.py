@@ -38,8 +38,9 @@ from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_dep
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.capacity import NOTHING_HELD, Wanted
 from surefoot.engine.gathered import Gathered
-from surefoot.engine.keeper import Keeper, Staged, commit_points
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
+from surefoot.engine.staged import Staged, commit
 from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import Change, Journal
 
@@ -200,19 +201,13 @@ class Books:
             appends += await locks.enter_async_context(self._login.appending(moves))
             if not appends:
                 return outcome, Applied()
-            points = commit_points([record for _, each in staged for record in each.records])
-            for point in points:
-                crashpoint(f"{point}.before-commit")
             crashpoint("recovery.before-commit")
+            change = Change(at=self._login.now(), appends=tuple(appends))
             try:
-                receipt = await self._journal.commit(
-                    Change(at=self._login.now(), appends=tuple(appends))
-                )
+                receipt = await commit(self._journal, change)
             except RecordRefused:
                 return outcome, _count(await self._one_by_one(staged))
             crashpoint("recovery.after-commit")
-            for point in points:
-                crashpoint(f"{point}.after-commit")
             for keeper, each in staged:
                 keeper.believe(each, receipt)
         return outcome, _count(each for _, each in staged)

@@ -13,7 +13,6 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
@@ -31,7 +30,6 @@ from surefoot.core.records import (
     FillBooked,
     OrderIntended,
     PositionRecord,
-    PositionStarted,
     Record,
 )
 from surefoot.core.reports import Fill, LateFact, OrderReport
@@ -51,17 +49,16 @@ from surefoot.engine.calm import Calm
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.dispatch import Dispatch
 from surefoot.engine.quotes import Quote
+from surefoot.engine.staged import Staged, commit, stage
 from surefoot.engine.supervision import Attend
 from surefoot.journal.errors import RecordRefused
 from surefoot.journal.port import (
-    Append,
     Change,
     Journal,
     Memory,
     Reader,
     Receipt,
     Verdict,
-    position_stream,
 )
 
 
@@ -75,29 +72,6 @@ class Listener(Protocol):
     def urge(self, client_order_id: ClientOrderId) -> None:
         """Hear that the exchange should be asked about an order soon."""
         ...
-
-
-class Staged(Struct, frozen=True, kw_only=True):
-    """Records that are decided and not yet durable, with the positions that they lead to."""
-
-    before: Position
-    after: Position
-    records: tuple[PositionRecord, ...]
-    left: tuple[Order, ...] = ()
-    successor: PositionStarted | None = None
-
-    def appends(self) -> tuple[Append, ...]:
-        """Return what the journal has to append."""
-        first = Append(
-            stream=position_stream(self.after.position_id),
-            expected=self.before.version,
-            records=self.records,
-            position=self.after,
-            left=self.left,
-        )
-        if self.successor is None:
-            return (first,)
-        return (first, _started(self.successor))
 
 
 class Keeper:
@@ -236,7 +210,7 @@ class Keeper:
     ) -> tuple[PositionRecord, ...]:
         """Make what was decided durable, believe it and act on it."""
         try:
-            receipt = await self._commit(staged, memory, verdict)
+            receipt = await commit(self._journal, staged.change(memory, verdict))
             self.believe(staged, receipt)
         except RecordRefused as refused:
             frozen = await self.give_up(staged.after.position_id, refused)
@@ -259,7 +233,7 @@ class Keeper:
             return ()
         reason = f"the journal refused a record of it: {refused}"
         staged = self.stage(position, freeze_only(position, reason, self._now()))
-        self.believe(staged, await self._commit(staged, None, None))
+        self.believe(staged, await commit(self._journal, staged.change()))
         return staged.records
 
     def _decide(self, position: Position, event: Input) -> Decision:
@@ -322,36 +296,9 @@ class Keeper:
             await self._journal.commit(Change(at=self._now(), verdicts=(verdict,)))
 
     def stage(self, position: Position, decision: Decision) -> Staged:
-        """Prepare a decision for the journal; a CLOSED position brings its successor, FLAT."""
-        after, records = decision.position, decision.records
-        closed = after.state is State.CLOSED and position.state is not State.CLOSED
-        successor = None
-        if closed and after.position_id == self.position.position_id:
-            successor = next_position(after, records[-1].at)
-        return Staged(
-            before=position,
-            after=after,
-            records=records,
-            left=decision.left,
-            successor=successor,
-        )
-
-    async def _commit(
-        self, staged: Staged, memory: Memory | None, verdict: Verdict | None
-    ) -> Receipt:
-        change = Change(
-            at=staged.records[-1].at,
-            appends=staged.appends(),
-            memories=() if memory is None else (memory,),
-            verdicts=() if verdict is None else (verdict,),
-        )
-        points = commit_points(staged.records)
-        for point in points:
-            crashpoint(f"{point}.before-commit")
-        receipt = await self._journal.commit(change)
-        for point in points:
-            crashpoint(f"{point}.after-commit")
-        return receipt
+        """Prepare a decision for the journal."""
+        current = position.position_id == self.position.position_id
+        return stage(position, decision, current=current)
 
     def recall_trade(self, at: datetime) -> None:
         """Know of a fill that a former life booked; `at` is when."""
@@ -457,43 +404,4 @@ async def find_orders(
         fact.symbol,
         names=() if fact.client_order_id is None else (fact.client_order_id,),
         numbers=(fact.exchange_order_id,),
-    )
-
-
-def commit_points(records: Sequence[PositionRecord]) -> tuple[str, ...]:
-    """Return the crash points that a commit of these records passes."""
-    points = []
-    if any(isinstance(record, OrderIntended) for record in records):
-        points.append("intent")
-    if any(isinstance(record, FillBooked) for record in records):
-        points.append("fill")
-    return tuple(points)
-
-
-def next_position(closed: Position, at: datetime) -> PositionStarted:
-    """Return the record that gives a bot its next position, with the dust of the last one."""
-    return PositionStarted(
-        at=at,
-        position_id=position_id(closed.bot, closed.number + 1),
-        bot=closed.bot,
-        account=closed.account,
-        symbol=closed.symbol,
-        base=closed.base,
-        quote=closed.quote,
-        number=closed.number + 1,
-        carried=closed.left,
-    )
-
-
-def position_id(bot: BotName, number: int) -> PositionId:
-    """Return the name of a bot's n-th position."""
-    return PositionId(f"{bot}-{number}")
-
-
-def _started(record: PositionStarted) -> Append:
-    return Append(
-        stream=position_stream(record.position_id),
-        expected=0,
-        records=(record,),
-        position=evolve(None, record),
     )

@@ -32,7 +32,7 @@ from surefoot.engine.allowance import Allowance
 from surefoot.engine.belief import terms_of, traded_lately
 from surefoot.engine.by_symbol import BySymbol
 from surefoot.engine.fitness import HeldElsewhere, bases_of, fitting
-from surefoot.engine.keeper import Keeper, position_id
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.limits import Limits
 from surefoot.engine.listing import Listing
 from surefoot.engine.login import Login
@@ -40,6 +40,7 @@ from surefoot.engine.lull import Lull
 from surefoot.engine.questions import Questions
 from surefoot.engine.runner import Runner
 from surefoot.engine.specs import BotSpec, Pair
+from surefoot.engine.staged import position_id
 from surefoot.engine.statuses import Statuses
 from surefoot.engine.supervision import Supervision, Work
 from surefoot.engine.turnstile import Turnstile

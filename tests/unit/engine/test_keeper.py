@@ -19,8 +19,9 @@ from surefoot.core.records import kind_of
 from surefoot.core.reports import PriceSeen, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Freeze
 from surefoot.core.values import PositionId
-from surefoot.engine.keeper import Keeper, commit_points, next_position
+from surefoot.engine.keeper import Keeper
 from surefoot.engine.quotes import Quote
+from surefoot.engine.staged import commit_points, next_position
 from surefoot.exchange.errors import NotSent, Refused, Unknown
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.port import Command, Memory, Verdict
