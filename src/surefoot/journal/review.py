@@ -22,7 +22,7 @@ from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName, BotName, PositionId, counted, natural, one_line, plain
 from surefoot.journal.cursors import Aside
 from surefoot.journal.port import BotRow, Reader, bot_stream, position_stream
-from surefoot.journal.standing import NO_SERVER, Standing
+from surefoot.journal.standing import NO_SERVER, UNSERVED, Standing
 
 # For so long a message that was refused for good wants somebody.
 UNTOLD_FOR: Final = timedelta(days=1)
@@ -161,7 +161,8 @@ def _stakes(health: Health, positions: list[Position]) -> str:
 def _account_actions(standing: Standing, positions: list[Position]) -> list[str]:
     health = standing.health
     if standing.absent:
-        return ["surefoot run"] if health.why == NO_SERVER else []
+        checked = ["surefoot check"] if health.why == UNSERVED else []
+        return [] if standing.hangs else [*checked, "surefoot run"]
     bots = sorted({position.bot for position in positions}, key=natural)
     match health.state:
         case HealthState.UNREACHABLE | HealthState.HALTED:

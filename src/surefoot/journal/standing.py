@@ -16,6 +16,8 @@ from surefoot.journal.port import BotRow, Entry, Holder, Reader, account_stream
 
 # Said of an account on whose journal no server runs.
 NO_SERVER: Final = "no server runs"
+# Said of an account that the server which runs does not have, while something is at stake there.
+UNSERVED: Final = "the server that runs says nothing of it: is it in the configuration?"
 # The loop of a server that works turns four times a second, and says so every five.
 TURNS_WITHIN: Final = timedelta(minutes=1)
 
@@ -32,22 +34,38 @@ class Standing(Struct, frozen=True, kw_only=True):
     absent: bool = False
     stuck: tuple[Stuck, ...] = ()
 
+    @property
+    def hangs(self) -> bool:
+        """Tell whether a server runs that does not turn."""
+        return self.absent and self.health.why not in {NO_SERVER, UNSERVED}
+
 
 async def read_standings(
     reader: Reader, rows: Iterable[BotRow], holder: Holder | None, now: datetime
 ) -> list[Standing]:
     """Read how every account stands that has a record or a position."""
     absence = await _absence(reader, holder, now)
-    names = {row.position.account for row in rows if row.position is not None}
-    accounts = sorted(names.union(await reader.accounts()))
-    return [await _standing(reader, account, holder, absence) for account in accounts]
+    positions = [row.position for row in rows if row.position is not None]
+    accounts = sorted({each.account for each in positions}.union(await reader.accounts()))
+    awaited = {each.account for each in positions if each.is_awaited(now)}
+    unserved = None if holder is None else _unserved(holder, now)
+    return [
+        await _standing(reader, each, holder, absence, unserved if each in awaited else None)
+        for each in accounts
+    ]
 
 
 async def _standing(
-    reader: Reader, account: AccountName, holder: Holder | None, absence: Health | None
+    reader: Reader,
+    account: AccountName,
+    holder: Holder | None,
+    absence: Health | None,
+    unserved: Health | None,
 ) -> Standing:
     stream = account_stream(account)
     changed = await reader.last(stream, "health-changed")
+    if not _is_said_by(holder, changed):
+        absence = absence or unserved
     last = await reader.last(stream, "stuck-changed")
     stuck = None if last is None else last.record
     return Standing(
@@ -72,6 +90,13 @@ async def _absence(reader: Reader, holder: Holder | None, now: datetime) -> Heal
     return Health(state=HealthState.HALTED, since=alive, watched=False, why=why)
 
 
+def _unserved(holder: Holder, now: datetime) -> Health | None:
+    """Return how an account stands of which a server has said nothing; None: it may be starting."""
+    if now - holder.since <= TURNS_WITHIN:
+        return None
+    return Health(state=HealthState.HALTED, since=holder.since, watched=False, why=UNSERVED)
+
+
 async def last_sign(reader: Reader) -> datetime | None:
     """Return when a server last gave a sign of life here; None if none ever has."""
     newest = await reader.newest(1)
@@ -80,10 +105,15 @@ async def last_sign(reader: Reader) -> datetime | None:
     return max(signs, default=None)
 
 
+def _is_said_by(holder: Holder | None, changed: Entry | None) -> bool:
+    said = None if changed is None else changed.record
+    return isinstance(said, HealthChanged) and holder is not None and said.server == holder.since
+
+
 def _health(changed: Entry | None, holder: Holder | None) -> Health:
     """Return this server's last word on an account's health; before it, it is starting."""
     said = None if changed is None else changed.record
-    if isinstance(said, HealthChanged) and holder is not None and said.server == holder.since:
+    if isinstance(said, HealthChanged) and _is_said_by(holder, changed):
         return said.health
     since = datetime.min.replace(tzinfo=UTC) if holder is None else holder.since
     return Health(state=HealthState.STARTING, since=since, watched=False)

@@ -216,7 +216,7 @@ async def put_together(
         review=await read_review(reader, rows, standings, now),
         server=None
         if ground.holder is None
-        else {**asdict(ground.holder), "hangs": any(each.absent for each in standings)},
+        else {**asdict(ground.holder), "hangs": any(each.hangs for each in standings)},
     )
 
 

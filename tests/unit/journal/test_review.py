@@ -245,6 +245,31 @@ async def test_a_server_that_hangs_watches_nothing() -> None:
     assert finding["true"] == "the server (process 1) hangs: end it, and start it again"
 
 
+async def test_an_account_that_the_server_does_not_have_is_not_starting_for_ever() -> None:
+    """It had another name in the configuration since: what it held was watched by nobody."""
+    journal = await well(held())
+    journal.gauges.turn(LATER)
+    journal.since = LATER - timedelta(seconds=60)
+    document = await journal.read()
+    assert (document["health"][0]["state"], document["review"]) == ("starting", [])
+    journal.since = LATER - timedelta(seconds=61)
+    document = await journal.read()
+    assert (document["health"][0]["state"], document["health"][0]["watched"]) == ("halted", False)
+    assert not document["server"]["hangs"], "it serves others"
+    (finding,) = document["review"]
+    assert finding["kind"] == "unwatched"
+    assert finding["actions"] == ["surefoot check", "surefoot run"]
+    assert finding["true"].endswith("is it in the configuration?")
+    assert "1 position WITHOUT a working stop (dip-btc-1)" in finding["meaning"]
+
+
+async def test_an_account_where_nothing_is_left_wants_nobody() -> None:
+    journal = await well(Life())
+    journal.gauges.turn(LATER)
+    journal.since = LATER - timedelta(hours=1)
+    assert (await journal.read())["review"] == []
+
+
 async def test_a_server_that_is_stopped_with_nothing_held_wants_nobody() -> None:
     document = await (await well(Life(), server=False)).read()
     assert document["review"] == []
