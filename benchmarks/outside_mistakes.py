@@ -89,10 +89,24 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "wait for the next round when the coins are not there",
-        "engine/roster.py",
-        "                self._questions.suspect(position.symbol)\n",
-        "                pass\n",
+        "engine/questions.py",
+        "        return frozenset(symbol for symbol, _ in due)\n",
+        "        return frozenset()\n",
         "tests/unit/engine/test_rounds.py",
+    ),
+    (
+        "sell again what was denied, whoever has bought since",
+        "core/state.py",
+        "denied_at=record.at)",
+        "denied_at=None)",
+        "tests/unit/core/test_denied.py",
+    ),
+    (
+        "take what was bought since for what was denied",
+        "core/outside.py",
+        "            low = Ebb(certain=low.possible, possible=low.possible)\n",
+        "            pass\n",
+        "tests/unit/core/test_denied.py",
     ),
     (
         "let a position take any way there is no edge for",

@@ -81,6 +81,12 @@ STAGED: Final[dict[str, str]] = {
     "let an alarm come and go with every exit that is refused": (
         "tests/simulation/test_situations.py -k one_alarm"
     ),
+    "sell again what was denied, whoever has bought since": (
+        "tests/simulation/test_shared_coins_worlds.py -k another_sale"
+    ),
+    "take what was bought since for what was denied": (
+        "tests/simulation/test_shared_coins_worlds.py -k another_sale"
+    ),
     "wait for the next round when the coins are not there": (
         "tests/simulation/test_situations.py -k protected_at_once"
     ),

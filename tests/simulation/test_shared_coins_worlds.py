@@ -8,11 +8,15 @@ from tests.simulation.test_set_back_worlds import (
     LOCAL,
     WRITER,
     copy,
+    give,
     put_back,
     sold,
 )
 from tests.simulation.test_situations import bot, by_hand, lived, ours
 from tests.simulation.world import World
+
+# An order is not shown for so long, nor what it has traded.
+HIDDEN_S = 60
 
 
 def test_what_the_owner_bought_after_he_sold_the_bots_is_not_sold() -> None:
@@ -49,6 +53,30 @@ def test_what_is_free_is_sold_when_an_order_of_the_owner_locks_the_rest() -> Non
     world = lived(LOCAL, play)
     gone = sum((each.executed for each in ours(world, "SELL")), Decimal(0))
     assert gone == Decimal("0.00619"), world.story.lines[-40:]
+
+
+def test_what_the_owner_buys_while_another_sale_is_in_doubt_is_not_sold() -> None:
+    """Nothing is weighed meanwhile: an exit that was refused for its coins found his there."""
+
+    async def play(world: World) -> None:
+        world.start()
+        await world.sleep(80)
+        arm = world.simulator.armory.arm
+        arm("hide_order", {"on": "order.send", "side": "SELL", "seconds": HIDDEN_S})
+        arm("lose_response", {"on": "order.send", "side": "SELL"})
+        arm("stream_drop", {"on": "user", "times": 0})
+        await world.post("first", "close", "btc-1", {})
+        await world.sleep(5)
+        give(world, str(-world.simulator.exchange.free["BTC"]))
+        await world.post("second", "close", "other-1", {})
+        await world.sleep(5)
+        by_hand(world, "BUY", Decimal("0.05"))
+        await world.sleep(HIDDEN_S + 120)
+
+    world = lived(LOCAL + bot("other", stop_at="local"), play, visible_s=HIDDEN_S)
+    assert (world.story.counts.get("bot order-refused") or 0) == 1, world.story.lines[-40:]
+    gone = sum((each.executed for each in ours(world, "SELL")), Decimal(0))
+    assert gone == Decimal("0.01619"), world.story.lines[-40:]
 
 
 def test_a_wish_to_leave_from_before_files_were_put_back_is_not_carried_out() -> None:

@@ -91,12 +91,6 @@ def moves_of(trades: Iterable[Fill], asset: Asset) -> list[Decimal]:
     ]
 
 
-def locked_of(position: Position) -> Decimal:
-    """Return what its own orders lock of what it holds; of two in one place only one can."""
-    sellers = (each for each in position.orders if each.side is Side.SELL and each.told_at)
-    return max((each.remaining for each in sellers), default=ZERO)
-
-
 def bound_by_others(belief: Belief, evidence: Evidence, position: Position) -> Decimal | None:
     """Return how much of what a position holds orders of others lock; None: nobody can tell.
 
@@ -109,9 +103,9 @@ def bound_by_others(belief: Belief, evidence: Evidence, position: Position) -> D
     doubted = doubted or Side.SELL in belief.doubted.get(asset, ())
     if asset not in evidence.free or asset not in evidence.locked or doubted:
         return None
-    ours = sum(map(locked_of, same), ZERO)
+    ours = sum((each.locked for each in same), ZERO)
     others = evidence.locked[asset] - ours - belief.locked.get(asset, ZERO)
-    wanted = position.present - locked_of(position) - evidence.free[asset]
+    wanted = position.present - position.locked - evidence.free[asset]
     return max(min(others, wanted), ZERO)
 
 

@@ -297,8 +297,8 @@ def _unweighed(position: Position, since: datetime) -> Stuck:
         symbol=position.symbol,
         since=since,
         believed=f"what the account has of {asset} is explained",
-        true=f"more or less {asset} is there, and whose that is could not be told since then: what "
-        f"trades it trades too often",
+        true=f"more or less {asset} is there, and whose that is could not be told since then: an "
+        f"order that sells it is in doubt, or what trades it trades too often",
         bot=position.bot,
     )
 

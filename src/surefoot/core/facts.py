@@ -419,7 +419,8 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
 def take_shortage(shortage: Shortage, draft: Draft) -> None:
     """Learn how much of the holding is not there, so that the rest can be sold.
 
-    Dust that only waits is written off: it protects nothing, and nothing is to be asked.
+    What was denied can be sold from here on, but for that. Dust that only waits is written off: it
+    protects nothing, and nothing is to be asked.
     """
     waiting = ZERO if draft.position.entered else draft.position.claim
     if waiting > ZERO:
@@ -427,7 +428,7 @@ def take_shortage(shortage: Shortage, draft: Draft) -> None:
         draft.add(DustLost(at=draft.now, quantity=lost, evidence=shortage.evidence))
         return
     missing = min(shortage.missing, draft.position.quantity)
-    if missing != draft.position.missing:
+    if missing != draft.position.missing or draft.position.denied_at is not None:
         draft.add(ShortageSeen(at=draft.now, missing=missing, evidence=shortage.evidence))
 
 

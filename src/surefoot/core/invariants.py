@@ -13,10 +13,13 @@ cite them. Checks are plain code, not `assert`, because Python drops those under
     S14  state and substance agree; edges come from the table
     S17  amounts are finite decimals
     S21  a stop never loosens and a phase never goes back
-    S22  nothing is sold on a guess: no exit and no stop is written while a setback is unexplained
+    S22  nothing is sold on a guess: no exit and no stop is written while a setback is unexplained,
+         nor of what the exchange has denied, beyond what an order of its own locks
 """
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 from surefoot.core.errors import InvariantViolated
 from surefoot.core.exits import loosened
@@ -119,17 +122,19 @@ def _check_step(before: Position, after: Position) -> None:
         if not order.finished and after.find(order.client_order_id) is None:
             raise InvariantViolated("S5", f"{order.client_order_id} left before it was over")
     if before.set_back_at is not None and after.set_back_at is not None:
-        _check_unsold(before, after)
+        _check_unsold(before, after, ZERO)
+    if before.denied_at is not None and after.denied_at is not None:
+        _check_unsold(before, after, before.locked)
     managed = {State.OPEN, State.CLOSING}
     held = before.state in managed and after.state in managed
     if held and loosened(before.levels, after.levels, after.direction):
         raise InvariantViolated("S21", f"{before.levels} became {after.levels}")
 
 
-def _check_unsold(before: Position, after: Position) -> None:
+def _check_unsold(before: Position, after: Position, certain: Decimal) -> None:
     for order in after.orders:
         fresh = order.status is OrderStatus.INTENDED and before.find(order.client_order_id) is None
-        if fresh and order.role is not Role.ENTRY:
+        if fresh and order.role is not Role.ENTRY and order.quantity > certain:
             raise InvariantViolated(
                 "S22", f"{order.client_order_id} would sell what nobody knows to be held"
             )

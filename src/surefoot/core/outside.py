@@ -25,7 +25,8 @@ What others brought or took of their own is a finding in the record and in the l
 that is what wants somebody, and a list of what nobody has to act on would hide it.
 
 What others buy after they had sold more than was theirs is theirs: coins that were bought by hand
-make no holding whole that was sold by hand before.
+make no holding whole that was sold by hand before. What the exchange refused to sell was not there
+then: whatever may have gone before, went; and nothing of it is sold before this page has spoken.
 
 Others use their own free coins first. What no software can know: whether a sale of as many coins as
 both have was meant for the one or the other; whether coins that come back after a withdrawal are
@@ -154,14 +155,17 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         of_asset = [each for each in comparisons if each.position.base == asset]
         if evidence.balances is None or not all(each.as_read for each in of_asset):
             continue
-        weighed.add(asset)
         scale = _Scale(asset, of_asset, belief, evidence)
         if scale.lacking > ZERO or scale.seen.perhaps:
             short.add(asset)
-        if not any(is_unclear(each.position) for each in of_asset) and scale.is_level:
+        if any(is_unclear(each.position) for each in of_asset):
+            continue
+        weighed.add(asset)
+        if scale.is_level:
             amount = scale.conclude()
             if amount is not None and amount != scale.seen.before:
                 others[asset] = Coins(amount=amount, at=evidence.started_at)
+        scale.release()
     return Reconciliation(
         findings=tuple(finding for each in comparisons for finding in each.findings),
         decisions=decisions_of(comparisons),
@@ -244,6 +248,9 @@ class _Scale:
                 lot=min((each.terms.instrument.lot for each in sides), default=ZERO),
                 fees=fees,
             )
+        if any(each.position.denied_at is not None for each in self._holders):
+            # It was not there when it was to be sold: what trades leave open is settled.
+            low = Ebb(certain=low.possible, possible=low.possible)
         self.seen = Seen(
             there=there,
             held=held,
@@ -321,6 +328,21 @@ class _Scale:
             self._holders[0].find(
                 FindingKind.OTHERS_COINS, None, said, "they are not the bots'; nothing follows"
             )
+
+    def release(self) -> None:
+        """Let what was denied be sold again, once a later balance shows that it is there.
+
+        What lacks is known by then, or it is not released: what somebody bought since is not it.
+        """
+        if self.lacking > ZERO:
+            return
+        told = self._evidence.balances_at or self._evidence.started_at
+        evidence = f"the account holds {plain(self.seen.there)} {self._asset}"
+        for each in self._holders:
+            denied = each.position.denied_at
+            if denied is not None and denied <= told:
+                with each.isolated():
+                    each.tell(Shortage(missing=each.position.missing, evidence=evidence))
 
     def _foreign_sales(self) -> list[ExchangeOrderId]:
         """Return the orders with which others sold since then, where their trades were not read."""

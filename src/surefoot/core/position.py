@@ -159,9 +159,11 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
     is what was declared gone. `carried` is dust of the position before, which is sold with what
     this one buys; `left` is what goes into the next one. `outside` are trades of others that
-    reduced it, `missing` is what the account lacks of it, `bound` what others lock. `meddled_at` is
-    when somebody else cancelled what sells it, or locked it; `lacking` tells that it is frozen for
-    a lack of evidence. `set_back_at` is when its journal was found to have gone back in time: what
+    reduced it, `missing` is what the account lacks of it, `bound` what others lock. `denied_at` is
+    when the exchange refused to sell it because the coins are not free, until a later balance has
+    been weighed: what lacked then may have been bought by somebody since. `meddled_at` is when
+    somebody else cancelled what sells it, or locked it; `lacking` tells that it is frozen for a
+    lack of evidence. `set_back_at` is when its journal was found to have gone back in time: what
     it holds is not proven, so nothing is written that sells. `least` is the worth of the least that
     the venue traded when it last bought; `too_small` is the most that the exchange, since something
     was last sold, refused to sell at the market because it is worth too little.
@@ -200,6 +202,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     lacking: bool = False
     missing: Decimal = ZERO
     bound: Bound | None = None
+    denied_at: datetime | None = None
     meddled_at: datetime | None = None
     least: Decimal | None = None
     too_small: Decimal = ZERO
@@ -231,8 +234,19 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
         return max(self.quantity - self.missing, ZERO)
 
     @property
+    def locked(self) -> Decimal:
+        """Return what its own orders lock of it; of two in one place only one can."""
+        sellers = (each for each in self.orders if each.role is not Role.ENTRY and each.told_at)
+        return max((each.remaining for each in sellers), default=ZERO)
+
+    @property
     def available(self) -> Decimal:
-        """Return what of it can be sold: what is there, less what orders of others lock."""
+        """Return what of it can be sold: what is there, less what orders of others lock.
+
+        What the exchange has denied is only known to be there where an order of its own locks it.
+        """
+        if self.denied_at is not None:
+            return min(self.present, self.locked)
         return max(self.present - (self.bound.quantity if self.bound else ZERO), ZERO)
 
     @property

@@ -132,7 +132,7 @@ def _changed(record: PositionChange, position: Position) -> Position:  # noqa: C
         case ReductionBooked():
             return _reduced(record, position)
         case ShortageSeen(missing=missing):
-            return replace(position, missing=missing)
+            return replace(position, missing=missing, denied_at=None)
         case CoinsBound():
             return _bound(record, position)
         case DustLeft(dust=dust):
@@ -237,8 +237,9 @@ def _refused(record: OrderRefused, position: Position) -> Position:
     before = _standing_again(position, order)
     if record.grounds is Grounds.TOO_SMALL and order.role is Role.EXIT and order.limit is None:
         before = replace(before, too_small=max(before.too_small, order.quantity))
-    if record.grounds is Grounds.FUNDS and order.role is not Role.ENTRY and before.bound is None:
-        before = replace(before, bound=Bound(quantity=ZERO, since=record.at))
+    if record.grounds is Grounds.FUNDS and order.role is not Role.ENTRY:
+        bound = before.bound or Bound(quantity=ZERO, since=record.at)
+        before = replace(before, bound=bound, denied_at=record.at)
     return _over(
         before,
         replace(
@@ -381,6 +382,7 @@ def _reduced(record: ReductionBooked, position: Position) -> Position:
         exit_proceeds=position.exit_proceeds + record.quantity * record.price,
         outside=(*position.outside, *record.trades),
         missing=max(position.missing - record.quantity, ZERO),
+        denied_at=None,
     )
 
 
@@ -411,6 +413,7 @@ def _resolved(record: PositionResolved, position: Position) -> Position:
         lacking=False,
         set_back_at=None,
         missing=ZERO,
+        denied_at=None,
         written_off=position.written_off + record.written_off,
     )
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.coins import held_of, locked_of, sides_in_doubt
+from surefoot.core.coins import held_of, sides_in_doubt
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
@@ -128,7 +128,7 @@ class Books:
         for base in locked:
             for symbol in {*self.of_asset(base)} - {*symbols}:
                 for keeper in self._keepers.of(symbol):
-                    locked[base] += sum((locked_of(each) for each in keeper.positions), ZERO)
+                    locked[base] += sum((each.locked for each in keeper.positions), ZERO)
         return locked
 
     def _beside(self, symbols: Collection[Symbol]) -> dict[Asset, Decimal]:

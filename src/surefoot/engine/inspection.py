@@ -197,14 +197,15 @@ class Inspection:
         if seen.shared.balances is None:
             return Inspected()
         changed = self._comparing.changed(belief, seen.shared.balances)
-        if base not in changed:
+        denied = any(each.denied_at is not None and each.quantity for each in belief.positions)
+        if base not in changed and not denied:
             self._login.senses.weigh(symbols)
             return Inspected()
         self._login.senses.leave_unweighed(symbols)
         if self._has_traded(seen.past.told - BALANCE_LATE, symbols):
             return Inspected()
         seen.past.follow(belief.positions)
-        short = changed[base] < ZERO
+        short = changed.get(base, ZERO) < ZERO
         if not short and not any(each.quantity or each.unfinished for each in belief.positions):
             versions = seen.past.versions
             if all(versions.get(p.position_id) == p.version for p in belief.positions):

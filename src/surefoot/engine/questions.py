@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from datetime import datetime
 from typing import Final
 
 from surefoot.core.order import Order, OrderStatus
@@ -25,7 +26,7 @@ class Questions:
         self._resting_s = resting_s
         self._due: dict[ClientOrderId, float] = {}
         self._tries: dict[ClientOrderId, int] = {}
-        self._suspects: set[Symbol] = set()
+        self._suspects: dict[tuple[Symbol, datetime], float] = {}
 
     @classmethod
     def within(cls, exchange: Exchange, resting_s: float = LONGEST_S) -> Questions:
@@ -33,14 +34,15 @@ class Questions:
         a_second = exchange.venue.weight.limit * RESTING_SHARE / 60
         return cls(spacing_s=exchange.price(Question.ORDER) / a_second, resting_s=resting_s)
 
-    def suspect(self, symbol: Symbol) -> None:
-        """Doubt what is held on a symbol: the exchange refused to sell it."""
-        self._suspects.add(symbol)
+    def suspects(self, denied: Iterable[tuple[Symbol, datetime]], at: float) -> frozenset[Symbol]:
+        """Return the symbols to compare now, of those of which a sale was denied at some time.
 
-    def suspects(self) -> frozenset[Symbol]:
-        """Return the symbols to compare now, once for each doubt."""
-        suspects, self._suspects = frozenset(self._suspects), set()
-        return suspects
+        At once, and then as often as an order in doubt: nothing of them is sold meanwhile.
+        """
+        self._suspects = {each: self._suspects.get(each, at) for each in denied}
+        due = [each for each, when in self._suspects.items() if when <= at]
+        self._suspects |= dict.fromkeys(due, at + LONGEST_S)
+        return frozenset(symbol for symbol, _ in due)
 
     def urge(self, name: ClientOrderId, at: float) -> None:
         """Ask about an order soon, and then ever less often: 0.3, 1, 2, 4, 8, 10 s."""

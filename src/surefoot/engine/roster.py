@@ -164,8 +164,6 @@ class Roster:
             runner = self.runners.get(position.bot)
             if isinstance(record, FillBooked) and runner is not None:
                 runner.offer(record.fill)
-            if isinstance(record, OrderRefused) and record.grounds is Grounds.FUNDS:
-                self._questions.suspect(position.symbol)
             if isinstance(record, OrderRefused) and record.grounds in _MISFITS:
                 self._listing.doubt()
 

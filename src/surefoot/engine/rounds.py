@@ -87,7 +87,8 @@ class Rounds:
             due = self._questions.due(
                 [order for order, _ in orders], self._login.clock.monotonic(), self._asked
             )
-            suspects = self._questions.suspects()
+            denied = [(p.symbol, p.denied_at) for p in positions if p.denied_at is not None]
+            suspects = self._questions.suspects(denied, self._login.clock.monotonic())
             if suspects:
                 self._attend(partial(self._compare, suspects))
             for symbol in dict.fromkeys(symbols[name] for name in due):

@@ -17,6 +17,7 @@ from tests.unit.core.test_outside import BASE, Owner
 from surefoot.core.coins import bound_by_others, ebb_beside
 from surefoot.core.deadlines import PATIENCE, overdue
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
+from surefoot.core.outside import weigh
 from surefoot.core.position import State
 from surefoot.core.protection import Place, covers, protection
 from surefoot.core.reconcile import reconcile
@@ -65,15 +66,17 @@ class Locked(Owner):
         """Compare once, with what the account says of its coins."""
         self.life.now += MOMENT
         orders = [] if not self.locked else [by_hand(str(self.locked))]
-        evidence = replace(
-            self.evidence(),
-            open_orders=tuple(orders),
-            free={BASE: self.there - self.locked},
-            locked={BASE: self.locked},
-        )
-        outcome = reconcile(self.belief(), evidence, self.life.now)
-        for decision in outcome.decisions.values():
-            self.life.follow(decision)
+        for compare in (reconcile, weigh):
+            evidence = replace(
+                self.evidence(),
+                open_orders=tuple(orders),
+                free={BASE: self.there - self.locked},
+                locked={BASE: self.locked},
+            )
+            outcome = compare(self.belief(), evidence, self.life.now)
+            for decision in outcome.decisions.values():
+                self.life.follow(decision)
+            self.others |= outcome.others
 
 
 @pytest.mark.parametrize(
@@ -202,6 +205,7 @@ def test_what_an_order_of_ours_in_doubt_may_lock_is_not_called_others() -> None:
     owner.cancels_stop()
     name = owner.life.order.client_order_id
     owner.life.tell(Refusal(client_order_id=name, code="-2010", message="", grounds=Grounds.FUNDS))
+    owner.weigh()
     owner.life.tell(TimePassed(), after=MOMENT)
     assert (owner.life.order.role, owner.life.order.status) == (Role.STOP, OrderStatus.INTENDED)
     owner.locked = owner.held

@@ -19,7 +19,7 @@ from surefoot.core.facts import REFUSALS_MAX
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.records import CancelIntended, ExitWished
-from surefoot.core.reports import Grounds, PriceSeen, Refusal, TimePassed
+from surefoot.core.reports import Grounds, PriceSeen, Refusal, Shortage, TimePassed
 from surefoot.core.signals import Close, EntrySignal, ExitSignal
 from surefoot.core.stuck import StuckKind
 from surefoot.core.terms import Terms
@@ -107,6 +107,7 @@ def test_missing_coins_are_no_reason_to_freeze() -> None:
     life, stop = opened()
     for _ in range(REFUSALS_MAX + 1):
         life.tell(refusal(life.order, Grounds.FUNDS))
+        life.tell(Shortage(missing=D(0), evidence="all of it is there"))
         life.tell(TimePassed(), after=timedelta(minutes=1))
     assert life.position.frozen is None
     assert life.order.role is Role.STOP
