@@ -1,12 +1,15 @@
-"""What a world may be told to be like: the venue's rules, and how the bots are configured.
+"""What a world is like: the venue's rules, how the bots are configured, what the owner has.
 
-Told like trouble (`--told local=1,jump=20`), but nothing that happens: it is so from the beginning.
+Drawn of a luck of its own, or told like trouble (`--told local=1,jump=20`), but nothing that
+happens: it is so from the beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -61,6 +64,13 @@ def _orders(plan: Plan, value: float) -> Plan:
     return replace(plan, orders_per_minute=int(value))
 
 
+def _beside(plan: Plan, value: float) -> Plan:
+    """Let coins of the owner lie on the account: so many times a little."""
+    coins = {"BTC": Decimal("0.02"), "ETH": Decimal("0.5")}
+    there = {asset: amount * Decimal(repr(value)) for asset, amount in coins.items()}
+    return replace(plan, settings=replace(plan.settings, balances=plan.settings.balances | there))
+
+
 CIRCUMSTANCES: Final[Mapping[str, Callable[[Plan, float], Plan]]] = {
     "local": _local,
     "plain": _plain,
@@ -71,7 +81,22 @@ CIRCUMSTANCES: Final[Mapping[str, Callable[[Plan, float], Plan]]] = {
     "eager": _eager,
     "daily": _daily,
     "orders": _orders,
+    "beside": _beside,
 }
+# How likely a world is like that, and which values there are to choose from.
+_ODDS: Final[Mapping[str, tuple[float, tuple[float, ...]]]] = {
+    "plain": (0.15, (1,)),
+    "adding": (0.08, (1,)),
+    "whole": (0.2, (1,)),
+    "gaining": (0.15, (0.3,)),
+    "trailing": (0.15, (0.3,)),
+    "eager": (0.1, (0.5,)),
+    "daily": (0.15, (5, 30)),
+    "orders": (0.1, (3,)),
+    "beside": (0.4, (0.5, 1, 2)),
+}
+# Of each bot alone: beside it there are others whose stops rest.
+_LOCAL_ODDS: Final = 0.15
 
 
 def under(plan: Plan, told: Mapping[str, float]) -> Plan:
@@ -80,3 +105,16 @@ def under(plan: Plan, told: Mapping[str, float]) -> Plan:
         if name in CIRCUMSTANCES:
             plan = CIRCUMSTANCES[name](plan, value)
     return plan
+
+
+def drawn(plan: Plan) -> Plan:
+    """Return a plan under circumstances that its seed draws."""
+    luck = Random(f"{plan.seed} circumstances")
+    for name, (odds, values) in _ODDS.items():
+        takes, value = luck.random() < odds, luck.choice(values)
+        if takes and (name != "beside" or plan.ownership == "shared"):
+            plan = CIRCUMSTANCES[name](plan, value)
+    bots = (
+        replace(bot, stop_at="local") if luck.random() < _LOCAL_ODDS else bot for bot in plan.bots
+    )
+    return replace(plan, bots=tuple(bots))

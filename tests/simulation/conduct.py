@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tests.simulation.judge import DUST_WORTH, ZERO, Holding, Judge
 from tests.simulation.plan import Plan
+from tests.simulation.weather import Weather
 from tests.simulation.world import World
 
 # A stop that is taken away has its successor in the same moment; so much later it has none.
@@ -21,13 +22,17 @@ _MOMENT_S: Final = 0.001
 BELOW_S: Final = 120.0
 # So much below it, the price was meant.
 _BELOW: Final = Decimal("0.997")
+# What was under way when something went wrong has come to its end.
+_WHILE_S: Final = 20.0
 # Trouble beside which prices and answers arrive, sooner or later.
 _CALM: Final = frozenset({"jump", "still", "partial", "unmet", "graceful", "clock"})
 # One entry more than a minute may have is on its way since the one before.
 _MINUTE_S: Final = 59.0
 # What is counted here and there differs by so much: prices move meanwhile, and dust is left.
 _ABOUT: Final = Decimal(5)
-_UNTIMELY: Final = "SELECT 1 FROM records WHERE kind = 'order-refused' AND data LIKE '%-1021%'"
+_UNTIMELY: Final = (
+    "SELECT count(*) FROM records WHERE kind = 'order-refused' AND data LIKE '%-1021%'"
+)
 # A stop is taken away no sooner for a limit that nobody met.
 _APART_S: Final = 4.0
 # Who was paused withdraws what rests within so long.
@@ -40,10 +45,11 @@ _WELL: Final = frozenset({"ok", "degraded"})
 class Conduct:
     """Listens to the exchange, and looks again and again."""
 
-    def __init__(self, judge: Judge, world: World, plan: Plan) -> None:
+    def __init__(self, judge: Judge, world: World, plan: Plan, weather: Weather) -> None:
         self._judge = judge
         self._world = world
         self._plan = plan
+        self._weather = weather
         self._exchange = world.simulator.exchange
         # The highest trigger of a stop, position by position.
         self._highest: dict[str, Decimal] = {}
@@ -56,6 +62,7 @@ class Conduct:
         self._cost: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self._out_since: float | None = None
         self._tries: dict[str, Any] = {}
+        self._untimely = 0
         self._exchange.listen(self._on_execution)
 
     def _on_execution(self, execution: str, order: Any, trade: Any) -> None:
@@ -93,7 +100,8 @@ class Conduct:
         """Judge that a stop is not taken away for a limit again where nobody met it just now."""
         before = self._tries.get(holding.name)
         self._tries[holding.name] = order
-        if before is None or before.executed or set(self._plan.kinds) != {"unmet"}:
+        alone = set(self._plan.kinds) == {"unmet"}
+        if before is None or before.executed or not (alone or self._is_fair()):
             return
         apart = (order.created_ms - before.created_ms) / 1000
         if apart < _APART_S:
@@ -120,7 +128,7 @@ class Conduct:
                 continue
             del self._taken_away[name]
             holding = self._judge.holdings.get(name)
-            calm = set(self._plan.kinds) <= _CALM | {"crash", "latency"}
+            calm = self._is_calm("crash", "latency") or self._is_fair()
             if holding is None or not calm or not self._replaces(holding):
                 continue
             if self._judge.worth(holding) > DUST_WORTH and self._wish(name) is None:
@@ -135,15 +143,17 @@ class Conduct:
 
     def _look_at_times(self) -> None:
         """Judge that no order comes too late because the machine's clock was stepped."""
-        if set(self._plan.kinds) <= _CALM and self._judge.rows(_UNTIMELY):
+        ((times,),) = self._judge.rows(_UNTIMELY) or [(0,)]
+        if times > self._untimely and (self._is_calm() or self._is_fair()):
             self._judge.blame("an order was refused for its time", "")
+        self._untimely = times
 
     # Levels --------------------------------------------------------------------------------------
 
     def _look_at_levels(self) -> None:
         """Judge that what fell below its stop is sold, wherever the stop is kept."""
         up_since = self._world.up_since
-        if up_since is None or not set(self._plan.kinds) <= _CALM | {"crash"}:
+        if up_since is None:
             return
         rows = self._judge.rows(
             "SELECT position_id, stop FROM positions WHERE state = 'OPEN' AND stop IS NOT NULL"
@@ -156,9 +166,25 @@ class Conduct:
             if self._exchange.quotes[holding.symbol].last < Decimal(stop) * _BELOW:
                 below[name] = max(self._below_since.get(name, self._world.now), up_since)
         self._below_since = below
+        calm = self._is_calm("crash")
         for name, since in below.items():
-            if self._world.now - since > BELOW_S:
+            lasts_s = self._world.now - since if calm else self._weather.lasts(since)
+            if lasts_s > BELOW_S and (calm or self._is_to_be_sold(name)):
                 self._judge.blame("held on to below its stop", f"{name} since {since:.0f} s")
+
+    def _is_to_be_sold(self, position: str) -> bool:
+        """Tell whether nobody has been asked about it, nor spoken of it."""
+        holding = self._judge.holdings[position]
+        excused = holding.declared or not self._judge.files_are_whole
+        return not excused and position not in self._judge.alarmed()
+
+    def _is_calm(self, *besides: str) -> bool:
+        """Tell whether nothing ever goes wrong in this world that could be an excuse."""
+        return set(self._plan.kinds) <= _CALM.union(besides)
+
+    def _is_fair(self) -> bool:
+        """Tell whether nothing has gone wrong for a while."""
+        return self._world.now - self._weather.fair_since > _WHILE_S
 
     def _judge_gain(self, order: Any, trade: Any, holding: Holding) -> None:
         """Judge that a gain is sold at a limit, where the stop can be replaced by one."""
@@ -200,9 +226,10 @@ class Conduct:
 
     def _look_at_the_paused(self) -> None:
         """Judge that what rests of a bot that was paused is withdrawn."""
-        if self._world.up_since is None or not set(self._plan.kinds) <= _CALM | {"operator"}:
+        if self._world.up_since is None:
             self._resting_since.clear()
             return
+        calm = self._is_calm("operator")
         said = {
             stream.partition("/")[2]: json.loads(data)["status"]
             for stream, data in self._judge.rows(
@@ -218,7 +245,8 @@ class Conduct:
                 resting[name] = self._resting_since.get(name, self._world.now)
         self._resting_since = resting
         for name, since in resting.items():
-            if self._world.now - since > _WITHDRAWN_S:
+            lasts_s = self._world.now - since if calm else self._weather.lasts(since)
+            if lasts_s > _WITHDRAWN_S:
                 self._judge.blame("an entry of a paused bot rests", name)
 
     def _look_at_health(self) -> None:

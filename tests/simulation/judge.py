@@ -72,7 +72,7 @@ class Judge:
 
     def __init__(self, journal: Path, exchange: Any, now: Callable[[], float]) -> None:
         self._journal = journal
-        self._exchange = exchange
+        self.exchange = exchange
         self._now = now
         self.harms: list[Harm] = []
         self.holdings: dict[str, Holding] = {}
@@ -182,14 +182,14 @@ class Judge:
             self._asked_at = self._now()
             self._look_at_doubts(up_since)
         for holding in self.holdings.values():
-            exempt = holding.declared or self._was_taken(holding)
-            if exempt or self._bare(holding) * self._price(holding.symbol) <= DUST_WORTH:
+            exempt = holding.declared or self.was_taken(holding)
+            if exempt or self.bare(holding) * self.price(holding.symbol) <= DUST_WORTH:
                 self._bare_since.pop(holding.name, None)
                 continue
             if self._unheard_of and self._cannot_be_known(holding):
                 continue
             since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
-            if self._now() - since > BARE_S and holding.name not in self._alarmed():
+            if self._now() - since > BARE_S and holding.name not in self.alarmed():
                 self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
 
     def _cannot_be_known(self, holding: Holding) -> bool:
@@ -205,7 +205,7 @@ class Judge:
         self._doubted_since = {name: self._doubted_since.get(name, self._now()) for name in doubts}
         for name, seen in self._doubted_since.items():
             since = max(seen, up_since)
-            if self._now() - since > BARE_S and doubts[name] not in self._alarmed():
+            if self._now() - since > BARE_S and doubts[name] not in self.alarmed():
                 self.blame("in doubt, and nobody said so", f"{name} since {since:.0f} s")
 
     def _on_order(self, order: Any) -> None:
@@ -231,7 +231,7 @@ class Judge:
     def _on_entry(self, position: str, name: str) -> None:
         if self.orders[name].bot in self.unspoken:
             self.blame("entered on a journal that went back in time", f"{position}: {name}")
-        for other in self._live():
+        for other in self.live():
             known = self.orders.get(other.client_order_id)
             if known and other.client_order_id != name and known.role == "entry":
                 same = known.bot == self.orders[name].bot
@@ -258,7 +258,7 @@ class Judge:
 
     def _on_trade(self, order: Any, trade: Any) -> None:
         self.trades += 1
-        rules = self._exchange.rules[order.symbol]
+        rules = self.exchange.rules[order.symbol]
         fee = trade.fee if trade.fee_asset == rules.base else ZERO
         # The fee of a sale is no part of it: in BNB it is the account's to pay, on any symbol.
         moved = trade.quantity - fee if order.side == "BUY" else -trade.quantity
@@ -283,10 +283,10 @@ class Judge:
             if (each.bot, each.symbol) == (holding.bot, holding.symbol)
             and (each is holding or self.worth(each) <= DUST_WORTH)
         )
-        base = self._exchange.rules[holding.symbol].base
+        base = self.exchange.rules[holding.symbol].base
         # What the owner took is off no holding here: of one that he left only dust of, the dust is
         # not seen, and it is sold with what this one bought.
-        dust = self.taken[base] > ZERO and -own * self._price(holding.symbol) <= DUST_WORTH
+        dust = self.taken[base] > ZERO and -own * self.price(holding.symbol) <= DUST_WORTH
         if own < ZERO and not dust:
             self.blame("sold more than was bought", f"{holding.name}: {own}")
         adds = holding.bot in self.adders
@@ -298,7 +298,7 @@ class Judge:
                 for each in self.holdings.values()
                 if each.bot == holding.bot and each is not holding
                 and not each.declared and self.worth(each) > max(
-                    DUST_WORTH, Decimal("0.2") * each.bought * self._price(each.symbol)
+                    DUST_WORTH, Decimal("0.2") * each.bought * self.price(each.symbol)
                 )
             ]  # fmt: skip
             if others:
@@ -312,7 +312,7 @@ class Judge:
             lacking = self.taken[base] - ours
             if not late:  # what was sold while it could not know stays sold
                 self.excused[base] = max(self.excused[base], lacking)
-            more = (lacking - self.excused[base]) * self._price(holding.symbol)
+            more = (lacking - self.excused[base]) * self.price(holding.symbol)
             if more > DUST_WORTH and self.owned[base] > ZERO:
                 self.blame("the owner's coins were sold", f"by {holding.name}, worth {more}")
 
@@ -324,32 +324,9 @@ class Judge:
             self.taken_at[asset] = self._now()
             self.owned[asset] = ZERO
 
-    # At rest -------------------------------------------------------------------------------------
+    # Reading -------------------------------------------------------------------------------------
 
-    def wrong_at_rest(self, *, innocent: bool) -> list[Harm]:
-        """Return what is wrong if everything has come to rest by now."""
-        before, self.harms = self.harms, []
-        self.at_rest(innocent=innocent)
-        wrong, self.harms = self.harms, before
-        return wrong
-
-    def at_rest(self, *, innocent: bool) -> None:
-        """Judge how everything stands, long after the last fault has healed."""
-        states, reviewed = self._states(), said.reviewed(self.rows)
-        alarmed = self._alarmed()
-        # Where nothing is to be alarmed about an alarm excuses nothing: the harm itself is named.
-        asked: set[str] = set() if innocent else alarmed
-        self._judge_fills(asked)
-        self._judge_books(states, asked)
-        self._judge_coins(states, asked)
-        self._judge_live_orders(asked)
-        self._judge_protection(asked, {} if innocent else reviewed)
-        self._judge_doubts(asked)
-        for name in sorted(alarmed) if innocent else ():
-            why = states[name][2] or reviewed.get(states[name][0]) or "past its deadline"
-            self.blame("an alarm for nothing", f"{name}: {why}")
-
-    def _states(self) -> dict[str, tuple[str, str, Any, Decimal]]:
+    def states(self) -> dict[str, tuple[str, str, Any, Decimal]]:
         return {
             name: (bot, state, frozen, Decimal(quantity))
             for name, bot, state, frozen, quantity in self.rows(
@@ -357,10 +334,10 @@ class Judge:
             )
         }
 
-    def _alarmed(self) -> set[str]:
+    def alarmed(self) -> set[str]:
         """Return the positions of which it has been said that somebody has to look."""
         states, reviewed, overdue = (
-            self._states(),
+            self.states(),
             said.reviewed(self.rows),
             said.overdue(self.rows),
         )
@@ -374,86 +351,12 @@ class Judge:
             alarmed |= {each.name for each in self.holdings.values() if each.bot in bots}
         return alarmed
 
-    def _judge_fills(self, alarmed: set[str]) -> None:
-        named = {name for (name,) in self.rows("SELECT client_order_id FROM orders")}
-        booked = {
-            (order, trade)
-            for order, trade in self.rows("SELECT client_order_id, trade_id FROM fills")
-        }
-        true = {
-            (order.client_order_id, str(trade.trade_id))
-            for order in self._exchange.orders.values()
-            if order.origin == "api"
-            for trade in self._exchange.trades_of(order)
-        }
-        for key in sorted(true - booked):
-            known = self.orders.get(key[0])
-            # Of what a lost journal bought and sold again nobody can know, nor need to; but what
-            # the journal has an order for is booked, also of what is frozen.
-            at = None if known is None else self.holdings[known.position]
-            asked = known and known.position in alarmed and key[0] not in named
-            if at is None or not (asked or at.declared or self._is_over(at)):
-                self.blame("a fill is not booked", f"{known and known.position} {key}")
-        for key in sorted(booked - true):
-            known = self.orders.get(key[0])
-            if known is None or not self.holdings[known.position].declared:
-                self.blame("a fill is booked that never was", f"{key}")
-
-    def _judge_books(self, states: dict[str, Any], alarmed: set[str]) -> None:
-        for name, (_, state, _, believed) in sorted(states.items()):
-            holding = self.holdings.get(name)
-            if holding is None or holding.declared or self._was_taken(holding) or name in alarmed:
-                continue
-            price, held = self._price(holding.symbol), holding.held
-            if state in {"CLOSED", "FLAT"}:
-                if held * price > DUST_WORTH:
-                    self.blame("a holding was forgotten", f"{name} {state}, truly {held}")
-            elif abs(held - believed) * price > DUST_WORTH:
-                self.blame("the books differ", f"{name} {state}: {believed}, truly {held}")
-
-    def _judge_coins(self, states: dict[str, Any], alarmed: set[str]) -> None:
-        """Judge that nobody believes in more coins than lie on the account, whoever took them."""
-        believed: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        asked: set[str] = set()
-        for name, (_, state, _, quantity) in states.items():
-            holding = self.holdings.get(name)
-            if holding is not None and state not in {"CLOSED", "FLAT"}:
-                believed[holding.symbol] += quantity
-                asked |= {holding.symbol} if name in alarmed else set()
-        for symbol, quantity in believed.items():
-            base = self._exchange.rules[symbol].base
-            there = self._exchange.free.get(base, ZERO) + self._exchange.locked.get(base, ZERO)
-            if symbol not in asked and (quantity - there) * self._price(symbol) > DUST_WORTH:
-                self.blame("coins are believed in that are gone", f"{quantity} of {there} {base}")
-
-    def _judge_live_orders(self, alarmed: set[str]) -> None:
-        status = dict(self.rows("SELECT client_order_id, status FROM orders"))
-        for order in self._live():
-            known = self.orders.get(order.client_order_id)
-            position = known.position if known else None
-            if position in alarmed:
-                continue
-            believed = status.get(order.client_order_id)
-            if believed is None or believed in OVER:
-                self.blame(
-                    "an order is live that is not believed to be",
-                    f"{position} {order.side} {order.type} {order.client_order_id}: {believed}",
-                )
-
-    def _judge_protection(self, alarmed: set[str], reviewed: dict[str, str]) -> None:
-        for holding in self.holdings.values():
-            if holding.declared or self._was_taken(holding) or holding.bot in reviewed:
-                continue
-            bare = self._bare(holding)
-            if bare * self._price(holding.symbol) > DUST_WORTH and holding.name not in alarmed:
-                self.blame("unprotected at rest", f"{holding.name}: {bare} of {holding.held}")
-
-    def _bare(self, holding: Holding) -> Decimal:
+    def bare(self, holding: Holding) -> Decimal:
         """Return how much is held that no order would sell."""
         covered = ZERO
         if holding.bot in self.watched_here:
             return ZERO
-        for order in self._live():
+        for order in self.live():
             known = self.orders.get(order.client_order_id)
             if known is None or known.position != holding.name:
                 continue
@@ -465,30 +368,21 @@ class Judge:
                 return ZERO
         return holding.held - covered
 
-    def _judge_doubts(self, alarmed: set[str]) -> None:
-        for name, position in self.rows(
-            "SELECT client_order_id, position_id FROM orders WHERE status = 'INTENDED'"
-        ):
-            if position not in alarmed:
-                self.blame("a doubt never ended", f"{position} {name}")
-
-    # Reading -------------------------------------------------------------------------------------
-
-    def _is_over(self, holding: Holding) -> bool:
+    def is_over(self, holding: Holding) -> bool:
         return holding.lost and abs(self.worth(holding)) <= DUST_WORTH
 
-    def _was_taken(self, holding: Holding) -> bool:
-        return self.taken[self._exchange.rules[holding.symbol].base] > ZERO
+    def was_taken(self, holding: Holding) -> bool:
+        return self.taken[self.exchange.rules[holding.symbol].base] > ZERO
 
-    def _live(self) -> Iterator[Any]:
-        return (order for order in self._exchange.standing if order.origin == "api")
+    def live(self) -> Iterator[Any]:
+        return (order for order in self.exchange.standing if order.origin == "api")
 
-    def _price(self, symbol: str) -> Decimal:
-        return Decimal(self._exchange.quotes[symbol].last)
+    def price(self, symbol: str) -> Decimal:
+        return Decimal(self.exchange.quotes[symbol].last)
 
     def worth(self, holding: Holding) -> Decimal:
         """Return what is truly held, at the market."""
-        return holding.held * self._price(holding.symbol)
+        return holding.held * self.price(holding.symbol)
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """Return what the journal answers."""

@@ -10,14 +10,18 @@ from random import Random
 from typing import Any, Final
 
 from tests.simulation.bans import Bans
+from tests.simulation.bounds import Bounds
 from tests.simulation.conduct import Conduct
 from tests.simulation.hearing import Hearing
-from tests.simulation.judge import Harm, Judge
+from tests.simulation.judge import ZERO, Harm, Judge
+from tests.simulation.levels import Levels
 from tests.simulation.passed import Passed
 from tests.simulation.plan import Plan
+from tests.simulation.rest import Rest
 from tests.simulation.sights import seen
 from tests.simulation.traders import Fickle
 from tests.simulation.trouble import Trouble
+from tests.simulation.weather import Weather
 from tests.simulation.world import World
 
 # After healing everything has to settle within this time (L2), whatever happened before.
@@ -76,6 +80,8 @@ class Machine:
         self.luck = Random(f"{plan.seed} machine")
         journal = world.directory / "surefoot.db"
         self.judge = Judge(journal, world.simulator.exchange, lambda: world.now)
+        for asset in {rules.base for rules in plan.settings.rules} - {"BNB"}:  # which pays fees
+            self.judge.owned[asset] = plan.settings.balances.get(asset, ZERO)
         self.judge.hands_off = plan.ownership == "shared"
         self.judge.adders = frozenset(bot.name for bot in plan.bots if bot.adds)
         local = (bot.name for bot in plan.bots if bot.stop_at == "local")
@@ -84,7 +90,10 @@ class Machine:
         self.trouble = Trouble(world, plan, self.judge)
         self.bans = Bans(self.judge, world)
         self.passed = Passed(self.judge, world)
-        self.conduct = Conduct(self.judge, world, plan)
+        self.weather = Weather(world)
+        self.conduct = Conduct(self.judge, world, plan, self.weather)
+        self.levels = Levels(self.judge, world, plan, self.weather)
+        self.bounds = Bounds(self.judge, world, plan, self.weather)
         self._healing = False
 
     async def play(self, world: World) -> None:
@@ -117,7 +126,7 @@ class Machine:
         while looks < _LOOKS and not self.judge.harms:
             await self._until(self.world.now + _LOOKS_APART_S)
             late = self.world.now - began >= REST_S
-            wrong = self.judge.wrong_at_rest(innocent=self.plan.innocent)
+            wrong = Rest(self.judge, innocent=self.plan.innocent).wrong()
             if late:
                 self.judge.harms += wrong
                 break
@@ -127,9 +136,12 @@ class Machine:
         """Let time pass; a harm ends it: what follows from one is no news."""
         while self.world.now < end and not self.judge.harms:
             await self.world.sleep(min(_LOOK_S, end - self.world.now))
+            self.weather.look()
             self.judge.look(self.world.up_since)
             self.passed.look()
             self.conduct.look()
+            self.levels.look()
+            self.bounds.look()
             if "ban" in self.plan.kinds:
                 self.bans.look()
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from random import Random
 from typing import Final, Literal, TypeAlias
 
-from tests.simulation.circumstances import CIRCUMSTANCES, under
+from tests.simulation.circumstances import CIRCUMSTANCES, drawn, under
 from tests.simulation.world import BEAT_S
 
 from surefoot.engine.tempo import Tempo
@@ -24,14 +24,20 @@ KINDS: Final = (
 PEOPLE: Final = ("owner", "operator", "restore")
 # What happens to the journal's files besides; each has a luck of its own, drawn after all else.
 LOSSES: Final = ("deleted", "log-lost", "snapshot")
-# What happens only where it is told to.
-ARRANGED: Final = (
-    "hush", "still", "unmet", "hidden", "late", "unlock", "moved", "forged",
-)  # fmt: skip
+# What luck would seldom make, and how likely a mixed world has it made.
+_ARRANGED_ODDS: Final = {
+    "hush": 0.15, "still": 0.12, "unmet": 0.12, "late": 0.12, "moved": 0.06, "forged": 0.06,
+}  # fmt: skip
+# These break what the venue promises (V; coins that lie there): only where they are told to.
+_BROKEN_PROMISES: Final = ("hidden", "unlock")
+ARRANGED: Final = (*_ARRANGED_ODDS, *_BROKEN_PROMISES)
 # What makes a world a storm.
 STORMS: Final = ("storm",)
 _RATES_S: Final = (20.0, 1500.0)
+_ARRANGED_RATES_S: Final = (60.0, 1000.0)
 _LOSSES_ODDS: Final = 0.15
+# How much of what was drawn is left: with everything at once one trouble hides what another shows.
+_THINNED: Final = (0.2, 0.5, 1.0)
 # What a storm of deaths takes turns with: what leaves something in the air when a life ends.
 _BESIDE_STORMS: Final = ("request", "stream", "latency", "lag", "partial", "expire", "jump")
 _STORM_RATES_S: Final = (5.0, 60.0)
@@ -54,6 +60,10 @@ _QUIET_BEAT_S: Final = 7.0
 # Mixed: an hour of anything. Storm: minutes in which hardly a life gets as far as it wants to.
 # Quiet: days of many bots in which little happens.
 Sort: TypeAlias = Literal["mixed", "storm", "quiet"]
+# Which sort a seed is drawn from: the first quiet one, which takes a minute, is 18.
+_SORTS: Final[tuple[Sort, ...]] = (
+    "mixed", "mixed", "mixed", "storm", "mixed", "mixed", "quiet", "storm", "storm", "mixed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,14 +155,16 @@ limits = {{ position_notional = {5 * bot.notional}{self._rate()} }}
 def draw(seed: int, told: Mapping[str, float] | None = None) -> Plan:
     """Draw everything from a seed; what goes wrong may be told, in a world that is mixed then."""
     luck = Random(f"{seed} plan")
-    sort: Sort = luck.choice(("mixed",) * 3 + ("storm",) * 6 + ("quiet",))
+    sort: Sort = luck.choice(_SORTS)
     sort = "mixed" if told else sort
     match sort:
         case "mixed":
             kinds = _kinds(luck, (*KINDS, *PEOPLE), _RATES_S) | _losses(seed)
+            kinds = _thinned(kinds, seed) | _arranged(seed)
             lasts_s, count = _log_uniform(luck, 300.0, 2400.0), luck.choice((1, 2, 2, 3, 4, 5))
         case "storm":
             kinds = _kinds(luck, (*_BESIDE_STORMS, "operator"), _STORM_RATES_S)
+            kinds = _thinned(kinds, seed)
             kinds["storm"] = _log_uniform(luck, 10.0, 60.0)
             lasts_s, count = _log_uniform(luck, 120.0, 600.0), luck.choice((1, 2, 3, 4))
         case "quiet":
@@ -178,7 +190,9 @@ def draw(seed: int, told: Mapping[str, float] | None = None) -> Plan:
         delay_s=luck.choice((0.001, 0.01, 0.1)),
         tempo=QUIET if sort == "quiet" else Tempo(),
     )
-    return under(plan, told or {})
+    if told:
+        return under(plan, told)
+    return plan if sort == "quiet" else drawn(plan)
 
 
 def _kinds(luck: Random, among: tuple[str, ...], rates: tuple[float, float]) -> dict[str, float]:
@@ -200,6 +214,23 @@ def _losses(seed: int) -> dict[str, float]:
     """Draw what happens to the files, of a luck of its own: the other draws stay as they were."""
     luck = Random(f"{seed} losses")
     return {k: _log_uniform(luck, *_RATES_S) for k in LOSSES if luck.random() < _LOSSES_ODDS}
+
+
+def _thinned(kinds: dict[str, float], seed: int) -> dict[str, float]:
+    """Leave out some of what goes wrong, of a luck of its own, but not all."""
+    luck = Random(f"{seed} thinned")
+    left = luck.choice(_THINNED)
+    return {k: rate for k, rate in kinds.items() if luck.random() < left} or kinds
+
+
+def _arranged(seed: int) -> dict[str, float]:
+    """Draw which situations are made, of a luck of its own."""
+    luck = Random(f"{seed} arranged")
+    return {
+        kind: _log_uniform(luck, *_ARRANGED_RATES_S)
+        for kind, odds in _ARRANGED_ODDS.items()
+        if luck.random() < odds
+    }
 
 
 def _bot(luck: Random, number: int, sort: Sort) -> Bot:

@@ -28,8 +28,13 @@ def overdue(rows: Rows) -> set[str]:
 
 def is_unheard(rows: Rows) -> bool:
     """Tell whether it is said that the exchange does not answer."""
+    return health(rows) in {"unreachable", "banned"}
+
+
+def health(rows: Rows) -> str | None:
+    """Return how the account is said to stand with its exchange; None: nothing was said yet."""
     newest = _newest(rows, "health-changed")
-    return newest is not None and newest["health"]["state"] in {"unreachable", "banned"}
+    return None if newest is None else str(newest["health"]["state"])
 
 
 def _newest(rows: Rows, kind: str) -> Any:

@@ -83,7 +83,7 @@ class Statuses:
         """
         async with self._lock:
             words = await self._journal.words()
-            self._take(words, words.keys() - self._known.keys())
+            self._take(words, [bot for bot in words if bot not in self._known])
             if (setback := self._journal.setback) is not None and setback.lost:
                 for bot in bots:
                     if bot not in words or words[bot].sequence <= setback.sequence:

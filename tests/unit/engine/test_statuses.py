@@ -12,6 +12,7 @@ from tests.unit.engine.desk import DIP, Desk, records_in
 from typing_extensions import override
 
 from surefoot.core.records import BotStatusChanged, Cause
+from surefoot.core.values import BotName
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.journal.errors import JournalPoisoned
 from surefoot.journal.port import Change, Command, Receipt, Setback, Verdict
@@ -47,6 +48,16 @@ async def test_a_change_is_durable_with_who_and_why(desk: Desk, statuses: Status
     fresh = again(desk)
     await fresh.load()
     assert (fresh.of(DIP), fresh.refusal(DIP)) == (Status.PAUSED, "the bot is PAUSED: lunch")
+
+
+async def test_bots_are_listed_as_the_journal_has_them(desk: Desk, statuses: Statuses) -> None:
+    """Catches an order that every process draws anew: one seed would tell several stories."""
+    names = [BotName(f"bot{number}") for number in range(9, 0, -1)]
+    for name in names:
+        await statuses.change(name, Status.REVIEW, by="surefoot", reason="why")
+    fresh = again(desk)
+    await fresh.load()
+    assert list(fresh.in_review()) == list(await desk.journal.words())
 
 
 async def test_the_same_again_writes_nothing(desk: Desk, statuses: Statuses) -> None:

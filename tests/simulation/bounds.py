@@ -1,0 +1,121 @@
+"""What a bot may have at the exchange: what it is configured for, and only while it runs."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from tests.simulation.judge import DUST_WORTH, ZERO, Holding, Judge
+from tests.simulation.plan import Plan
+from tests.simulation.weather import Weather
+from tests.simulation.world import BEGINNING, World
+
+# An order at the market was sized by an older price, a limit by itself.
+_AT_MARKET: Final = Decimal("0.12")
+_AT_LIMIT: Final = Decimal("0.001")
+# So much of a size may be lost to the steps of quantities.
+_STEPS_WORTH: Final = Decimal(3)
+# The most that a position may be worth, in sizes of one entry (`Plan.configuration`).
+_SIZES: Final = 5
+# What is offered twice, or rests too long, is withdrawn within so long.
+_WITHDRAWN_S: Final = 120.0
+_STATUS: Final = (
+    "SELECT data ->> 'status' FROM records WHERE stream = ? AND kind = 'bot-status-changed' "
+    "AND sequence < (SELECT max(sequence) FROM records WHERE kind = 'order-intended' "
+    "AND data ->> '$.order.client_order_id' = ?) ORDER BY sequence DESC LIMIT 1"
+)
+
+
+class Bounds:
+    """Listens to what bots send, and looks at what rests of it."""
+
+    def __init__(self, judge: Judge, world: World, plan: Plan, weather: Weather) -> None:
+        self._judge = judge
+        self._world = world
+        self._weather = weather
+        self._exchange = world.simulator.exchange
+        self._sizes = {bot.name: Decimal(bot.notional) for bot in plan.bots}
+        self._since: dict[str, float] = {}
+        self._paid: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self._exchange.listen(self._on_execution)
+
+    def _on_execution(self, execution: str, order: Any, trade: Any) -> None:
+        known = self._judge.orders.get(order.client_order_id)
+        if known is None or known.role != "entry":
+            return
+        holding = self._judge.holdings[known.position]
+        if execution == "NEW":
+            self._judge_status(order, holding)
+            self._judge_size(order, holding)
+        elif execution == "TRADE":
+            self._paid[holding.name] += trade.quantity * trade.price
+
+    def _judge_status(self, order: Any, holding: Holding) -> None:
+        """Judge that a bot was running when its entry was written down."""
+        rows = self._judge.rows(_STATUS, f"bot/{holding.bot}", order.client_order_id)
+        if rows and rows[0][0] != "RUNNING":
+            text = f"{holding.name}: {order.client_order_id}, {rows[0][0]}"
+            self._judge.blame("entered although it was not running", text)
+
+    def _judge_size(self, order: Any, holding: Holding) -> None:
+        size, limit = self._sizes[holding.bot], order.price
+        slack = _AT_LIMIT if limit else _AT_MARKET
+        worth = order.quantity * (limit or self._judge.price(order.symbol))
+        if not size * (1 - slack) - _STEPS_WORTH <= worth <= size * (1 + slack):
+            self._judge.blame("an entry of another size", f"{holding.name}: {worth} for {size}")
+        on = self._paid[holding.name] * self._share_left(holding) + worth
+        if on > _SIZES * size * (1 + _AT_MARKET):
+            self._judge.blame("more is on than may be", f"{holding.name}: {on} of {_SIZES * size}")
+
+    def _share_left(self, holding: Holding) -> Decimal:
+        return max(holding.held, ZERO) / holding.bought if holding.bought else ZERO
+
+    def look(self) -> None:
+        """Judge what is offered for sale, and what rests."""
+        found = {f"offered {name}": text for name, text in self._offered_twice().items()}
+        found |= {f"resting {name}": text for name, text in self._outlived().items()}
+        self._since = {key: self._since.get(key, self._world.now) for key in found}
+        for key, text in found.items():
+            if self._weather.lasts(self._since[key]) > _WITHDRAWN_S:
+                kind = "more is offered than is held"
+                if key.startswith("resting"):
+                    kind = "an entry rests longer than it was to"
+                self._judge.blame(kind, text)
+
+    def _offered_twice(self) -> dict[str, str]:
+        """Return the holdings of which more is for sale than there is."""
+        offered: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        for order in self._judge.live():
+            known = self._judge.orders.get(order.client_order_id)
+            if known is not None and order.side == "SELL":
+                offered[known.position] += order.left
+        found = {}
+        for name, quantity in offered.items():
+            holding = self._judge.holdings[name]
+            if holding.declared or holding.lost or self._judge.was_taken(holding):
+                continue
+            if (quantity - holding.held) * self._judge.price(holding.symbol) > DUST_WORTH:
+                found[name] = f"{name}: {quantity} of {holding.held}"
+        return found
+
+    def _outlived(self) -> dict[str, str]:
+        """Return the entries that rest although their time is over."""
+        found = {}
+        for order in self._judge.live():
+            known = self._judge.orders.get(order.client_order_id)
+            if known is None or known.role != "entry":
+                continue
+            rows = self._judge.rows(
+                "SELECT data FROM orders WHERE client_order_id = ?", order.client_order_id
+            )
+            until = json.loads(rows[0][0]).get("expires_at") if rows else None
+            over = until is not None and datetime.fromisoformat(until) < self._now()
+            if over and not self._judge.holdings[known.position].declared:
+                found[order.client_order_id] = f"{known.position}: until {until}"
+        return found
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(BEGINNING.timestamp() + self._world.now, BEGINNING.tzinfo)
