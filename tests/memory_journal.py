@@ -49,18 +49,13 @@ from surefoot.journal.port import (
     Change,
     Command,
     Entry,
-    Gauges,
     Holder,
-    Mark,
-    Marks,
-    Pulse,
     Receipt,
-    Remark,
     Setback,
-    Signs,
     intents_in,
     position_stream,
 )
+from surefoot.journal.signs import Gauges, Mark, Marks, Pulse, Remark, Signs
 
 
 class MemoryGauges:

@@ -24,7 +24,8 @@ from surefoot.core.records import HealthChanged, PositionStarted, Recovered, Rec
 from surefoot.core.signals import EntrySignal, ExitSignal, Freeze
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol
-from surefoot.journal.port import Append, Change, Journal, Pulse, Remark
+from surefoot.journal.port import Append, Change, Journal
+from surefoot.journal.signs import Pulse, Remark
 
 MAIN = AccountName("main")
 PRICE, ETHER = D("51777.7"), D("0.0512")

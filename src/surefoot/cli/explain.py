@@ -10,8 +10,9 @@ from surefoot.cli.outcome import FINE, Failed
 from surefoot.cli.output import say, show_json
 from surefoot.core.position import Position
 from surefoot.core.values import plain
-from surefoot.journal.port import Entry, Reader, Remark, entries_of, position_stream
+from surefoot.journal.port import Entry, Reader, entries_of, position_stream
 from surefoot.journal.sentences import sentence
+from surefoot.journal.signs import Remark
 from surefoot.journal.status import position_status
 
 

@@ -33,7 +33,8 @@ from surefoot.engine.specs import BotSpec, Pair, length_of
 from surefoot.engine.turnstile import Turnstile
 from surefoot.engine.voice import Log
 from surefoot.exchange.port import Tick
-from surefoot.journal.port import Change, Journal, Memory, Remark
+from surefoot.journal.port import Change, Journal, Memory
+from surefoot.journal.signs import Remark
 from surefoot.strategy import Add, Candle, Candles, Enter, Exit, Signal
 from surefoot.strategy.call import Hook
 from surefoot.strategy.errors import StrategyFailed

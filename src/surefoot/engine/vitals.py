@@ -20,7 +20,8 @@ from surefoot.core.stuck import Stuck
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login
 from surefoot.engine.roster import Roster
-from surefoot.journal.port import Journal, Pulse, account_stream
+from surefoot.journal.port import Journal, account_stream
+from surefoot.journal.signs import Pulse
 
 GAUGE_EVERY_S: Final = 5.0
 # After a start, what is asked about right then is not called stuck before its answer is in.

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from surefoot.core.values import AccountName, BotName, Symbol
-from surefoot.journal.port import Mark, Marks, Pulse, Remark, Signs
+from surefoot.journal.signs import Mark, Marks, Pulse, Remark, Signs
 
 # The file is replaced at most this often.
 PAUSE_S: Final = 1.0

@@ -61,21 +61,10 @@ from surefoot.journal.opening import (
     unusable,
 )
 from surefoot.journal.outside import Outside
-from surefoot.journal.port import (
-    BotRow,
-    Change,
-    Command,
-    Entry,
-    Gauges,
-    Holder,
-    Marks,
-    Receipt,
-    Setback,
-    Signs,
-    Verdict,
-)
+from surefoot.journal.port import BotRow, Change, Command, Entry, Holder, Receipt, Setback, Verdict
 from surefoot.journal.replay import differences
 from surefoot.journal.schema import MIGRATIONS
+from surefoot.journal.signs import Gauges, Marks, Signs
 from surefoot.journal.writer import Writer
 
 R = TypeVar("R", bound="SqliteReader")

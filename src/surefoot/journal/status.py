@@ -21,8 +21,9 @@ from surefoot.core.position import Position
 from surefoot.core.protection import Place, protection, resting_stop
 from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, PositionId, one_line, plain
-from surefoot.journal.port import BotRow, Holder, Mark, Marks, Pulse, Reader, Remark, Signs
+from surefoot.journal.port import BotRow, Holder, Reader
 from surefoot.journal.review import ReviewFinding, read_review
+from surefoot.journal.signs import Mark, Marks, Pulse, Remark, Signs
 from surefoot.journal.standing import Standing, read_standings
 
 Orders: TypeAlias = Mapping[PositionId, Sequence[Order]]

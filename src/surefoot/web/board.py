@@ -19,7 +19,8 @@ from surefoot.core.errors import SurefootError
 from surefoot.core.records import FillBooked
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
-from surefoot.journal.port import Entry, Marks
+from surefoot.journal.port import Entry
+from surefoot.journal.signs import Marks
 from surefoot.journal.status import BotStatus, StatusDocument
 from surefoot.web.answers import RecordAnswer, record_answer
 from surefoot.web.candles import Candles

@@ -25,7 +25,8 @@ from surefoot.core.records import (
 from surefoot.core.values import BotName, PositionId, natural
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock
-from surefoot.journal.port import BotRow, Entry, Marks
+from surefoot.journal.port import BotRow, Entry
+from surefoot.journal.signs import Marks
 from surefoot.journal.status import (
     BotStatus,
     Ground,

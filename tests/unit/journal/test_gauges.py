@@ -15,7 +15,7 @@ from tests.builders import BTC, START
 from surefoot.core.values import AccountName
 from surefoot.journal import gauges
 from surefoot.journal.gauges import TURN, GaugeFile, read_marks, read_signs
-from surefoot.journal.port import Pulse
+from surefoot.journal.signs import Pulse
 
 MAIN = AccountName("main")
 

@@ -28,8 +28,9 @@ from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import AccountName, BotName
 from surefoot.journal.cursors import Aside
-from surefoot.journal.port import Append, Change, Holder, Pulse, position_stream
+from surefoot.journal.port import Append, Change, Holder, position_stream
 from surefoot.journal.sentences import sentence
+from surefoot.journal.signs import Pulse
 from surefoot.journal.status import read_status
 
 MAIN = AccountName("main")
