@@ -30,7 +30,8 @@ from msgspec.structs import replace
 from playwright.async_api import Page, async_playwright
 from tests.builders import START, Life
 
-from surefoot.core.records import BotStatusChanged, LevelsSet
+from surefoot.core.account_records import BotStatusChanged
+from surefoot.core.records import LevelsSet
 from surefoot.core.state import evolve
 from surefoot.journal import open_journal
 from surefoot.journal.port import Append, Change, Journal, bot_stream, position_stream

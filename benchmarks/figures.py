@@ -23,8 +23,8 @@ from typing_extensions import override
 
 from surefoot.app import assemble
 from surefoot.core import leaving
+from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.decide import decide
-from surefoot.core.records import BotStatusChanged
 from surefoot.core.reports import PriceSeen, Refusal
 from surefoot.core.signals import EntrySignal
 from surefoot.core.state import fold

@@ -24,7 +24,7 @@ from typing import Final
 
 from tests.builders import PROTECTED, START, Life, fill, named, report
 
-from surefoot.core.records import BotStatusChanged
+from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.values import BotName, PositionId
 from surefoot.journal import open_journal, open_reader
 from surefoot.journal.codec import decode, decode_order, decode_position, encode

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from surefoot.core.account_records import kind_of
 from surefoot.core.decide import Input, decide
 from surefoot.core.draft import Decision
 from surefoot.core.exits import ExitPlan
@@ -15,7 +16,7 @@ from surefoot.core.identity import Origin, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import Dust, Position
-from surefoot.core.records import PositionRecord, PositionStarted, kind_of
+from surefoot.core.records import PositionRecord, PositionStarted
 from surefoot.core.reports import Absence, Fill, LateFact, OrderReport
 from surefoot.core.signals import EntrySignal, ExitSignal
 from surefoot.core.state import evolve

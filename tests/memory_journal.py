@@ -13,19 +13,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from surefoot.core.account_records import (
+    BotStatusChanged,
+    RecoveryFinished,
+    WatermarkMoved,
+    kind_of,
+)
 from surefoot.core.errors import IllegalTransition
 from surefoot.core.evidence import Owned
 from surefoot.core.order import Order, Role
 from surefoot.core.position import Position, State, permit
-from surefoot.core.records import (
-    BotStatusChanged,
-    FillBooked,
-    OrderIntended,
-    RecoveryFinished,
-    StateChanged,
-    WatermarkMoved,
-    kind_of,
-)
+from surefoot.core.records import FillBooked, OrderIntended, StateChanged
 from surefoot.core.values import (
     ZERO,
     AccountName,

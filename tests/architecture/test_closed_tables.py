@@ -24,7 +24,7 @@ TABLES: Final = [
 UNIONS: Final = [
     ("Input", "core/decide.py", ["core/decide.py"]),
     ("PositionChange", "core/records.py", ["core/state.py", "journal/sentences.py"]),
-    ("AccountRecord", "core/records.py", ["journal/sentences.py"]),
+    ("AccountRecord", "core/account_records.py", ["journal/sentences.py"]),
 ]
 
 

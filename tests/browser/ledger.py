@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from tests.builders import INSTRUMENT, PLAN, PROTECTED, TERMS, Life, fill, report
 from tests.unit.web.desk import status
 
+from surefoot.core.account_records import HealthChanged, Recovered, RecoveryFinished
 from surefoot.core.exits import ExitPlan
 from surefoot.core.health import Health, HealthState
 from surefoot.core.order import Role
-from surefoot.core.records import HealthChanged, PositionStarted, Recovered, RecoveryFinished
+from surefoot.core.records import PositionStarted
 from surefoot.core.signals import EntrySignal, ExitSignal, Freeze
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol

@@ -15,10 +15,10 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import D, Life, absence, fill, report
 
+from surefoot.core.account_records import kind_of
 from surefoot.core.decide import decide
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.position import Position
-from surefoot.core.records import kind_of
 from surefoot.core.reports import Fill, LateFact, OrderReport, Refusal, Unsent
 from surefoot.core.signals import ExitSignal
 

@@ -18,43 +18,45 @@ import msgspec
 from msgspec.structs import replace
 from tests.builders import BTC, START, D, Life, fill, report
 
-from surefoot.core.health import Health, HealthState
-from surefoot.core.order import OrderStatus
-from surefoot.core.position import Dust
-from surefoot.core.records import (
+from surefoot.core.account_records import (
     AccountBound,
-    AmendIntended,
-    AmendRefused,
     BanNoted,
     BotStatusChanged,
-    CancelIntended,
     Cause,
     Coins,
-    CoinsBound,
-    DustLeft,
-    DustLost,
-    ExitLapsed,
     HealthChanged,
     LifeBegan,
     LossCapLifted,
     LossCapReached,
+    OrphanCancelIntended,
+    OthersSeen,
+    Record,
+    Recovered,
+    RecoveryFinished,
+    StuckChanged,
+    WatermarkMoved,
+)
+from surefoot.core.health import Health, HealthState
+from surefoot.core.order import OrderStatus
+from surefoot.core.position import Dust
+from surefoot.core.records import (
+    AmendIntended,
+    AmendRefused,
+    CancelIntended,
+    CoinsBound,
+    DustLeft,
+    DustLost,
+    ExitLapsed,
     OrderAmended,
     OrderRecalled,
     OrderShut,
-    OrphanCancelIntended,
-    OthersSeen,
     PartTaken,
     PositionFrozen,
     PositionProven,
     PositionRecord,
     PositionSetBack,
     PositionThawed,
-    Record,
-    Recovered,
-    RecoveryFinished,
     ShortageSeen,
-    StuckChanged,
-    WatermarkMoved,
 )
 from surefoot.core.reports import Doubt, Reduction, Refusal, Unsent
 from surefoot.core.signals import Adopt, Close, ExitSignal, Freeze

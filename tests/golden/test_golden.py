@@ -12,7 +12,7 @@ import pytest
 from tests.builders import START
 from tests.golden.make import JOURNAL, WHAT_IT_SAYS, told
 
-from surefoot.core.records import Record, kind_of
+from surefoot.core.account_records import Record, kind_of
 from surefoot.journal.codec import encode
 from surefoot.journal.repair import repair_sqlite
 from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader

@@ -20,13 +20,14 @@ from tests.property.choices import OVER, PLANS, PRICES, QUANTITIES, WAITS
 from tests.property.ticket import Ticket, fee_of
 from tests.property.truth import check_able, free, held_by, watch
 
+from surefoot.core.account_records import Coins, kind_of
 from surefoot.core.decide import Input, Withdraw, owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
 from surefoot.core.evidence import Belief, Evidence, Owned, Window
 from surefoot.core.order import OrderStatus, ReportedStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.reconcile import Reconciliation, reconcile, wanted
-from surefoot.core.records import Coins, OrderIntended, PositionRecord, kind_of
+from surefoot.core.records import OrderIntended, PositionRecord
 from surefoot.core.reports import (
     Doubt,
     Fill,

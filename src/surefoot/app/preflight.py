@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from surefoot.config import ConfigError, Settings
 from surefoot.config.specs import Asking, account_spec
+from surefoot.core.account_records import BanNoted
 from surefoot.core.errors import InvalidValue
 from surefoot.core.instrument import Instrument
-from surefoot.core.records import BanNoted
 from surefoot.core.sizing import Amount
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.binding import WrongAccount, recognise

@@ -15,8 +15,8 @@ from surefoot.app.exchanges import open_exchanges
 from surefoot.app.preflight import preflight
 from surefoot.config import Settings
 from surefoot.config.specs import account_spec
+from surefoot.core.account_records import RecoveryFinished
 from surefoot.core.errors import InvalidValue
-from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account
 from surefoot.engine.advisor import Advisor

@@ -21,9 +21,9 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json
 from surefoot.config import Bot
+from surefoot.core.account_records import RecoveryFinished
 from surefoot.core.errors import InvalidValue
 from surefoot.core.position import State
-from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, BotName, plain
 from surefoot.engine.clock import SystemClock
 from surefoot.journal.commands import EVERYBODY

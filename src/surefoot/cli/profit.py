@@ -18,10 +18,10 @@ from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table, wrapped
 from surefoot.config import Settings
+from surefoot.core.account_records import AccountBound
 from surefoot.core.errors import InvalidValue
 from surefoot.core.order import Role
 from surefoot.core.position import Position
-from surefoot.core.records import AccountBound
 from surefoot.core.values import AccountName, Asset, PositionId, plain
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import open_browser, open_reader

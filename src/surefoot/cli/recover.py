@@ -21,7 +21,8 @@ from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.output import say, show_json, show_table
 from surefoot.cli.post import post
 from surefoot.config import ConfigError, Settings
-from surefoot.core.records import PositionFrozen, RecoveryFinished, kind_of
+from surefoot.core.account_records import RecoveryFinished, kind_of
+from surefoot.core.records import PositionFrozen
 from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
 from surefoot.engine.voice import Log

@@ -26,7 +26,7 @@ from surefoot.cli.outcome import FAILED, FINE
 from surefoot.cli.output import say
 from surefoot.cli.web import shown
 from surefoot.config import Settings
-from surefoot.core.records import AccountBound
+from surefoot.core.account_records import AccountBound
 from surefoot.core.values import one_line
 from surefoot.engine.clock import SystemClock
 from surefoot.journal import journal_exists

@@ -10,9 +10,9 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.account_records import Coins
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.terms import Terms
 from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Side, Symbol

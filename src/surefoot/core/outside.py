@@ -44,6 +44,7 @@ from typing import Final, TypeAlias, assert_never
 
 from msgspec import Struct
 
+from surefoot.core.account_records import Coins
 from surefoot.core.coins import held_of, moves_of, trades_of_others
 from surefoot.core.comparison import Comparison
 from surefoot.core.ebb import Ebb, ebb
@@ -52,7 +53,6 @@ from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.reconcile import Reconciliation, decisions_of
-from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, Reduction, Shortage
 from surefoot.core.signals import Freeze
 from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, plain

@@ -20,6 +20,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.account_records import Coins
 from surefoot.core.coins import (
     bound_by_others,
     coins_of,
@@ -35,7 +36,7 @@ from surefoot.core.facts import decided_at, unproven
 from surefoot.core.order import Order, OrderStatus, ReportedStatus, Role
 from surefoot.core.orphans import Stranger, orphans, strangers
 from surefoot.core.position import Position, State
-from surefoot.core.records import Coins, FillBooked, OrderReported, PositionRecord
+from surefoot.core.records import FillBooked, OrderReported, PositionRecord
 from surefoot.core.reports import Absence, Binding, Fill, OrderReport, Proof, SetBack, TimePassed
 from surefoot.core.resolving import vanishing
 from surefoot.core.setback import unexplained

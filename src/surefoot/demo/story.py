@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from surefoot.core.account_records import Record
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -14,7 +15,6 @@ from surefoot.core.records import (
     OrderNever,
     OrderReported,
     PositionFrozen,
-    Record,
 )
 from surefoot.core.values import plain
 from surefoot.engine import report

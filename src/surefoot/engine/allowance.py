@@ -17,12 +17,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from surefoot.core.account_records import LossCapLifted, LossCapReached
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.exits import ExitPlan, at_entry
 from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane
 from surefoot.core.position import Position, State
-from surefoot.core.records import LossCapLifted, LossCapReached, PositionRecord
+from surefoot.core.records import PositionRecord
 from surefoot.core.signals import AddSignal, EntrySignal
 from surefoot.core.sizing import Amount, Funds, Size, committed, notional_of
 from surefoot.core.state import fold

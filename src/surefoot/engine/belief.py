@@ -11,11 +11,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from surefoot.core.account_records import Coins, OthersSeen
 from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.identity import Origin, has_our_form, order_identity
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position
-from surefoot.core.records import Coins, FillBooked, OthersSeen
+from surefoot.core.records import FillBooked
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.terms import STOP_STEP, Terms
 from surefoot.core.values import AccountName, Asset, BotName, PositionId, Symbol

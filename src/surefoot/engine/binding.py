@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from surefoot.core.account_records import AccountBound, LifeBegan
 from surefoot.core.errors import InvalidValue
-from surefoot.core.records import AccountBound, LifeBegan
 from surefoot.core.values import AccountName
 from surefoot.engine.login import Login
 from surefoot.exchange.port import Identity

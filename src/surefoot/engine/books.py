@@ -16,22 +16,20 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.account_records import (
+    AccountRecord,
+    Coins,
+    OrphanCancelIntended,
+    OthersSeen,
+    WatermarkMoved,
+)
 from surefoot.core.coins import held_of, sides_in_doubt
 from surefoot.core.evidence import Belief, Evidence, Finding, FindingKind, Orphan
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.orphans import orphans
 from surefoot.core.reconcile import Reconciliation
-from surefoot.core.records import (
-    AccountRecord,
-    CancelIntended,
-    Coins,
-    FillBooked,
-    OrderIntended,
-    OrphanCancelIntended,
-    OthersSeen,
-    WatermarkMoved,
-)
+from surefoot.core.records import CancelIntended, FillBooked, OrderIntended
 from surefoot.core.values import ZERO, Asset, Side, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.belief import Marks, others_seen, over_and_filled, with_departed, with_fees

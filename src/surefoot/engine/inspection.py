@@ -16,12 +16,12 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.account_records import Coins
 from surefoot.core.evidence import Belief, Finding, Orphan
 from surefoot.core.order import OrderStatus
 from surefoot.core.outside import is_unclear
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
-from surefoot.core.records import Coins
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.abreast import AT_ONCE, abreast
 from surefoot.engine.belief import BALANCE_LATE

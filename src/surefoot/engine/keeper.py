@@ -15,6 +15,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from surefoot.core.account_records import Record
 from surefoot.core.decide import Ask, Input, Withdraw, decide, freeze_only, owed
 from surefoot.core.draft import Decision
 from surefoot.core.errors import InvariantViolated, SignalRefused, SurefootError
@@ -30,7 +31,6 @@ from surefoot.core.records import (
     FillBooked,
     OrderIntended,
     PositionRecord,
-    Record,
 )
 from surefoot.core.reports import Fill, LateFact, OrderReport
 from surefoot.core.signals import Freeze

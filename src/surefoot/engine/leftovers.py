@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from surefoot.core.account_records import Cause
 from surefoot.core.position import Position
-from surefoot.core.records import Cause
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.clock import Clock
 from surefoot.engine.statuses import Statuses

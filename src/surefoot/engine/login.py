@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from surefoot.core.records import AccountRecord, BanNoted
+from surefoot.core.account_records import AccountRecord, BanNoted
 from surefoot.core.values import AccountName
 from surefoot.engine.capacity import Capacity
 from surefoot.engine.clock import Clock

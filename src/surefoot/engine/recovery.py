@@ -21,10 +21,10 @@ from enum import Enum, auto
 from functools import partial
 from typing import Final
 
+from surefoot.core.account_records import Cause, RecoveryFinished
 from surefoot.core.errors import InvalidValue
 from surefoot.core.evidence import Finding
 from surefoot.core.position import Position
-from surefoot.core.records import Cause, RecoveryFinished
 from surefoot.core.values import BotName, PositionId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.binding import bind

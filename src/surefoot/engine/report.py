@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from surefoot.core.account_records import Recovered
 from surefoot.core.evidence import Finding
 from surefoot.core.lanes import Lane
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
-from surefoot.core.records import Recovered
 from surefoot.core.values import PositionId, plain
 
 # Positions that one report tells of; the others are in the journal all the same.

@@ -12,12 +12,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from surefoot.core.account_records import Cause
 from surefoot.core.errors import InvalidValue
 from surefoot.core.identity import Origin
 from surefoot.core.instrument import Instrument
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
-    Cause,
     FillBooked,
     OrderRefused,
     PositionRecord,

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Collection
 from functools import partial
 from typing import Final
 
+from surefoot.core.account_records import Cause
 from surefoot.core.lanes import Lane
-from surefoot.core.records import Cause
 from surefoot.core.reports import TimePassed
 from surefoot.core.signals import Withhold
 from surefoot.core.values import ClientOrderId, Symbol

@@ -8,10 +8,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from surefoot.core.account_records import Record
 from surefoot.core.draft import Decision
 from surefoot.core.order import Order
 from surefoot.core.position import Position, State
-from surefoot.core.records import FillBooked, OrderIntended, PositionRecord, PositionStarted, Record
+from surefoot.core.records import FillBooked, OrderIntended, PositionRecord, PositionStarted
 from surefoot.core.state import evolve
 from surefoot.core.values import BotName, PositionId
 from surefoot.crashpoint import crashpoint

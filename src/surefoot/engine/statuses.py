@@ -17,7 +17,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from surefoot.core.records import BotStatusChanged, Cause, PositionStarted
+from surefoot.core.account_records import BotStatusChanged, Cause
+from surefoot.core.records import PositionStarted
 from surefoot.core.state import evolve
 from surefoot.core.values import BotName
 from surefoot.engine.voice import Log

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
-from surefoot.core.records import Cause
+from surefoot.core.account_records import Cause
 from surefoot.core.values import AccountName
 from surefoot.engine.account import Account
 from surefoot.engine.binding import WrongAccount

@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from surefoot.core.account_records import AccountRecord, HealthChanged, StuckChanged
 from surefoot.core.deadlines import lingering, overdue, uncompared, unsensed
 from surefoot.core.health import Circumstances, Health, HealthState, diagnose
 from surefoot.core.position import Position
-from surefoot.core.records import AccountRecord, HealthChanged, StuckChanged
 from surefoot.core.stuck import Stuck
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.login import Login

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from surefoot.core.account_records import kind_of
 from surefoot.core.evidence import Finding
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import Position
-from surefoot.core.records import OrderReported, PositionFrozen, PositionRecord, kind_of
+from surefoot.core.records import OrderReported, PositionFrozen, PositionRecord
 from surefoot.core.values import plain
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from surefoot.core.account_records import Record
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import Record
 from surefoot.core.values import plain
 from surefoot.journal.errors import JournalUnusable
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from surefoot.core.account_records import Record
 from surefoot.core.position import Position
 from surefoot.core.records import (
     DustLeft,
@@ -22,7 +23,6 @@ from surefoot.core.records import (
     FillBooked,
     PositionResolved,
     PositionStarted,
-    Record,
     ReductionBooked,
 )
 from surefoot.core.values import ZERO, Asset, Side

@@ -16,10 +16,11 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from surefoot.core.account_records import Record, RecoveryFinished
 from surefoot.core.evidence import Owned
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import OrderIntended, Record, RecoveryFinished
+from surefoot.core.records import OrderIntended
 from surefoot.core.values import (
     AccountName,
     Asset,

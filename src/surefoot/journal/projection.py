@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import apsw
 
+from surefoot.core.account_records import Record, kind_of
 from surefoot.core.order import Order
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
@@ -19,9 +20,7 @@ from surefoot.core.records import (
     OrderNever,
     OrderRefused,
     PositionStarted,
-    Record,
     StateChanged,
-    kind_of,
 )
 from surefoot.core.state import evolve
 from surefoot.core.values import ClientOrderId, PositionId

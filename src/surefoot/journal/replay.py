@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import apsw
 
+from surefoot.core.account_records import Record
 from surefoot.core.errors import IllegalTransition, InvalidValue
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import FillBooked, PositionRecord, Record
+from surefoot.core.records import FillBooked, PositionRecord
 from surefoot.core.state import evolve
 from surefoot.core.values import ClientOrderId
 from surefoot.journal.codec import Tip, decode, seal

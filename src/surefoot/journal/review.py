@@ -13,10 +13,10 @@ from typing import Final, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from surefoot.core.account_records import BotStatusChanged, Cause
 from surefoot.core.health import Health, HealthState
 from surefoot.core.position import Position
 from surefoot.core.protection import Place, covers, protection, resting_stop
-from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.resolving import Answer, offered
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.values import AccountName, BotName, PositionId, counted, natural, one_line, plain

@@ -10,10 +10,10 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.evidence import Owned
 from surefoot.core.order import LATE_SWEEP, Order
 from surefoot.core.position import Position
-from surefoot.core.records import BotStatusChanged
 from surefoot.core.values import (
     ZERO,
     AccountName,

@@ -5,14 +5,26 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
+from surefoot.core.account_records import (
+    AccountBound,
+    BanNoted,
+    BotStatusChanged,
+    HealthChanged,
+    LifeBegan,
+    LossCapLifted,
+    LossCapReached,
+    OrphanCancelIntended,
+    OthersSeen,
+    Record,
+    RecoveryFinished,
+    StuckChanged,
+    WatermarkMoved,
+)
 from surefoot.core.exits import Levels
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.records import (
-    AccountBound,
     AmendIntended,
     AmendRefused,
-    BanNoted,
-    BotStatusChanged,
     CancelIntended,
     CoinsBound,
     DustLeft,
@@ -20,11 +32,7 @@ from surefoot.core.records import (
     ExitLapsed,
     ExitWished,
     FillBooked,
-    HealthChanged,
     LevelsSet,
-    LifeBegan,
-    LossCapLifted,
-    LossCapReached,
     OrderAmended,
     OrderDoubted,
     OrderFinished,
@@ -34,8 +42,6 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     OrderShut,
-    OrphanCancelIntended,
-    OthersSeen,
     PartTaken,
     PositionFrozen,
     PositionProven,
@@ -43,13 +49,9 @@ from surefoot.core.records import (
     PositionSetBack,
     PositionStarted,
     PositionThawed,
-    Record,
-    RecoveryFinished,
     ReductionBooked,
     ShortageSeen,
     StateChanged,
-    StuckChanged,
-    WatermarkMoved,
 )
 from surefoot.core.values import counted, one_line, plain
 

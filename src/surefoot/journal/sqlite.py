@@ -20,10 +20,10 @@ from typing import Any, Final, TypeVar
 import apsw
 from typing_extensions import override
 
+from surefoot.core.account_records import RecoveryFinished
 from surefoot.core.evidence import Owned
 from surefoot.core.order import Order
 from surefoot.core.position import Position
-from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import (
     AccountName,
     Asset,

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from surefoot.core.account_records import AccountBound, HealthChanged, StuckChanged
 from surefoot.core.health import Health, HealthState
-from surefoot.core.records import AccountBound, HealthChanged, StuckChanged
 from surefoot.core.stuck import Stuck
 from surefoot.core.values import AccountName
 from surefoot.journal.port import BotRow, Entry, Holder, Reader, account_stream

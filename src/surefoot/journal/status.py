@@ -15,11 +15,11 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from surefoot.core.account_records import RecoveryFinished
 from surefoot.core.health import HealthState
 from surefoot.core.order import Order
 from surefoot.core.position import Position
 from surefoot.core.protection import Place, protection, resting_stop
-from surefoot.core.records import RecoveryFinished
 from surefoot.core.values import AccountName, PositionId, one_line, plain
 from surefoot.journal.port import BotRow, Holder, Reader
 from surefoot.journal.review import ReviewFinding, read_review

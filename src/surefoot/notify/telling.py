@@ -8,15 +8,27 @@ from typing import Final, assert_never
 
 from msgspec import Struct
 
+from surefoot.core.account_records import (
+    AccountBound,
+    BanNoted,
+    BotStatusChanged,
+    HealthChanged,
+    LifeBegan,
+    LossCapLifted,
+    LossCapReached,
+    OrphanCancelIntended,
+    OthersSeen,
+    Record,
+    RecoveryFinished,
+    StuckChanged,
+    WatermarkMoved,
+)
 from surefoot.core.health import HealthState
 from surefoot.core.order import Role
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.records import (
-    AccountBound,
     AmendIntended,
     AmendRefused,
-    BanNoted,
-    BotStatusChanged,
     CancelIntended,
     CoinsBound,
     DustLeft,
@@ -24,11 +36,7 @@ from surefoot.core.records import (
     ExitLapsed,
     ExitWished,
     FillBooked,
-    HealthChanged,
     LevelsSet,
-    LifeBegan,
-    LossCapLifted,
-    LossCapReached,
     OrderAmended,
     OrderDoubted,
     OrderFinished,
@@ -38,8 +46,6 @@ from surefoot.core.records import (
     OrderRefused,
     OrderReported,
     OrderShut,
-    OrphanCancelIntended,
-    OthersSeen,
     PartTaken,
     PositionFrozen,
     PositionProven,
@@ -47,13 +53,9 @@ from surefoot.core.records import (
     PositionSetBack,
     PositionStarted,
     PositionThawed,
-    Record,
-    RecoveryFinished,
     ReductionBooked,
     ShortageSeen,
     StateChanged,
-    StuckChanged,
-    WatermarkMoved,
 )
 from surefoot.core.values import Asset, BotName, PositionId, counted, one_line, plain
 from surefoot.journal.port import Entry, Reader

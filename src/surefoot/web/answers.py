@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from surefoot.core.records import FillBooked, kind_of
+from surefoot.core.account_records import kind_of
+from surefoot.core.records import FillBooked
 from surefoot.core.values import plain
 from surefoot.journal.browse import OrderRow, PositionRow
 from surefoot.journal.port import Command, Entry

@@ -12,16 +12,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from surefoot.core.order import Order
-from surefoot.core.records import (
+from surefoot.core.account_records import (
     BotStatusChanged,
     HealthChanged,
-    PositionFrozen,
-    PositionResolved,
-    PositionThawed,
     RecoveryFinished,
     StuckChanged,
 )
+from surefoot.core.order import Order
+from surefoot.core.records import PositionFrozen, PositionResolved, PositionThawed
 from surefoot.core.values import BotName, PositionId, natural
 from surefoot.journal.browse import Browser
 from surefoot.journal.clock import Clock

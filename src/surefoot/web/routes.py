@@ -17,7 +17,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import override
 
-from surefoot.core.records import FillBooked, Record, kind_of
+from surefoot.core.account_records import Record, kind_of
+from surefoot.core.records import FillBooked
 from surefoot.core.values import BotName, PositionId
 from surefoot.journal.browse import Filter
 from surefoot.journal.clock import Clock

@@ -12,18 +12,12 @@ from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, Life, closed_beside_a_never, fill, report
 from tests.memory_journal import MemoryJournal
 
+from surefoot.core.account_records import BotStatusChanged, HealthChanged, WatermarkMoved
 from surefoot.core.evidence import Owned
 from surefoot.core.health import Health, HealthState
 from surefoot.core.order import LATE_SWEEP, OrderStatus
 from surefoot.core.position import State
-from surefoot.core.records import (
-    BotStatusChanged,
-    FillBooked,
-    HealthChanged,
-    OrderAmended,
-    StateChanged,
-    WatermarkMoved,
-)
+from surefoot.core.records import FillBooked, OrderAmended, StateChanged
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import AccountName, Asset, BotName, Symbol
 from surefoot.journal.errors import DuplicateFill, IllegalUpdate, StaleAppend

@@ -15,9 +15,9 @@ from surefoot.cli.naming import find
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
 from surefoot.cli.resolve import resolve
 from surefoot.config import ConfigError
+from surefoot.core.account_records import RecoveryFinished
 from surefoot.core.errors import InvalidValue, SurefootError
 from surefoot.core.health import HealthState
-from surefoot.core.records import RecoveryFinished
 from surefoot.core.signals import Close, Freeze
 from surefoot.journal.port import Append, Change, Command, Verdict, position_stream
 

@@ -17,8 +17,8 @@ from tests.unit.journal.test_review import MAIN
 
 from surefoot.app import Look
 from surefoot.cli import recover, run
+from surefoot.core.account_records import BotStatusChanged, RecoveryFinished
 from surefoot.core.reconcile import Reconciliation
-from surefoot.core.records import BotStatusChanged, RecoveryFinished
 from surefoot.core.signals import Freeze
 from surefoot.journal import open_journal
 from surefoot.journal.port import Append, Change, bot_stream, position_stream

@@ -9,7 +9,7 @@ import pytest
 from tests.builders import START, Life
 
 from surefoot.cli import run
-from surefoot.core.records import AccountBound, BotStatusChanged
+from surefoot.core.account_records import AccountBound, BotStatusChanged
 from surefoot.core.reports import Refusal
 from surefoot.core.values import AccountName, BotName
 from surefoot.journal import open_journal

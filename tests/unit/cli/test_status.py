@@ -14,9 +14,9 @@ from tests.unit.journal.test_review import LATER, MAIN, Served
 from surefoot.cli import run
 from surefoot.cli.output import TIE, wrapped
 from surefoot.cli.status import CLEAR, WATCH_EVERY_S, Drawing, money, only, show
+from surefoot.core.account_records import BotStatusChanged, Cause
 from surefoot.core.exits import ExitPlan
 from surefoot.core.health import HealthState
-from surefoot.core.records import BotStatusChanged, Cause
 from surefoot.core.reports import PriceSeen
 from surefoot.core.signals import EntrySignal, Freeze
 from surefoot.core.values import BotName

@@ -7,6 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 from tests.builders import PROTECTED, REPLACING, TERMS, D, Life, fill, replay, report
 
+from surefoot.core.account_records import Coins
 from surefoot.core.coins import held_of
 from surefoot.core.deadlines import overdue
 from surefoot.core.evidence import Belief, Evidence, FindingKind
@@ -14,7 +15,7 @@ from surefoot.core.order import Role
 from surefoot.core.outside import weigh
 from surefoot.core.position import Dust, State
 from surefoot.core.reconcile import Reconciliation
-from surefoot.core.records import Coins, DustLost
+from surefoot.core.records import DustLost
 from surefoot.core.reports import Doubt, Grounds, PriceSeen, Refusal, TimePassed
 from surefoot.core.signals import AddSignal, Close, ExitSignal, Flatten, Freeze
 from surefoot.core.terms import Terms

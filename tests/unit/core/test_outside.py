@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
 
+from surefoot.core.account_records import Coins
 from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
 from surefoot.core.lanes import Lane
@@ -26,7 +27,7 @@ from surefoot.core.outside import (
 )
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
-from surefoot.core.records import Coins, OrderIntended
+from surefoot.core.records import OrderIntended
 from surefoot.core.reports import Fill, Refusal, TimePassed
 from surefoot.core.signals import AddSignal, Adopt, ExitSignal
 from surefoot.core.terms import Terms

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, absence, fill, report
 
+from surefoot.core.account_records import Coins
 from surefoot.core.decide import owed
 from surefoot.core.errors import InvariantViolated, SignalRefused
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
@@ -19,7 +20,6 @@ from surefoot.core.outside import weigh
 from surefoot.core.position import State
 from surefoot.core.protection import Place, protection
 from surefoot.core.reconcile import reconcile
-from surefoot.core.records import Coins
 from surefoot.core.reports import Fill, OrderReport, PriceSeen, Proof, SetBack, TimePassed
 from surefoot.core.signals import Adopt, Close, ExitSignal, Flatten, Freeze
 from surefoot.core.values import Asset, ClientOrderId, Side

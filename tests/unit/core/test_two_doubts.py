@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 from tests.builders import START, D, Life
 
+from surefoot.core.account_records import Coins
 from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.order import Order
-from surefoot.core.records import Coins
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Asset, Side
 

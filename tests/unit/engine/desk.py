@@ -16,11 +16,12 @@ from tests.unit.engine.fake import ETH, ETHER, FakeExchange
 from typing_extensions import override
 
 from surefoot.app import assemble
+from surefoot.core.account_records import Record, kind_of
 from surefoot.core.evidence import Evidence
 from surefoot.core.identity import Origin, order_identity
 from surefoot.core.order import Order, Role
 from surefoot.core.position import Dust, Position
-from surefoot.core.records import PositionRecord, Record, kind_of
+from surefoot.core.records import PositionRecord
 from surefoot.core.signals import EntrySignal
 from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve

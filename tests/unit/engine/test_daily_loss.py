@@ -13,8 +13,8 @@ from tests.unit.engine.desk import DIP, LIMITS, MAIN, SWING, Desk, account_spec
 from tests.unit.engine.fake import ETH, ETHER
 from tests.unit.engine.till import USDT, Till, bot, till
 
+from surefoot.core.account_records import BotStatusChanged, LossCapLifted, LossCapReached
 from surefoot.core.errors import InvalidValue
-from surefoot.core.records import BotStatusChanged, LossCapLifted, LossCapReached
 from surefoot.core.sizing import Amount
 from surefoot.core.state import evolve
 from surefoot.core.values import AccountName, Asset, BotName

@@ -13,10 +13,10 @@ from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, ENTER, Floor, kinds_in, records_in
 from tests.unit.engine.test_rounds import PAIR, TWO_ON_BTC, floor_of, kept
 
+from surefoot.core.account_records import StuckChanged
 from surefoot.core.deadlines import PATIENCE
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
-from surefoot.core.records import StuckChanged
 from surefoot.core.reports import Grounds
 from surefoot.core.signals import Close
 from surefoot.core.stuck import StuckKind

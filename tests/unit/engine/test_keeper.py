@@ -12,10 +12,10 @@ from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, ENTER, Desk, opened, tick
 
 from surefoot.core import draft
+from surefoot.core.account_records import kind_of
 from surefoot.core.errors import SignalRefused
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import Dust, Position, State
-from surefoot.core.records import kind_of
 from surefoot.core.reports import PriceSeen, TimePassed
 from surefoot.core.signals import Close, ExitSignal, Freeze
 from surefoot.core.values import PositionId

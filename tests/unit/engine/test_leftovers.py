@@ -31,9 +31,9 @@ from tests.unit.engine.fake import ETH, FakeExchange
 from tests.unit.engine.test_supervisor import House, serving
 
 from surefoot.app import assemble
+from surefoot.core.account_records import AccountBound, BotStatusChanged, Cause
 from surefoot.core.order import LATE_SWEEP, Order
 from surefoot.core.position import Dust, Position, State
-from surefoot.core.records import AccountBound, BotStatusChanged, Cause
 from surefoot.core.signals import Adopt, ExitSignal, Freeze
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.account import Account

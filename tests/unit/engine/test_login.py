@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.unit.engine.desk import Desk
 
-from surefoot.core.records import BanNoted
+from surefoot.core.account_records import BanNoted
 from surefoot.engine.login import SERVES_S
 from surefoot.journal.port import account_stream
 

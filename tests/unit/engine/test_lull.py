@@ -10,7 +10,7 @@ from tests.unit.engine.clock import turns
 from tests.unit.engine.counsel import served
 from tests.unit.engine.desk import DIP, MAIN, Desk, bot_spec, opened, tick
 
-from surefoot.core.records import BanNoted
+from surefoot.core.account_records import BanNoted
 from surefoot.engine.lull import EVERY_S
 from surefoot.strategy import Enter
 

@@ -22,9 +22,9 @@ from tests.unit.engine.test_books import concluded, read
 from tests.unit.engine.test_supervisor import House, serving
 from tests.unit.engine.test_sweep import marked
 
+from surefoot.core.account_records import BanNoted
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation
-from surefoot.core.records import BanNoted
 from surefoot.core.signals import ExitSignal
 from surefoot.engine.books import Books
 from surefoot.engine.gathered import Shared

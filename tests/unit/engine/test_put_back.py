@@ -22,9 +22,9 @@ from tests.unit.engine.desk import (
 from tests.unit.engine.fake import ETH, FakeExchange
 from typing_extensions import override
 
+from surefoot.core.account_records import LifeBegan
 from surefoot.core.errors import SignalRefused
 from surefoot.core.position import State
-from surefoot.core.records import LifeBegan
 from surefoot.core.reports import TimePassed
 from surefoot.core.signals import Adopt, ExitSignal
 from surefoot.engine.recovery import Outcome

@@ -22,9 +22,9 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
+from surefoot.core.account_records import AccountBound, Cause
 from surefoot.core.errors import SignalRefused
 from surefoot.core.position import Dust, State
-from surefoot.core.records import AccountBound, Cause
 from surefoot.core.signals import Freeze
 from surefoot.core.values import AccountName, PositionId, Side
 from surefoot.engine.binding import WrongAccount

@@ -25,9 +25,10 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
+from surefoot.core.account_records import OthersSeen
 from surefoot.core.order import Order, ReportedStatus, Role
 from surefoot.core.position import State
-from surefoot.core.records import CancelIntended, OthersSeen
+from surefoot.core.records import CancelIntended
 from surefoot.core.reports import Fill, Grounds, OrderReport
 from surefoot.core.signals import Freeze
 from surefoot.core.values import Asset, BotName, ClientOrderId, PositionId, Side, Symbol

@@ -11,7 +11,7 @@ from tests.unit.engine.clock import turns
 from tests.unit.engine.desk import DIP, Desk, records_in
 from typing_extensions import override
 
-from surefoot.core.records import BotStatusChanged, Cause
+from surefoot.core.account_records import BotStatusChanged, Cause
 from surefoot.core.values import BotName
 from surefoot.engine.statuses import Status, Statuses
 from surefoot.journal.errors import JournalPoisoned

@@ -25,10 +25,10 @@ from tests.unit.engine.desk import (
 from tests.unit.engine.fake import FakeExchange
 
 from surefoot.app import assemble
+from surefoot.core.account_records import Cause
 from surefoot.core.errors import InvalidValue
 from surefoot.core.order import OrderStatus
 from surefoot.core.position import State
-from surefoot.core.records import Cause
 from surefoot.core.signals import Adopt, Filled, Flatten, Freeze, Ignore
 from surefoot.core.values import AccountName, ClientOrderId
 from surefoot.engine.account import Account

@@ -27,8 +27,8 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import ETH, FakeExchange
 
+from surefoot.core.account_records import HealthChanged, StuckChanged
 from surefoot.core.position import State
-from surefoot.core.records import HealthChanged, StuckChanged
 from surefoot.core.stuck import StuckKind
 from surefoot.core.values import ClientOrderId
 from surefoot.engine.recovery import Outcome

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from surefoot.app import preflight
-from surefoot.core.records import BanNoted
+from surefoot.core.account_records import BanNoted
 from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
 from surefoot.exchange.address import Address

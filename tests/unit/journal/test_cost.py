@@ -16,8 +16,8 @@ from tests.builders import BTC, PROTECTED, START, Life, started
 from tests.unit.journal.test_inbox import change
 from tests.unit.journal.test_integrity import lived
 
+from surefoot.core.account_records import BotStatusChanged, WatermarkMoved
 from surefoot.core.position import Position
-from surefoot.core.records import BotStatusChanged, WatermarkMoved
 from surefoot.core.reports import Refusal
 from surefoot.core.signals import Adopt, Freeze
 from surefoot.core.state import evolve

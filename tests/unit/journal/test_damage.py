@@ -10,7 +10,7 @@ from tests.builders import START
 from tests.unit.journal.tampering import raw, tamper
 from tests.unit.journal.test_integrity import check, start, written
 
-from surefoot.core.records import BotStatusChanged
+from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.values import BotName
 from surefoot.journal.codec import Tip
 from surefoot.journal.errors import JournalError, JournalUnusable

@@ -9,7 +9,7 @@ from tests.builders import START, D, Life, fill, report
 from tests.memory_journal import MemoryJournal
 
 from surefoot.cli.export import _orders
-from surefoot.core.records import BotStatusChanged
+from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.signals import ExitSignal
 from surefoot.journal.port import Append, Change, Journal, position_stream
 from surefoot.journal.sqlite import open_sqlite

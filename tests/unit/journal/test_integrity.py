@@ -12,8 +12,8 @@ from msgspec.inspect import StructType, type_info
 from tests.builders import BTC, START, Life, closed_beside_a_never, fill, report
 from tests.unit.journal.tampering import raw, tamper
 
+from surefoot.core.account_records import BotStatusChanged, Record, WatermarkMoved
 from surefoot.core.position import Position
-from surefoot.core.records import BotStatusChanged, Record, WatermarkMoved
 from surefoot.core.signals import ExitSignal, Freeze
 from surefoot.core.values import AccountName, BotName
 from surefoot.journal.codec import decode, encode

@@ -12,9 +12,7 @@ from msgspec.structs import replace
 from tests.builders import BTC, PROTECTED, REPLACING, START, TERMS, D, Life, fill, report
 from tests.memory_journal import MemoryJournal
 
-from surefoot.core.exits import ExitPlan
-from surefoot.core.health import Health, HealthState
-from surefoot.core.records import (
+from surefoot.core.account_records import (
     BotStatusChanged,
     Cause,
     HealthChanged,
@@ -22,6 +20,8 @@ from surefoot.core.records import (
     RecoveryFinished,
     StuckChanged,
 )
+from surefoot.core.exits import ExitPlan
+from surefoot.core.health import Health, HealthState
 from surefoot.core.reports import PriceSeen
 from surefoot.core.signals import Freeze
 from surefoot.core.stuck import Stuck, StuckKind

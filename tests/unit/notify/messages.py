@@ -15,24 +15,26 @@ from tests.builders import BTC, PROTECTED, START, D, Life, fill, report
 from tests.unit.engine.clock import HandClock
 from tests.unit.notify.scene import Journal, Voice
 
-from surefoot.core.health import Health, HealthState
-from surefoot.core.order import Role
-from surefoot.core.records import (
+from surefoot.core.account_records import (
     BanNoted,
     BotStatusChanged,
     Cause,
-    DustLost,
     HealthChanged,
     LossCapLifted,
     LossCapReached,
     OrphanCancelIntended,
-    PositionProven,
-    PositionThawed,
     Record,
     RecoveryFinished,
+    StuckChanged,
+)
+from surefoot.core.health import Health, HealthState
+from surefoot.core.order import Role
+from surefoot.core.records import (
+    DustLost,
+    PositionProven,
+    PositionThawed,
     ReductionBooked,
     ShortageSeen,
-    StuckChanged,
 )
 from surefoot.core.reports import PriceSeen, Refusal
 from surefoot.core.signals import AddSignal, ExitSignal, Freeze

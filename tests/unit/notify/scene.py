@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.builders import START, Life
 from tests.memory_journal import MemoryJournal
 
-from surefoot.core.records import BotStatusChanged, Record
+from surefoot.core.account_records import BotStatusChanged, Record
 from surefoot.core.values import BotName
 from surefoot.journal.browse import Outcome
 from surefoot.journal.port import Append, Change, Command, Holder, position_stream

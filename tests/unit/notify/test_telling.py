@@ -8,9 +8,9 @@ import pytest
 from tests.builders import BTC, START, D, Life, fill, report
 from tests.unit.notify.scene import Journal
 
+from surefoot.core.account_records import HealthChanged, RecoveryFinished, StuckChanged
 from surefoot.core.health import Health, HealthState
 from surefoot.core.position import Position, State
-from surefoot.core.records import HealthChanged, RecoveryFinished, StuckChanged
 from surefoot.core.reports import PriceSeen, Refusal
 from surefoot.core.signals import AddSignal, ExitSignal, Freeze
 from surefoot.core.stuck import Stuck, StuckKind

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from tests.builders import START, Life, fill, report
 
-from surefoot.core.records import BotStatusChanged, RecoveryFinished
+from surefoot.core.account_records import BotStatusChanged, RecoveryFinished
 from surefoot.core.signals import Close
 from surefoot.core.values import AccountName, BotName
 from surefoot.engine.clock import SystemClock

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.unit.web.desk import Desk
 
-from surefoot.core.records import Record
+from surefoot.core.account_records import Record
 from surefoot.core.values import AccountName, Symbol
 from surefoot.journal.port import Journal
 from surefoot.journal.status import read_status
