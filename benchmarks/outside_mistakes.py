@@ -248,4 +248,11 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "    if False:\n",
         "tests/unit/core/test_stop_refused.py -k make_way",
     ),
+    (
+        "give every request as long as the first, however slow the disk",
+        "core/pacing.py",
+        "    if last.finished_at <= last.not_after:\n",
+        "    if True:\n",
+        "tests/unit/core/test_slow_disk.py",
+    ),
 ]

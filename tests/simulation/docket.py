@@ -192,6 +192,9 @@ BEYOND: Final[dict[str, str]] = {
         "no exchange of a world raises what it trades at least"
     ),
     "take a stop away for an exit in a closed market": "no market of a world closes",
+    "give every request as long as the first, however slow the disk": (
+        "no disk of a world takes longer than a request may travel"
+    ),
     "add to a position while its stop may yet become smaller": (
         "a stop becomes smaller where coins vanish, and nobody knows then whose they were; "
         "five worlds of adding=1,unlock=40,request=20 end no worse with it"

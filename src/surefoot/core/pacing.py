@@ -7,9 +7,12 @@ from typing import Final
 
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position
+from surefoot.core.terms import Terms
 
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_LONGEST: Final = timedelta(seconds=60)
+# No venue takes a request that travels longer; what became of it is known the sooner.
+LIFETIME_LONGEST: Final = timedelta(seconds=60)
 LIMIT_AGAIN: Final = timedelta(seconds=5)
 # A try that sells one part in so many is followed at once: a dozen of them, and little is left.
 WORTH_A_TRY: Final = 4
@@ -30,6 +33,22 @@ def retry_at(position: Position, role: Role) -> datetime | None:
     if not failures or (failures == 1 and newest.status is OrderStatus.EXPIRED):
         return None
     return tally.last_at + min(RETRY_FIRST * (1 << min(failures - 1, 6)), RETRY_LONGEST)
+
+
+def lifetime(position: Position, role: Role, terms: Terms) -> timedelta:
+    """Return how long the request of the next order of a role may be under way, from its decision.
+
+    On a disk that takes longer to write an order down than its request may travel none would ever
+    leave: after one that was too late for that reason, the next has the time that it took as well.
+    An entry has not: it would buy at a price of long ago.
+    """
+    last = position.last(role)
+    if role is Role.ENTRY or last is None or last.may_have_left or last.finished_at is None:
+        return terms.request_lifetime
+    if last.finished_at <= last.not_after:
+        return terms.request_lifetime
+    took = last.finished_at - last.signed_at
+    return max(terms.request_lifetime, min(terms.request_lifetime + took, LIFETIME_LONGEST))
 
 
 def resting(position: Position, now: datetime, role: Role) -> bool:

@@ -20,7 +20,7 @@ from surefoot.core.dust import is_dust, leave_dust, outlawed
 from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.pacing import resting, tried_in_vain, turned_away
+from surefoot.core.pacing import lifetime, resting, tried_in_vain, turned_away
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.protection import stands
 from surefoot.core.records import (
@@ -492,5 +492,5 @@ def new_order(  # noqa: PLR0913 (an order has this many facts)
         trigger=None if trigger is None else terms.instrument.price(trigger, side),
         expires_at=expires_at,
         signed_at=now,
-        not_after=now + terms.request_lifetime,
+        not_after=now + lifetime(position, role, terms),
     )

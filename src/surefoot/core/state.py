@@ -268,6 +268,7 @@ def _never(record: OrderNever, position: Position) -> Position:
             may_have_left=record.may_have_left,
             doubt=None,
         ),
+        why=None if record.may_have_left else record.evidence,
     )
 
 
@@ -435,7 +436,9 @@ def _with(position: Position, changed: Order) -> Position:
     )
 
 
-def _over(position: Position, ended: Order, *, says_nothing: bool = False) -> Position:
+def _over(
+    position: Position, ended: Order, *, why: str | None = None, says_nothing: bool = False
+) -> Position:
     """Put an order in that has just ended, and count how often its role came to nothing.
 
     A refusal that says nothing of the order neither adds to those that do nor ends their row.
@@ -455,7 +458,7 @@ def _over(position: Position, ended: Order, *, says_nothing: bool = False) -> Po
         tallies[ended.role] = Tally(
             since=before.since if before else ended.signed_at,
             last_at=ended.finished_at,
-            why=ended.doubt or (before.why if before else None),
+            why=why or ended.doubt or (before.why if before else None),
             fruitless=1 + (before.fruitless if before else 0),
             failed=1 + (before.failed if before else 0) if failed else 0,
             refused=refused,

@@ -115,7 +115,7 @@ class FencedBinance(BinanceClient):  # type: ignore[misc]  # ccxt is untyped
         if not_after is not None:
             left = int(not_after) - int(self.nonce()) - _MARGIN_MS
             if left <= 0:
-                raise NotSent("it waited in a queue until its time was over; it never left")
+                raise NotSent("it waited for the disk, or in a queue, until its time was over")
             params["recvWindow"] = min(left, self.lifetime_max_ms)
         return super().sign(path, api, method, params)
 
