@@ -97,7 +97,7 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "let a stop rest that turned up when another one protects",
         "core/rules.py",
-        "    if _is_doubled(position, order, terms):\n",
+        "    if doubled:\n",
         "    if False:\n",
         "tests/unit/core/test_missed_stop.py -k turns_up",
     ),
@@ -191,6 +191,20 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "    if wish is None and not _goes_on_failing(position, now):\n",
         "    if wish is None:\n",
         "tests/unit/core/test_deadlines.py",
+    ),
+    (
+        "give a position in alarm another minute for what follows",
+        "core/deadlines.py",
+        "        if position.position_id in alarmed or now > stuck.since + PATIENCE\n",
+        "        if now > stuck.since + PATIENCE\n",
+        "tests/unit/core/test_deadlines.py",
+    ),
+    (
+        "let a stop make way when nothing else is known to be there",
+        "core/rules.py",
+        "position.set_back_at or (position.denied_at if not doubled else None)\n",
+        "position.set_back_at\n",
+        "tests/unit/core/test_denied.py",
     ),
     (
         "take an amend that nobody answered for one that was refused",

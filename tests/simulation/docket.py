@@ -90,6 +90,9 @@ STAGED: Final[dict[str, str]] = {
     "wait for the next round when the coins are not there": (
         "tests/simulation/test_situations.py -k protected_at_once"
     ),
+    "give a position in alarm another minute for what follows": (
+        "tests/simulation/test_situations.py -k alarm_stays"
+    ),
     "take an amend that nobody answered for one that was refused": (
         "tests/simulation/test_amended_worlds.py -k unseen"
     ),
@@ -284,6 +287,9 @@ BEYOND: Final[dict[str, str]] = {
     ),
     "write off anew instead of more": (
         "what an operator has declared of a position is not judged, and he alone writes off anew"
+    ),
+    "let a stop make way when nothing else is known to be there": (
+        "where a stop of a world rests, its coins are locked, and no exit lacks them"
     ),
     "look for a lost order only half a day": "no order of a world turns up after half a day",
 }

@@ -155,6 +155,25 @@ def test_what_is_refused_again_and_again_is_one_alarm() -> None:
     assert not world.story.counts.get("bot no longer stuck"), world.story.lines[-40:]
 
 
+def test_an_alarm_stays_until_what_was_in_doubt_is_protected() -> None:
+    """Bought minutes ago, shown only now, and no stop yet: for a minute all seemed well."""
+
+    async def play(world: World) -> None:
+        arm = world.simulator.armory.arm
+        arm("hide_order", {"on": "order.send", "side": "BUY", "seconds": 100})
+        arm("lose_response", {"on": "order.send", "side": "BUY"})
+        arm("stream_drop", {"on": "user", "times": 0})
+        arm("lose_request", {"on": "order.send", "side": "SELL", "times": 0})
+        world.start()
+        await world.sleep(140)
+
+    world = lived(bot("bot"), play)
+    alarms = [line for line in world.story.lines if "stuck account" in line]
+    begun = next(line for line in alarms if "stop-missing/bot-1" in line)
+    ended = next(line for line in alarms if "no longer" in line and "order-in-doubt" in line)
+    assert begun.split()[0] == ended.split()[0], alarms
+
+
 def test_what_is_left_after_a_sale_by_hand_is_protected_at_once() -> None:
     """The next round would find out as well, when it comes."""
 

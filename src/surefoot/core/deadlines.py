@@ -10,12 +10,13 @@
     a balance that has changed and could not be weighed: one minute after it was first seen
     what a start finds open and cannot compare: one minute after the start began
 
-All of it follows from positions and the time, so a restart neither forgets nor forgives.
+An alarm about a position ends when nothing of it is left that would become one. All of it follows
+from positions and the time, so a restart neither forgets nor forgives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -30,7 +31,7 @@ from surefoot.core.rules import watched_limit
 from surefoot.core.stop import stop_quantity
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
-from surefoot.core.values import ZERO, BotName, Symbol, plain
+from surefoot.core.values import ZERO, BotName, PositionId, Symbol, plain
 
 PATIENCE: Final = timedelta(minutes=1)
 ANOTHER_TRY: Final = 2 * RETRY_LONGEST
@@ -40,14 +41,21 @@ _HOLDING: Final = frozenset({State.OPEN, State.CLOSING})
 
 
 def overdue(
-    positions: Iterable[Position], terms: Mapping[BotName, Terms], now: datetime
+    positions: Iterable[Position],
+    terms: Mapping[BotName, Terms],
+    now: datetime,
+    alarmed: Container[PositionId | None] = (),
 ) -> tuple[Stuck, ...]:
-    """Return everything about positions that is past its deadline. `now` is exchange time."""
+    """Return everything about positions that is past its deadline. `now` is exchange time.
+
+    Of an `alarmed` position nothing has another minute: what was an entry in doubt is a holding
+    without a stop now, and that is no reason to say that all is well.
+    """
     return tuple(
         stuck
         for position in positions
         for stuck in _of_position(position, as_entered(position, terms[position.bot]), now)
-        if now > stuck.since + PATIENCE
+        if position.position_id in alarmed or now > stuck.since + PATIENCE
     )
 
 
@@ -298,7 +306,7 @@ def _unweighed(position: Position, since: datetime) -> Stuck:
         since=since,
         believed=f"what the account has of {asset} is explained",
         true=f"more or less {asset} is there, and whose that is could not be told since then: an "
-        f"order that sells it is in doubt, or what trades it trades too often",
+        f"order for it is in doubt, or what trades it trades too often",
         bot=position.bot,
     )
 

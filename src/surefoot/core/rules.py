@@ -254,9 +254,11 @@ def _unwanted_entry(position: Position) -> str | None:
 
 
 def _unwanted_stop(position: Position, order: Order, now: datetime, terms: Terms) -> str | None:
-    if order.filled or position.set_back_at is not None:
+    doubled = _is_doubled(position, order, terms)
+    certain = position.set_back_at or (position.denied_at if not doubled else None)
+    if order.filled or certain is not None:
         return None  # It is selling already, or all that is certain: let it.
-    if _is_doubled(position, order, terms):
+    if doubled:
         return "another stop protects in its place"
     wish, replaceable = position.exit_wish, terms.instrument.replaces
     leaving = wish is not None and watched_limit(position, terms) is None

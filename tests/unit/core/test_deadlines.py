@@ -269,3 +269,18 @@ def test_what_no_stop_covers_is_left_open() -> None:
     life = Life(TERMS)
     life.opened()
     assert open_before(life) == ["no stop at the exchange covers 0.0016 BTC"]
+
+
+def test_an_alarm_does_not_end_between_a_doubt_and_the_stop_that_lacks() -> None:
+    """The entry turned up bought after minutes; its stop was on its way, and all seemed well."""
+    life = in_doubt()
+    entry, position_id = life.order, life.position.position_id
+    life.terms = PROTECTED
+    life.now += LIFETIME_AND_V + PATIENCE + MOMENT
+    life.tell(report(entry, "FILLED", entry.quantity), fill(entry, "50000", trade="a"))
+    terms = {BotName("dip-btc"): life.terms}
+    found = overdue((life.position,), terms, life.now + MOMENT, {position_id})
+    assert [each.kind for each in found] == [StuckKind.STOP_MISSING]
+    assert overdue((life.position,), terms, life.now + MOMENT) == (), "nobody was alarmed: it waits"
+    life.tell(report(life.order, "OPEN"))
+    assert overdue((life.position,), terms, life.now + MOMENT, {position_id}) == ()

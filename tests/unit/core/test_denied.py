@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import REPLACING, TERMS, D, Life, fill, report
+from tests.builders import PROTECTED, REPLACING, TERMS, D, Life, fill, report
 from tests.unit.core.test_outside import BASE, Owner
 
 from surefoot.core.deadlines import PATIENCE, overdue
@@ -27,6 +27,7 @@ from surefoot.core.position import State
 from surefoot.core.reports import Grounds, Refusal, TimePassed
 from surefoot.core.signals import Adopt, Close, ExitSignal, Freeze
 from surefoot.core.stuck import StuckKind
+from surefoot.core.terms import Terms
 from surefoot.core.values import Asset
 
 MOMENT = timedelta(seconds=1)
@@ -204,3 +205,21 @@ def test_a_frozen_position_waits_as_well() -> None:
     owner.weigh()
     owner.life.tell(TimePassed())
     assert owner.tries == tried + 1
+
+
+@pytest.mark.parametrize("terms", [PROTECTED, REPLACING])
+def test_the_stop_that_rests_makes_way_for_nothing(terms: Terms) -> None:
+    """Without it nothing could be sold: what it locks is all that is known to be there."""
+    owner = Owner(terms)
+    stop = owner.life.order
+    owner.life.position = replace(owner.life.position, denied_at=owner.life.now)
+    owner.life.tell(Close(by="ann"))
+    if terms is REPLACING:
+        name, grounds = owner.life.order.client_order_id, Grounds.OTHER
+        refusal = Refusal(client_order_id=name, code="-2010", message="no", grounds=grounds)
+        owner.life.tell(refusal)
+    for _ in range(60):
+        owner.life.tell(TimePassed(), after=MOMENT)
+    kept = owner.life.position.find(stop.client_order_id)
+    assert kept is not None
+    assert kept.cancel_at is None
