@@ -58,6 +58,10 @@ class Outcome(Enum):
     REFUSED = auto()
 
 
+# Why a bot is kept from running by what ends by itself, and is not seen to by anybody else.
+_PASSING: Final = frozenset({Cause.SYMBOL, Cause.UNREACHABLE})
+
+
 class Recovery:
     """Brings one account from whatever the last process left behind to a known state."""
 
@@ -129,6 +133,32 @@ class Recovery:
             return Outcome.RECOVERED
         finally:
             self._going_on = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a bot is kept from running by what ends by itself: see `is_cured`."""
+        return bool(self._kept())
+
+    async def is_cured(self) -> bool:
+        """Look whether a market that was closed at a start is open, or has been read since."""
+        kept, exchange = self._kept(), self._login.exchange
+        if Cause.SYMBOL in kept.values():
+            try:
+                await exchange.connect()
+            except (ReadFailed, Misconfigured) as error:
+                self._login.log.debug("read failed", why=str(error))
+                return False
+        return any(
+            exchange.is_trading(symbol)
+            if cause is Cause.SYMBOL
+            else self._login.senses.is_proven(symbol)
+            for symbol, cause in kept.items()
+        )
+
+    def _kept(self) -> dict[Symbol, Cause]:
+        bots, statuses = self._login.spec.bots, self._roster.statuses
+        causes = ((spec.symbol, statuses.cause(spec.bot)) for spec in bots)
+        return {symbol: cause for symbol, cause in causes if cause in _PASSING}
 
     async def _patiently(self) -> Outcome:
         clock = self._login.clock

@@ -124,6 +124,10 @@ class Senses:
             else:
                 self._unproven.setdefault(whole, self._now())
 
+    def is_proven(self, symbol: Symbol) -> bool:
+        """Tell whether the last round that read all of a symbol succeeded."""
+        return symbol not in self._unproven
+
     def leave_unweighed(self, symbols: Iterable[Symbol]) -> None:
         """Note that what is there of an asset is not what it was, and not yet explained."""
         self._unweighed = dict.fromkeys(symbols, self._now()) | self._unweighed

@@ -119,6 +119,11 @@ class Statuses:
         word = self._known.get(bot)
         return word is not None and word.needs_answer
 
+    def cause(self, bot: BotName) -> Cause | None:
+        """Return why somebody should look at a bot, or None."""
+        word = self._known.get(bot)
+        return None if word is None or not word.reviewed else word.cause
+
     def unread(self, bot: BotName) -> str | None:
         """Return why nothing of a bot's symbol is proven, or None: only a read can end that."""
         word = self._known.get(bot)

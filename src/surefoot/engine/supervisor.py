@@ -87,7 +87,7 @@ class Supervisor:
                     # What operators posted meanwhile comes first: a pause must not lose to a tick.
                     await commands.obey_once()
                     account.start()
-                    await asked.wait()
+                    await self._asked_or_cured(account, asked)
                 case Outcome.UNREACHABLE:
                     await self._asked_or_due(asked)
                 case Outcome.REFUSED:
@@ -105,6 +105,14 @@ class Supervisor:
         account.login.log.error("recovery failed", why=why)
         await account.roster.review_all(why, Cause.CONFIGURATION)
         return Outcome.REFUSED
+
+    async def _asked_or_cured(self, account: Account, asked: asyncio.Event) -> None:
+        """Wait until somebody asks, or what keeps a bot of it from running has ended by itself."""
+        while account.recovery.is_waiting:
+            await self._asked_or_due(asked)
+            if asked.is_set() or await account.recovery.is_cured():
+                return
+        await asked.wait()
 
     async def _asked_or_due(self, asked: asyncio.Event) -> None:
         """Wait until somebody asks, but no longer than the longest back-off."""
