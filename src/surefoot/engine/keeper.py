@@ -144,10 +144,6 @@ class Keeper:
             self._idle = (position, _is_idle(position))
         return self._idle[1] and len(self._positions) == 1
 
-    def find(self, position_id: PositionId) -> Position | None:
-        """Return one position, or None if it is not kept here."""
-        return self._positions.get(position_id)
-
     @property
     def waiting(self) -> tuple[Position, ...]:
         """Return the positions of which something may follow as time passes."""

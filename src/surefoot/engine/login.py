@@ -72,11 +72,6 @@ class Login:
         """Return what the configuration calls it."""
         return self.spec.account
 
-    @property
-    def visibility(self) -> timedelta:
-        """Return V: how late an accepted order may still be invisible here."""
-        return self.spec.visibility or self.exchange.venue.visibility
-
     def now(self) -> datetime:
         """Return exchange time."""
         return self.exchange.now()

@@ -64,13 +64,6 @@ class Window(Struct, frozen=True, kw_only=True):
         return self.begun(now) + self.length + EDGE
 
 
-class Room(Struct, frozen=True, kw_only=True):
-    """How much may still be spent, and when there will be more."""
-
-    left: int
-    until: datetime
-
-
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ticket:
     """So much is spent or kept; `until` is when it counts no longer, used or not."""
@@ -146,23 +139,6 @@ class Ledger:
         """Return the most that can ever be spent at once."""
         share = self._shares[urgency]
         return min(int(count.window.limit * share) for count in self._counts)
-
-    def room(self, urgency: Urgency, now: datetime) -> Room:
-        """Return how much may still be spent, in the window that is nearest to its limit."""
-        pending = self._kept(now)
-        rooms = [
-            Room(
-                left=max(
-                    int(count.window.limit * self._shares[urgency]) - count.used(now) - pending, 0
-                ),
-                until=count.window.end(now),
-            )
-            for count in self._counts
-        ]
-        tightest = min(rooms, key=lambda room: room.left)
-        if now < self._full_until:
-            return Room(left=0, until=max(self._full_until, tightest.until))
-        return tightest
 
     def spend(self, amount: int, now: datetime, *, until: datetime | None = None) -> Ticket:
         """Count something that leaves, or will have left by `until`; settle it when it is over."""

@@ -23,7 +23,7 @@ from surefoot.core.order import Order
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Symbol, TradeId
 from surefoot.exchange.address import Address
-from surefoot.exchange.budget import Room, Urgency, Window
+from surefoot.exchange.budget import Urgency, Window
 from surefoot.exchange.errors import NotSent, Refused, Unknown
 
 # How often it is asked whether a socket on which nothing comes is still alive.
@@ -442,14 +442,6 @@ class Exchange(Orders, Reads, Streams, Protocol):
 
     def price(self, question: Question) -> int:
         """Return what asking this once costs, in weight."""
-        ...
-
-    def room(self, urgency: Urgency) -> Room:
-        """Return how much weight may be spent now on something of this urgency.
-
-        All accounts behind one address share it. Who asks for more waits in line, the most
-        urgent first; what is asked about one order is PROOF, about everything COMPARING.
-        """
         ...
 
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:

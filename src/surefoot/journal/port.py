@@ -374,44 +374,6 @@ class Repair(Struct, frozen=True, kw_only=True):
     copy: Path | None
 
 
-class Store(Protocol):
-    """The place that a journal URL names; nothing is opened before it is asked for."""
-
-    def exists(self) -> bool:
-        """Tell whether there is a journal."""
-        ...
-
-    def holder(self) -> Holder | None:
-        """Return the server that runs on it now, or None."""
-        ...
-
-    def open(self, *, at: datetime) -> Journal:
-        """Open or create the journal as its one writer.
-
-        Raises:
-            JournalLocked: another process runs on it.
-            JournalUnusable: it cannot be trusted or understood; it is left untouched.
-        """
-        ...
-
-    def repair(self, *, at: datetime) -> Repair:
-        """Make what follows from records anew, where it does not.
-
-        Raises:
-            JournalLocked: a server runs on it.
-            JournalUnusable: its records do not hold; nothing was changed.
-        """
-        ...
-
-    def read(self) -> Client:
-        """Open the journal to read it and to post commands.
-
-        Raises:
-            JournalUnusable: there is none, or it cannot be trusted or understood.
-        """
-        ...
-
-
 async def entries_of(reader: Reader, stream: str) -> AsyncIterator[Entry]:
     """Read a whole stream, a page at a time."""
     after = 0

@@ -310,11 +310,6 @@ class SqliteJournal(SqliteReader):
         """Return where prices are noted."""
         return self._gauges
 
-    @property
-    def commits(self) -> int:
-        """Return how many database commits there were; group commit makes them few."""
-        return self._writer.commits
-
     async def commit(self, change: Change) -> Receipt:
         """Make a change durable."""
         return await self._writer.commit(change)

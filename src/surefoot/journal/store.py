@@ -31,15 +31,29 @@ class Store(Protocol):
         ...
 
     def open(self, *, at: datetime) -> Journal:
-        """Open or create it as its one writer."""
+        """Open or create it as its one writer.
+
+        Raises:
+            JournalLocked: another process runs on it.
+            JournalUnusable: it cannot be trusted or understood; it is left untouched.
+        """
         ...
 
     def repair(self, *, at: datetime) -> Repair:
-        """Make what follows from records anew, where it does not."""
+        """Make what follows from records anew, where it does not.
+
+        Raises:
+            JournalLocked: a server runs on it.
+            JournalUnusable: its records do not hold; nothing was changed.
+        """
         ...
 
     def read(self) -> Client:
-        """Open it to read it and to post commands."""
+        """Open it to read it and to post commands.
+
+        Raises:
+            JournalUnusable: there is none, or it cannot be trusted or understood.
+        """
         ...
 
     def browse(self) -> Browser:

@@ -24,7 +24,7 @@ from surefoot.core.order import Order, ReportedStatus
 from surefoot.core.reports import Fill, OrderReport
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, Symbol, TradeId
 from surefoot.exchange.binance.facts import BINANCE, PRICES
-from surefoot.exchange.budget import Room, Urgency
+from surefoot.exchange.budget import Urgency
 from surefoot.exchange.errors import Misconfigured, NotSent, Refused, Unknown
 from surefoot.exchange.port import (
     AccountEvent,
@@ -460,9 +460,6 @@ class FakeExchange:
 
     def price(self, question: Question) -> int:
         return PRICES[question]
-
-    def room(self, urgency: Urgency) -> Room:  # noqa: ARG002 (there is always room)
-        return Room(left=6000, until=self.now())
 
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
         return min((trade for trade in trade_ids if trade.isdigit()), key=int, default=None)

@@ -185,8 +185,7 @@ class TestPlacesForStops:
         position = keeper.position
         await keeper.tell(Reduction(quantity=LITTLE, price=D(50000), evidence="sold by hand"))
         await desk.works.run()
-        kept = keeper.find(position.position_id)
-        assert kept is not None
+        (kept,) = (p for p in keeper.positions if p.position_id == position.position_id)
         number = kept.orders[-1].exchange_order_id
         gone = next(o for o in desk.exchange.orders if o.exchange_order_id == number)
         await keeper.tell(gone, position_id=position.position_id)

@@ -34,7 +34,7 @@ from surefoot.exchange.binance.facts import BINANCE, LIST_ALL_FROM, PAGE_SIZE, P
 from surefoot.exchange.binance.streams import account_events, market_events
 from surefoot.exchange.binance.trades import Trades
 from surefoot.exchange.binance.verdicts import Garbled, NoSuchOrder, NothingToCancel
-from surefoot.exchange.budget import Room, Urgency
+from surefoot.exchange.budget import Urgency
 from surefoot.exchange.errors import Misconfigured, NotSent, ReadFailed, Unknown
 from surefoot.exchange.port import (
     AccountEvent,
@@ -146,10 +146,6 @@ class Binance:
     def price(self, question: Question) -> int:
         """Return what asking this once costs, in weight."""
         return PRICES[question]
-
-    def room(self, urgency: Urgency) -> Room:
-        """Return how much weight may be spent now on something of this urgency."""
-        return self._carrier.room(urgency)
 
     def oldest(self, trade_ids: Iterable[TradeId]) -> TradeId | None:
         """Return the oldest of these trades, which Binance numbers upwards."""

@@ -27,7 +27,7 @@ from surefoot.exchange.binance.facts import (
     USED_WEIGHT,
     WEIGHTS,
 )
-from surefoot.exchange.budget import ORDER_SHARES, Ledger, Room, Ticket, Urgency, Window
+from surefoot.exchange.budget import ORDER_SHARES, Ledger, Ticket, Urgency, Window
 from surefoot.exchange.errors import Banned, NotSent, TooMany
 from surefoot.exchange.port import Spending, Time
 
@@ -112,10 +112,6 @@ class Carrier:
         """Take over the limits that the exchange tells."""
         self._address.weight.adopt(weight)
         self._orders.adopt(orders)
-
-    def room(self, urgency: Urgency) -> Room:
-        """Return how much weight may be spent now on something of this urgency."""
-        return self._address.weight.room(urgency, self.now())
 
     # Orders --------------------------------------------------------------------------------------
 
