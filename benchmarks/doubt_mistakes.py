@@ -207,6 +207,13 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/core/test_denied.py",
     ),
     (
+        "wait for a price when an exit only came at a wrong time",
+        "core/rules.py",
+        "    soon = expired or was_untimely(position, Role.EXIT)\n",
+        "    soon = expired\n",
+        "tests/unit/core/test_stop_refused.py",
+    ),
+    (
         "take an amend that nobody answered for one that was refused",
         "engine/dispatch.py",
         '        except Unknown:\n            return None\n        crashpoint("amend.after-send")',

@@ -244,7 +244,7 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
     (
         "take a stop away for an exit in a closed market",
         "core/pacing.py",
-        "    if tally is None or not tally.refused:\n",
+        "    if was_untimely(position, Role.EXIT):\n",
         "    if False:\n",
         "tests/unit/core/test_stop_refused.py -k make_way",
     ),

@@ -288,6 +288,9 @@ BEYOND: Final[dict[str, str]] = {
     "write off anew instead of more": (
         "what an operator has declared of a position is not judged, and he alone writes off anew"
     ),
+    "wait for a price when an exit only came at a wrong time": (
+        "prices come every second in a world, and none is back above the stop by the next one"
+    ),
     "let a stop make way when nothing else is known to be there": (
         "where a stop of a world rests, its coins are locked, and no exit lacks them"
     ),

@@ -76,9 +76,16 @@ def turned_away(position: Position, stop: Order, now: datetime) -> bool:
 
     Not for a closed market or our clock alone: nobody sells then, and the stop works when they do.
     """
-    last, tally = position.last(Role.EXIT), position.tallies.get(Role.EXIT)
+    last = position.last(Role.EXIT)
     if last is None or last.status is not OrderStatus.REJECTED or last.attempt < stop.attempt:
         return False
-    if tally is None or not tally.refused:
+    if was_untimely(position, Role.EXIT):
         return False
     return not resting(position, now, Role.EXIT)
+
+
+def was_untimely(position: Position, role: Role) -> bool:
+    """Tell whether orders of a role were refused of late for our clock or a closed market alone."""
+    last, tally = position.last(role), position.tallies.get(role)
+    rejected = last is not None and last.status is OrderStatus.REJECTED
+    return rejected and (tally is None or not tally.refused)

@@ -20,7 +20,7 @@ from surefoot.core.dust import is_dust, leave_dust, outlawed
 from surefoot.core.exits import STOP_OF, Level, at_entry, followed
 from surefoot.core.lanes import Lane, unfinished
 from surefoot.core.order import Order, OrderStatus, Role
-from surefoot.core.pacing import lifetime, resting, tried_in_vain, turned_away
+from surefoot.core.pacing import lifetime, resting, tried_in_vain, turned_away, was_untimely
 from surefoot.core.position import ExitWish, Position, State
 from surefoot.core.protection import stands
 from surefoot.core.records import (
@@ -97,8 +97,8 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
 
     Leaving is then decided anew, from the next price. Not if an operator insists, if the exit sold
     all that one order may carry, or if it was the stop that ended before the exit had its turn. Nor
-    if the exchange let an exit at the market expire: beyond its price range, or on a thin book, it
-    takes another one in a moment, and whoever wanted out still does.
+    if the exchange let an exit at the market expire (beyond its price range, or on a thin book), or
+    refused it for its time: it takes another one in a moment, and whoever wanted out still does.
     """
     wish, live = position.exit_wish, position.unfinished
     if position.state is not State.CLOSING or wish is None:
@@ -112,7 +112,8 @@ def lapse_exit(position: Position, now: datetime, terms: Terms) -> PositionRecor
         return None  # The limit is watched on; the order was one try at it.
     making_way = wish.limit is None and latest.limit is not None
     expired = latest.limit is None and (latest.shut or latest.status is OrderStatus.EXPIRED)
-    if wish.persistent or making_way or expired or is_dust(position, terms):
+    soon = expired or was_untimely(position, Role.EXIT)
+    if wish.persistent or making_way or soon or is_dust(position, terms):
         return None
     return ExitLapsed(at=now, why=f"{latest.client_order_id} is {latest.status}")
 

@@ -170,9 +170,13 @@ class Inspection:
 
     def _has_traded(self, since: datetime, symbols: Iterable[Symbol] | None = None) -> bool:
         """Tell whether a fill was booked that balances told since then, perhaps, do not show."""
-        among = self._keepers.symbols if symbols is None else symbols
-        trades = (keeper.traded_at for symbol in among for keeper in self._keepers.of(symbol))
-        return any(at is not None and at >= since for at in trades)
+        among, now = self._keepers.symbols if symbols is None else symbols, self._login.now()
+        trades = False
+        for keeper in (each for symbol in among for each in self._keepers.of(symbol)):
+            if keeper.traded_at is not None and keeper.traded_at > now:
+                keeper.recall_trade(now)  # It was noted by a clock that was ahead.
+            trades = trades or (keeper.traded_at is not None and keeper.traded_at >= since)
+        return trades
 
     async def _symbol(self, symbol: Symbol, seen: _Seen, lookback: timedelta | None) -> Inspected:
         async with self._locks[symbol]:

@@ -1,7 +1,8 @@
 """What the venue lets be traded, while the program runs: steps and minimums change at times.
 
 An order that is refused for them proves that they are others than were read. An exit of an old size
-would be refused for ever: so they are read again, and the next try has the right one.
+would be refused for ever: so they are read again, and the next try has the right one. And so they
+are every hour: an exit should not have to be refused first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from surefoot.exchange.errors import Banned, Misconfigured, ReadFailed
 
 # Refusals that no reading helps come again and again, of many bots: it costs weight.
 PAUSE_S: Final = 30.0
+EVERY_S: Final = 3600.0
 
 
 class Listing:
@@ -26,6 +28,12 @@ class Listing:
         self._keepers = keepers
         self._supervision = supervision
         self._asked_at: float | None = None
+
+    async def keep(self) -> None:
+        """Read it again and again: what nothing is refused for may have changed as well."""
+        while True:
+            await self._login.clock.sleep(EVERY_S)
+            self.doubt()
 
     def doubt(self) -> None:
         """Read it again, unless that was done just now: an order did not fit it."""

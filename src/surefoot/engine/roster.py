@@ -216,6 +216,7 @@ class Roster:
         """Ask every bot's strategy from now on, once; also of those that have come since."""
         fresh = {bot: each for bot, each in self.runners.items() if bot not in (self._driven or ())}
         if self._driven is None:
+            self._supervision.keep("what may be traded", self._listing.keep)
             self._supervision.keep("candles", self.windows.keep)
             self._supervision.keep("overdue candles", self.windows.look)
             lull = Lull(self.login, self.runners, self._journal, self.allowance)

@@ -88,10 +88,20 @@ def _transaction(inbox: Path) -> Iterator[apsw.Connection]:
             connection.execute(statement)
         yield connection
         crashpoint("inbox.before-commit")
-        connection.execute("COMMIT")
+        _commit(inbox, connection)
         crashpoint("inbox.after-commit")
     finally:
         connection.close()  # takes back what was not committed
+
+
+def _commit(inbox: Path, connection: apsw.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except (apsw.IOError, apsw.FullError) as error:
+        raise JournalUnusable(
+            f"{inbox} could not be written to the end: {error}; nobody knows whether the command "
+            f"is stored: look whether it is carried out before you post it again"
+        ) from error
 
 
 @contextmanager

@@ -208,15 +208,29 @@ def test_a_clock_that_was_ahead_and_was_set_right_holds_no_try_up() -> None:
     assert life.order.client_order_id == again.client_order_id, "by the right clock it does wait"
 
 
-@pytest.mark.parametrize("role", [Role.ENTRY, Role.EXIT])
-def test_nor_is_a_signal_refused_for_as_long_as_the_clock_was_wrong(role: Role) -> None:
+def test_nor_is_a_signal_refused_for_as_long_as_the_clock_was_wrong() -> None:
     life = Life(TERMS)
-    if role is Role.EXIT:
-        life.opened()
-    signal = EntrySignal(quantity=D("0.0016"), plan=PLAN) if role is Role.ENTRY else ExitSignal()
+    signal = EntrySignal(quantity=D("0.0016"), plan=PLAN)
     life.tell(signal)
     life.tell(refusal(life.order, Grounds.UNTIMELY))
     with pytest.raises(SignalRefused, match="the next may follow at"):
         life.tell(signal)
     life.tell(signal, after=timedelta(hours=-1))
-    assert (life.order.role, life.order.status) == (role, OrderStatus.INTENDED)
+    assert (life.order.role, life.order.status) == (Role.ENTRY, OrderStatus.INTENDED)
+
+
+@pytest.mark.parametrize("grounds", [Grounds.UNTIMELY, Grounds.CLOSED, Grounds.OTHER])
+@pytest.mark.parametrize("late", [timedelta(seconds=1), timedelta(hours=-1)])
+def test_an_exit_that_came_at_a_wrong_time_waits_for_no_price(
+    grounds: Grounds, late: timedelta
+) -> None:
+    """The clock had been measured, and nothing was sold until the next price below the stop."""
+    life = Life(TERMS)
+    life.opened()
+    life.tell(ExitSignal())
+    refused = life.order.client_order_id
+    life.tell(refusal(life.order, grounds))
+    assert (life.position.exit_wish is None) == (grounds is Grounds.OTHER)
+    life.tell(TimePassed(), after=late)
+    assert (life.order.client_order_id == refused) == (grounds is Grounds.OTHER)
+    assert life.order.role is Role.EXIT

@@ -13,7 +13,7 @@ from surefoot.core.position import State
 from surefoot.core.reports import Grounds, TimePassed
 from surefoot.core.signals import Close
 from surefoot.engine.keeper import Keeper
-from surefoot.engine.listing import PAUSE_S
+from surefoot.engine.listing import EVERY_S, PAUSE_S
 from surefoot.engine.recovery import Outcome
 from surefoot.exchange.errors import ReadFailed, Refused
 
@@ -79,4 +79,17 @@ async def test_a_recovery_learns_of_them_too(exchange: FakeExchange) -> None:
     async with opened(account_spec(bot_spec()), exchange=exchange) as floor:
         keeper = await held(floor)
         await floor.account.recovery.again()
+        assert keeper.standing.instrument == COARSE
+
+
+async def test_they_are_read_every_hour_before_anything_is_refused(exchange: FakeExchange) -> None:
+    """A minimum that was raised was learned of by the stop that it refused."""
+    async with opened(account_spec(bot_spec()), exchange=exchange) as floor:
+        keeper = await held(floor)
+        exchange.clock.hurried = False
+        floor.account.roster.drive()
+        await turns()
+        assert keeper.standing.instrument == INSTRUMENT
+        await exchange.clock.advance(EVERY_S)
+        await turns()
         assert keeper.standing.instrument == COARSE

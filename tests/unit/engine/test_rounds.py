@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -326,6 +327,24 @@ async def test_a_balance_that_does_not_show_a_fill_yet_says_nothing(sold: str | 
         asked = None if sold is None else "2 BTC went, while nothing locked"
         assert (held.state, held.quantity) == (State.OPEN, fill.quantity)
         assert (held.frozen and held.frozen[:32]) == asked
+
+
+async def test_a_clock_that_was_ahead_keeps_no_balance_from_being_weighed() -> None:
+    """Noted an hour ahead, a fill was the newest thing for an hour: nothing was weighed."""
+    exchange = FakeExchange(HandClock())
+    exchange.trade(Side.BUY, "2")
+    async with floor_of(exchange=exchange) as floor:
+        inspection = floor.account.rounds.inspection
+        await inspection.everything()
+        await kept(floor).tell(ENTER)
+        await turns()
+        await kept(floor).tell(exchange.trades[-1])
+        kept(floor).recall_trade(exchange.now() + timedelta(hours=1))
+        exchange.trade(Side.SELL, "2")
+        for frozen in (False, True):
+            await inspection.everything()
+            assert (kept(floor).position.frozen is not None) == frozen
+            floor.clock.elapsed += 30
 
 
 @pytest.mark.parametrize(("later", "is_frozen"), [(9, False), (11, True)])

@@ -238,6 +238,34 @@ async def test_a_full_disk_is_said_to_the_client(
     await journal.close()
 
 
+async def test_what_may_be_stored_is_not_called_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk failed after the commit: told that it was not stored, somebody says it twice."""
+    journal = open_sqlite(tmp_path / "j.db", at=START)
+    connect = inbox._connect
+
+    class Failing:
+        """A database whose disk fails when all is written."""
+
+        def __init__(self, at: Path, patience_ms: int) -> None:
+            self._connection = connect(at, patience_ms)
+            self.close = self._connection.close
+
+        def execute(self, statement: str, *rest: object) -> object:
+            done = self._connection.execute(statement, *rest)  # type: ignore[arg-type]
+            if statement == "COMMIT":
+                raise apsw.IOError("disk I/O error")
+            return done
+
+    monkeypatch.setattr(inbox, "_connect", Failing)
+    with pytest.raises(JournalUnusable, match="nobody knows whether the command is stored"):
+        await journal.post(command())
+    monkeypatch.undo()
+    assert not await journal.post(command()), "it was stored"
+    await journal.close()
+
+
 async def test_reading_works_while_the_server_runs_and_while_it_does_not(tmp_path: Path) -> None:
     """Before, during and after a life of the server, and after one that was killed."""
     path = tmp_path / "j.db"
