@@ -23,7 +23,7 @@ from surefoot.core.evidence import Owned
 from surefoot.core.instrument import Instrument
 from surefoot.core.lanes import Lane
 from surefoot.core.leaving import is_at_rest
-from surefoot.core.order import Order
+from surefoot.core.order import Order, Role
 from surefoot.core.position import Position, State
 from surefoot.core.records import (
     AmendIntended,
@@ -32,7 +32,7 @@ from surefoot.core.records import (
     OrderIntended,
     PositionRecord,
 )
-from surefoot.core.reports import Fill, LateFact, OrderReport
+from surefoot.core.reports import Fill, Grounds, LateFact, OrderReport, Refusal
 from surefoot.core.signals import Freeze
 from surefoot.core.state import evolve
 from surefoot.core.terms import Terms
@@ -71,6 +71,10 @@ class Listener(Protocol):
 
     def urge(self, client_order_id: ClientOrderId) -> None:
         """Hear that the exchange should be asked about an order soon."""
+        ...
+
+    async def refit(self) -> None:
+        """See to it that keepers trade under the venue's filters of now, as far as it tells."""
         ...
 
 
@@ -331,6 +335,8 @@ class Keeper:
             return
         old = None if order.replaces is None else position.find(order.replaces)
         for outcome in await self._dispatch.send(position.symbol, order, receipt, old=old):
+            if order.role is Role.EXIT and _is_too_small(outcome):
+                await self._listener.refit()  # Is it worth so little, or does the venue want more?
             await self.tell(outcome, position_id=position.position_id)
         crashpoint("order.after-result-commit")
         self._listener.urge(name)
@@ -380,6 +386,10 @@ class Keeper:
         for position in self.positions:
             if position.position_id != current and position.is_settled(now):
                 del self._positions[position.position_id]
+
+
+def _is_too_small(outcome: Input) -> bool:
+    return isinstance(outcome, Refusal) and outcome.grounds is Grounds.TOO_SMALL
 
 
 def _is_open(position: Position) -> bool:

@@ -37,10 +37,20 @@ class Listing:
 
     def doubt(self) -> None:
         """Read it again, unless that was done just now: an order did not fit it."""
-        now = self._login.clock.monotonic()
-        if self._asked_at is None or now - self._asked_at >= PAUSE_S:
-            self._asked_at = now
+        if self._is_due():
             self._supervision.attend(self._read)
+
+    async def settle(self) -> None:
+        """Read it again before anything is concluded from what did not fit it."""
+        if self._is_due():
+            await self._read()
+
+    def _is_due(self) -> bool:
+        now = self._login.clock.monotonic()
+        if self._asked_at is not None and now - self._asked_at < PAUSE_S:
+            return False
+        self._asked_at = now
+        return True
 
     async def _read(self) -> None:
         try:

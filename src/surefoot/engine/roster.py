@@ -171,6 +171,10 @@ class Roster:
         """Ask the exchange about an order soon."""
         self._questions.urge(client_order_id, self.login.clock.monotonic())
 
+    async def refit(self) -> None:
+        """Read the venue's filters again, unless that was done just now."""
+        await self._listing.settle()
+
     # Who may enter -------------------------------------------------------------------------------
 
     @property

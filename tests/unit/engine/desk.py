@@ -141,6 +141,9 @@ class Heard:
     def urge(self, client_order_id: ClientOrderId) -> None:
         self.urged.append(client_order_id)
 
+    async def refit(self) -> None:
+        """Know of no other filters."""
+
 
 class Desk:
     """One account's parts, without its loops: nothing runs unless a test says so."""

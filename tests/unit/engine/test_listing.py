@@ -57,6 +57,23 @@ async def test_what_is_refused_for_its_size_has_the_right_one_the_next_time(
         assert [order.quantity for order in exchange.sent[1:]] == [D("0.0016"), D("0.001")]
 
 
+async def test_a_minimum_that_was_raised_just_now_lets_nothing_go(exchange: FakeExchange) -> None:
+    """A holding of 16 was let go as dust at the first refusal: its filters were read after it."""
+    async with opened(account_spec(bot_spec()), exchange=exchange) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        keeper = floor.account.roster.keepers[DIP]
+        await keeper.tell(replace(ENTER, quantity=D("0.00032")))
+        await turns()
+        await keeper.tell(floor.exchange.trades[-1])
+        assert keeper.position.state is State.OPEN
+        exchange.instruments[BTC] = replace(INSTRUMENT, notional_min=D(50))
+        exchange.answer(Refused("-1013", "Filter failure: NOTIONAL", Grounds.TOO_SMALL))
+        await keeper.tell(Close(by="ann"))
+        await turns()
+        assert (keeper.position.state, keeper.position.quantity) == (State.OPEN, D("0.00032"))
+        assert keeper.standing.instrument.notional_min == D(50)
+
+
 async def test_they_are_read_again_only_now_and_then(exchange: FakeExchange) -> None:
     """Two hundred bots that are all refused would spend the weight of everybody."""
     async with opened(account_spec(bot_spec()), exchange=exchange) as floor:
