@@ -221,6 +221,13 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/engine/test_shared_quote.py",
     ),
     (
+        "follow prices of the past",
+        "exchange/binance/streams.py",
+        "        if number < self._newest.get(key, number):\n",
+        "        if False:\n",
+        "tests/unit/exchange/test_exchange_time.py -k told_again",
+    ),
+    (
         "forget what is missing when somebody is asked again",
         "core/outside.py",
         "            there = min(each.position.present, left)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,10 +22,19 @@ _STEPS_WORTH: Final = Decimal(3)
 _SIZES: Final = 5
 # What is offered twice, or rests too long, is withdrawn within so long.
 _WITHDRAWN_S: Final = 120.0
-_STATUS: Final = (
-    "SELECT data ->> 'status' FROM records WHERE stream = ? AND kind = 'bot-status-changed' "
+# The last word of one of these kinds before an order was written down.
+_LAST: Final = (
+    "SELECT kind, data ->> 'status' FROM records "
+    "WHERE stream = ? AND kind IN (SELECT value FROM json_each(?)) "
     "AND sequence < (SELECT max(sequence) FROM records WHERE kind = 'order-intended' "
     "AND data ->> '$.order.client_order_id' = ?) ORDER BY sequence DESC LIMIT 1"
+)
+_STATUS: Final = '["bot-status-changed"]'
+_FREEZE: Final = '["position-frozen", "position-thawed", "position-resolved"]'
+# What is refused is tried again ever later: so often in a minute it never is.
+_TRIES: Final = 25
+_REFUSED: Final = (
+    "SELECT stream, count(*) FROM records WHERE kind = 'order-refused' AND at > ? GROUP BY stream"
 )
 
 
@@ -49,16 +58,24 @@ class Bounds:
         holding = self._judge.holdings[known.position]
         if execution == "NEW":
             self._judge_status(order, holding)
+            self._judge_freeze(order, holding)
             self._judge_size(order, holding)
         elif execution == "TRADE":
             self._paid[holding.name] += trade.quantity * trade.price
 
     def _judge_status(self, order: Any, holding: Holding) -> None:
         """Judge that a bot was running when its entry was written down."""
-        rows = self._judge.rows(_STATUS, f"bot/{holding.bot}", order.client_order_id)
-        if rows and rows[0][0] != "RUNNING":
-            text = f"{holding.name}: {order.client_order_id}, {rows[0][0]}"
+        rows = self._judge.rows(_LAST, f"bot/{holding.bot}", _STATUS, order.client_order_id)
+        if rows and rows[0][1] != "RUNNING":
+            text = f"{holding.name}: {order.client_order_id}, {rows[0][1]}"
             self._judge.blame("entered although it was not running", text)
+
+    def _judge_freeze(self, order: Any, holding: Holding) -> None:
+        """Judge that no risk was added to what somebody is asked about."""
+        stream = f"position/{holding.name}"
+        rows = self._judge.rows(_LAST, stream, _FREEZE, order.client_order_id)
+        if rows and rows[0][0] == "position-frozen":
+            self._judge.blame("entered although it was frozen", f"{holding.name}: {order.name}")
 
     def _judge_size(self, order: Any, holding: Holding) -> None:
         size, limit = self._sizes[holding.bot], order.price
@@ -74,7 +91,11 @@ class Bounds:
         return max(holding.held, ZERO) / holding.bought if holding.bought else ZERO
 
     def look(self) -> None:
-        """Judge what is offered for sale, and what rests."""
+        """Judge what is offered for sale, what rests, and what is tried again and again."""
+        since = (self._now() - timedelta(minutes=1)).isoformat()
+        for stream, times in self._judge.rows(_REFUSED, since):
+            if times > _TRIES:
+                self._judge.blame("refused again and again", f"{stream}: {times} times a minute")
         found = {f"offered {name}": text for name, text in self._offered_twice().items()}
         found |= {f"resting {name}": text for name, text in self._outlived().items()}
         self._since = {key: self._since.get(key, self._world.now) for key in found}

@@ -88,6 +88,7 @@ class Conduct:
         self._cost[holding.name] += worth if order.side == "BUY" else -worth
         if role == "exit":
             self._judge_gain(order, trade, holding)
+            self._judge_rest(holding)
 
     def _on_sale(self, order: Any, holding: Holding) -> None:
         self._taken_away.pop(holding.name, None)
@@ -194,6 +195,13 @@ class Conduct:
             if order.type == "MARKET" and self._replaces(holding) and trade.price < level:
                 text = f"{holding.name}: {order.client_order_id} at {trade.price}, wanted {level}"
                 self._judge.blame("a gain was taken for less", text)
+
+    def _judge_rest(self, holding: Holding) -> None:
+        """Judge that an exit leaves what was to stay."""
+        keep = Decimal((self._wish(holding.name) or {}).get("keep", 0))
+        if (keep - holding.held) * self._judge.price(holding.symbol) > DUST_WORTH:
+            text = f"{holding.name}: {holding.held} left of {keep}"
+            self._judge.blame("what was to stay was sold", text)
 
     def _level(self, position: str) -> Decimal:
         rows = self._judge.rows("SELECT take_profit FROM positions WHERE position_id = ?", position)

@@ -1,4 +1,4 @@
-"""Where each planted mistake is tried: in drawn worlds, in one made for it, or in none, and why.
+"""Where each planted mistake is tried: in worlds of some kind, in one made for it, or in none.
 
 Every mistake of `benchmarks/sabotage.py` stands here once. A mistake of a room in `ROOMS` is tried
 in no world; of any other, whoever adds it has to say what makes its situation, or why nothing can.
@@ -146,6 +146,8 @@ STAGED: Final[dict[str, str]] = {
         "tests/simulation/test_set_back_worlds.py -k shows_to_be_lost"
     ),
 }
+# Worlds as they are drawn convict these; none is made for them.
+DRAWN: Final[frozenset[str]] = frozenset({"follow prices of the past"})
 # Whose mistakes no world shows: what is in the world is the trading program and an exchange.
 ROOMS: Final[dict[str, str]] = {
     "web/": "nobody in a world opens the dashboard",
@@ -298,9 +300,13 @@ BEYOND: Final[dict[str, str]] = {
 }
 
 
+AS_DRAWN: Final = "worlds as they are drawn"
+
+
 def whereabouts(name: str, file: str) -> list[str]:
     """Return where a mistake is tried, or why it is in no world; once, if all is well."""
     found = [f"--told {TOLD[name]}"] if name in TOLD else []
     found += [STAGED[name]] if name in STAGED else []
+    found += [AS_DRAWN] if name in DRAWN else []
     found += [why for room, why in ROOMS.items() if file.startswith(room)]
     return found + ([BEYOND[name]] if name in BEYOND else [])

@@ -189,8 +189,20 @@ class Judge:
             if self._unheard_of and self._cannot_be_known(holding):
                 continue
             since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
-            if self._now() - since > BARE_S and holding.name not in self.alarmed():
+            silent = self._now() - since > BARE_S and holding.name not in self.alarmed()
+            if silent and not self._was_bought_unheard(holding):
                 self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
+
+    def _was_bought_unheard(self, holding: Holding) -> bool:
+        """Tell whether what bought it is not booked, and it is said that nobody is heard."""
+        if not said.is_unheard(self.rows):
+            return False
+        booked = self.rows(
+            "SELECT client_order_id, fills.quantity FROM fills JOIN orders USING (client_order_id) "
+            "WHERE position_id = ? AND role = 'entry'",
+            holding.name,
+        )
+        return sum((Decimal(each) for _, each in booked), ZERO) < holding.bought
 
     def _cannot_be_known(self, holding: Holding) -> bool:
         """Tell whether it was left bare, and still nobody is heard, which is said."""

@@ -53,6 +53,7 @@ class Rest:
         self._look_at_doubts(asked)
         self._look_at_profits(asked)
         self._look_at_closes(states, alarmed)
+        self._look_at_bots()
         self._look_at_words(states)
         for name in sorted(alarmed) if self._innocent else ():
             why = states[name][2] or reviewed.get(states[name][0]) or "past its deadline"
@@ -216,6 +217,13 @@ class Rest:
                 continue
             if states[name][1] != "CLOSED" and self._judge.worth(holding) > DUST_WORTH:
                 self._judge.blame("a close was not carried out", f"{name}: {states[name][1]}")
+
+    def _look_at_bots(self) -> None:
+        """Judge that whoever has closed a position can begin another one."""
+        newest = "SELECT position_id, state, max(number) FROM positions GROUP BY bot"
+        for name, state, _ in self._judge.rows(newest):
+            if state == "CLOSED":
+                self._judge.blame("a bot has nothing to begin with", name)
 
     def _look_at_words(self, states: dict[str, Any]) -> None:
         """Judge that no alarm is left of what is over: everything is answered by now."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import apsw
+from tests.simulation.docket import AS_DRAWN
 from tests.simulation.judge import Harm
 from tests.simulation.ledger import Ledger
 from tests.simulation.machine import Verdict
@@ -40,11 +41,13 @@ def test_two_runs_add_to_the_same_sums(tmp_path: Path) -> None:
     one.add(first("storm"), VERDICT)
     other.add(first("mixed"), VERDICT)
     one.convict("forget", "crash=20", 3, "it was forgotten")
+    one.convict("forget", AS_DRAWN, 9, None)
     sums = Ledger(tmp_path / "ledger.json").sums
     assert (sums["worlds"], sums["deaths"], sums["events"]) == (2, 4, {"world kill": 4})
     assert sums["convictions"] == {
         "forget": {"told": "crash=20", "worlds": 3, "harm": "it was forgotten"}
     }
+    assert sums["drawn"] == {"forget": {"told": AS_DRAWN, "worlds": 9, "harm": None}}
 
 
 def test_a_run_of_its_own_is_added(tmp_path: Path) -> None:

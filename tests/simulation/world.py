@@ -172,6 +172,8 @@ class World:
         self.slow_until = 0.0
         self.starts = 0
         self.births: list[float] = []
+        # Who wants to know every price that there ever was.
+        self.watchers: list[Callable[[str, Decimal], None]] = []
         self.loop.killed = self._died
         self.loop.set_exception_handler(lambda _loop, _context: None)
 
@@ -356,6 +358,8 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
         tick = exchange.rules[symbol].tick
         to = (exchange.quotes[symbol].last * Decimal(repr(factor))).quantize(tick)
         self.simulator.market.move(symbol, max(to, tick * 100), tick)
+        for each in self.watchers:
+            each(symbol, exchange.quotes[symbol].last)
 
 
 @contextmanager

@@ -32,6 +32,19 @@ def test_a_book_carries_the_time_that_is_known_now() -> None:
     ]
 
 
+def test_a_price_that_is_told_again_later_is_none_of_now() -> None:
+    """Catches a trailing stop that follows prices of the past, and sells at one of them."""
+    client: Any = SimpleNamespace(markets={"BTC/USDT": {"id": "BTCUSDT"}})
+    market = _Market(client, lambda: BORN)
+    books = [{"s": "BTCUSDT", "u": n, "b": str(100 + n), "a": str(101 + n)} for n in range(3)]
+    trades = [{"s": "BTCUSDT", "t": n, "p": str(100 + n)} for n in range(3)]
+    market.take("trade", trades[2])
+    newest = market.take("book", books[2])
+    assert market.take("book", books[2]) == newest
+    old = [market.take("book", books[0]), *(market.take("trade", each) for each in trades[:2])]
+    assert old == [None, None, None]
+
+
 class Stepped:
     """A machine whose wall clock can be put forward or back."""
 

@@ -191,6 +191,8 @@ class _Market:
         self._names = {market["id"]: Symbol(name) for name, market in client.markets.items()}
         self._last: dict[Symbol, Decimal] = {}
         self._book: dict[Symbol, tuple[Decimal, Decimal]] = {}
+        # The number of the newest event of each kind: they count up.
+        self._newest: dict[tuple[str, Symbol], int] = {}
 
     def take(self, kind: str, message: dict[str, Any]) -> MarketEvent | None:
         """Return the event of a raw message, or None while it does not make one."""
@@ -205,6 +207,8 @@ class _Market:
     def _event(self, kind: str, message: dict[str, Any], symbol: Symbol) -> MarketEvent | None:
         if kind == "kline":
             return payloads.stream_candle(payloads.payload(message.get("k")), symbol)
+        if self._is_old(kind, message, symbol):
+            return None
         if kind == "trade":
             self._last[symbol] = payloads.positive(message, "p")
         else:
@@ -216,6 +220,16 @@ class _Market:
         # The book says no time. A client's own clock would be the one of its birth: corrected once.
         at = payloads.moment(message, "E") if message.get("E") else self._now()
         return Tick(symbol=symbol, price=self._last[symbol], bid=bid, ask=ask, at=at)
+
+    def _is_old(self, kind: str, message: dict[str, Any], symbol: Symbol) -> bool:
+        """Tell whether a later one has been told before: a price of the past is none to act at."""
+        number, key = message.get("t" if kind == "trade" else "u"), (kind, symbol)
+        if not isinstance(number, int):
+            return False
+        if number < self._newest.get(key, number):
+            return True
+        self._newest[key] = number
+        return False
 
 
 def _account_event(client: FencedBinance, message: dict[str, Any]) -> list[AccountEvent]:
