@@ -33,6 +33,8 @@ from surefoot.journal.port import Change, Command, Journal, Verdict
 
 # What an operator answers with: an answer to less than is known by now is none.
 _ANSWERS: Final = frozenset({"resume", "resume-all", "resolve"})
+# What lets bots enter.
+_LETTING: Final = frozenset({"resume", "resume-all"})
 
 
 class Commands:
@@ -74,6 +76,7 @@ class Commands:
     async def _carry_out(self, command: Command) -> None:
         try:
             self._refuse_old(command)
+            await self._refuse_overtaken(command)
             done = await self._do(command)
         except (SignalRefused, InvalidValue, InvariantViolated) as refusal:
             done = Verdict(
@@ -111,6 +114,20 @@ class Commands:
         setback = self._journal.setback
         if setback and command.posted_at < setback.at and command.kind in _ANSWERS:
             raise SignalRefused(f"it was said before this was known: {setback.why}; say it again")
+
+    async def _refuse_overtaken(self, command: Command) -> None:
+        """Let no bot enter on a word that was on its way while somebody said the contrary.
+
+        A messenger may deliver it up to a minute late; what was said last holds.
+        """
+        if command.kind not in _LETTING:
+            return
+        for each in await self._journal.commands(status="done"):
+            if each.posted_at > command.posted_at and _holds(each, command):
+                raise SignalRefused(
+                    f"{each.actor} said {each.kind} after it, at {each.posted_at:%H:%M:%S} UTC; "
+                    f"say it again if you still want it"
+                )
 
     async def _do(self, command: Command) -> Verdict:
         match command.kind:
@@ -228,6 +245,13 @@ class Commands:
         verdict = _done(command, result)
         await keeper.tell(word, verdict=verdict)
         return verdict
+
+
+def _holds(said: Command, command: Command) -> bool:
+    """Tell whether one command is to keep from entering what another one would let."""
+    if said.kind == "pause":
+        return said.target == command.target
+    return said.kind == "stop-all"
 
 
 def refuse_if_review_stands(account: Account, bot: BotName) -> None:
