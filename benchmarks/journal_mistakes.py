@@ -19,7 +19,7 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "believe a table that hides a position",
-        "journal/rows.py",
+        "journal/reader.py",
         "    if lacking:\n",
         "    if False:\n",
         "tests/unit/journal/test_integrity.py -k acts_upon",
@@ -124,8 +124,8 @@ JOURNAL_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "believe a table that hides what is frozen",
-        "journal/rows.py",
-        "    names |= {str(name) for (name,) in connection.execute(_FROZEN)}\n",
+        "journal/reader.py",
+        "            names |= {str(name) for (name,) in ask(questions.FROZEN)}\n",
         "",
         "tests/unit/journal/test_integrity.py -k acts_upon",
     ),

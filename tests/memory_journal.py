@@ -271,7 +271,6 @@ class MemoryJournal:
             rows.append(
                 BotRow(
                     bot=bot,
-                    version=self._versions[f"bot/{bot}"],
                     status=record.status,
                     reason=record.reason,
                     position=newest[-1] if newest else None,

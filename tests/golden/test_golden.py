@@ -14,8 +14,9 @@ from tests.golden.make import JOURNAL, WHAT_IT_SAYS, told
 
 from surefoot.core.account_records import Record, kind_of
 from surefoot.journal.codec import encode
+from surefoot.journal.reader import open_sqlite_reader
 from surefoot.journal.repair import repair_sqlite
-from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader
+from surefoot.journal.sqlite import open_sqlite
 from surefoot.journal.status import read_status
 
 

@@ -14,12 +14,15 @@ from typing import Any, Final, Protocol
 import apsw
 from msgspec import Struct
 
+from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.values import BotName, PositionId
-from surefoot.journal import rows
+from surefoot.journal import questions
 from surefoot.journal.codec import decode_position, stamp, unstamp
+from surefoot.journal.commands import SETTLED_COLUMNS, read_settled_row
 from surefoot.journal.port import BotRow, Client, Command, Entry
 from surefoot.journal.profit import Outcome, outcome_of
-from surefoot.journal.sqlite import SqliteReader
+from surefoot.journal.reader import SqliteReader, bot_row
+from surefoot.journal.rows import entry_of, position_of
 
 # One question looks at no more rows than this.
 SCAN_MAX: Final = 50_000
@@ -131,12 +134,12 @@ class SqliteBrowser(SqliteReader):
         # A position's records are few and have an index; everything else is looked through.
         bottom = 0 if wanted.position is not None else max(0, top - SCAN_MAX)
         found = self._read.execute(
-            f"SELECT {rows.COLUMNS} FROM records "  # noqa: S608 (bound values)
+            f"SELECT {questions.COLUMNS} FROM records "  # noqa: S608 (bound values)
             f"WHERE sequence < ? AND sequence > ? {''.join(clauses)} "
             "ORDER BY sequence DESC LIMIT ?",
             (top, bottom, *bindings, limit),
         ).fetchall()
-        entries = tuple(rows.entry_of(row) for row in found)
+        entries = tuple(map(entry_of, found))
         if len(entries) == limit:
             return EntryPage(entries=entries, before=entries[-1].sequence)
         return EntryPage(entries=entries, before=bottom + 1 if bottom else None)
@@ -144,8 +147,18 @@ class SqliteBrowser(SqliteReader):
     async def bot_rows(self, names: Collection[BotName]) -> tuple[BotRow, ...]:
         """Read some bots, as `bots` reads them all."""
         with self._snapshot():
-            found = [rows.bot(self._read, name) for name in names]
+            found = [await self._bot(name) for name in names]
         return tuple(row for row in found if row is not None)
+
+    async def _bot(self, name: BotName) -> BotRow | None:
+        """Read one bot; None if no status of it was ever written."""
+        word = await self.last(f"bot/{name}", "bot-status-changed")
+        if word is None or not isinstance(word.record, BotStatusChanged):
+            return None
+        row = self._read.execute(questions.NEWEST_POSITION, (name,)).fetchone()
+        current = None if row is None else position_of(row)
+        frozen = self._read.execute(questions.FROZEN_OF, (name,))
+        return bot_row(word.record, current, (PositionId(str(found)) for (found,) in frozen))
 
     async def position_rows(
         self, *, bot: BotName | None, held: bool | None, after: PositionId | None, limit: int
@@ -206,7 +219,11 @@ class SqliteBrowser(SqliteReader):
 
     async def command(self, command_id: str) -> Command | None:
         """Read one command that was taken into the journal, or None."""
-        return rows.command(self._read, command_id)
+        found = self._read.execute(
+            f"SELECT {SETTLED_COLUMNS} FROM commands WHERE command_id = ?",  # noqa: S608
+            (command_id,),
+        )
+        return next((read_settled_row(row) for row in found), None)
 
 
 def _inode(path: Path) -> int | None:

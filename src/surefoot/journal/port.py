@@ -129,7 +129,6 @@ class BotRow(Struct, frozen=True, kw_only=True):
     """
 
     bot: BotName
-    version: int
     status: str
     reason: str | None
     position: Position | None

@@ -10,8 +10,9 @@ from surefoot.journal.browse import Browser, SqliteBrowser
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.lease import holder_of
 from surefoot.journal.port import Client, Holder, Journal, Repair
+from surefoot.journal.reader import open_sqlite_as, open_sqlite_reader
 from surefoot.journal.repair import repair_sqlite
-from surefoot.journal.sqlite import open_sqlite, open_sqlite_as, open_sqlite_reader
+from surefoot.journal.sqlite import open_sqlite
 
 
 class Store(Protocol):

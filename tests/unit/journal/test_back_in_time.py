@@ -16,7 +16,8 @@ from tests.unit.journal.test_inbox import change, command
 
 from surefoot.journal.errors import JournalLocked, JournalPoisoned, JournalUnusable
 from surefoot.journal.outside import bound_of, read_bound
-from surefoot.journal.sqlite import SqliteJournal, open_sqlite, open_sqlite_reader
+from surefoot.journal.reader import open_sqlite_reader
+from surefoot.journal.sqlite import SqliteJournal, open_sqlite
 from surefoot.journal.store import SqliteStore
 
 LATER = START + timedelta(minutes=1)

@@ -31,7 +31,8 @@ from surefoot.core.values import (
 from surefoot.journal import rows
 from surefoot.journal.codec import decode_position
 from surefoot.journal.port import Append, Change, Reader, entries_of
-from surefoot.journal.sqlite import SqliteJournal, SqliteReader, open_sqlite, open_sqlite_reader
+from surefoot.journal.reader import SqliteReader, open_sqlite_reader
+from surefoot.journal.sqlite import SqliteJournal, open_sqlite
 from surefoot.journal.status import ORDERS_SHOWN, read_status
 
 MAIN, BOT = AccountName("main"), BotName("bot-7")

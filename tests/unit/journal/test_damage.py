@@ -14,9 +14,9 @@ from surefoot.core.account_records import BotStatusChanged
 from surefoot.core.values import BotName
 from surefoot.journal.codec import Tip
 from surefoot.journal.errors import JournalError, JournalUnusable
+from surefoot.journal.reader import open_sqlite_reader
 from surefoot.journal.repair import repair_sqlite
 from surefoot.journal.replay import Replay
-from surefoot.journal.sqlite import open_sqlite_reader
 
 
 async def said(path: Path) -> list[str]:

@@ -17,7 +17,8 @@ from tests.builders import START, Life
 from surefoot.journal import inbox
 from surefoot.journal.errors import InboxFull, InboxHeld, JournalUnusable
 from surefoot.journal.port import Append, Change, Command, Verdict
-from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader
+from surefoot.journal.reader import open_sqlite_reader
+from surefoot.journal.sqlite import open_sqlite
 
 
 def command(name: str = "c1", **more: object) -> Command:

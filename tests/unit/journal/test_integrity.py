@@ -20,8 +20,9 @@ from surefoot.journal.codec import decode, encode
 from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import Append, Change
 from surefoot.journal.projection import POSITION_COLUMNS
+from surefoot.journal.reader import open_sqlite_reader
 from surefoot.journal.schema import PROJECTIONS
-from surefoot.journal.sqlite import open_sqlite, open_sqlite_reader
+from surefoot.journal.sqlite import open_sqlite
 
 MAIN = AccountName("main")
 

@@ -27,8 +27,9 @@ from surefoot.journal.errors import (
     JournalUnusable,
 )
 from surefoot.journal.port import Append, Change, Memory, position_stream
+from surefoot.journal.reader import open_sqlite_reader
 from surefoot.journal.schema import MIGRATIONS
-from surefoot.journal.sqlite import SqliteJournal, open_sqlite, open_sqlite_reader
+from surefoot.journal.sqlite import SqliteJournal, open_sqlite
 
 
 def change(life: Life, since: int = 0) -> Change:
