@@ -72,13 +72,19 @@ def _offer(spec: BotSpec, signal: Enter | Add, tick: Tick, instrument: Instrumen
 
 
 def _check_stop(spec: BotSpec, plan: ExitPlan, quantity: Decimal, offer: _Offer) -> None:
-    """Return if a stop of so much can rest at the exchange, or none is to.
+    """Return if a stop of so much would hold, and can rest at the exchange if it is to.
 
     Raises:
-        InvalidValue: at its price it is worth less than the venue takes.
+        InvalidValue: it would be reached at once, or is worth less there than the venue takes.
     """
     instrument, price = offer.instrument, offer.price
     stop = at_entry(plan, price, Direction.LONG, instrument.tick).stop
+    market = price if offer.limit is not None else min(price, offer.last)
+    if stop is not None and stop >= market:
+        raise InvalidValue(
+            f"{spec.symbol}: its stop, {plain(stop)} on the venue's step of "
+            f"{plain(instrument.tick)}, would be reached at once at {plain(market)}; widen it",
+        )
     left = quantity * (1 - _FEE_MOST)
     if not spec.native_stop or stop is None or not instrument.is_dust(left, stop):
         return

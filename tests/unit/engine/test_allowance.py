@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import D
+from tests.builders import INSTRUMENT, D
 from tests.unit.engine.desk import DIP, LIMITS, Desk, tick
 from tests.unit.engine.fake import ETH, ETHER
 from tests.unit.engine.till import WIDE, bot, till
@@ -112,6 +112,27 @@ async def test_an_entry_is_worth_its_stop_or_is_refused(
     assert ["worth too little at their stop of 49000" in why for why in here.refusals()] == [
         True
     ] * native_stop
+
+
+@pytest.mark.parametrize(
+    ("tick", "stop", "native_stop", "limit"),
+    [("1000", "1%", True, None), ("1000", "1%", False, 50000), ("0.01", "0.001%", True, None)],
+)
+async def test_nothing_is_bought_whose_stop_is_reached_at_once(
+    desk: Desk, tick: str, stop: str, *, native_stop: bool, limit: float | None
+) -> None:
+    """On a coarse step a stop of 1 % was the price itself: bought and sold again, for ever.
+
+    So it was where the ask is further from the last price than the stop from the ask.
+    """
+    here = await till(desk, bot(Amount(notional=D(100)), native_stop=native_stop))
+    desk.keepers[DIP].adopt(replace(INSTRUMENT, tick=D(tick)))
+    await here.say(Enter(stop_loss=stop, limit=limit))
+    assert desk.exchange.sent == []
+    assert "would be reached at once at 50000; widen it" in here.refusals()[0]
+    await here.say(Enter(stop_loss="3%"))
+    await here.settle()
+    assert len(desk.exchange.sent) == 1
 
 
 async def test_no_answer_is_no_entry(desk: Desk) -> None:
