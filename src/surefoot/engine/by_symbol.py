@@ -18,7 +18,7 @@ class BySymbol(MutableMapping[BotName, T], Generic[T]):
 
     def __init__(self, symbol_of: Callable[[T], Symbol]) -> None:
         self._symbol_of = symbol_of
-        self._changes = 0
+        self.count_of_changes = 0
         self._by_name: dict[BotName, T] = {}
         self._by_symbol: defaultdict[Symbol, dict[BotName, T]] = defaultdict(dict)
 
@@ -30,13 +30,13 @@ class BySymbol(MutableMapping[BotName, T], Generic[T]):
     def __setitem__(self, bot: BotName, each: T) -> None:
         if bot in self._by_name:
             del self[bot]
-        self._changes += 1
+        self.count_of_changes += 1
         self._by_name[bot] = each
         self._by_symbol[self._symbol_of(each)][bot] = each
 
     @override
     def __delitem__(self, bot: BotName) -> None:
-        self._changes += 1
+        self.count_of_changes += 1
         each = self._by_name.pop(bot)
         on_symbol = self._by_symbol[self._symbol_of(each)]
         del on_symbol[bot]
@@ -55,11 +55,6 @@ class BySymbol(MutableMapping[BotName, T], Generic[T]):
     def values(self) -> ValuesView[T]:
         """Return what is mapped; the inherited view looks each of them up by its name."""
         return self._by_name.values()
-
-    @property
-    def count_of_changes(self) -> int:
-        """Return a number that is another one whenever who is on which symbol has changed."""
-        return self._changes
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:

@@ -100,7 +100,7 @@ class Roster:
         self._questions = questions
         self._turnstile = Turnstile()
         self._supervision = supervision
-        self._admits = False
+        self.admits = False
         self._driven: set[BotName] | None = None
         self._watched: set[BotName] = set()
 
@@ -177,18 +177,13 @@ class Roster:
 
     # Who may enter -------------------------------------------------------------------------------
 
-    @property
-    def admits(self) -> bool:
-        """Tell whether the account is recovered, so that bots may enter at all."""
-        return self._admits
-
     def admit(self) -> None:
         """Let bots enter that run: everything is known."""
-        self._admits = True
+        self.admits = True
 
     def refusal(self, bot: BotName) -> str | None:
         """Return why a bot may not enter now, or None if it may."""
-        if not self._admits:
+        if not self.admits:
             return "recovery has not finished"
         keeper = self.keepers.get(bot)
         frozen = next((p for p in keeper.positions if p.frozen), None) if keeper else None
@@ -202,7 +197,7 @@ class Roster:
 
     async def review_all(self, reason: str, cause: Cause) -> None:
         """Take every bot of this account out of entering, and say why."""
-        self._admits = False
+        self.admits = False
         await self.statuses.load()
         for bot in self.bots:
             await self.review(bot, reason, cause)

@@ -24,7 +24,7 @@ class Senses:
         self._silent: Trouble | None = None
         self._answered_at: datetime | None = None
         self._halted: str | None = None
-        self._recovered_at: datetime | None = None
+        self.recovered_at: datetime | None = None
         self._progress: str | None = None
         self._streams: dict[str, Trouble | None] = {}
         self._unproven: dict[Symbol, datetime] = {}
@@ -38,17 +38,12 @@ class Senses:
         self.attempt = 0
         self.next_try: datetime | None = None
 
-    @property
-    def recovered_at(self) -> datetime | None:
-        """Return since when everything is known, or None."""
-        return self._recovered_at
-
     def circumstances(
         self, banned_until: datetime | None, held: Collection[Symbol]
     ) -> Circumstances:
         """Return all of it at this moment; prices matter of what is held."""
         return Circumstances(
-            recovered=self._recovered_at is not None,
+            recovered=self.recovered_at is not None,
             progress=self._progress,
             halted=self._halted,
             banned_until=banned_until,
@@ -84,7 +79,7 @@ class Senses:
     def recover(self) -> None:
         """Note that everything is known."""
         self.answer()
-        self._recovered_at = self._recovered_at or self._now()
+        self.recovered_at = self.recovered_at or self._now()
 
     def halt(self, why: str) -> None:
         """Note that nothing goes on before a person has acted."""
@@ -195,7 +190,7 @@ class Senses:
 
     def unpriced(self, symbols: Iterable[Symbol]) -> dict[Symbol, datetime]:
         """Return which symbols have no live price, and since when; the start counts as one."""
-        started = self._recovered_at or self._now()
+        started = self.recovered_at or self._now()
         return {
             symbol: self._priced.get(symbol, started)
             for symbol in symbols

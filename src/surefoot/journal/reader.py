@@ -56,7 +56,6 @@ from surefoot.journal.port import (
     Command,
     Entry,
     Holder,
-    Setback,
     account_stream,
 )
 from surefoot.journal.replay import differences
@@ -73,23 +72,9 @@ class SqliteReader:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self._read = connection
-        self._epochs = epochs(connection)
-        self._setback = setback_of(connection)
-
-    @property
-    def epoch(self) -> str:
-        """Return the epoch drawn when this journal was created or restored."""
-        return self._epochs[0]
-
-    @property
-    def epochs(self) -> tuple[str, ...]:
-        """Return every epoch this journal has had, newest first."""
-        return self._epochs
-
-    @property
-    def setback(self) -> Setback | None:
-        """Return how this journal last went back in time, or None if it never did."""
-        return self._setback
+        self.epochs = epochs(connection)
+        self.epoch = self.epochs[0]
+        self.setback = setback_of(connection)
 
     async def entries(
         self, *, stream: str | None = None, after: int = 0, limit: int = 1000

@@ -37,7 +37,6 @@ from surefoot.journal.outside import Outside
 from surefoot.journal.port import Change, Receipt, Verdict
 from surefoot.journal.reader import SqliteReader
 from surefoot.journal.schema import MIGRATIONS
-from surefoot.journal.signs import Gauges
 from surefoot.journal.writer import Writer
 
 # How many of the newest rows have their hash chain walked at every start; `verify` walks all.
@@ -57,23 +56,14 @@ class SqliteJournal(SqliteReader):
         outside: Outside,
     ) -> None:
         super().__init__(path, reading)
+        self.generation = outside.generation
         self._outside = outside
         self._writer = writer
         self._tray = Tray(inbox_of(path))
-        self._gauges = GaugeFile(gauges_of(path))
+        self.gauges = GaugeFile(gauges_of(path))
         self._lease = lease
         self._writing = writing
         self._restored = restored_at(reading)
-
-    @property
-    def generation(self) -> str:
-        """Return what was drawn for this life alone."""
-        return self._outside.generation
-
-    @property
-    def gauges(self) -> Gauges:
-        """Return where prices are noted."""
-        return self._gauges
 
     async def commit(self, change: Change) -> Receipt:
         """Make a change durable."""
@@ -102,7 +92,7 @@ class SqliteJournal(SqliteReader):
 
     def _let_go(self) -> None:
         self._tray.close()
-        self._gauges.close()
+        self.gauges.close()
         # Readers that stay cannot tidy up after us; whoever reads now is not waited for. After a
         # commit that failed, or on a full disk, tidying may fail as well: the next start does it.
         with suppress(apsw.Error):

@@ -67,36 +67,31 @@ class SqliteStore:
 
     def __init__(self, url: str, directory: Path) -> None:
         # What lies beside the journal lies beside the file, however it is reached.
-        self._path = (directory / _file(url)).resolve()
-
-    @property
-    def file(self) -> Path:
-        """Return the file."""
-        return self._path
+        self.file = (directory / _file(url)).resolve()
 
     def exists(self) -> bool:
         """Tell whether the file is there."""
-        return self._path.exists()
+        return self.file.exists()
 
     def holder(self) -> Holder | None:
         """Return the server that runs on it now, or None."""
-        return holder_of(self._path)
+        return holder_of(self.file)
 
     def open(self, *, at: datetime) -> Journal:
         """Open or create the journal as its one writer."""
-        return open_sqlite(self._path, at=at)
+        return open_sqlite(self.file, at=at)
 
     def repair(self, *, at: datetime) -> Repair:
         """Make what follows from records anew, where it does not."""
-        return repair_sqlite(self._path, at=at)
+        return repair_sqlite(self.file, at=at)
 
     def read(self) -> Client:
         """Open the journal to read it and to post commands."""
-        return open_sqlite_reader(self._path)
+        return open_sqlite_reader(self.file)
 
     def browse(self) -> SqliteBrowser:
         """Open the journal for a screen: to read it in pages and to post commands."""
-        return open_sqlite_as(SqliteBrowser, self._path)
+        return open_sqlite_as(SqliteBrowser, self.file)
 
 
 def _file(url: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from surefoot.core.errors import InvalidValue
 from surefoot.notify.digest import chunks
 from surefoot.notify.errors import Later
-from surefoot.notify.event import Event, EventKind, Weight
+from surefoot.notify.event import Event
 from surefoot.notify.settings import AppriseSettings
 
 # Most services take this much in one message.
@@ -20,23 +20,12 @@ class AppriseService:
     """One service, by its apprise URL."""
 
     def __init__(self, settings: AppriseSettings) -> None:
+        # Another address is another receiver.
+        self.name = f"apprise-{hashlib.sha256(settings.url.reveal().encode()).hexdigest()[:12]}"
+        self.kinds = settings.events
+        self.least = settings.least
         self._settings = settings
         self._service = _opened(settings.url.reveal())
-
-    @property
-    def name(self) -> str:
-        """Return the name of its cursor: another address is another receiver."""
-        return f"apprise-{hashlib.sha256(self._settings.url.reveal().encode()).hexdigest()[:12]}"
-
-    @property
-    def kinds(self) -> Collection[EventKind]:
-        """Return what it wants to hear of."""
-        return self._settings.events
-
-    @property
-    def least(self) -> Weight:
-        """Return from which weight on."""
-        return self._settings.least
 
     async def deliver(self, told: Sequence[Event]) -> None:
         """Send them in as few messages as they fit in; apprise tells failures apart by nothing."""

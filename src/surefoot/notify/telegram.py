@@ -7,7 +7,7 @@ because a command has to be in the journal before Telegram is told that it was r
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -106,24 +106,11 @@ class Chat:
     """One user's private chat, as a destination."""
 
     def __init__(self, user: int, wire: Wire, least: Weight) -> None:
+        self.name = f"telegram-{user}"
+        self.kinds = tuple(EventKind)
+        self.least = least
         self._user = user
         self._wire = wire
-        self._least = least
-
-    @property
-    def name(self) -> str:
-        """Return the name of its cursor."""
-        return f"telegram-{self._user}"
-
-    @property
-    def kinds(self) -> Collection[EventKind]:
-        """Return what it wants to hear of: everything."""
-        return tuple(EventKind)
-
-    @property
-    def least(self) -> Weight:
-        """Return from which weight on."""
-        return self._least
 
     async def deliver(self, told: Sequence[Event]) -> None:
         """Send them in as few messages as they fit in."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import aiohttp
 import msgspec
 
 from surefoot.journal.clock import Clock
 from surefoot.notify import http
-from surefoot.notify.event import Event, EventKind, Weight
+from surefoot.notify.event import Event
 from surefoot.notify.settings import WebhookSettings
 
 
@@ -33,24 +33,13 @@ class Webhook:
     def __init__(
         self, settings: WebhookSettings, session: aiohttp.ClientSession, clock: Clock
     ) -> None:
+        # Another address is another receiver.
+        self.name = f"webhook-{hashlib.sha256(settings.url.reveal().encode()).hexdigest()[:12]}"
+        self.kinds = settings.events
+        self.least = settings.least
         self._settings = settings
         self._session = session
         self._clock = clock
-
-    @property
-    def name(self) -> str:
-        """Return the name of its cursor: another address is another receiver."""
-        return f"webhook-{hashlib.sha256(self._settings.url.reveal().encode()).hexdigest()[:12]}"
-
-    @property
-    def kinds(self) -> Collection[EventKind]:
-        """Return what it wants to hear of."""
-        return self._settings.events
-
-    @property
-    def least(self) -> Weight:
-        """Return from which weight on."""
-        return self._settings.least
 
     async def deliver(self, told: Sequence[Event]) -> None:
         """Post them in one message."""

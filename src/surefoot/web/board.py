@@ -69,7 +69,7 @@ class Board:
         self._bots: dict[str, tuple[int, bytes]] = {}
         self._rest: tuple[int, bytes] = (0, b"null")
         self._looked_for = -LOOKS_S
-        self._figures = Figures(clock)
+        self.figures = Figures(clock)
         self.candles = Candles()
         self.profit = ProfitBook()
         self.cursor = 0
@@ -77,21 +77,6 @@ class Board:
         self.read_at: datetime | None = None
         self.turned_at: datetime | None = None
         self.problem: str | None = "the journal has not been read yet"
-
-    @property
-    def document(self) -> StatusDocument | None:
-        """Return the newest status document, however old it is; None before the first."""
-        return self._figures.document
-
-    @property
-    def epoch(self) -> str | None:
-        """Return of which journal the figures are."""
-        return self._figures.epoch
-
-    @property
-    def marks(self) -> Marks:
-        """Return the prices that the document was made with."""
-        return self._figures.marks
 
     @property
     def journal(self) -> Browser:
@@ -111,9 +96,9 @@ class Board:
         Raises:
             Unreadable: the journal cannot be read now.
         """
-        if self.document is None or self.problem is not None:
+        if self.figures.document is None or self.problem is not None:
             raise Unreadable(self.problem or "the journal has not been read yet")
-        return self.document
+        return self.figures.document
 
     async def run(self) -> None:
         """Follow the journal for ever; what goes wrong is said, and tried again."""
@@ -122,7 +107,7 @@ class Board:
                 await self._look()
             except Exception as error:  # noqa: BLE001 (the page must say it, not go away)
                 self._trouble(str(error) or type(error).__name__)
-                self._figures.lose()
+                self.figures.lose()
                 await self._close()
             looked_at = self._clock.monotonic() - self._looked_for < LOOKS_S
             await self._clock.sleep(TICK_S if looked_at else IDLE_TICK_S)
@@ -175,8 +160,8 @@ class Board:
     async def _keep_up(self, journal: Browser) -> None:
         """Tell what was written since, with the bots that it moved."""
         followed = await self._follow(journal, await journal.records())
-        if followed or self._figures.behind:
-            self._show(await self._figures.read_moved(journal))
+        if followed or self.figures.behind:
+            self._show(await self.figures.read_moved(journal))
             self._tell()
 
     async def _count(self, journal: Browser) -> bool:
@@ -191,22 +176,22 @@ class Board:
         while, and this process has no more than its share of the machine that the bots run on.
         """
         waited = self._clock.monotonic() - self._looked
-        hurry = self._figures.urgent or self.problem is not None
+        hurry = self.figures.urgent or self.problem is not None
         return waited >= max(0.0 if hurry else REFRESH_S, self._cost_s * REST)
 
     async def _read(self, journal: Browser) -> None:
         began = self._clock.monotonic()
-        before, read_at = self.marks, self._clock.now()
+        before, read_at = self.figures.marks, self._clock.now()
 
         async def between() -> None:
             await self._keep_up(journal)
             await self._clock.sleep(0)
 
-        await self._figures.read(journal, between)
+        await self.figures.read(journal, between)
         self._note_marks(before)
         self.turned_at = (await journal.signs()).turned
         self.read_at = read_at
-        document = self._figures.document
+        document = self.figures.document
         if document is not None:
             self._show(document.bots, document)
         self._looked = self._clock.monotonic()
@@ -217,7 +202,7 @@ class Board:
             await self._close()
         if self._opened is None:
             self._opened = self._open()
-            if self._opened.epoch != self._figures.epoch:
+            if self._opened.epoch != self.figures.epoch:
                 self._forget(max(0, await self._opened.records() - KEPT))
         return self._opened
 
@@ -226,7 +211,7 @@ class Board:
         self._recent.clear()
         self._bots.clear()
         self.profit = ProfitBook()
-        self._figures = Figures(self._clock)
+        self.figures = Figures(self._clock)
         self.cursor = cursor
 
     async def _follow(self, journal: Browser, count: int) -> bool:
@@ -243,13 +228,13 @@ class Board:
 
     def _note(self, entry: Entry) -> None:
         self._recent.append(record_answer(entry, whole=False))
-        self._figures.note(entry)
+        self.figures.note(entry)
         if isinstance(entry.record, FillBooked):
             fill = entry.record.fill
             self.candles.add(fill.symbol, fill.price, fill.at)
 
     def _note_marks(self, before: Marks) -> None:
-        for (account, symbol), mark in self.marks.items():
+        for (account, symbol), mark in self.figures.marks.items():
             known = before.get((account, symbol))
             if known is None or known.at < mark.at:
                 self.candles.add(symbol, mark.price, mark.at)

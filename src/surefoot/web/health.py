@@ -46,7 +46,7 @@ async def healthz() -> Response:
 )
 async def readyz(board: Stand, clock: Ticking) -> Response:
     """Tell whether the engine is alive and recovered, and its prices are fresh."""
-    document = None if board.problem is not None else board.document
+    document = None if board.problem is not None else board.figures.document
     turns = board.turned_at is not None and clock.now() - board.turned_at < TURNS
     health = [] if document is None else document.health
     ages = [age for each in health for age in each.price_ages.values()]
@@ -82,7 +82,7 @@ class Figures(Collector):
     @override
     def collect(self) -> Iterable[Metric]:
         """Yield every metric once."""
-        board, document = self._board, self._board.document
+        board, document = self._board, self._board.figures.document
         yield _gauge(
             "surefoot_journal_readable", "1 if the journal can be read.", board.problem is None
         )
@@ -125,12 +125,14 @@ class Figures(Collector):
         ages = GaugeMetricFamily(
             "surefoot_price_age_seconds", "Age of the last price.", labels=["account", "symbol"]
         )
-        for (account, symbol), mark in board.marks.items():
+        for (account, symbol), mark in board.figures.marks.items():
             ages.add_metric([account, symbol], max(0.0, self._now - mark.at.timestamp()))
         yield ages
 
     def _recovery(self) -> Iterable[Metric]:
-        recovery = None if self._board.document is None else self._board.document.recovery
+        recovery = (
+            None if self._board.figures.document is None else self._board.figures.document.recovery
+        )
         if recovery is None:
             return
         yield _gauge(

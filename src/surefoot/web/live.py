@@ -103,8 +103,8 @@ async def _send(socket: WebSocket, board: Board, clock: Clock, after: int | None
             cursor, version = news.cursor, news.version
             message.cursor, message.records = cursor, news.records
             message.status, message.bots = news.status, news.bots
-            if epoch != board.epoch:
-                epoch = message.epoch = board.epoch
+            if epoch != board.figures.epoch:
+                epoch = message.epoch = board.figures.epoch
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await socket.send_text(msgspec.json.encode(message).decode())

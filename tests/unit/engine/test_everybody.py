@@ -80,7 +80,7 @@ async def test_a_bot_that_cannot_run_keeps_no_other_from_being_resumed(
             assert said == ("1 bot may enter again; still paused: dip-btc cannot run: no strategy")
         await stop_all(accounts, "ann")
         for account in accounts:
-            account.roster._admits = False
+            account.roster.admits = False
         with pytest.raises(SignalRefused, match="cannot run before its account is recovered"):
             await resume_all(accounts, "ann")
         one.account.roster.admit()

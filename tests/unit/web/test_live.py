@@ -241,8 +241,10 @@ async def test_a_bot_read_alone_is_what_it_is_among_all(desk: Desk, journal: Jou
     assert await browser.bot_rows([row.bot for row in rows]) == rows
     assert await browser.bot_rows([BotName("nobody")]) == ()
     document = await read_status(browser, now=START)
-    assert desk.board.document is not None
-    assert [each.bot for each in desk.board.document.bots] == [each.bot for each in document.bots]
+    assert desk.board.figures.document is not None
+    assert [each.bot for each in desk.board.figures.document.bots] == [
+        each.bot for each in document.bots
+    ]
 
 
 class Gone:
