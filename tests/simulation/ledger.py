@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks.sabotage import SABOTAGES
 from tests.simulation.docket import AS_DRAWN, DRAWN, STAGED, TOLD, whereabouts
 from tests.simulation.machine import Verdict
-from tests.simulation.plan import KINDS, LOSSES, PEOPLE, QUIET, STORMS, Plan
+from tests.simulation.plan import KINDS, LOSSES, PEOPLE, QUIET, READERS, STORMS, Plan
 from tests.simulation.world import RECOVERED
 
 from surefoot.engine.tempo import Tempo
@@ -219,7 +219,7 @@ def _events(sums: dict[str, Any]) -> Iterable[str]:
     yield "## What went wrong, and what has to have happened"
     yield ""
     yield "| | times |\n|---|---:|"
-    for kind in (*KINDS, *STORMS, *PEOPLE, *LOSSES):
+    for kind in (*KINDS, *STORMS, *PEOPLE, *LOSSES, *READERS):
         yield f"| trouble: {kind} | {sums['events'].get(f'trouble {kind}', 0):,} |"
     for name, event in SOMETIMES.items():
         yield f"| {name} | {sums['events'].get(event, 0):,} |"

@@ -24,6 +24,8 @@ KINDS: Final = (
 PEOPLE: Final = ("owner", "operator", "restore")
 # What happens to the journal's files besides; each has a luck of its own, drawn after all else.
 LOSSES: Final = ("deleted", "log-lost", "snapshot")
+# Somebody at a terminal, who only looks or says something; of a luck of its own as well.
+READERS: Final = ("reads", "types")
 # What luck would seldom make, and how likely a mixed world has it made.
 _ARRANGED_ODDS: Final = {
     "hush": 0.15, "still": 0.12, "unmet": 0.12, "late": 0.12, "moved": 0.06, "forged": 0.06,
@@ -38,6 +40,9 @@ _ARRANGED_RATES_S: Final = (60.0, 1000.0)
 _LOSSES_ODDS: Final = 0.15
 # How much of what was drawn is left: with everything at once one trouble hides what another shows.
 _THINNED: Final = (0.2, 0.5, 1.0)
+# A look costs what a virtual minute costs, and more than half of the worlds shall have none.
+_READERS_S: Final = (40.0, 600.0)
+_READERS_ODDS: Final = 0.2
 # What a storm of deaths takes turns with: what leaves something in the air when a life ends.
 _BESIDE_STORMS: Final = ("request", "stream", "latency", "lag", "partial", "expire", "jump")
 _STORM_RATES_S: Final = (5.0, 60.0)
@@ -109,7 +114,7 @@ class Plan:
     @property
     def innocent(self) -> bool:
         """Tell whether nobody but the bots acts on the account: nothing may stay frozen then."""
-        return not set(self.kinds) & {*PEOPLE, *LOSSES, *ARRANGED, "expire", "ban"}
+        return not set(self.kinds) & {*PEOPLE, *LOSSES, *ARRANGED, "types", "expire", "ban"}
 
     def without(self, *kinds: str) -> Plan:
         """Return the same plan with fewer kinds of trouble."""
@@ -170,6 +175,8 @@ def draw(seed: int, told: Mapping[str, float] | None = None) -> Plan:
         case "quiet":
             kinds = _kinds(luck, KINDS, _QUIET_RATES_S)
             lasts_s, count = _log_uniform(luck, 86_400.0, 345_600.0), luck.randint(200, 600)
+    if sort != "quiet":
+        kinds |= _readers(seed)
     if told:
         kinds = {kind: rate for kind, rate in told.items() if kind not in CIRCUMSTANCES}
     plan = Plan(
@@ -231,6 +238,12 @@ def _arranged(seed: int) -> dict[str, float]:
         for kind, odds in _ARRANGED_ODDS.items()
         if luck.random() < odds
     }
+
+
+def _readers(seed: int) -> dict[str, float]:
+    """Draw who sits at a terminal, of a luck of its own."""
+    luck = Random(f"{seed} readers")
+    return {k: _log_uniform(luck, *_READERS_S) for k in READERS if luck.random() < _READERS_ODDS}
 
 
 def _bot(luck: Random, number: int, sort: Sort) -> Bot:

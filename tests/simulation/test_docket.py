@@ -8,7 +8,7 @@ import pytest
 from benchmarks.sabotage import SABOTAGES, Sabotage
 from tests.simulation.circumstances import CIRCUMSTANCES
 from tests.simulation.docket import BEYOND, DRAWN, ROOMS, STAGED, TOLD, whereabouts
-from tests.simulation.plan import ARRANGED, KINDS, LOSSES, PEOPLE, read
+from tests.simulation.plan import ARRANGED, KINDS, LOSSES, PEOPLE, READERS, read
 
 ROOT = Path(__file__).parents[2]
 NAMES = {each.name for each in SABOTAGES}
@@ -27,7 +27,7 @@ def test_nothing_is_listed_that_is_no_mistake() -> None:
 
 def test_everything_that_is_told_can_happen() -> None:
     """Catches a word that no trouble answers to: the world would be one of nothing but bots."""
-    known = {*KINDS, *PEOPLE, *LOSSES, *ARRANGED, *CIRCUMSTANCES}
+    known = {*KINDS, *PEOPLE, *LOSSES, *READERS, *ARRANGED, *CIRCUMSTANCES}
     assert {kind for told in TOLD.values() for kind in read(told)} <= known
 
 

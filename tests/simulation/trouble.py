@@ -16,6 +16,7 @@ from typing import Any, Final
 from tests.simulation.arranged import AT_FILES, Arranged
 from tests.simulation.judge import Judge
 from tests.simulation.plan import Plan
+from tests.simulation.reader import Reader
 from tests.simulation.world import World
 
 from surefoot.core.errors import SurefootError
@@ -87,6 +88,8 @@ class Trouble:
             "log-lost": partial(self._alone, self._lose_log),
             "snapshot": partial(self._alone, self._snapshot),
         }
+        reader = Reader(world, plan, judge)
+        self.kinds |= {"reads": reader.read, "types": reader.type}
         self._arranged = Arranged(self)
         for kind, deed in self._arranged.kinds.items():
             self.kinds[kind] = partial(self._alone, deed) if kind in AT_FILES else deed

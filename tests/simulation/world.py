@@ -27,7 +27,8 @@ from typing_extensions import override
 from surefoot import app, config
 from surefoot.engine.tempo import Tempo
 from surefoot.exchange.binance.client import FencedBinance
-from surefoot.journal import open_reader
+from surefoot.journal import gauges, open_reader
+from surefoot.journal.gauges import GaugeFile, Gauges
 from surefoot.journal.port import Command
 from surefoot.simulator import Settings, Simulator, ccxt_settings
 from surefoot.simulator.clock import Clock
@@ -174,6 +175,7 @@ class World:
         self.births: list[float] = []
         # Who wants to know every price that there ever was.
         self.watchers: list[Callable[[str, Decimal], None]] = []
+        self._gauges: dict[Path, GaugeFile] = {}
         self.loop.killed = self._died
         self.loop.set_exception_handler(lambda _loop, _context: None)
 
@@ -188,6 +190,10 @@ class World:
             warnings.filterwarnings("ignore", "coroutine 'ClientSession._ws_connect' was never")
             stack.enter_context(patch.object(FencedBinance, "__dir__", _fields_there))
             stack.callback(self.loop.close)
+            read, known = gauges._read, self._gauges
+            noted = lambda file: known.__setitem__(file._path, file)  # noqa: E731 (it is a method)
+            stack.enter_context(patch.object(GaugeFile, "_begin", noted))
+            stack.enter_context(patch.object(gauges, "_read", lambda path: self._shown(read, path)))
             logging.getLogger("ccxt").setLevel(logging.CRITICAL)
             stack.enter_context(ambient(lambda: self.clock.now().timestamp(), self.luck))
             self.loop.run_until_complete(self._play(play))
@@ -222,6 +228,13 @@ class World:
             price=order.price or order.stop_price,
             **extra,
         )
+
+    # A thread writes gauges, at moments of the machine's; here whoever reads finds them new.
+
+    def _shown(self, read: Callable[[Path], Gauges], path: Path) -> Gauges:
+        if path in self._gauges:
+            gauges._replace(path, self._gauges[path]._content())
+        return read(path)
 
     # Time and luck -------------------------------------------------------------------------------
 
@@ -342,6 +355,8 @@ urls.api.ws.ws-api.spot = {json.dumps(urls["ws"]["ws-api"]["spot"])}
     def _gone(self, life: Life) -> None:
         """Take from a life what the system takes from a process that has ended: its locks."""
         self.steps += life.steps
+        for path in list(self._gauges):
+            gauges._replace(path, self._gauges.pop(path)._content())
         if self.program is life:
             self.program = None
         journal = str(self.directory / "surefoot.db")

@@ -14,7 +14,7 @@ from surefoot import app, config
 from surefoot.app import Look
 from surefoot.cli.findings import UNWATCHED, show_findings
 from surefoot.cli.logs import Progress, say_forgotten, start_log
-from surefoot.cli.naming import nearest
+from surefoot.cli.naming import find, nearest
 from surefoot.cli.on_paper import reached
 from surefoot.cli.options import Options
 from surefoot.cli.outcome import FAILED, FINE, REVIEW
@@ -26,7 +26,7 @@ from surefoot.core.records import PositionFrozen
 from surefoot.core.values import AccountName
 from surefoot.engine.clock import SystemClock
 from surefoot.engine.voice import Log
-from surefoot.journal import journal_holder
+from surefoot.journal import journal_exists, journal_holder, open_reader
 from surefoot.journal.port import Reader
 from surefoot.journal.review import ReviewFinding
 from surefoot.journal.sentences import sentence
@@ -53,7 +53,8 @@ def recover(
     """
     options = options or Options()
     settings = options.settings(keys=True)
-    wanted = tuple(_bot(name, settings) for name in bots) or tuple(settings.bots)
+    named = asyncio.run(_bots(settings, bots))
+    wanted = named or tuple(settings.bots)
     unknown = [name for name in wanted if name not in settings.bots]
     if unknown:
         problems = [f"there is no bot {each}{nearest(each, settings.bots)}" for each in unknown]
@@ -82,10 +83,15 @@ async def _recovered(
         return await app.recover(placed, strategies, accounts, log)
 
 
-def _bot(name: str, settings: Settings) -> str:
-    """Return the bot that a name means, if it is a position's."""
-    bot = name.rpartition("-")[0]
-    return bot if name not in settings.bots and bot in settings.bots else name
+async def _bots(settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the bots that names mean; where there is no journal yet, no position has one."""
+    if not journal_exists(settings.journal_url, settings.directory):
+        return names
+    reader = open_reader(settings.journal_url, settings.directory)
+    try:
+        return tuple([(await find(reader, name, settings.bots)).bot for name in names])
+    finally:
+        await reader.close()
 
 
 def _ask(settings: Settings, options: Options, bots: tuple[str, ...]) -> int:

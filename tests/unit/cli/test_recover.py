@@ -129,3 +129,12 @@ def test_what_failed_is_no_success(folder: Path, monkeypatch: pytest.MonkeyPatch
     asyncio.run(written(folder, frozen=False))
     monkeypatch.setattr(recover, "_recovered", failed)
     assert run(["recover"]) == 1
+
+
+def test_a_position_that_never_was_is_no_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches whoever takes the bot of a name for the name: a typo recovered the whole account."""
+    asyncio.run(written(folder, frozen=False))
+    assert run(["recover", "dip-999", "--dry-run", "--config", str(folder / "surefoot.toml")]) == 2
+    assert "there is no bot or position dip-999; did you mean dip-1?" in capsys.readouterr().err
