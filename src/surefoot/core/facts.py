@@ -411,6 +411,7 @@ def take_reduction(reduction: Reduction, draft: Draft) -> None:
             price=reduction.price,
             evidence=reduction.evidence,
             trades=reduction.trades,
+            orders=reduction.orders,
         ),
     )
     draft.thaw(reduction.evidence)

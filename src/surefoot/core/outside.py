@@ -1,38 +1,7 @@
-"""What others do with the coins of the account: the policy, and the weighing that leads to it.
+"""What others do with the coins of the account: the weighing that leads to a verdict.
 
-A balance raises the question; trades, and what was locked at the time, answer it.
-
-    the bots hold h, the account t; t - h are the coins of others, which were b when last weighed
-
-    t - h = b                        nothing happened
-    t - h > b                        others brought coins: noted, theirs for ever
-    0 <= t - h < b                   others took coins, which were
-        every stop of ours rested      theirs, nothing else was free: noted
-        nothing of ours is held        theirs: noted
-      our fees took as much          theirs: noted; fees may be paid in what a bot trades
-        otherwise                      perhaps ours: frozen, and somebody is asked
-    t - h < 0                        something that was ours is not there
-        one bot, trades explain it     booked as sold, at once if nothing of ours may have sold it,
-                                       else after V; what was frozen for lack of this goes on
-        no trades, and V has passed    frozen, and somebody is asked; what is there can be sold
-    whatever it is, where coins came or went by no trade, and others may have sold what was ours:
-                                       for longer than V: frozen, and somebody is asked
-
-Dust that waits for its bot's next entry counts among what the bots hold. What lacks and is no more
-than that is written off, so that no later exit asks for it: coins that nobody trades freeze nobody.
-
-What others brought or took of their own is a finding in the record and in the log, not in `review`:
-that is what wants somebody, and a list of what nobody has to act on would hide it.
-
-What others buy after they had sold more than was theirs is theirs: coins that were bought by hand
-make no holding whole that was sold by hand before. What the exchange refused to sell was not there
-then: whatever may have gone before, went; and nothing of it is sold before this page has spoken.
-
-Others use their own free coins first. What no software can know: whether a sale of as many coins as
-both have was meant for the one or the other; whether coins that come back after a withdrawal are
-the same; whether coins came by no trade before others sold as many, or after. Then the holding
-stays short of what was missing until an operator speaks. Trades that account for a balance are
-believed: what came and went in between by no trade, to the last coin, nobody can see.
+A balance raises the question; trades or orders, and what was locked at the time, answer it. What
+the verdict is stands in `whose`.
 """
 
 from __future__ import annotations
@@ -40,105 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeAlias, assert_never
-
-from msgspec import Struct
+from typing import assert_never
 
 from surefoot.core.account_records import Coins
-from surefoot.core.coins import held_of, moves_of, trades_of_others
+from surefoot.core.coins import held_of
 from surefoot.core.comparison import Comparison
 from surefoot.core.ebb import Ebb, ebb
 from surefoot.core.evidence import Belief, Evidence, FindingKind
+from surefoot.core.moves import Moves, moves_of_others
 from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.protection import stop_rests
 from surefoot.core.reconcile import Reconciliation, decisions_of
-from surefoot.core.reports import Fill, Reduction, Shortage
+from surefoot.core.reports import Reduction, Shortage
 from surefoot.core.signals import Freeze
-from surefoot.core.values import ZERO, Asset, ExchangeOrderId, Side, plain
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """What is seen of one asset while nothing of ours is under way.
-
-    `there` is the balance, `held` what `holders` positions add up to less what is known to be
-    missing, `before` what others had when it was last weighed. `guarded` tells that stops of ours
-    locked all of it while others traded, `out` that one of them may have sold. `sold` is what
-    others sold since, `kept` what they bought after all of theirs was sold, `perhaps` what of the
-    bots' they may have sold beside, `known` that all those trades are known not to be ours, `fees`
-    what our own trades took since, `waited` that it has been unexplained for longer than V.
-    """
-
-    there: Decimal
-    held: Decimal
-    before: Decimal | None
-    missing: Decimal = ZERO
-    holders: int = 1
-    guarded: bool = False
-    out: bool = False
-    sold: Decimal = ZERO
-    kept: Decimal = ZERO
-    perhaps: Decimal = ZERO
-    fees: Decimal = ZERO
-    known: bool = True
-    waited: bool = False
-
-
-class Unchanged(Struct, frozen=True):
-    """Nothing happened."""
-
-
-class Theirs(Struct, frozen=True):
-    """Others moved coins of their own; they have so much now."""
-
-    amount: Decimal
-
-
-class Ours(Struct, frozen=True):
-    """So much of what a bot held was sold by others, and their trades prove it."""
-
-    quantity: Decimal
-
-
-class Unclear(Struct, frozen=True):
-    """It cannot be proven whose the coins were: somebody must say it. So much is not there."""
-
-    why: str
-    missing: Decimal = ZERO
-
-
-class Early(Struct, frozen=True):
-    """Something is not explained, and a fill that is not visible yet may explain it."""
-
-
-Verdict: TypeAlias = Unchanged | Theirs | Ours | Unclear | Early
-
-
-_MIXED: Final = "and coins came or went by no trade: were they theirs?"
-
-
-def judge(seen: Seen) -> Verdict:
-    """Say what a balance means: the table of this page."""
-    others = seen.there - seen.held
-    lacks = seen.missing - min(others - seen.kept, ZERO)
-    proven = seen.waited or (seen.known and not seen.out)
-    if seen.perhaps:
-        return Unclear(_MIXED, lacks) if seen.waited else Early()
-    if lacks and proven and seen.holders == 1 and seen.sold >= lacks:
-        return Ours(lacks)
-    if others < seen.kept:
-        why = "and no trades explain it" if others < ZERO else "and what is there came after it"
-        return Unclear(why, lacks) if seen.waited else Early()
-    if seen.before is None or others > seen.before:
-        return Theirs(others)
-    if others == seen.before:
-        return Unchanged()
-    if seen.guarded or not seen.held or seen.before - others <= seen.fees:
-        return Theirs(others)
-    return Unclear("while nothing locked what the bots hold: were they theirs?")
-
-
-# Weighing ----------------------------------------------------------------------------------------
+from surefoot.core.values import ZERO, Asset, Side, plain
+from surefoot.core.whose import Early, Ours, Seen, Theirs, Unchanged, Unclear, judge
 
 
 def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
@@ -160,6 +46,9 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
             short.add(asset)
         if any(is_unclear(each.position) for each in of_asset):
             continue
+        if not scale.tells:
+            scale.look_again()
+            continue
         weighed.add(asset)
         if scale.is_level:
             amount = scale.conclude()
@@ -180,15 +69,39 @@ def only_others(belief: Belief, evidence: Evidence) -> bool:
 
     No trade that anybody could still be asked for would say otherwise.
     """
+    scales = _scales(belief, evidence)
+    return scales is not None and all(scale.only_others for scale in scales)
+
+
+def may_be_told(belief: Belief, evidence: Evidence) -> bool:
+    """Tell whether a list of orders may account for what has come or gone of each asset."""
+    scales = _scales(belief, evidence)
+    return scales is not None and all(scale.is_plain for scale in scales)
+
+
+def is_told(belief: Belief, evidence: Evidence) -> bool:
+    """Tell whether orders of others account for what has come or gone of each asset."""
+    scales = _scales(belief, evidence)
+    return scales is not None and all(scale.is_told for scale in scales)
+
+
+def is_unshown(belief: Belief, evidence: Evidence) -> bool:
+    """Tell whether no order of others is shown that moved anything: perhaps it soon will be."""
+    scales = _scales(belief, evidence)
+    return scales is not None and all(scale.is_unshown for scale in scales)
+
+
+def _scales(belief: Belief, evidence: Evidence) -> list[_Scale] | None:
+    """Return the scale of each asset; None: balance and belief are of different moments."""
     sides = [_OfHoldings(each, belief, evidence, evidence.started_at) for each in belief.positions]
     if evidence.balances is None or not all(each.as_read for each in sides):
-        return False
+        return None
     if any(is_unclear(each) or belief.beside.get(each.base, ZERO) for each in belief.positions):
-        return False
-    return all(
-        _Scale(asset, [s for s in sides if s.position.base == asset], belief, evidence).only_others
-        for asset in {each.base for each in belief.positions}
-    )
+        return None
+    return [
+        _Scale(asset, [s for s in sides if s.position.base == asset], belief, evidence)
+        for asset in sorted({each.base for each in belief.positions})
+    ]
 
 
 def is_unclear(position: Position) -> bool:
@@ -229,8 +142,8 @@ class _Scale:
         self._belief = belief
         self._evidence = evidence
         before = belief.others.get(asset)
-        trades = self._trades(None if before is None else before.at)
-        self._sold = [fill for fill in trades if fill.side is Side.SELL]
+        self._moves = self._of_others(None if before is None else before.at)
+        self._sold = [each for each in self._moves.told if each.side is Side.SELL]
         guarded = all(self._guarded(each) for each in self._holders)
         there = (evidence.balances or {}).get(asset, ZERO)
         held = sum((held_of(each.position) for each in sides), ZERO)
@@ -244,8 +157,8 @@ class _Scale:
                 before.amount,
                 there - held - missing,
                 held + missing,
-                moves_of(trades, asset),
-                lot=min((each.terms.instrument.lot for each in sides), default=ZERO),
+                [each.change for each in self._moves.told],
+                lot=self._lot,
                 fees=fees,
             )
         if any(each.position.denied_at is not None for each in self._holders):
@@ -259,11 +172,11 @@ class _Scale:
             holders=len(self._holders),
             guarded=guarded,
             out=any(stop_rests(each.position) for each in self._holders),
-            sold=sum((fill.quantity for fill in self._sold), ZERO),
+            sold=sum((each.quantity for each in self._sold), ZERO),
             kept=there - held - missing + low.certain if low.certain else ZERO,
             perhaps=low.possible if low.unsure else ZERO,
             fees=fees,
-            known=all(fill.client_order_id is not None for fill in self._sold),
+            known=all(each.known for each in self._sold),
             waited=asset in evidence.missing,
         )
 
@@ -291,6 +204,47 @@ class _Scale:
             return False
         return isinstance(judge(seen), Unchanged | Theirs)
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether one holder lacks nothing yet, and no trade was booked as others' before."""
+        symbols = {each.position.symbol for each in self._sides}
+        booked = any(each.position.outside for each in self._sides)
+        weighed = self.is_level and self.seen.before is not None and not self.seen.missing
+        return weighed and not booked and len(self._holders) <= 1 == len(symbols)
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether orders account for the balance, to less than what can be traded.
+
+        What came and went without showing in either, to the last coin, nobody can see.
+        """
+        seen = self.seen
+        if not (self._moves.of_orders and self.is_plain) or seen.before is None:
+            return False
+        moved = sum((each.change for each in self._moves.told), ZERO)
+        differs = abs(seen.there - seen.held - seen.before - moved) >= self._lot
+        return not differs and isinstance(judge(seen), Unchanged | Theirs | Ours)
+
+    @property
+    def is_unshown(self) -> bool:
+        """Tell whether orders were told of, and none that moved anything."""
+        return self._moves.of_orders and self.is_plain and not self._moves.told
+
+    @property
+    def tells(self) -> bool:
+        """Tell whether what was read may be concluded from: of orders, if they say it all."""
+        return not self._moves.listed or self.is_told or self.only_others
+
+    def look_again(self) -> None:
+        """Say that nothing is concluded yet."""
+        outcome = "looking again before anything is concluded"
+        for each in self._holders if self.lacking > ZERO else ():
+            each.find(FindingKind.HOLDING_MISSING, None, self._lacks(self.lacking), outcome)
+
+    @property
+    def _lot(self) -> Decimal:
+        return min((each.terms.instrument.lot for each in self._sides), default=ZERO)
+
     def conclude(self) -> Decimal | None:
         """Let the positions learn what follows; return what is others' now, or None: unknown."""
         others = self.seen.there - self.seen.held
@@ -310,9 +264,7 @@ class _Scale:
                 self._ask(why, missing, others)
                 return max(others, self.seen.kept)
             case Early():
-                outcome = "looking again before anything is concluded"
-                for each in self._holders:
-                    each.find(FindingKind.HOLDING_MISSING, None, self._lacks(self.lacking), outcome)
+                self.look_again()
                 return None
             case verdict:
                 assert_never(verdict)
@@ -321,10 +273,8 @@ class _Scale:
         if self.seen.before is not None and self._holders:
             change = amount - self.seen.before
             said = f"{plain(abs(change))} {self._asset} {'came' if change > 0 else 'went'}"
-            if self._sold:
-                said += f", others sold in trades {', '.join(f.trade_id for f in self._sold[:8])}"
-            elif orders := self._foreign_sales():
-                said += f", others sold in orders {', '.join(orders)}"
+            if self._sold or self._moves.sellers:
+                said += f", others sold in {self._named}"
             self._holders[0].find(
                 FindingKind.OTHERS_COINS, None, said, "they are not the bots'; nothing follows"
             )
@@ -344,28 +294,25 @@ class _Scale:
                 with each.isolated():
                     each.tell(Shortage(missing=each.position.missing, evidence=evidence))
 
-    def _foreign_sales(self) -> list[ExchangeOrderId]:
-        """Return the orders with which others sold since then, where their trades were not read."""
-        since = self._belief.others[self._asset].at
-        return [
-            order.exchange_order_id
-            for symbol in sorted({each.position.symbol for each in self._sides})
-            for order in self._evidence.foreign.get(symbol, ())
-            if order.side is Side.SELL and order.at is not None and order.at >= since
-        ][-8:]
+    @property
+    def _named(self) -> str:
+        """Return in what others sold: some of their trades, or of their orders."""
+        trades = [str(each.trade) for each in self._sold if each.trade is not None]
+        names = trades or [str(order) for order in self._moves.sellers]
+        return f"{'trades' if trades else 'orders'} {', '.join(names[:8])}"
 
     def _book(self, quantity: Decimal) -> None:
         (holder,) = self._holders
-        worth = sum((fill.price * fill.quantity for fill in self._sold), ZERO)
-        names = ", ".join(fill.trade_id for fill in self._sold[:8])
-        evidence = f"sold outside Surefoot in trades {names}"
+        worth = sum((each.worth for each in self._sold), ZERO)
+        evidence = f"sold outside Surefoot in {self._named}"
         with holder.isolated():
             holder.tell(
                 Reduction(
                     quantity=quantity,
                     price=worth / self.seen.sold,
                     evidence=evidence,
-                    trades=tuple(fill.trade_id for fill in self._sold),
+                    trades=tuple(e.trade for e in self._sold if e.trade is not None),
+                    orders=tuple(e.order for e in self._sold if e.trade is None),
                 ),
             )
             booked = f"{plain(quantity)} {self._asset} booked"
@@ -413,17 +360,11 @@ class _Scale:
             return f"others may have sold {plain(self.seen.perhaps)} {self._asset} of {held}"
         return f"the account holds {plain(short)} {self._asset} less than {held}"
 
-    def _trades(self, since: datetime | None) -> list[Fill]:
-        """Return what others traded since the asset was last weighed, or since it is held.
-
-        What was booked as sold from outside is not of others any more.
-        """
+    def _of_others(self, since: datetime | None) -> Moves:
+        """Return what others traded since the asset was last weighed, or since it is held."""
         opened = [e.position.opened_at for e in self._holders if e.position.opened_at]
         first = max([*opened[:1], *([] if since is None else [since])], default=None)
-        symbols = {each.position.symbol for each in self._sides}
-        used = {trade for each in self._sides for trade in each.position.outside}
-        found = trades_of_others(self._belief, self._evidence, symbols, first)
-        return [fill for fill in found if fill.trade_id not in used]
+        return moves_of_others(self._belief, self._evidence, self._asset, first)
 
     def _guarded(self, side: _OfHoldings) -> bool:
         """Tell whether a stop locked all that a position can sell whenever others sold."""
@@ -434,7 +375,7 @@ class _Scale:
         sellable = side.terms.instrument.sellable(position.present)
         meddled = position.meddled_at is not None
         at_work = stop.told_at or stop.signed_at
-        later = bool(self._sold) and all(fill.at > at_work for fill in self._sold)
+        later = bool(self._sold) and all(each.began > at_work for each in self._sold)
         return stop.quantity - stop.filled >= sellable and (later or not meddled)
 
     def _is_rounding(self, short: Decimal) -> bool:

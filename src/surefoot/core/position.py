@@ -159,14 +159,15 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     base quantities; `base_fees` were kept back from what was bought and are not held; `written_off`
     is what was declared gone. `carried` is dust of the position before, which is sold with what
     this one buys; `left` is what goes into the next one. `outside` are trades of others that
-    reduced it, `missing` is what the account lacks of it, `bound` what others lock. `denied_at` is
-    when the exchange refused to sell it because the coins are not free, until a later balance has
-    been weighed: what lacked then may have been bought by somebody since. `meddled_at` is when
-    somebody else cancelled what sells it, or locked it; `lacking` tells that it is frozen for a
-    lack of evidence. `set_back_at` is when its journal was found to have gone back in time: what
-    it holds is not proven, so nothing is written that sells. `least` is the worth of the least that
-    the venue traded when it last bought; `too_small` is the most that the exchange, since something
-    was last sold, refused to sell at the market because it is worth too little.
+    reduced it, and `outside_orders` whole orders of theirs; `missing` is what the account lacks of
+    it, `bound` what others lock. `denied_at` is when the exchange refused to sell it because the
+    coins are not free, until a later balance has been weighed: what lacked then may have been
+    bought by somebody since. `meddled_at` is when somebody else cancelled what sells it, or locked
+    it; `lacking` tells that it is frozen for a lack of evidence. `set_back_at` is when its journal
+    was found to have gone back in time: what it holds is not proven, so nothing is written that
+    sells. `least` is the worth of the least that the venue traded when it last bought; `too_small`
+    is the most that the exchange, since something was last sold, refused to sell at the market
+    because it is worth too little.
     """
 
     position_id: PositionId
@@ -195,6 +196,7 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
     left: Dust = Dust()
     fees: dict[str, Decimal] = field(default_factory=dict)
     outside: tuple[TradeId, ...] = ()
+    outside_orders: tuple[ExchangeOrderId, ...] = ()
     taken: Taken = Taken()
     exit_wish: ExitWish | None = None
     wished_at: datetime | None = None

@@ -413,6 +413,25 @@ def _is_as_told(
     may_lack: Callable[[Position, Order], bool],
 ) -> bool:
     """Tell whether all is as believed but for orders that are denied and may lack."""
+
+    def lacks(position: Position, order: Order) -> bool:
+        denied = evidence.looked_up.get(order.client_order_id, ...) is None
+        return denied and may_lack(position, order)
+
+    believed, _ = taken(belief, evidence, now)
+    positions = tuple(
+        replace(each, orders=tuple(o for o in each.orders if not lacks(each, o)))
+        for each in believed.positions
+    )
+    believed = replace(believed, positions=positions)
+    return unmoved(believed, evidence.open_orders, evidence.balances, now)
+
+
+def taken(belief: Belief, evidence: Evidence, now: datetime) -> tuple[Belief, Evidence]:
+    """Return what is believed once the evidence is taken, and the evidence as if of then.
+
+    What would be written down because of it is left out: nobody has been told of it.
+    """
     outcome = reconcile(belief, evidence, now)
     after = [
         outcome.decisions[each.position_id].position
@@ -420,30 +439,28 @@ def _is_as_told(
         else each
         for each in belief.positions
     ]
-    lacking = {
-        order.client_order_id
-        for position in after
-        for order in position.orders
-        if evidence.looked_up.get(order.client_order_id, ...) is None and may_lack(position, order)
-    }
-    known = {order.client_order_id for each in belief.positions for order in each.orders} - lacking
+    known = {order.client_order_id for each in belief.positions for order in each.orders}
     positions = tuple(
         replace(each, orders=tuple(o for o in each.orders if o.client_order_id in known))
         for each in after
     )
-    believed = replace(belief, positions=positions)
-    return unmoved(believed, evidence.open_orders, evidence.balances, now)
+    versions = {each.position_id: each.version for each in positions}
+    return replace(belief, positions=positions), replace(evidence, versions=versions)
 
 
 def _is_shown(order: Order, report: OrderReport | None) -> bool:
+    shown = (ReportedStatus.OPEN, order.filled)
+    return report is not None and is_unchanged(order) and (report.status, report.filled) == shown
+
+
+def is_unchanged(order: Order) -> bool:
+    """Tell whether an order is believed to be at work, and nothing has been asked of it since."""
     return (
-        report is not None
-        and order.status is OrderStatus.WORKING
+        order.status is OrderStatus.WORKING
         and order.verdict is None
         and order.cancel_at is None
         and order.replaced_by is None
         and order.counted
-        and (report.status, report.filled) == (ReportedStatus.OPEN, order.filled)
     )
 
 

@@ -203,12 +203,13 @@ class LevelsSet(Written, frozen=True, kw_only=True):
 
 
 class ReductionBooked(Written, frozen=True, kw_only=True):
-    """Part of the holding was closed from outside, and the exchange's trades prove it."""
+    """Part of the holding was closed from outside; the exchange's trades or orders prove it."""
 
     quantity: Decimal
     price: Decimal
     evidence: str
     trades: tuple[TradeId, ...] = ()
+    orders: tuple[ExchangeOrderId, ...] = ()
 
 
 class ShortageSeen(Written, frozen=True, kw_only=True):

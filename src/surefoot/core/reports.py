@@ -26,7 +26,10 @@ from surefoot.core.values import (
 
 
 class OrderReport(Struct, frozen=True, kw_only=True):
-    """What the exchange says of one order; `filled` is cumulative, in base units."""
+    """What the exchange says of one order; `filled` is cumulative, in base units.
+
+    `cost` is what that was worth in quote, `placed_at` when it was accepted, where it is told.
+    """
 
     symbol: Symbol
     exchange_order_id: ExchangeOrderId
@@ -37,6 +40,8 @@ class OrderReport(Struct, frozen=True, kw_only=True):
     client_order_id: ClientOrderId | None = None
     limit: Decimal | None = None
     at: datetime | None = None
+    placed_at: datetime | None = None
+    cost: Decimal | None = None
 
 
 class Fill(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -137,12 +142,16 @@ class NothingOpen(Struct, frozen=True, kw_only=True):
 
 
 class Reduction(Struct, frozen=True, kw_only=True):
-    """A holding that is provably smaller than our own fills explain, and by what trades."""
+    """A holding that is provably smaller than our own fills explain, and by what of others.
+
+    That is trades, or whole orders that are over.
+    """
 
     quantity: Decimal
     price: Decimal
     evidence: str
     trades: tuple[TradeId, ...] = ()
+    orders: tuple[ExchangeOrderId, ...] = ()
 
 
 class Shortage(Struct, frozen=True, kw_only=True):

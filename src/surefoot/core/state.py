@@ -382,6 +382,7 @@ def _reduced(record: ReductionBooked, position: Position) -> Position:
         exited=position.exited + record.quantity,
         exit_proceeds=position.exit_proceeds + record.quantity * record.price,
         outside=(*position.outside, *record.trades),
+        outside_orders=(*position.outside_orders, *record.orders),
         missing=max(position.missing - record.quantity, ZERO),
         denied_at=None,
     )

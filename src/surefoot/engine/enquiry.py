@@ -11,17 +11,30 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from surefoot.core.coins import locking
+from msgspec.structs import replace
+
+from surefoot.core.coins import locking, shown_of
 from surefoot.core.evidence import Belief, Evidence, Window
+from surefoot.core.moves import foreign_among
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
-from surefoot.core.outside import only_others
-from surefoot.core.reconcile import explained, is_early, is_listed, unmoved
+from surefoot.core.outside import is_told, is_unshown, may_be_told, only_others
+from surefoot.core.reconcile import explained, is_early, is_listed, taken, unmoved
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import ZERO, AccountName, Asset, ClientOrderId, Symbol, TradeId
+from surefoot.core.unlisted import Seems, seems, undoubted, unlisted
+from surefoot.core.values import (
+    AccountName,
+    Asset,
+    ClientOrderId,
+    ExchangeOrderId,
+    PositionId,
+    Symbol,
+    TradeId,
+)
+from surefoot.engine.fates import Fates
 from surefoot.engine.gathered import Gathered, Past, Shared
 from surefoot.engine.marks import EARLIER, Marks
 from surefoot.exchange.errors import Banned, ExchangeError, Misconfigured, ReadFailed
-from surefoot.exchange.port import Exchange, FillsRead
+from surefoot.exchange.port import Exchange, FillsRead, OrdersRead
 from surefoot.journal.port import Reader, account_stream
 
 # Unknown order ids named by fills are looked up one by one; no more than this in one round.
@@ -68,12 +81,14 @@ class Enquiry:
         self._locked: dict[Asset, Decimal] = {}
         self._free: dict[Asset, Decimal] = {}
         self._foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
+        self._newest: dict[Symbol, OrdersRead] = {}
         self._failures: list[str] = []
         self._unread: set[Symbol] = set()
         self._reset: str | None = None
         # Since when somebody's orders are not all known, where only others seem to have traded.
         self._unseen_since: datetime | None = None
-        self._accounted = False
+        self._accounted = self._unshown = False
+        self._held: dict[PositionId, Decimal] = {}
 
     @property
     def restored(self) -> bool:
@@ -120,18 +135,58 @@ class Enquiry:
             self._looked_up[report.client_order_id] = report
 
     async def by_id(self, orders: Sequence[Order]) -> None:
-        """Ask for every order that the list did not show, and for listed ones that are over."""
+        """Ask for every order that no list has told of, and for listed ones that are over."""
         listed = {report.client_order_id for report in self._open}
         for position in self._belief.positions:
             for order in position.orders:
                 name = order.client_order_id
                 suspicious = name in listed and order.finished
-                if (order in orders and name not in listed) or suspicious:
+                if (order in orders and name not in listed | self._looked_up.keys()) or suspicious:
                     await self._ask(position.symbol, order)
         for report in self._open:
             for order in await self._departed(report.symbol, (report,)):
                 await self._ask(report.symbol, order)
         await self._lock()
+
+    async def seek(self, symbol: Symbol, fates: Fates) -> None:
+        """Learn what became of stops that are not live in the way that seems to cost less."""
+        lacking = unlisted(self._belief, self._open, self.started)
+        if not lacking or self._balances is None:
+            return
+        seem = seems(self._belief, lacking, self._balances)
+        if seem is Seems.ANOTHER:
+            await self._by_list(symbol, lacking)
+        elif seem is Seems.AS_MANY:
+            async with fates.turn():
+                if fates.is_filled:
+                    await self.by_id(lacking)
+                else:
+                    await self._by_list(symbol, lacking)
+                fates.note(self._looked_up.get(order.client_order_id) for order in lacking)
+
+    async def _by_list(self, symbol: Symbol, lacking: Sequence[Order]) -> None:
+        """Take what the newest orders tell of some of ours that are over: that never changes."""
+        read = await self._orders(symbol)
+        rows: dict[ExchangeOrderId | None, OrderReport] = {
+            row.exchange_order_id: row
+            for row in read.orders
+            if row.status is not ReportedStatus.OPEN
+        }
+        for order in lacking:
+            if (row := rows.get(order.exchange_order_id)) is not None:
+                await self._learn(symbol, order, row)
+
+    async def _orders(self, symbol: Symbol) -> OrdersRead:
+        """Read the newest orders once, back to when the coins of others were weighed."""
+        if symbol not in self._newest:
+            weighed = min(self._belief.others[each.base].at for each in self._belief.positions)
+            try:
+                self._newest[symbol] = await self._marks.newest(symbol, weighed)
+                self._unseen_since = None if self._newest[symbol].complete else weighed
+            except (ReadFailed, Misconfigured) as error:
+                unless_banned("newest orders", error)
+                self._newest[symbol] = OrdersRead(orders=(), complete=False)
+        return self._newest[symbol]
 
     async def _lock(self) -> None:
         """Read what is locked of a quote, if an entry that would lock it seems to be absent."""
@@ -170,7 +225,10 @@ class Enquiry:
         except (ReadFailed, Misconfigured) as error:
             self._failed(f"order {name}", error, symbol)
             return
-        self._looked_up[name] = report
+        await self._learn(symbol, order, report)
+
+    async def _learn(self, symbol: Symbol, order: Order, report: OrderReport | None) -> None:
+        self._looked_up[order.client_order_id] = report
         if report is not None and report.filled > order.filled:
             await self._fills_of(symbol, report)
 
@@ -243,35 +301,36 @@ class Enquiry:
             self._watermarks[symbol] = newest[-1].trade_id
         return True
 
-    async def is_of_others(self, symbol: Symbol) -> bool:
-        """Tell whether only coins of others have moved, by no order with our mark.
+    async def is_told_by_orders(self, symbol: Symbol, *, anew: bool) -> bool:
+        """Tell whether orders of others account for what came or went, and none has our mark.
 
-        No trade would change what the balance means then. Whose the orders were is told of the
-        newest in one answer; if one is ours and not booked, the trades are read. So they are if it
-        does not reach back to when the coins of others were weighed: then whose each of them is.
+        No trade would say more then. If one is ours and not booked, or the list does not reach back
+        to when the coins of others were weighed, the trades are read: then whose each of them is.
+        It may only lag, where it shows nothing: `anew` tells that the trades are read next time.
         """
-        listed = is_listed(self._belief, self._open, self.started)
-        if not (listed and only_others(self._belief, self.result().evidence)):
+        after, evidence = taken(self._belief, self.result().evidence, self.started)
+        theirs = only_others(after, evidence)
+        plain = anew and not self._windows and undoubted(self._belief, self.started)
+        asked = theirs or (plain and may_be_told(after, evidence))
+        if not (asked and is_listed(after, self._open, self.started)):
             return False
-        weighed = min(self._belief.others[each.base].at for each in self._belief.positions)
-        try:
-            read = await self._marks.newest(symbol, weighed)
-        except (ReadFailed, Misconfigured) as error:
-            unless_banned("newest orders", error)
-            return False
+        read = await self._orders(symbol)
         if not read.complete:
-            self._unseen_since = weighed
             return False
-        newest = read.orders
-        marked = [r for r in newest if self._belief.is_ours(r.client_order_id or "")]
-        ours = (*self._orders_on(symbol), *await self._departed(symbol, marked))
-        booked = {order.exchange_order_id: order.filled for order in ours}
-        if any(report.filled > booked.get(report.exchange_order_id, ZERO) for report in marked):
+        ours = (*self._orders_on(symbol), *await self._departed(symbol, read.orders))
+        fills = self._windows[symbol].fills if symbol in self._windows else ()
+        foreign = foreign_among(read.orders, self._belief, ours, fills)
+        if foreign is None:
             return False
-        self._foreign[symbol] = tuple(each for each in newest if each not in marked)
-        self._windows[symbol] = Window(fills=(), complete=True)
-        self._accounted = True
-        return True
+        shown = replace(evidence, foreign={symbol: foreign})
+        self._accounted = theirs or is_told(after, shown)
+        self._unshown = not self._accounted and is_unshown(after, shown)
+        if self._accounted:
+            self._merge(symbol, (), complete=True)
+            self._held = shown_of(after, shown)
+        if self._accounted or self._unshown:
+            self._foreign[symbol] = foreign
+        return self._accounted or self._unshown
 
     def _is_empty(self, symbol: Symbol) -> bool:
         """Tell whether the account has been told to hold nothing of what a symbol trades."""
@@ -430,6 +489,8 @@ class Enquiry:
             unread=frozenset(self._unread),
             reset=self._reset,
             accounted=self._accounted,
+            unshown=self._unshown,
+            held=self._held,
         )
 
 

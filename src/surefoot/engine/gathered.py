@@ -35,7 +35,7 @@ class Past(Struct, kw_only=True):
     It began `at` a time, when what is believed had these `versions` and `held` so much; the
     balances may have been `told` some seconds before. `trades` are all since what is held was
     bought, by symbol, the last of them `read` at a time; where none were read, `foreign` may tell
-    whose orders there were.
+    whose orders there were, and `unshown` that none of them explains what is there.
     """
 
     at: datetime
@@ -46,6 +46,7 @@ class Past(Struct, kw_only=True):
     held: dict[PositionId, Decimal]
     read: datetime | None = None
     foreign: dict[Symbol, tuple[OrderReport, ...]] = {}
+    unshown: set[Symbol] = set()
 
     def learn(self, gathered: Gathered, at: datetime) -> None:
         """Take over what was read of a symbol until then."""
@@ -53,11 +54,15 @@ class Past(Struct, kw_only=True):
             self.trades.update(gathered.trades)
             self.read = at
         self.foreign.update(gathered.evidence.foreign)
+        self.held.update(gathered.held)
+        if gathered.unshown:
+            self.unshown.update(gathered.evidence.foreign)
 
     def follow(self, positions: Iterable[Position]) -> None:
-        """Keep up with positions that have moved on and hold what they held; none has traded.
+        """Keep up with positions that have moved on and hold what the balances are known to show.
 
-        That a stop was cancelled, or sent, makes the balances no older than what is believed.
+        That a stop was cancelled, or sent, makes the balances no older than what is believed; nor
+        does a fill that was booked late, if they were told long after it.
         """
         for each in positions:
             if self.held.get(each.position_id) == held_of(each):
@@ -106,7 +111,9 @@ class Gathered(Struct, frozen=True, kw_only=True):
 
     `trades` are all since what is held was bought, where they were read. `known` are the orders
     that belief had when the reads began, `unread` the symbols that a failed answer was about.
-    `accounted` tells that list and balance are accounted for, order by order.
+    `accounted` tells that list and balance are accounted for, order by order; `unshown` that no
+    order is shown that would account for the balance, so that the trades are read next time. `held`
+    is what positions hold after fills that are so old that the balances show them.
     """
 
     evidence: Evidence
@@ -117,3 +124,5 @@ class Gathered(Struct, frozen=True, kw_only=True):
     unread: frozenset[Symbol] = frozenset()
     reset: str | None = None
     accounted: bool = False
+    unshown: bool = False
+    held: Mapping[PositionId, Decimal] = {}

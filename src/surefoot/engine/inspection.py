@@ -229,7 +229,8 @@ class Inspection:
             return inspected
         after, balances = self._books.belief(symbols), gathered.evidence.balances
         weighed = self._comparing.is_weighed(after, balances)
-        return replace(inspected, settled=frozenset(symbols)) if weighed else inspected
+        settled = weighed or not past.unshown.isdisjoint(symbols)
+        return replace(inspected, settled=frozenset(symbols)) if settled else inspected
 
     # Some orders ---------------------------------------------------------------------------------
 

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from surefoot.core.evidence import Belief
 from surefoot.core.order import OrderStatus
-from surefoot.core.outside import only_others
+from surefoot.core.outside import is_told, only_others
 from surefoot.core.reconcile import is_missed, wanted
 from surefoot.core.reports import OrderReport
 from surefoot.core.values import AccountName, Asset, ClientOrderId, Symbol
 from surefoot.crashpoint import crashpoint
 from surefoot.engine.enquiry import Enquiry, unless_banned
+from surefoot.engine.fates import Fates
 from surefoot.engine.gathered import Gathered, Past, Shared
 from surefoot.engine.marks import Marks
 from surefoot.exchange.errors import Misconfigured, ReadFailed
@@ -32,6 +33,9 @@ class Sweep:
         self._exchange = exchange
         self._journal = journal
         self._marks = Marks(exchange)
+        self._fates = Fates(exchange)
+        # Where the list of orders did not account for the balance; the trades are read until then.
+        self._unshown: set[Symbol] = set()
 
     def _enquiry(self, belief: Belief) -> Enquiry:
         return Enquiry(
@@ -43,6 +47,7 @@ class Sweep:
 
         What was said of the balances at or after `since` serves.
         """
+        self._fates = Fates(self._exchange)
         listed, balances, told = None, None, since or self._exchange.now()
         failures: list[str] = []
         all_at_once = self._exchange.price(Question.ALL_OPEN_ORDERS)
@@ -74,18 +79,26 @@ class Sweep:
         await enquiry.free(symbol)
         crashpoint("recovery.after-orders")
         if enquiry.restored or not enquiry.is_as_believed(symbol):
+            anew = not enquiry.restored and symbol not in self._unshown
+            if anew:
+                await enquiry.seek(symbol, self._fates)
             orders = wanted(belief.positions, enquiry.started)
             await enquiry.by_id(tuple(order for _, order in orders))
             if enquiry.restored or not (
                 enquiry.is_explained(symbol)
                 or enquiry.is_early()
                 or await enquiry.begin(symbol)
-                or await enquiry.is_of_others(symbol)
+                or await enquiry.is_told_by_orders(symbol, anew=anew)
             ):
                 await enquiry.window(symbol, lookback, since_entry=True)
                 enquiry.account()
         crashpoint("recovery.after-fills")
-        return enquiry.result()
+        gathered = enquiry.result()
+        if gathered.unshown:
+            self._unshown.add(symbol)
+        elif gathered.accounted:
+            self._unshown.discard(symbol)
+        return gathered
 
     async def some(self, belief: Belief, orders: Collection[ClientOrderId]) -> Gathered:
         """Ask about some orders only: the quick way, between two full rounds."""
@@ -128,7 +141,9 @@ class Sweep:
         enquiry = self._enquiry(belief)
         if past is not None:
             enquiry.recall(past)
-            if only_others(belief, past.evidence):
+            evidence = past.evidence
+            shown = past.unshown.intersection(p.symbol for p in belief.positions)
+            if shown or only_others(belief, evidence) or is_told(belief, evidence):
                 return Gathered(evidence=past.evidence, watermarks={}, failures=(), accounted=True)
         for symbol in sorted({each.symbol for each in belief.positions}):
             await enquiry.since_entry(symbol)

@@ -188,7 +188,7 @@ class Question(Enum):
     """What a round may consist of, as far as it is paid for differently."""
 
     ORDER = auto()  # one order, by either id
-    FILLS_OF = auto()  # the fills of one order
+    ORDERS = auto()  # the newest of one symbol
     OPEN_ORDERS = auto()  # of one symbol
     ALL_OPEN_ORDERS = auto()  # of every symbol
     FILLS = auto()  # one page of the fills of a symbol
@@ -352,7 +352,7 @@ class Reads(Protocol):
         ...
 
     async def newest_orders(self, symbol: Symbol, since: datetime) -> OrdersRead:
-        """Read those of the account's newest orders of a symbol of which something is filled.
+        """Read those of the account's newest orders of a symbol that are over, or partly filled.
 
         As many as one answer has, and perhaps some seconds behind what is told of one order.
         """

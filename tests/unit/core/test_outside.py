@@ -14,17 +14,7 @@ from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
 from surefoot.core.lanes import Lane
 from surefoot.core.order import OrderStatus, Role
-from surefoot.core.outside import (
-    Early,
-    Ours,
-    Seen,
-    Theirs,
-    Unchanged,
-    Unclear,
-    judge,
-    only_others,
-    weigh,
-)
+from surefoot.core.outside import only_others, weigh
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
 from surefoot.core.records import OrderIntended
@@ -32,6 +22,7 @@ from surefoot.core.reports import Fill, Refusal, TimePassed
 from surefoot.core.signals import AddSignal, Adopt, ExitSignal
 from surefoot.core.terms import Terms
 from surefoot.core.values import Asset, ClientOrderId, ExchangeOrderId, Side, TradeId
+from surefoot.core.whose import Early, Ours, Seen, Theirs, Unchanged, Unclear, judge
 
 BASE = Asset("BTC")
 SEEN = Seen(there=D(3), held=D(1), before=D(2))

@@ -70,9 +70,12 @@ class FakeExchange:
         self.trades: list[Fill] = []
         self.halted: set[Symbol] = set()
         self.hidden: set[ClientOrderId | None] = set()
-        self.complete = True
-        self.hide_trades = False
+        self.complete, self.hide_trades = True, False
         self.newest = 1_000
+        # What the list of the newest orders does not show yet, and what it shows as at work.
+        self.lagging, self.unfinished = set[str](), set[str]()
+        self.moved: dict[Asset, Decimal] = {}
+        self._times: dict[tuple[str, str], tuple[datetime, datetime]] = {}
         self.reset = False
         self.history: list[Candle] = []
         self.holdings: dict[Asset, Holding] = {}
@@ -134,6 +137,7 @@ class FakeExchange:
             limit=order.limit,
         )
         self.orders.append(placed)
+        self._times[symbol, placed.exchange_order_id] = (self.now(), self.now())
         if order.limit is None and order.trigger is None:
             self.execute(placed.exchange_order_id, order.quantity, symbol=symbol)
         return self._row(symbol, placed.exchange_order_id)
@@ -193,6 +197,7 @@ class FakeExchange:
 
     def _store(self, changed: OrderReport) -> None:
         name = (changed.symbol, changed.exchange_order_id)
+        self._times[name] = (self._times.get(name, (self.now(),))[0], self.now())
         self.orders = [
             changed if (row.symbol, row.exchange_order_id) == name else row for row in self.orders
         ]
@@ -378,11 +383,29 @@ class FakeExchange:
 
     async def newest_orders(self, symbol: Symbol, since: datetime) -> OrdersRead:  # noqa: ARG002
         await self._reading("newest_orders", symbol)
-        ours = (row for row in self.orders if row.symbol == symbol and row.filled)
+        over = (r for r in self.orders if r.filled or r.status is not ReportedStatus.OPEN)
+        telling = (r for r in over if r.symbol == symbol)
         numbers = dict.fromkeys(t.exchange_order_id for t in self.trades if t.symbol == symbol)
-        foreign = (self._foreign(symbol, number) for number in numbers)
-        orders = (*ours, *(each for each in foreign if each is not None))[-self.newest :]
+        foreign = (each for number in numbers if (each := self._foreign(symbol, number)))
+        shown = (r for r in (*telling, *foreign) if r.exchange_order_id not in self.lagging)
+        orders = tuple(map(self._as_listed, shown))[-self.newest :]
         return OrdersRead(orders=orders, complete=len(orders) < self.newest)
+
+    def _as_listed(self, row: OrderReport) -> OrderReport:
+        """Show an order with when it was at work, and what its trades were worth together."""
+        name = (row.symbol, row.exchange_order_id)
+        trades = [t for t in self.trades if (t.symbol, t.exchange_order_id) == name]
+        filled = sum((each.quantity for each in trades), D(0))
+        times = self._times.get(name) or (trades[0].at, trades[-1].at)
+        return replace(
+            row,
+            status=ReportedStatus.OPEN if name[1] in self.unfinished else row.status,
+            quantity=max(row.quantity, filled),
+            filled=filled,
+            placed_at=times[0],
+            at=times[1],
+            cost=sum((each.price * each.quantity for each in trades), D(0)),
+        )
 
     async def holding(self, asset: Asset, *, since: datetime | None = None) -> Holding:  # noqa: ARG002
         await self._reading("holding", asset)
@@ -390,7 +413,7 @@ class FakeExchange:
 
     async def balances(self, *, since: datetime | None = None) -> dict[Asset, Decimal]:  # noqa: ARG002
         await self._reading("balances")
-        held: dict[Asset, Decimal] = {}
+        held = dict(self.moved)
         for trade in self.trades:
             if trade.trade_id in self.unsettled:
                 continue

@@ -369,15 +369,15 @@ class Binance:
         return Trades(ask, symbol)
 
     async def newest_orders(self, symbol: Symbol, since: datetime) -> OrdersRead:
-        """Read those of the account's newest orders of a symbol of which something is filled."""
+        """Read those of the account's newest orders of a symbol that are over, or partly filled."""
         name = self._id(symbol)
 
         def read(answer: Any) -> OrdersRead:
             rows = payloads.listed(answer)
             oldest = min((payloads.moment(row, "time") for row in rows), default=since)
-            filled = [self._orders(symbol, name)(row) for row in rows if payloads.is_filled(row)]
+            telling = [self._orders(symbol, name)(row) for row in rows if payloads.is_telling(row)]
             complete = len(rows) < PAGE_SIZE or oldest < since
-            return OrdersRead(orders=tuple(filled), complete=complete)
+            return OrdersRead(orders=tuple(telling), complete=complete)
 
         request = {"symbol": name, "limit": PAGE_SIZE}
         return await self._carrier.ask("allOrders", self._ccxt.privateGetAllOrders, request, read)

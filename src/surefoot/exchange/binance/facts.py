@@ -94,7 +94,7 @@ URGENCIES: Final = {
 }
 PRICES: Final = {
     Question.ORDER: WEIGHTS["order.query"],
-    Question.FILLS_OF: WEIGHTS["myTrades.order"],
+    Question.ORDERS: WEIGHTS["allOrders"],
     Question.OPEN_ORDERS: WEIGHTS["openOrders"],
     Question.ALL_OPEN_ORDERS: WEIGHTS["openOrders.all"],
     Question.FILLS: WEIGHTS["myTrades"],

@@ -96,12 +96,23 @@ def order_report(row: object, symbol: Symbol, name: str) -> OrderReport:
         filled=_part(raw, "executedQty", "origQty"),
         limit=amount(raw, "price") or None,
         at=_order_time(raw),
+        placed_at=moment(raw, "time") if "time" in raw else None,
+        cost=_cost(raw),
     )
 
 
-def is_filled(raw: Payload) -> bool:
-    """Tell whether something of an order is filled."""
-    return amount(raw, "executedQty") > 0
+def is_telling(raw: Payload) -> bool:
+    """Tell whether something of an order is filled, or it is over."""
+    is_over = _status(raw, "status") is not ReportedStatus.OPEN
+    return amount(raw, "executedQty") > 0 or (is_over and amount(raw, "origQty") > 0)
+
+
+def _cost(raw: Payload) -> Decimal | None:
+    """Read what was paid for what is filled; it is negative where Binance does not know it."""
+    if "cummulativeQuoteQty" not in raw:
+        return None
+    cost = to_decimal(raw["cummulativeQuoteQty"], "cummulativeQuoteQty")
+    return cost if cost > 0 else None
 
 
 def amended(answer: object, symbol: Symbol, name: str) -> OrderReport:
