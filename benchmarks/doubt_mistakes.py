@@ -214,6 +214,20 @@ DOUBT_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/core/test_stop_refused.py",
     ),
     (
+        "let what the owner trades keep an order in doubt for ever",
+        "core/coins.py",
+        "    return sum(moves_of(named, position.base), ZERO)\n",
+        "    return ZERO\n",
+        "tests/unit/core/test_contradiction.py",
+    ),
+    (
+        "take a trade that may be of the order in doubt for the owner's",
+        "core/coins.py",
+        "for fill in trades if fill.client_order_id is not None)",
+        "for fill in trades)",
+        "tests/unit/core/test_contradiction.py",
+    ),
+    (
         "take an amend that nobody answered for one that was refused",
         "engine/dispatch.py",
         '        except Unknown:\n            return None\n        crashpoint("amend.after-send")',

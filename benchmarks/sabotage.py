@@ -348,7 +348,7 @@ SABOTAGES = [
         "core/facts.py",
         "    if absence.contradicted is not None:",
         "    if False:",
-        "tests/unit/core/test_outside.py -k absence",
+        "tests/unit/core/test_contradiction.py -k absence",
     ),
     Sabotage(
         "read no trades although the balance differs",

@@ -85,6 +85,9 @@ STAGED: Final[dict[str, str]] = {
     "let an alarm come and go with every exit that is refused": (
         "tests/simulation/test_situations.py -k one_alarm"
     ),
+    "let what the owner trades keep an order in doubt for ever": (
+        "tests/simulation/test_shared_coins_worlds.py -k by_hand_keeps"
+    ),
     "sell again what was denied, whoever has bought since": (
         "tests/simulation/test_shared_coins_worlds.py -k another_sale"
     ),
@@ -288,6 +291,9 @@ BEYOND: Final[dict[str, str]] = {
     ),
     "wait for a price when an exit only came at a wrong time": (
         "prices come every second in a world, and none is back above the stop by the next one"
+    ),
+    "take a trade that may be of the order in doubt for the owner's": (
+        "a second guard: whose trades are is asked of all since the order, and answered in a world"
     ),
     "let a stop make way when nothing else is known to be there": (
         "where a stop of a world rests, its coins are locked, and no exit lacks them"

@@ -79,6 +79,24 @@ def test_what_the_owner_buys_while_another_sale_is_in_doubt_is_not_sold() -> Non
     assert gone == Decimal("0.01619"), world.story.lines[-40:]
 
 
+def test_a_sale_by_hand_keeps_no_exit_in_doubt() -> None:
+    """It was lost on its way; that the owner sold coins of his own then spoke for it for ever."""
+
+    async def play(world: World) -> None:
+        give(world, "0.05")
+        world.start()
+        await world.sleep(80)
+        world.simulator.armory.arm("lose_request", {"on": "order.send", "side": "SELL"})
+        await world.post("first", "close", "btc-1", {})
+        await world.sleep(2)
+        by_hand(world, "SELL", Decimal("0.05"))
+        await world.sleep(60)
+
+    world = lived(LOCAL, play)
+    assert world.story.counts.get("bot order-never"), world.story.lines[-40:]
+    assert len(sold(world)) == 1, world.story.lines[-40:]
+
+
 def test_a_wish_to_leave_from_before_files_were_put_back_is_not_carried_out() -> None:
     """Somebody wanted out then, and was refused; who adopts the holding now wants to keep it."""
 

@@ -141,6 +141,22 @@ def ebb_beside(belief: Belief, evidence: Evidence, position: Position) -> Ebb:
     )
 
 
+def explained_by_others(
+    belief: Belief, evidence: Evidence, position: Position, since: datetime
+) -> Decimal:
+    """Return what others brought of an asset since then on a position's symbol, less what went.
+
+    As far as all trades there are shown, and whose they are is known: one that nobody is known of
+    may be of the very order that is in doubt.
+    """
+    window = evidence.windows.get(position.symbol)
+    if window is None or not window.complete:
+        return ZERO
+    trades = trades_of_others(belief, evidence, [position.symbol], since)
+    named = (fill for fill in trades if fill.client_order_id is not None)
+    return sum(moves_of(named, position.base), ZERO)
+
+
 def locking(
     belief: Belief, looked_up: Mapping[ClientOrderId, OrderReport | None], started: datetime
 ) -> dict[Asset, list[ClientOrderId]]:
@@ -204,7 +220,7 @@ def contradiction(
     others = others_of(belief, evidence, asset)
     if before is None or others is None:
         return None
-    change = others - before.amount
+    change = others - before.amount - explained_by_others(belief, evidence, position, before.at)
     if 2 * abs(change) < belief.terms[position.bot].instrument.lot:
         return None  # A fill is a lot at least, less a fee.
     offset = _may_be_offset(belief, asset, order)

@@ -7,13 +7,12 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, PROTECTED, START, TERMS, D, Life, fill, report
+from tests.builders import BTC, PROTECTED, TERMS, D, Life, fill, report
 
 from surefoot.core.account_records import Coins
-from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence, FindingKind, Window
 from surefoot.core.lanes import Lane
-from surefoot.core.order import OrderStatus, Role
+from surefoot.core.order import Role
 from surefoot.core.outside import only_others, weigh
 from surefoot.core.position import State
 from surefoot.core.reconcile import Reconciliation, reconcile
@@ -431,54 +430,3 @@ def adding(filled: str) -> Owner:
         owner.life.tell(more)
         owner.there += D(filled)
     return owner
-
-
-@pytest.mark.parametrize(
-    ("surplus", "quote", "status"),
-    [
-        ("0", "100", "NEVER"),
-        ("0.0016", "100", "INTENDED"),
-        ("0.00000999", "100", "INTENDED"),  # one lot, and its fee was kept back
-        ("0.0016", "20", "INTENDED"),
-        ("0", "20", "NEVER"),  # spent elsewhere, or what it bought has left: nothing is held
-    ],
-)
-def test_absence_is_not_concluded_while_the_balance_shows_the_coins(
-    surplus: str, quote: str, status: str
-) -> None:
-    """An order that stayed hidden for longer than V was bought twice."""
-    life = Life()
-    order = life.enter()
-    life.now += timedelta(seconds=66)
-    belief = Belief(
-        positions=(life.position,),
-        terms={life.position.bot: life.terms},
-        is_ours=lambda name: name.startswith("sf"),
-        exclusive=False,
-        others={BASE: Coins(amount=D(2), at=START)},
-    )
-    evidence = Evidence(
-        started_at=life.now,
-        versions={life.position.position_id: life.position.version},
-        looked_up={order.client_order_id: None},
-        windows={BTC: Window(fills=(), complete=True)},
-        balances={BASE: D(2) + D(surplus), Asset("USDT"): D(quote)},
-    )
-    why = contradiction(belief, evidence, life.position, order)
-    assert (why is None) == (status == "NEVER")
-    outcome = reconcile(belief, evidence, life.now)
-    decision = outcome.decisions.get(life.position.position_id)
-    after = life.position if decision is None else decision.position
-    assert after.orders[0].status is OrderStatus(status)
-
-
-@pytest.mark.parametrize(("fees", "speaks"), [("0", True), ("0.5", True), ("1", False)])
-def test_what_our_fees_took_says_nothing_of_a_sale_in_doubt(fees: str, *, speaks: bool) -> None:
-    """Fees of other bots are paid in the asset: the doubt of a sale never ended."""
-    owner = Owner(coins="2")
-    owner.life.tell(ExitSignal())
-    owner.there -= 1
-    belief = replace(owner.belief(), fees={BASE: D(fees)})
-    evidence = Evidence(started_at=owner.life.now, versions={}, balances={BASE: owner.there})
-    why = contradiction(belief, evidence, owner.life.position, owner.life.order)
-    assert (why is not None) == speaks
