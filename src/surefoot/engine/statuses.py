@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from surefoot.core.account_records import BotStatusChanged, Cause
 from surefoot.core.records import PositionStarted
 from surefoot.core.state import evolve
-from surefoot.core.values import BotName
+from surefoot.core.values import BotName, natural
 from surefoot.engine.voice import Log
 from surefoot.journal.errors import StaleAppend
 from surefoot.journal.port import (
@@ -139,11 +139,11 @@ class Statuses:
         return word.cause in {None, Cause.STRATEGY}
 
     def in_review(self) -> dict[str, str]:
-        """Return the bots that somebody should look at, and why."""
+        """Return the bots that somebody should look at, in the order of names, and why."""
         return {
-            bot: word.reason or "no reason was given"
-            for bot, word in self._known.items()
-            if word.status is Status.REVIEW
+            bot: self._known[bot].reason or "no reason was given"
+            for bot in sorted(self._known, key=natural)
+            if self._known[bot].status is Status.REVIEW
         }
 
     def refusal(self, bot: BotName) -> str | None:
