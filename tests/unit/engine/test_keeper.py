@@ -40,6 +40,11 @@ COMMAND = Command(
 # Write, then act ---------------------------------------------------------------------------------
 
 
+def first(keeper: Keeper) -> Position | None:
+    """Return the bot's first position, if it is still kept."""
+    return next((each for each in keeper.positions if each.position_id == FIRST), None)
+
+
 async def test_an_intent_is_durable_before_its_order_is_sent(desk: Desk) -> None:
     keeper = await desk.keeper()
     await keeper.tell(ENTER)
@@ -197,7 +202,7 @@ async def test_dust_goes_into_the_successor_in_the_same_change(desk: Desk) -> No
     await keeper.tell(ExitSignal())
     await desk.works.run()
     await keeper.tell(desk.exchange.trades[-1], position_id=FIRST)
-    old = keeper.find(FIRST)
+    old = first(keeper)
     assert old is not None
     assert (old.claim, old.left.quantity) == (0, dust.quantity)
     assert (keeper.position.claim, keeper.position.carried) == (dust.quantity, old.left)
@@ -212,7 +217,7 @@ async def test_a_late_fill_of_an_old_position_brings_no_second_successor(desk: D
     await keeper.tell(desk.exchange.trades[-1], position_id=FIRST)
     late = fill(position.orders[0], "50000", "0.00001", trade="late")
     await keeper.tell(late, position_id=FIRST)
-    old = keeper.find(FIRST)
+    old = first(keeper)
     assert old is not None
     assert old.frozen is not None
     assert [p.position_id for p in keeper.positions] == [FIRST, SECOND]
@@ -235,7 +240,7 @@ async def test_only_settled_positions_are_forgotten(desk: Desk) -> None:
     await keeper.tell(ExitSignal())
     await desk.works.run()
     await keeper.tell(desk.exchange.trades[-1], position_id=FIRST)
-    closed = keeper.find(FIRST)
+    closed = first(keeper)
     assert closed is not None
     never = replace(closed.orders[0], client_order_id="n", status=OrderStatus.NEVER)
     unsure = replace(closed, orders=(*closed.orders, never))
@@ -243,7 +248,7 @@ async def test_only_settled_positions_are_forgotten(desk: Desk) -> None:
         current = keeper.position
         again = desk.keep(DIP, (kept, current))
         again.forget_settled()
-        assert (again.find(FIRST) is None) == (kept is closed)
+        assert (first(again) is None) == (kept is closed)
         assert again.position is current
 
 
