@@ -169,7 +169,9 @@ class Commands:
                 return await self._told(command, "recovery is starting")
             case "close":
                 keeper = _kept(account, bot)
-                return await self._tell(keeper, Close(by=command.actor), command, "closing")
+                verdict = _done(command, "closing")
+                await keeper.tell(Close(by=command.actor), verdict=verdict)
+                return verdict
             case _:
                 raise InvalidValue(f"nobody knows the command {command.kind!r}")
 
@@ -240,11 +242,6 @@ class Commands:
         account.rounds.want()
         refuse_known(position, word, report)
         return replace(word, denied=True)
-
-    async def _tell(self, keeper: Keeper, word: Input, command: Command, result: str) -> Verdict:
-        verdict = _done(command, result)
-        await keeper.tell(word, verdict=verdict)
-        return verdict
 
 
 def _holds(said: Command, command: Command) -> bool:

@@ -7,8 +7,8 @@ be read is enough. What follows from a comparison is made durable by `books`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,11 +16,10 @@ from surefoot.core.coins import coins_of
 from surefoot.core.evidence import Belief
 from surefoot.core.outside import weigh
 from surefoot.core.reconcile import Reconciliation, reconcile
-from surefoot.core.reports import OrderReport
 from surefoot.core.values import ZERO, Asset, ClientOrderId, Symbol
 from surefoot.engine.belief import with_departed, with_fees
 from surefoot.engine.clock import Clock
-from surefoot.engine.gathered import Gathered, Past, Shared, begun
+from surefoot.engine.gathered import Gathered, Past, begun
 from surefoot.engine.specs import AccountSpec
 from surefoot.engine.sweep import Sweep
 from surefoot.exchange.errors import ExchangeError
@@ -46,7 +45,7 @@ class Comparing:
         self._reader = reader
         self._clock = clock
         self._visibility = (spec.visibility or exchange.venue.visibility).total_seconds()
-        self._sweep = Sweep(spec.account, exchange, reader)
+        self.sweep = Sweep(spec.account, exchange, reader)
         self._short_since: dict[Asset, float] = {}
         self._vanished: dict[ClientOrderId, Symbol] = {}
 
@@ -57,31 +56,13 @@ class Comparing:
 
     # Reading -------------------------------------------------------------------------------------
 
-    async def shared(self, symbols: Sequence[Symbol], since: datetime | None = None) -> Shared:
-        """Read what is told of the whole account at once; of balances, also since a time."""
-        return await self._sweep.shared(symbols, since)
-
-    async def symbol(
-        self, belief: Belief, symbol: Symbol, shared: Shared, lookback: timedelta | None
-    ) -> Gathered:
-        """Read all that bears on one symbol."""
-        return await self._sweep.symbol(belief, symbol, shared, lookback)
-
-    async def some(self, belief: Belief, orders: Collection[ClientOrderId]) -> Gathered:
-        """Ask about some orders only."""
-        return await self._sweep.some(belief, orders)
-
-    async def again(self, belief: Belief, listed: OrderReport) -> Gathered:
-        """Look once more at a live order that nothing explains."""
-        return await self._sweep.again(belief, listed)
-
     async def holdings(self, belief: Belief, past: Past | None = None) -> Gathered:
         """Read what may explain that less is there than some positions add up to."""
         now = self._clock.monotonic()
         missing = frozenset(
             asset for asset, since in self._short_since.items() if now - since > self._visibility
         )
-        return await self._sweep.holdings(belief, missing, past)
+        return await self.sweep.holdings(belief, missing, past)
 
     # Comparing -----------------------------------------------------------------------------------
 
@@ -161,12 +142,12 @@ class Comparing:
         """
         symbols = sorted({position.symbol for position in belief.positions})
         at = self._exchange.now()
-        shared = await self.shared(symbols)
+        shared = await self.sweep.shared(symbols)
         past = begun(belief, at=at, told=at, balances=shared.balances)
         outcomes, failures = list[Reconciliation](), [*shared.failures]
         for symbol in symbols:
             on_symbol = belief.on([symbol])
-            gathered = await self.symbol(on_symbol, symbol, shared, lookback)
+            gathered = await self.sweep.symbol(on_symbol, symbol, shared, lookback)
             past.learn(gathered, self._exchange.now())
             outcomes.append(self.compare(await self._about(on_symbol, gathered), gathered))
             failures += gathered.failures

@@ -135,7 +135,7 @@ class Inspection:
         await self._books.recall()
         since = None if since is None or self._has_traded(since) else since
         belief, at = self._books.belief(wanted), self._login.now()
-        shared = await self._comparing.shared(wanted, since)
+        shared = await self._comparing.sweep.shared(wanted, since)
         past = begun(belief, at=at, told=since or at, balances=shared.balances)
         seen = _Seen(shared=shared, past=past, others={}, paying=self._books.fee_assets())
         for failure in shared.failures:
@@ -181,7 +181,7 @@ class Inspection:
     async def _symbol(self, symbol: Symbol, seen: _Seen, lookback: timedelta | None) -> Inspected:
         async with self._locks[symbol]:
             belief = self._books.belief([symbol])
-            gathered = await self._comparing.symbol(belief, symbol, seen.shared, lookback)
+            gathered = await self._comparing.sweep.symbol(belief, symbol, seen.shared, lookback)
             seen.past.learn(gathered, self._login.now())
             self._login.senses.gather(gathered, whole=symbol)
             return await self._conclude([symbol], gathered, self._comparing.compare, listed=symbol)
@@ -241,7 +241,7 @@ class Inspection:
             Halted: the exchange contradicts the journal as a whole.
         """
         async with self._locks[symbol]:
-            gathered = await self._comparing.some(self._books.belief([symbol]), orders)
+            gathered = await self._comparing.sweep.some(self._books.belief([symbol]), orders)
             self._login.senses.gather(gathered, whole=None)
             await self._conclude([symbol], gathered, self._comparing.compare)
         await self.pursue(symbol, orders)
@@ -294,7 +294,7 @@ class Inspection:
         """Cancel an orphan, if a second look says the same; tell whether it did."""
         listed = orphan.report
         try:
-            again = await self._comparing.again(self._books.belief([listed.symbol]), listed)
+            again = await self._comparing.sweep.again(self._books.belief([listed.symbol]), listed)
         except (ReadFailed, Misconfigured) as error:
             if isinstance(error, Banned):
                 raise

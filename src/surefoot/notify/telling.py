@@ -197,8 +197,8 @@ def _told(  # noqa: C901, PLR0911, PLR0912 (one table)
             assert_never(record)
 
 
-def _plainly(record: Record, name: str, kind: EventKind, weight: Weight = Weight.NOTICE) -> _Told:
-    return _Told(kind=kind, weight=weight, text=f"{name}: {sentence(record)}")
+def _plainly(record: Record, name: str, kind: EventKind) -> _Told:
+    return _Told(kind=kind, weight=Weight.NOTICE, text=f"{name}: {sentence(record)}")
 
 
 def _recovery(record: RecoveryFinished, account: str) -> _Told:

@@ -57,9 +57,10 @@ class Exchange:
         self._clock = clock
         self._moment_ms: int | None = None  # while the past is played
         self._listeners: list[Listener] = []
-        self._start_over()
+        self.reset()
 
-    def _start_over(self) -> None:
+    def reset(self) -> None:
+        """Start over, as testnets do: no orders, no trades, ids from the beginning."""
         self.free: dict[str, Decimal] = dict(self._first_balances)
         self.locked: dict[str, Decimal] = {}
         self.orders: dict[Key, Order] = {}
@@ -73,10 +74,6 @@ class Exchange:
         for symbol in self.rules:
             self._number(symbol)
         self._fees = count()
-
-    def reset(self) -> None:
-        """Start over, as testnets do: no orders, no trades, ids from the beginning."""
-        self._start_over()
 
     def restore(
         self,

@@ -55,7 +55,7 @@ async def account_events(
             await client.ensure_user_data_stream_ws_subscribe_signature("spot")
             yield Connected()
             attempt = 0
-            async for _, message in life.events(client.watch_orders, None):
+            async for _, message in life.events([client.watch_orders], None):
                 for event in _account_event(client, message):
                     yield event
             yield Gap(reason=life.ending)
@@ -84,7 +84,7 @@ async def market_events(
         market = _Market(client, now)
         watches = _watches(client, symbols, timeframes)
         try:
-            async for kind, message in life.events_of(watches, SILENCE_MAX_S):
+            async for kind, message in life.events(watches, SILENCE_MAX_S):
                 if attempt >= 0:
                     yield Connected()
                     attempt = -1
@@ -138,12 +138,6 @@ class _Life:
             self._overflow = True
 
     async def events(
-        self, watch: Callable[[], Any], silence_s: float | None
-    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        async for event in self.events_of([watch], silence_s):
-            yield event
-
-    async def events_of(
         self, watches: Sequence[Callable[[], Any]], silence_s: float | None
     ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield raw events until a watch fails, the queue overflows or silence falls."""
