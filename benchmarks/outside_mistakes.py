@@ -152,7 +152,7 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "add to a position while its stop may yet become smaller",
-        "core/rules.py",
+        "core/stop.py",
         "not stop.is_changing(now) and is_in_place(position, stop, terms)",
         "is_in_place(position, stop, terms)",
         "tests/unit/core/test_amending.py",

@@ -33,7 +33,8 @@ class Protection(Struct, frozen=True, kw_only=True):
 
 def protection(position: Position, *, watched: bool) -> Protection:
     """Say where levels are kept; `watched` tells that those kept here are honoured now."""
-    honoured = watched and position.set_back_at is None
+    # Else nothing of it is sold at a price: what it holds is not known to be there.
+    honoured = watched and position.set_back_at is None and position.denied_at is None
     here = Place.HERE if honoured else Place.NONE
     wanted, order = position.levels.stop is not None, resting_stop(position)
     whole = order is not None and _sells_all(order, position)

@@ -414,18 +414,6 @@ def _sellers(position: Position) -> list[Order]:
     return [each for each in live if each.role is not Role.ENTRY]
 
 
-def may_be_added_to(position: Position, now: datetime, terms: Terms) -> bool:
-    """Tell whether nothing is out but a stop that covers all that is held, where one is wanted.
-
-    One that may yet become smaller could not grow with the addition before that is over.
-    """
-    open_here = [e for e in position.orders if not e.finished and e.role is not Role.ENTRY]
-    if not terms.native_stop or position.levels.stop is None:
-        return not open_here
-    stop = open_here[0] if len(open_here) == 1 else None
-    return stop is not None and not stop.is_changing(now) and is_in_place(position, stop, terms)
-
-
 RULES: Final[tuple[Rule, ...]] = (
     lapse_limit,
     lapse_part,

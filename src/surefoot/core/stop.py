@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from surefoot.core.order import Order, Role
@@ -51,3 +52,18 @@ def is_in_place(position: Position, stop: Order, terms: Terms) -> bool:
         and not lags(position, stop, terms)
         and fits(position, stop, terms)
     )
+
+
+def may_be_added_to(position: Position, now: datetime, terms: Terms) -> bool:
+    """Tell whether nothing is out but a stop that covers all that is held, where one is wanted.
+
+    One that may yet become smaller could not grow with the addition before that is over. Nor if
+    what is held may not be there.
+    """
+    open_here = [e for e in position.orders if not e.finished and e.role is not Role.ENTRY]
+    if position.denied_at is not None:
+        return False
+    if not terms.native_stop or position.levels.stop is None:
+        return not open_here
+    stop = open_here[0] if len(open_here) == 1 else None
+    return stop is not None and not stop.is_changing(now) and is_in_place(position, stop, terms)

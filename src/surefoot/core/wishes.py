@@ -11,8 +11,9 @@ from surefoot.core.order import Order, Role
 from surefoot.core.pacing import resting, retry_at
 from surefoot.core.position import State
 from surefoot.core.records import OrderIntended
-from surefoot.core.rules import may_be_added_to, new_order, withdrawal
+from surefoot.core.rules import new_order, withdrawal
 from surefoot.core.signals import AddSignal, EntrySignal, Withhold
+from surefoot.core.stop import may_be_added_to
 from surefoot.core.values import Direction, moment, plain
 
 

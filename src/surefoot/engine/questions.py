@@ -13,6 +13,7 @@ from surefoot.exchange.port import Exchange, Question
 # The stream usually answers sooner than this.
 FIRST_S: Final = 0.3
 LONGEST_S: Final = 10.0
+SUSPECT_S: Final = 60.0
 # Orders that rest may cost this share of the venue's weight; every list shows them as well.
 RESTING_SHARE: Final = 0.1
 
@@ -26,7 +27,8 @@ class Questions:
         self._resting_s = resting_s
         self._due: dict[ClientOrderId, float] = {}
         self._tries: dict[ClientOrderId, int] = {}
-        self._suspects: dict[tuple[Symbol, datetime], float] = {}
+        # When to look at what was denied, and how long to wait after that.
+        self._suspects: dict[tuple[Symbol, datetime], tuple[float, float]] = {}
 
     @classmethod
     def within(cls, exchange: Exchange, resting_s: float = LONGEST_S) -> Questions:
@@ -37,11 +39,14 @@ class Questions:
     def suspects(self, denied: Iterable[tuple[Symbol, datetime]], at: float) -> frozenset[Symbol]:
         """Return the symbols to compare now, of those of which a sale was denied at some time.
 
-        At once, and then as often as an order in doubt: nothing of them is sold meanwhile.
+        At once, and then ever less often: nothing of them is sold meanwhile, but what keeps them
+        from being weighed may last, and each look reads all of a symbol.
         """
-        self._suspects = {each: self._suspects.get(each, at) for each in denied}
-        due = [each for each, when in self._suspects.items() if when <= at]
-        self._suspects |= dict.fromkeys(due, at + LONGEST_S)
+        self._suspects = {each: self._suspects.get(each, (at, LONGEST_S)) for each in denied}
+        due = [each for each, (when, _) in self._suspects.items() if when <= at]
+        for each in due:
+            _, wait_s = self._suspects[each]
+            self._suspects[each] = (at + wait_s, min(2 * wait_s, SUSPECT_S))
         return frozenset(symbol for symbol, _ in due)
 
     def urge(self, name: ClientOrderId, at: float) -> None:

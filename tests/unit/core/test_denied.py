@@ -18,14 +18,15 @@ from tests.builders import PROTECTED, REPLACING, TERMS, D, Life, fill, report
 from tests.unit.core.test_outside import BASE, Owner
 
 from surefoot.core.deadlines import PATIENCE, overdue
-from surefoot.core.errors import InvariantViolated
+from surefoot.core.errors import InvariantViolated, SignalRefused
 from surefoot.core.evidence import Belief, Evidence
 from surefoot.core.invariants import check
 from surefoot.core.order import Role
 from surefoot.core.outside import weigh
 from surefoot.core.position import State
+from surefoot.core.protection import Place, protection
 from surefoot.core.reports import Grounds, Refusal, TimePassed
-from surefoot.core.signals import Adopt, Close, ExitSignal, Freeze
+from surefoot.core.signals import AddSignal, Adopt, Close, ExitSignal, Freeze
 from surefoot.core.stuck import StuckKind
 from surefoot.core.terms import Terms
 from surefoot.core.values import Asset
@@ -113,6 +114,21 @@ def test_it_waits_for_as_long_as_another_bot_s_sale_of_the_asset_is_in_doubt() -
     assert owner.tries == tried + 1, (
         "it is weighed now: the bot's coins are there, and half one more"
     )
+
+
+def test_its_stop_is_not_said_to_be_watched_here() -> None:
+    """It was shown as one that works as long as the server runs: nothing is sold at it."""
+    owner = Denied()
+    assert protection(owner.life.position, watched=True).stop is Place.NONE
+    owner.weigh()
+    assert protection(owner.life.position, watched=True).stop is Place.HERE
+
+
+def test_nothing_is_added_to_it() -> None:
+    owner = Owner(TERMS)
+    owner.life.position = replace(owner.life.position, denied_at=owner.life.now)
+    with pytest.raises(SignalRefused, match="nothing is added"):
+        owner.life.tell(AddSignal(quantity=D("0.0016")))
 
 
 def test_it_is_an_alarm_after_a_minute() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import START, Life
+from tests.builders import BTC, START, Life
 
 from surefoot.core.order import Order, OrderStatus
 from surefoot.core.values import ClientOrderId
@@ -93,3 +93,13 @@ def test_a_thousand_orders_that_rest_cost_their_share_and_no_more() -> None:
     ]
     assert sum(minutes) / len(minutes) <= limit * RESTING_SHARE
     assert max(minutes) <= limit / 2
+
+
+def test_what_was_denied_is_looked_at_at_once_and_then_ever_less_often() -> None:
+    """Each look reads all of a symbol, and what keeps it from being weighed may last for hours."""
+    questions = Questions()
+    denied = [(BTC, START)]
+    moments = [s for s in range(200) if questions.suspects(denied, AT + s)]
+    assert moments == [0, 10, 30, 70, 130, 190]
+    assert questions.suspects([], AT + 200) == frozenset()
+    assert questions.suspects(denied, AT + 201) == {BTC}
