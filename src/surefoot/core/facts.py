@@ -254,9 +254,9 @@ def _give_up_after(refusal: Refusal, order: Order, draft: Draft) -> None:
 
 
 def take_unsent(unsent: Unsent, draft: Draft) -> None:
-    """Take the proof that no request was accepted."""
+    """Take the proof that no request was accepted; what is NEVER is not looked for any more."""
     order = draft.position.find(unsent.client_order_id)
-    if order is None or order.status is not OrderStatus.INTENDED:
+    if order is None or not (order.status is OrderStatus.INTENDED or order.sought_until):
         return
     draft.add(
         OrderNever(

@@ -259,6 +259,8 @@ def _doubted(record: OrderDoubted, position: Position) -> Position:
 
 def _never(record: OrderNever, position: Position) -> Position:
     order = _order(position, record.client_order_id)
+    if order.status is OrderStatus.NEVER:
+        return _with(position, replace(order, may_have_left=record.may_have_left))
     return _over(
         _standing_again(position, order),
         replace(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.builders import PROTECTED, START, D, Life, absence, fill, report
+from tests.builders import PROTECTED, REPLACING, START, D, Life, absence, fill, report
 
 from surefoot.core.order import OrderStatus, Role
 from surefoot.core.position import State
 from surefoot.core.reconcile import wanted
 from surefoot.core.records import OrderNever
 from surefoot.core.reports import TimePassed, Unsent
-from surefoot.core.signals import Flatten, Freeze
+from surefoot.core.signals import Close, Flatten, Freeze
 
 
 def test_a_stop_grows_with_a_fill_that_comes_late() -> None:
@@ -55,6 +55,25 @@ def test_twelve_hours_offline_leave_nothing_to_look_for() -> None:
     never = [each for each in life.records if isinstance(each, OrderNever)]
     assert len(never) == 720
     assert {each.may_have_left for each in never} == {False}
+
+
+def test_a_stop_that_was_faster_leaves_nothing_to_look_for() -> None:
+    """Whoever was stopped out had his exit asked about for a day, though the exchange denied it."""
+    life = Life(REPLACING)
+    life.opened()
+    stop = life.order
+    life.tell(report(stop, "OPEN"), Close(by="ann"))
+    late = life.order
+    assert late.replaces == stop.client_order_id
+    life.tell(fill(stop, "49000", trade="2"), report(stop, "FILLED", stop.quantity))
+    assert [order for _, order in wanted((life.position,), life.now)] == [life.order]
+    why = "not tried, because the cancel failed"
+    life.tell(Unsent(client_order_id=late.client_order_id, reason=why))
+    assert life.position.state is State.CLOSED
+    assert wanted((life.position,), life.now) == ()
+    assert life.position.tallies[Role.EXIT].failed == 1
+    life.tell(Unsent(client_order_id=late.client_order_id, reason=why))
+    assert sum(isinstance(each, OrderNever) for each in life.records) == 2
 
 
 def test_what_an_operator_calls_gone_is_looked_for() -> None:
