@@ -205,6 +205,13 @@ BEYOND: Final[dict[str, str]] = {
         "no exchange of a world raises what it trades at least"
     ),
     "take a stop away for an exit in a closed market": "no market of a world closes",
+    "buy what its stop sells at once": "no step of a world's prices is as wide as a stop",
+    "let a bot enter on a word that was overtaken": "no word of a world is late",
+    "look for a day for what the exchange did not try": "it costs weight, and no money",
+    "judge what is too small to sell by the filters of once": (
+        "no exchange of a world raises what it trades at least"
+    ),
+    "leave a bot in review when its market is open again": "no market of a world closes",
     "give every request as long as the first, however slow the disk": (
         "no disk of a world takes longer than a request may travel"
     ),

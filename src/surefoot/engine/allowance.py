@@ -79,12 +79,15 @@ def _check_stop(spec: BotSpec, plan: ExitPlan, quantity: Decimal, offer: _Offer)
     """
     instrument, price = offer.instrument, offer.price
     stop = at_entry(plan, price, Direction.LONG, instrument.tick).stop
-    market = price if offer.limit is not None else min(price, offer.last)
-    if stop is not None and stop >= market:
-        raise InvalidValue(
-            f"{spec.symbol}: its stop, {plain(stop)} on the venue's step of "
-            f"{plain(instrument.tick)}, would be reached at once at {plain(market)}; widen it",
-        )
+    trailing = ExitPlan(trailing_stop=plan.trailing_stop)
+    trailed = at_entry(trailing, price, Direction.LONG, instrument.tick).stop
+    last = price if offer.limit is not None else min(price, offer.last)
+    for level, market in ((stop, last), (trailed, price)):
+        if level is not None and level >= market:
+            raise InvalidValue(
+                f"{spec.symbol}: its stop, {plain(level)} on the venue's step of "
+                f"{plain(instrument.tick)}, would be reached at once at {plain(market)}; widen it",
+            )
     left = quantity * (1 - _FEE_MOST)
     if not spec.native_stop or stop is None or not instrument.is_dust(left, stop):
         return

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import INSTRUMENT, D
+from tests.builders import INSTRUMENT, PLAN, D
 from tests.unit.engine.desk import DIP, LIMITS, Desk, tick
 from tests.unit.engine.fake import ETH, ETHER
 from tests.unit.engine.till import WIDE, bot, till
@@ -131,6 +131,18 @@ async def test_nothing_is_bought_whose_stop_is_reached_at_once(
     assert desk.exchange.sent == []
     assert "would be reached at once at 50000; widen it" in here.refusals()[0]
     await here.say(Enter(stop_loss="3%"))
+    await here.settle()
+    assert len(desk.exchange.sent) == 1
+
+
+async def test_nor_is_what_its_trailing_stop_sells_at_the_first_gain(desk: Desk) -> None:
+    plan = replace(PLAN, trailing_stop=D("0.01"), stop_loss=D("0.05"))
+    here = await till(desk, bot(Amount(notional=D(100)), plan=plan))
+    desk.keepers[DIP].adopt(replace(INSTRUMENT, tick=D(1000)))
+    await here.say(Enter(limit=50000))
+    assert "would be reached at once" in here.refusals()[0]
+    desk.keepers[DIP].adopt(replace(INSTRUMENT, tick=D(10)))
+    await here.say(Enter(limit=50000))
     await here.settle()
     assert len(desk.exchange.sent) == 1
 
