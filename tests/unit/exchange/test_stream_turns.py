@@ -20,7 +20,7 @@ async def test_what_waits_together_is_told_together() -> None:
     life = _Life(client)
     for number in range(3):
         client.on_raw("trade", {"n": number})
-    events = life.events_of([asyncio.Event().wait], None)
+    events = life.events([asyncio.Event().wait], None)
     told = [await anext(events)]
     for _ in range(2):
         with pytest.raises(StopIteration) as answered:
