@@ -28,8 +28,8 @@ from tests.property.truth import fees_of, held_by
 
 from surefoot.core.order import OrderStatus, ReportedStatus
 from surefoot.core.position import Dust, State
-from surefoot.core.records import ExitLapsed
-from surefoot.core.reports import Fill, TimePassed
+from surefoot.core.records import ExitLapsed, OrderNever
+from surefoot.core.reports import Fill, TimePassed, Unsent
 from surefoot.core.signals import Close
 from surefoot.core.values import ZERO, Side
 
@@ -137,7 +137,14 @@ def adds_up(world: World) -> None:
 
 
 def nothing_new(world: World) -> None:
-    """Everything that was ever said is said again, forwards and backwards: no record follows."""
+    """Everything that was ever said is said again, forwards and backwards: no record follows.
+
+    A denial that nobody had heard before ends the search for an order, and does nothing else.
+    """
+    for denial in (each for each in world.mail if isinstance(each, Unsent)):
+        for record in world.tell(denial):
+            assert isinstance(record, OrderNever)
+            assert (record.client_order_id, record.may_have_left) == (denial.client_order_id, False)
     for event in (*world.mail, *reversed(world.mail)):
         assert world.tell(event) == []
     for life in world.lives:
