@@ -15,7 +15,7 @@ from __future__ import annotations
 from surefoot.config.errors import ConfigError
 from surefoot.config.load import keys, load, strategies, strategy
 from surefoot.config.secret import Secret
-from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
+from surefoot.config.settings import Account, Bot, Settings
 from surefoot.config.template import (
     FIRST,
     FIRST_LIVE,
@@ -33,8 +33,6 @@ __all__ = [
     "Account",
     "Bot",
     "ConfigError",
-    "Log",
-    "Recovery",
     "Secret",
     "Settings",
     "keys",

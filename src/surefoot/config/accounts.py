@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from surefoot.config.document import AccountTable, CapsTable
 from surefoot.config.problems import KeyPath, dotted
 from surefoot.config.secret import Secret, resolve
-from surefoot.config.settings import Account, Paper
+from surefoot.config.settings import Account
 from surefoot.core.errors import InvalidValue
 from surefoot.core.values import AccountName
 from surefoot.engine.limits import Caps
@@ -94,13 +94,7 @@ def _on_paper(name: str, table: AccountTable) -> tuple[Account | None, list[str]
         allow_custom_host=False,
         ccxt=_plain(table.ccxt),
         caps=_caps(table.caps),
-        paper=Paper(
-            balances=paper.balances,
-            fee=paper.fee,
-            latency=paper.latency,
-            rest=paper.rest,
-            streams=paper.streams,
-        ),
+        paper=paper,
     ), []
 
 

@@ -29,7 +29,7 @@ from surefoot.config.document import BotTable, Document, LimitsTable
 from surefoot.config.errors import ConfigError
 from surefoot.config.messengers import read_messengers
 from surefoot.config.problems import KeyPath, dotted, sentences
-from surefoot.config.settings import Account, Bot, Log, Recovery, Settings
+from surefoot.config.settings import Account, Bot, Settings
 from surefoot.core.exits import ExitPlan
 from surefoot.core.sizing import Amount
 from surefoot.core.values import ZERO, AccountName, BotName, Symbol, plain
@@ -92,10 +92,8 @@ def load(
         journal_url=paper_journal(tables.journal.url) if on_paper else tables.journal.url,
         accounts=accounts,
         bots=bots,
-        recovery=Recovery(
-            lookback=tables.recovery.lookback, give_up_after=tables.recovery.give_up_after
-        ),
-        log=Log(format=tables.log.format, level=tables.log.level),
+        recovery=tables.recovery,
+        log=tables.log,
         web=WebSettings(
             enabled=tables.web.enabled,
             host=read_listen(tables.web.listen)[0],

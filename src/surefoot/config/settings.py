@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from surefoot.config.document import LogTable, PaperTable, RecoveryTable
 from surefoot.config.secret import Secret
 from surefoot.core.exits import ExitPlan
 from surefoot.core.sizing import Size
@@ -18,17 +19,6 @@ from surefoot.engine.limits import Caps, Limits
 from surefoot.journal import journal_file
 from surefoot.notify.settings import NotifySettings
 from surefoot.web.settings import WebSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """The simulated exchange of an account on paper; addresses of None are the venue's own."""
-
-    balances: Mapping[str, Decimal]
-    fee: Decimal
-    latency: timedelta
-    rest: str | None
-    streams: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +35,7 @@ class Account:
     allow_custom_host: bool
     caps: Caps | None
     ccxt: Mapping[str, Any] = field(repr=False)
-    paper: Paper | None = None
+    paper: PaperTable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +56,6 @@ class Bot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
-    """How far a start looks back, and how long it tries."""
-
-    lookback: timedelta
-    give_up_after: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
-    """What is written to stderr."""
-
-    format: Literal["console", "json"]
-    level: Literal["debug", "info", "warning", "error"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A whole configuration; `directory` is where its file lies."""
 
@@ -91,8 +65,8 @@ class Settings:
     journal_url: str = field(repr=False)  # may hold a password
     accounts: Mapping[AccountName, Account]
     bots: Mapping[BotName, Bot]
-    recovery: Recovery
-    log: Log
+    recovery: RecoveryTable
+    log: LogTable
     web: WebSettings
     notify: NotifySettings
 
