@@ -13,7 +13,7 @@ from surefoot.core.order import Order, OrderStatus, Role
 from surefoot.core.position import Position, State
 from surefoot.core.protection import covers, stop_rests
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.values import ZERO, Asset, ClientOrderId, PositionId, Side, Symbol, plain
+from surefoot.core.values import ZERO, Asset, ClientOrderId, Side, Symbol, plain
 
 # So many times V what is locked speaks against an absence: ten minutes, where V is one.
 LOCKED_FOR: Final = 10
@@ -43,16 +43,6 @@ def others_of(belief: Belief, evidence: Evidence, asset: Asset) -> Decimal | Non
         return None
     claimed = sum((held_of(p) for p in belief.positions if p.base == asset), ZERO)
     return evidence.balances.get(asset, ZERO) - claimed - belief.beside.get(asset, ZERO)
-
-
-def shown_of(belief: Belief, evidence: Evidence) -> dict[PositionId, Decimal]:
-    """Return what positions hold, if the balance was told so late that it shows every fill."""
-    told = evidence.balances_at
-    late = max((terms.visibility for terms in belief.terms.values()), default=None)
-    fills = [fill for window in evidence.windows.values() for fill in window.fills]
-    if told is None or late is None or any(fill.at + late >= told for fill in fills):
-        return {}
-    return {each.position_id: held_of(each) for each in belief.positions}
 
 
 def only_of(belief: Belief, evidence: Evidence, position: Position) -> bool:

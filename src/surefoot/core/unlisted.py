@@ -45,11 +45,6 @@ def unlisted(belief: Belief, listed: Iterable[OrderReport], now: datetime) -> tu
     return tuple(lacking) if as_believed else ()
 
 
-def undoubted(belief: Belief, now: datetime) -> bool:
-    """Tell whether every order that must be asked about is believed to be at work."""
-    return all(is_unchanged(order) for _, order in wanted(belief.positions, now))
-
-
 def seems(
     belief: Belief, orders: Sequence[Order], balances: Mapping[Asset, Decimal]
 ) -> Seems | None:

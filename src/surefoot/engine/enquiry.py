@@ -13,20 +13,19 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from surefoot.core.coins import locking, shown_of
+from surefoot.core.coins import locking
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.moves import foreign_among
 from surefoot.core.order import Order, OrderStatus, ReportedStatus
 from surefoot.core.outside import is_told, is_unshown, may_be_told, only_others
 from surefoot.core.reconcile import explained, is_early, is_listed, taken, unmoved
 from surefoot.core.reports import Fill, OrderReport
-from surefoot.core.unlisted import Seems, seems, undoubted, unlisted
+from surefoot.core.unlisted import Seems, seems, unlisted
 from surefoot.core.values import (
     AccountName,
     Asset,
     ClientOrderId,
     ExchangeOrderId,
-    PositionId,
     Symbol,
     TradeId,
 )
@@ -88,7 +87,6 @@ class Enquiry:
         # Since when somebody's orders are not all known, where only others seem to have traded.
         self._unseen_since: datetime | None = None
         self._accounted = self._unshown = False
-        self._held: dict[PositionId, Decimal] = {}
 
     @property
     def restored(self) -> bool:
@@ -151,7 +149,8 @@ class Enquiry:
     async def seek(self, symbol: Symbol, fates: Fates) -> None:
         """Learn what became of stops that are not live in the way that seems to cost less."""
         lacking = unlisted(self._belief, self._open, self.started)
-        if not lacking or self._balances is None:
+        tellable = may_be_told(self._belief, self.result().evidence)
+        if not (lacking and tellable) or self._balances is None:
             return
         seem = seems(self._belief, lacking, self._balances)
         if seem is Seems.ANOTHER:
@@ -310,7 +309,7 @@ class Enquiry:
         """
         after, evidence = taken(self._belief, self.result().evidence, self.started)
         theirs = only_others(after, evidence)
-        plain = anew and not self._windows and undoubted(self._belief, self.started)
+        plain = anew and not self._windows
         asked = theirs or (plain and may_be_told(after, evidence))
         if not (asked and is_listed(after, self._open, self.started)):
             return False
@@ -327,7 +326,6 @@ class Enquiry:
         self._unshown = not self._accounted and is_unshown(after, shown)
         if self._accounted:
             self._merge(symbol, (), complete=True)
-            self._held = shown_of(after, shown)
         if self._accounted or self._unshown:
             self._foreign[symbol] = foreign
         return self._accounted or self._unshown
@@ -490,7 +488,6 @@ class Enquiry:
             reset=self._reset,
             accounted=self._accounted,
             unshown=self._unshown,
-            held=self._held,
         )
 
 

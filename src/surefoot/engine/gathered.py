@@ -54,15 +54,13 @@ class Past(Struct, kw_only=True):
             self.trades.update(gathered.trades)
             self.read = at
         self.foreign.update(gathered.evidence.foreign)
-        self.held.update(gathered.held)
         if gathered.unshown:
             self.unshown.update(gathered.evidence.foreign)
 
     def follow(self, positions: Iterable[Position]) -> None:
-        """Keep up with positions that have moved on and hold what the balances are known to show.
+        """Keep up with positions that have moved on and hold what they held; none has traded.
 
-        That a stop was cancelled, or sent, makes the balances no older than what is believed; nor
-        does a fill that was booked late, if they were told long after it.
+        That a stop was cancelled, or sent, makes the balances no older than what is believed.
         """
         for each in positions:
             if self.held.get(each.position_id) == held_of(each):
@@ -112,8 +110,7 @@ class Gathered(Struct, frozen=True, kw_only=True):
     `trades` are all since what is held was bought, where they were read. `known` are the orders
     that belief had when the reads began, `unread` the symbols that a failed answer was about.
     `accounted` tells that list and balance are accounted for, order by order; `unshown` that no
-    order is shown that would account for the balance, so that the trades are read next time. `held`
-    is what positions hold after fills that are so old that the balances show them.
+    order is shown that would account for the balance, so that the trades are read next time.
     """
 
     evidence: Evidence
@@ -125,4 +122,3 @@ class Gathered(Struct, frozen=True, kw_only=True):
     reset: str | None = None
     accounted: bool = False
     unshown: bool = False
-    held: Mapping[PositionId, Decimal] = {}

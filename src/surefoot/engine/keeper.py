@@ -306,9 +306,8 @@ class Keeper:
 
     def believe(self, staged: Staged, receipt: Receipt) -> None:
         """Believe what is durable now, tell the listener, and do what is owed."""
-        traded = [each.fill.at for each in staged.records if isinstance(each, FillBooked)]
-        if traded:
-            self.traded_at = max([*traded, *([self.traded_at] if self.traded_at else [])])
+        if any(isinstance(record, FillBooked) for record in staged.records):
+            self.traded_at = self._now()
         self._positions[staged.after.position_id] = staged.after
         if staged.successor is not None:
             started = evolve(None, staged.successor)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import BTC, D
+from tests.builders import BTC, PROTECTED, D, Life, report
 from tests.unit.engine.clock import HandClock, turns
 from tests.unit.engine.desk import (
     DIP,
@@ -25,10 +25,12 @@ from tests.unit.engine.desk import (
 )
 from tests.unit.engine.fake import FakeExchange
 
+from surefoot.core.evidence import Belief
+from surefoot.core.moves import foreign_among
 from surefoot.core.position import Position, State
 from surefoot.core.records import ReductionBooked
 from surefoot.core.reports import Grounds, OrderReport
-from surefoot.core.values import Asset, BotName, PositionId, Side
+from surefoot.core.values import Asset, BotName, ClientOrderId, ExchangeOrderId, PositionId, Side
 from surefoot.engine.specs import AccountSpec
 from surefoot.exchange.errors import ReadFailed, Refused
 
@@ -225,6 +227,33 @@ async def test_what_a_list_told_is_not_told_again_by_trades(exchange: FakeExchan
     ]
 
 
+async def test_what_a_list_told_is_not_told_again_by_the_next(exchange: FakeExchange) -> None:
+    start = Start(exchange)
+    stop = await start.hold()
+    for number, part in ((HAND, 2), ("by-hand-2", 4)):
+        start.cancel(exchange.orders[-1])
+        start.sell(stop.quantity / part, number)
+        assert await start.again() == ["newest_orders"]
+    assert [each.orders for each in await start.booked()] == [(HAND,), ("by-hand-2",)]
+
+
+async def test_what_trades_told_is_no_sale_of_what_is_withdrawn_after_it(
+    exchange: FakeExchange,
+) -> None:
+    """The order is in the list as before, and is of just as many coins."""
+    start = Start(exchange)
+    stop = await start.hold()
+    start.cancel(stop)
+    start.sell(stop.quantity / 2)
+    exchange.unfinished.add(HAND)
+    await start.again()
+    exchange.unfinished.clear()
+    start.cancel(exchange.orders[-1])
+    exchange.moved[Asset("BTC")] = -stop.quantity / 2
+    await start.again()
+    assert [each.quantity for each in await start.booked()] == [stop.quantity / 2]
+
+
 async def test_what_trades_told_is_not_told_again_by_a_list(exchange: FakeExchange) -> None:
     start = Start(exchange)
     stop = await start.hold()
@@ -310,7 +339,9 @@ async def test_of_two_bots_nobody_knows_whose_was_sold(exchange: FakeExchange) -
     exchange.clock.elapsed += 100
     start.cancel(stop)
     start.sell(stop.quantity / 2)
-    assert "fills" in await start.again(spec=both)
+    asked = await start.again(spec=both)
+    assert asked.count("fills") == 1
+    assert "newest_orders" not in asked
     assert await start.booked() == []
 
 
@@ -341,3 +372,16 @@ async def test_a_sale_that_no_balance_shows_yet_is_not_weighed_against_it(
     exchange.unsettled.clear()
     await start.again_and_again()
     assert sum(each.quantity for each in await start.booked()) == stop.quantity / 2
+
+
+def test_an_order_of_ours_is_no_other_s_whatever_its_cancel_was_called() -> None:
+    """A cancel by hand may have taken its name; what it sold is not known, so trades are read."""
+    life = Life(PROTECTED)
+    life.opened()
+    stop = replace(life.order, exchange_order_id=ExchangeOrderId("7"))
+    row = report(stop, "CANCELED", stop.quantity / 4, "7")
+    renamed = replace(row, client_order_id=ClientOrderId("web_1"))
+    belief = Belief(positions=(), terms={}, is_ours=lambda _: False, exclusive=False)
+    assert foreign_among([renamed], belief, [stop], []) is None
+    assert foreign_among([renamed], belief, [replace(stop, filled=row.filled)], []) == ()
+    assert foreign_among([renamed], belief, [], []) == (renamed,)
