@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -84,7 +83,8 @@ class Bounds:
         if not size * (1 - slack) - _STEPS_WORTH <= worth <= size * (1 + slack):
             self._judge.blame("an entry of another size", f"{holding.name}: {worth} for {size}")
         on = self._paid[holding.name] * self._share_left(holding) + worth
-        if on > _SIZES * size * (1 + _AT_MARKET):
+        whole = self._judge.files_are_whole  # else a name stands for two positions
+        if whole and on > _SIZES * size * (1 + _AT_MARKET):
             self._judge.blame("more is on than may be", f"{holding.name}: {on} of {_SIZES * size}")
 
     def _share_left(self, holding: Holding) -> Decimal:
@@ -97,7 +97,8 @@ class Bounds:
             if times > _TRIES:
                 self._judge.blame("refused again and again", f"{stream}: {times} times a minute")
         found = {f"offered {name}": text for name, text in self._offered_twice().items()}
-        found |= {f"resting {name}": text for name, text in self._outlived().items()}
+        outlived = outlived_entries(self._judge, self._now())
+        found |= {f"resting {name}": text for name, text in outlived.items()}
         self._since = {key: self._since.get(key, self._world.now) for key in found}
         for key, text in found.items():
             if self._weather.lasts(self._since[key]) > _WITHDRAWN_S:
@@ -122,21 +123,19 @@ class Bounds:
                 found[name] = f"{name}: {quantity} of {holding.held}"
         return found
 
-    def _outlived(self) -> dict[str, str]:
-        """Return the entries that rest although their time is over."""
-        found = {}
-        for order in self._judge.live():
-            known = self._judge.orders.get(order.client_order_id)
-            if known is None or known.role != "entry":
-                continue
-            rows = self._judge.rows(
-                "SELECT data FROM orders WHERE client_order_id = ?", order.client_order_id
-            )
-            until = json.loads(rows[0][0]).get("expires_at") if rows else None
-            over = until is not None and datetime.fromisoformat(until) < self._now()
-            if over and not self._judge.holdings[known.position].declared:
-                found[order.client_order_id] = f"{known.position}: until {until}"
-        return found
-
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(BEGINNING.timestamp() + self._world.now, BEGINNING.tzinfo)
+        return BEGINNING + timedelta(seconds=self._world.now)
+
+
+def outlived_entries(judge: Judge, now: datetime) -> dict[str, str]:
+    """Return the entries that rest although their time is over."""
+    found = {}
+    for order in judge.live():
+        known = judge.orders.get(order.client_order_id)
+        if known is None or known.role != "entry" or judge.holdings[known.position].declared:
+            continue
+        query = "SELECT data ->> 'expires_at' FROM orders WHERE client_order_id = ?"
+        ((until,),) = judge.rows(query, order.client_order_id) or [(None,)]
+        if until is not None and datetime.fromisoformat(until) < now:
+            found[order.client_order_id] = f"{known.position}: until {until}"
+    return found

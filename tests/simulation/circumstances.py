@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from tests.simulation.plan import Plan
+    from tests.simulation.plan import Bot, Plan
 
 
 def _local(plan: Plan, _value: float) -> Plan:
@@ -95,8 +95,10 @@ _ODDS: Final[Mapping[str, tuple[float, tuple[float, ...]]]] = {
     "orders": (0.1, (3,)),
     "beside": (0.4, (0.5, 1, 2)),
 }
-# Of each bot alone: beside it there are others whose stops rest.
+# Of each bot alone: beside it there are others whose stops rest, or that leave sooner.
 _LOCAL_ODDS: Final = 0.15
+_STAYS_ODDS: Final = 0.5
+_STAYS: Final = 0.97
 
 
 def under(plan: Plan, told: Mapping[str, float]) -> Plan:
@@ -114,7 +116,11 @@ def drawn(plan: Plan) -> Plan:
         takes, value = luck.random() < odds, luck.choice(values)
         if takes and (name != "beside" or plan.ownership == "shared"):
             plan = CIRCUMSTANCES[name](plan, value)
-    bots = (
-        replace(bot, stop_at="local") if luck.random() < _LOCAL_ODDS else bot for bot in plan.bots
+    return replace(plan, bots=tuple(_drawn(bot, luck) for bot in plan.bots))
+
+
+def _drawn(bot: Bot, luck: Random) -> Bot:
+    local, stays = luck.random() < _LOCAL_ODDS, luck.random() < _STAYS_ODDS
+    return replace(
+        bot, stop_at="local" if local else bot.stop_at, stays=_STAYS if stays else bot.stays
     )
-    return replace(plan, bots=tuple(bots))

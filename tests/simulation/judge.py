@@ -285,9 +285,9 @@ class Judge:
         if order.side == "BUY":
             holding.bought += trade.quantity
             holding.entries.add(order.client_order_id)
-        self._judge_exposure(holding, known)
+        self._judge_exposure(holding, known, order)
 
-    def _judge_exposure(self, holding: Holding, known: Known) -> None:
+    def _judge_exposure(self, holding: Holding, known: Known, order: Any) -> None:
         # Dust of the positions before is sold with what this one bought.
         own = sum(
             each.held
@@ -299,22 +299,23 @@ class Judge:
         # What the owner took is off no holding here: of one that he left only dust of, the dust is
         # not seen, and it is sold with what this one bought.
         dust = self.taken[base] > ZERO and -own * self.price(holding.symbol) <= DUST_WORTH
-        if own < ZERO and not dust:
+        if own < ZERO and not dust and not self._as_believed(holding, order):
             self.blame("sold more than was bought", f"{holding.name}: {own}")
         adds = holding.bot in self.adders
         if len(holding.entries) > 1 and not holding.declared and not adds:
             self.blame("entered twice", f"{holding.name}: {sorted(holding.entries)}")
         if known.role == "entry" and not self.taken[base]:
             others = [
-                each.name
+                each
                 for each in self.holdings.values()
                 if each.bot == holding.bot and each is not holding
                 and not each.declared and self.worth(each) > max(
                     DUST_WORTH, Decimal("0.2") * each.bought * self.price(each.symbol)
                 )
             ]  # fmt: skip
-            if others:
-                self.blame("a bot holds two positions", f"{holding.name} and {', '.join(others)}")
+            if others and not (all(e.lost for e in others) and self._as_believed(holding, order)):
+                names = ", ".join(each.name for each in others)
+                self.blame("a bot holds two positions", f"{holding.name} and {names}")
         if known.role != "entry" and self.taken[base]:
             ours = sum(
                 (each.held for each in self.holdings.values() if each.symbol == holding.symbol),
@@ -327,6 +328,21 @@ class Judge:
             more = (lacking - self.excused[base]) * self.price(holding.symbol)
             if more > DUST_WORTH and self.owned[base] > ZERO:
                 self.blame("the owner's coins were sold", f"by {holding.name}, worth {more}")
+
+    def _as_believed(self, holding: Holding, order: Any) -> bool:
+        """Tell whether a bot believes in as much as it has, with what it is buying.
+
+        What an older journal cannot know it may take for its own then (SAFETY.md says so).
+        """
+        name = order.client_order_id
+        filled = self.rows("SELECT filled FROM orders WHERE client_order_id = ?", name)
+        booked = Decimal(filled[0][0]) if filled else ZERO
+        rows = self.rows("SELECT quantity FROM positions WHERE bot = ?", holding.bot)
+        believed = sum((Decimal(quantity) for (quantity,) in rows), ZERO)
+        true = sum((e.held for e in self.holdings.values() if e.bot == holding.bot), ZERO)
+        fresh = order.executed - booked
+        apart = true - believed - (fresh if order.side == "BUY" else -fresh)
+        return abs(apart) * self.price(holding.symbol) <= DUST_WORTH
 
     def give(self, asset: str, amount: Decimal) -> None:
         """Note that the owner's own share changed; what he never had he took from the bots."""

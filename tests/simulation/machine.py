@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from tests.simulation.sights import seen
 from tests.simulation.traders import Fickle
 from tests.simulation.trouble import Trouble
 from tests.simulation.weather import Weather
-from tests.simulation.world import World
+from tests.simulation.world import BEGINNING, World
 
 # After healing everything has to settle within this time (L2), whatever happened before.
 REST_S: Final = 900.0
@@ -126,11 +127,14 @@ class Machine:
         while looks < _LOOKS and not self.judge.harms:
             await self._until(self.world.now + _LOOKS_APART_S)
             late = self.world.now - began >= REST_S
-            wrong = Rest(self.judge, innocent=self.plan.innocent).wrong()
+            wrong = Rest(self.judge, self._exchange_time(), innocent=self.plan.innocent).wrong()
             if late:
                 self.judge.harms += wrong
                 break
             looks = 0 if wrong or self.world.program is None else looks + 1
+
+    def _exchange_time(self) -> datetime:
+        return BEGINNING + timedelta(seconds=self.world.now)
 
     async def _until(self, end: float) -> None:
         """Let time pass; a harm ends it: what follows from one is no news."""

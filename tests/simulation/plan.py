@@ -33,6 +33,8 @@ _ARRANGED_ODDS: Final = {
 # These break what the venue promises (V; coins that lie there): only where they are told to.
 _BROKEN_PROMISES: Final = ("hidden", "unlock")
 ARRANGED: Final = (*_ARRANGED_ODDS, *_BROKEN_PROMISES)
+# What leaves nothing behind that anybody has to look at.
+_WITHOUT_A_TRACE: Final = frozenset({"still", "unmet", "late"})
 # What makes a world a storm.
 STORMS: Final = ("storm",)
 _RATES_S: Final = (20.0, 1500.0)
@@ -86,6 +88,8 @@ class Bot:
     strategy: str = "Impatient"
     eagerness: float = 0.2
     adds: bool = False
+    # How likely it holds on to what it has when it would wish something.
+    stays: float = 0.0
     # Whether a part of the gain is taken on the way.
     parts: bool = False
 
@@ -114,7 +118,8 @@ class Plan:
     @property
     def innocent(self) -> bool:
         """Tell whether nobody but the bots acts on the account: nothing may stay frozen then."""
-        return not set(self.kinds) & {*PEOPLE, *LOSSES, *ARRANGED, "types", "expire", "ban"}
+        guilty = {*PEOPLE, *LOSSES, *ARRANGED, "types", "expire"} - _WITHOUT_A_TRACE
+        return not set(self.kinds) & guilty
 
     def without(self, *kinds: str) -> Plan:
         """Return the same plan with fewer kinds of trouble."""
@@ -150,7 +155,7 @@ stop_loss = "{bot.stop_loss}"
 take_profit = {_gains(bot)}
 break_even = "{bot.break_even}"
 trailing_stop = "{bot.trailing_stop}"
-params = {{ eagerness = {bot.eagerness}, adds = {str(bot.adds).lower()} }}
+params = {{ eagerness = {bot.eagerness}, adds = {str(bot.adds).lower()}{_stays(bot)} }}
 limits = {{ position_notional = {5 * bot.notional}{self._rate()} }}
 """
             for bot in self.bots
@@ -264,6 +269,10 @@ def _scaling(bot: Bot, seed: int) -> Bot:
     """Let some bots add and sell in parts, of their own luck: the other draws stay as they were."""
     luck = Random(f"{seed} {bot.name} scales")
     return replace(bot, adds=luck.random() < 0.4, parts=luck.random() < 0.4)
+
+
+def _stays(bot: Bot) -> str:
+    return f", stays = {bot.stays}" if bot.stays else ""
 
 
 def _gains(bot: Bot) -> str:

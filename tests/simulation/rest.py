@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from tests.simulation import said
+from tests.simulation.bounds import outlived_entries
 from tests.simulation.judge import DUST_WORTH, OVER, ZERO, Harm, Judge
 
 _FILLS: Final = "SELECT client_order_id, trade_id, side, price, quantity, fee, fee_asset FROM fills"
@@ -19,6 +21,8 @@ _FILLS: Final = "SELECT client_order_id, trade_id, side, price, quantity, fee, f
 _CENT: Final = Decimal("0.0001")
 # Where there is more to a position than its own orders, what they brought is not all of it.
 _BESIDE: Final = ("carried", "left", "outside", "written_off", "missing")
+# What ends by the time is withdrawn within so long.
+_LATELY: Final = timedelta(minutes=1)
 _WORKING: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "0", 0, [], {}, {"quantity": "0", "cost": "0"})
@@ -27,8 +31,9 @@ _NOTHING: Final[tuple[Any, ...]] = (None, "0", 0, [], {}, {"quantity": "0", "cos
 class Rest:
     """Compares the journal with the exchange when nothing moves any more."""
 
-    def __init__(self, judge: Judge, *, innocent: bool) -> None:
+    def __init__(self, judge: Judge, now: datetime, *, innocent: bool) -> None:
         self._judge = judge
+        self._now = now
         self._exchange = judge.exchange
         self._innocent = innocent
 
@@ -48,6 +53,8 @@ class Rest:
         self._look_at_books(states, asked)
         self._look_at_coins(states, asked)
         self._look_at_live_orders(asked)
+        for text in outlived_entries(self._judge, self._now - _LATELY).values():
+            self._judge.blame("an entry rests longer than it was to", text)
         self._look_at_ended_orders(asked)
         self._look_at_protection(asked, {} if self._innocent else reviewed)
         self._look_at_doubts(asked)

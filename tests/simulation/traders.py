@@ -71,6 +71,8 @@ class Fickle(Strategy):
     """Wants something at random, now and then, whatever is on."""
 
     eagerness: float = 0.1
+    # How likely it holds on to what it has when it would wish something: levels need time.
+    stays: float = 0.0
     # Whether it buys more of what is open.
     adds: bool = False
     luck: ClassVar[Random] = Random(0)
@@ -80,6 +82,8 @@ class Fickle(Strategy):
     def wish(self, price: float, view: View) -> Signal | None:
         luck = Fickle.luck
         if Fickle.calm or luck.random() > self.eagerness:
+            return None
+        if view.position is not None and self.stays and luck.random() < self.stays:
             return None
         view.memory["wishes"] = view.memory.get("wishes", 0) + 1
         away = luck.choice((None, None, 0.9995, 0.995, 1.0005, 1.01))

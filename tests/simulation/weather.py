@@ -12,7 +12,7 @@ from tests.simulation.world import World
 
 # What lasts when it strikes, or changes what the program has to do, is over so much later.
 _LASTS_S: Final = {
-    "latency": 90.0, "break": 30.0, "expire": 60.0, "owner": 60.0, "operator": 60.0,
+    "latency": 90.0, "break": 30.0, "expire": 60.0, "owner": 60.0, "operator": 60.0, "types": 60.0,
     "restore": 60.0, "deleted": 90.0, "log-lost": 60.0, "snapshot": 60.0,
     "moved": 60.0, "forged": 60.0, "unlock": 60.0, "hush": 60.0,
 }  # fmt: skip
