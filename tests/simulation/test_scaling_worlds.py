@@ -18,7 +18,7 @@ def scaling(plan: Plan) -> Plan:
     """Let every bot of a world add and sell in parts, hold on for long, and be killed often."""
     bots = tuple(
         replace(
-            bot, adds=True, parts=number % 2 == 0, eagerness=0.4, notional=100,
+            bot, adds=True, parts=number % 2 == 0, eagerness=0.4, stays=0.0, notional=100,
             stop_loss="3%", take_profit="2%", trailing_stop="off",
         )
         for number, bot in enumerate(plan.bots[:4])
