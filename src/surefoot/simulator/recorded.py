@@ -14,14 +14,13 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from heapq import merge
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
 
-from surefoot.simulator.candle_files import Unreadable, length_of, opened, read_candles
+from surefoot.simulator.candle_files import Unreadable, opened
 from surefoot.simulator.candles import FRAMES_MS, KEPT, Candle, Candles
 from surefoot.simulator.clock import Clock
 from surefoot.simulator.exchange import Exchange
@@ -161,16 +160,6 @@ def _joined(rows: Sequence[RecordedCandle], length: int) -> Iterator[Candle]:
 # Recordings --------------------------------------------------------------------------------------
 
 
-def candles(path: Path, symbol: str) -> Iterator[Tick]:
-    """Read candles from a file, as the prices that they stand for.
-
-    Raises:
-        Unreadable: it is none.
-    """
-    rows = read_candles(path)
-    return prices(symbol, rows, length_of(rows))
-
-
 def prices(symbol: str, rows: Iterable[RecordedCandle], length: int) -> Iterator[Tick]:
     """Yield four prices of each candle, the end that is farther from its close before the other."""
     for row in rows:
@@ -196,11 +185,6 @@ def tape(path: Path, begin_ms: int) -> Iterator[Tick]:
                     yield Tick(at, str(symbol), Decimal(price), Decimal(quantity))
         except (ValueError, TypeError, ArithmeticError) as error:
             raise Unreadable(f"{path} is no tape: {error}") from error
-
-
-def recording(sources: Iterable[Iterable[Tick]], spread: Decimal) -> Recording:
-    """Bring several recordings of prices into one order of time."""
-    return Recording(ticks=tuple(merge(*sources)), spread=spread)
 
 
 def holes_in(symbol: str, rows: Sequence[RecordedCandle], length: int) -> Iterator[Hole]:

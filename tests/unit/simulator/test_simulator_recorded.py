@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
 
-from surefoot.simulator.candle_files import Unreadable
-from surefoot.simulator.model import Tick
-from surefoot.simulator.recorded import candles, recording, tape
+from surefoot.replay.inputs import recording_of
+from surefoot.simulator.candle_files import Unreadable, length_of, read_candles
+from surefoot.simulator.model import RecordedCandle, Tick
+from surefoot.simulator.recorded import prices, tape
 
 MINUTE = 60_000
 
@@ -19,6 +21,11 @@ def written(directory: Path, text: str) -> Path:
     path = directory / "btc.csv"
     path.write_text(text)
     return path
+
+
+def candles(path: Path, symbol: str) -> Iterator[Tick]:
+    rows = read_candles(path)
+    return prices(symbol, rows, length_of(rows))
 
 
 def test_inside_of_a_candle_the_farther_end_is_met_first(tmp_path: Path) -> None:
@@ -76,12 +83,19 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_recordings_are_brought_into_one_order_of_time() -> None:
-    one = [Tick(1, "A", D(1)), Tick(3, "A", D(1))]
-    other = [Tick(2, "B", D(2)), Tick(3, "B", D(2))]
-    played = recording([one, other], D(0)).ticks
-    assert [(each.at_ms, each.symbol) for each in played] == [
-        (1, "A"),
-        (2, "B"),
-        (3, "A"),
-        (3, "B"),
+    rows = {
+        symbol: [
+            RecordedCandle(at_ms=at_ms, open=D(1), high=D(1), low=D(1), close=D(1), volume=D(1))
+        ]
+        for symbol, at_ms in (("A", 0), ("B", 1), ("C", 0))
+    }
+    played = recording_of(rows, None, spread=D(0), since=None, until=None).ticks
+    assert len(played) == 12
+    assert [(each.at_ms, each.symbol) for each in played][:6] == [
+        (0, "A"),
+        (0, "C"),
+        (1, "B"),
+        (19_999, "A"),
+        (19_999, "C"),
+        (20_000, "B"),
     ]
