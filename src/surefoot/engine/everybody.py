@@ -21,24 +21,19 @@ REASON: Final = "stop-all"
 
 async def stop_all(accounts: Collection[Account], by: str) -> str:
     """Let no bot enter any more, also while nothing is recovered; return what came of it."""
-    stopped: list[BotName] = []
-    kept = 0
+    stopped = kept = 0
     for account in accounts:
-        statuses = account.roster.statuses
-        await statuses.load(account.roster.bots)
-        for bot in account.roster.bots:
-            if await statuses.pause(bot, by=by, reason=REASON):
-                stopped.append(bot)
-            else:
-                kept += 1
+        bots, statuses = account.roster.bots, account.roster.statuses
+        await statuses.load(bots)
+        paused = await statuses.pause_all(bots, by=by, reason=REASON)
+        stopped, kept = stopped + paused, kept + len(bots) - paused
         account.rounds.want()
     also = f"; {kept} entered nothing before" if kept else ""
     # What rests there is not known before, and so not withdrawn: it may still fill.
     unknown = sorted(account.name for account in accounts if not account.roster.admits)
     but = f"; what rests on {', '.join(unknown)} goes once it is recovered" if unknown else ""
     return (
-        f"nothing is entered any more ({counted(len(stopped), 'bot')} paused{also}); "
-        f"stops are kept{but}"
+        f"nothing is entered any more ({counted(stopped, 'bot')} paused{also}); stops are kept{but}"
     )
 
 

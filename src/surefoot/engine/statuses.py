@@ -188,13 +188,13 @@ class Statuses:
             await self._change(bot, word or _Word(Status.RUNNING))
             return not held
 
-    async def pause(self, bot: BotName, *, by: str, reason: str) -> bool:
-        """Pause a bot; False if it is held by a word that only an operator takes back."""
+    async def pause_all(self, bots: Collection[BotName], *, by: str, reason: str) -> int:
+        """Pause bots in one go; return how many, without those that an operator's word holds."""
         async with self._lock:
-            if self._is_held(bot) or self.needs_word(bot):
-                return False
-            await self._change(bot, self._held(bot, _Word(Status.PAUSED, reason, by=by)))
-            return True
+            free = [bot for bot in bots if not (self._is_held(bot) or self.needs_word(bot))]
+            words = {bot: self._held(bot, _Word(Status.PAUSED, reason, by=by)) for bot in free}
+            await self._change_all(words)
+            return len(free)
 
     def _held(self, bot: BotName, word: _Word) -> _Word:
         """Return an operator's hold on a bot: who holds it has not answered why to look at it."""
@@ -255,16 +255,30 @@ class Statuses:
         verdict: Verdict | None = None,
     ) -> None:
         """Write a word down under the lock: what it was decided on, and its version, still hold."""
-        same = word.says_as(self._known.get(bot)) and start is None
-        if same and verdict is None:
+        await self._change_all({bot: word}, start=start, verdict=verdict)
+
+    async def _change_all(
+        self,
+        words: Mapping[BotName, _Word],
+        *,
+        start: PositionStarted | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """Write words down in one commit: what they were decided on, and their versions, hold."""
+        new = {
+            bot: word
+            for bot, word in words.items()
+            if start is not None or not word.says_as(self._known.get(bot))
+        }
+        if not new and verdict is None:
             return
         verdicts = () if verdict is None else (verdict,)
         try:
-            await self._commit(() if same else await self._appends(bot, word, start), verdicts)
+            await self._commit(await self._appends(new, start), verdicts)
         except StaleAppend:  # another account has just spoken of it: what is left there is watched
-            await self._commit(() if same else await self._appends(bot, word, start), verdicts)
-        self._known[bot] = word
-        if not same:
+            await self._commit(await self._appends(new, start), verdicts)
+        self._known |= words
+        for bot, word in new.items():
             speak = self._log.warning if word.reviewed else self._log.info
             speak(
                 "bot status",
@@ -279,20 +293,9 @@ class Statuses:
         await self._journal.commit(Change(at=self._now(), appends=appends, verdicts=verdicts))
 
     async def _appends(
-        self, bot: BotName, word: _Word, start: PositionStarted | None
+        self, words: Mapping[BotName, _Word], start: PositionStarted | None
     ) -> tuple[Append, ...]:
-        stream = bot_stream(bot)
-        record = BotStatusChanged(
-            at=self._now(),
-            bot=bot,
-            status=word.status,
-            by=word.by,
-            reason=word.reason,
-            cause=word.cause,
-            review=word.review,
-        )
-        version = await self._journal.version(stream)
-        appends = [Append(stream=stream, expected=version, records=(record,))]
+        appends = [await self._spoken(bot, word) for bot, word in words.items()]
         if start is not None:
             appends.append(
                 Append(
@@ -303,3 +306,18 @@ class Statuses:
                 ),
             )
         return tuple(appends)
+
+    async def _spoken(self, bot: BotName, word: _Word) -> Append:
+        stream = bot_stream(bot)
+        record = BotStatusChanged(
+            at=self._now(),
+            bot=bot,
+            status=word.status,
+            by=word.by,
+            reason=word.reason,
+            cause=word.cause,
+            review=word.review,
+        )
+        return Append(
+            stream=stream, expected=await self._journal.version(stream), records=(record,)
+        )

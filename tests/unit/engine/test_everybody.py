@@ -8,11 +8,13 @@ from unittest.mock import AsyncMock
 import pytest
 from msgspec.structs import replace
 from tests.builders import D
-from tests.unit.engine.desk import ENTER
+from tests.unit.engine.desk import ENTER, SWING, account_spec, bot_spec
+from tests.unit.engine.fake import ETH
 from tests.unit.engine.test_supervisor import DIP, House, kinds_in, serving
 
 from surefoot.core.errors import InvalidValue, SignalRefused
 from surefoot.core.position import State
+from surefoot.core.values import BotName
 from surefoot.engine.everybody import resume_all, stop_all
 from surefoot.engine.statuses import Status
 from surefoot.exchange.errors import ReadFailed
@@ -48,6 +50,18 @@ async def test_what_is_for_all_bots_changes_each_once_though_it_dies_before_its_
         status = Status.PAUSED if kind == "stop-all" else Status.RUNNING
         assert again.account.roster.statuses.of(DIP) is status
         assert len(await kinds_in(again.journal, "bot/dip-btc")) == before + 1
+
+
+async def test_all_bots_of_an_account_stop_with_one_commit() -> None:
+    """On a slow disk the last of fifty bots went on entering for fifty commits."""
+    house = House()
+    house.spec = account_spec(bot_spec(), bot_spec(SWING, ETH), bot_spec(BotName("third")))
+    async with serving(house):
+        before = house.journal.commits
+        assert "3 bots paused" in await stop_all([house.account], "ann")
+        assert house.journal.commits == before + 1
+        for bot in house.account.roster.bots:
+            assert house.account.roster.statuses.of(bot) is Status.PAUSED
 
 
 async def test_what_rests_on_an_account_that_is_not_recovered_is_not_said_to_be_gone() -> None:

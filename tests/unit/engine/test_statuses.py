@@ -152,7 +152,7 @@ async def test_recovery_does_not_release_a_bot_over_a_pause_that_is_being_writte
     journal = Slow()
     statuses = Statuses(journal, desk.exchange.now, desk.log)
     async with asyncio.TaskGroup() as tasks:
-        paused = tasks.create_task(statuses.pause(DIP, by="ann", reason="stop-all"))
+        paused = tasks.create_task(statuses.pause_all([DIP], by="ann", reason="stop-all"))
         released = tasks.create_task(statuses.release(DIP))
         reviewed = tasks.create_task(statuses.review(DIP, "no answer", Cause.UNREACHABLE))
         await turns()
@@ -168,14 +168,14 @@ async def test_a_pause_does_not_make_a_setback_good(desk: Desk) -> None:
     """
     statuses = Statuses(PutBack(), desk.exchange.now, desk.log)
     await statuses.load([DIP])
-    assert not await statuses.pause(DIP, by="ann", reason="stop-all")
+    assert not await statuses.pause_all([DIP], by="ann", reason="stop-all")
     assert statuses.of(DIP) is Status.REVIEW
     assert not await statuses.release(DIP)
 
 
 async def test_a_review_keeps_who_paused_a_bot_and_why(desk: Desk, statuses: Statuses) -> None:
     """The reason became "no answer", so `resume-all` let none of them run again."""
-    await statuses.pause(DIP, by="ann", reason="stop-all")
+    await statuses.pause_all([DIP], by="ann", reason="stop-all")
     await statuses.review(DIP, "no answer", Cause.UNREACHABLE)
     fresh = again(desk)
     await fresh.load()
@@ -194,7 +194,7 @@ async def test_a_review_keeps_who_paused_a_bot_and_why(desk: Desk, statuses: Sta
 
 async def test_what_wants_an_answer_is_in_review_after_a_pause(statuses: Statuses) -> None:
     """And no weaker reason takes its place meanwhile."""
-    await statuses.pause(DIP, by="ann", reason="stop-all")
+    await statuses.pause_all([DIP], by="ann", reason="stop-all")
     await statuses.review(DIP, "it went back in time", Cause.SETBACK)
     await statuses.review(DIP, "no answer", Cause.UNREACHABLE)
     assert await statuses.unpause(DIP, by="ann", reason="stop-all") is Status.REVIEW
@@ -206,7 +206,7 @@ async def test_what_wants_an_answer_is_in_review_after_a_pause(statuses: Statuse
 async def test_a_review_outlives_stop_all_and_resume_all(statuses: Statuses, cause: Cause) -> None:
     """The bot entered on a symbol that nobody had proven: its cause was dropped, not gone."""
     await statuses.review(DIP, "look at it", cause)
-    held = await statuses.pause(DIP, by="ann", reason="stop-all")
+    held = bool(await statuses.pause_all([DIP], by="ann", reason="stop-all"))
     assert held is not statuses.needs_word(DIP)
     if held:
         assert await statuses.unpause(DIP, by="ann", reason="stop-all") is Status.REVIEW
