@@ -172,9 +172,6 @@ STAGED: Final[dict[str, str]] = {
     "begin a bot anew beside what is frozen in its former symbol": (
         "tests/simulation/test_operator_worlds.py -k anew_beside"
     ),
-    "let a holding that has no price any more keep everybody out": (
-        "tests/simulation/test_market_worlds.py -k closed_for_good"
-    ),
     "let a bot pay with what another one trades": (
         "tests/simulation/test_market_worlds.py -k pays_with"
     ),
@@ -346,6 +343,10 @@ BEYOND: Final[dict[str, str]] = {
     ),
     "let a position grow younger": (
         "a sale by hand may be left unexplained; what freezes where an owner trades is no harm"
+    ),
+    "let a holding that has no price any more keep everybody out": (
+        "the last price that was noted of it serves "
+        "(tests/simulation/test_market_worlds.py -k closed_for_good ends well with it)"
     ),
     "give one login two names": (
         "a second guard: a start asks all accounts who they are before one of them is bound "
