@@ -16,7 +16,7 @@ from positions and the time, so a restart neither forgets nor forgives.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -31,26 +31,31 @@ from surefoot.core.rules import watched_limit
 from surefoot.core.stop import stop_quantity
 from surefoot.core.stuck import Stuck, StuckKind
 from surefoot.core.terms import Terms
-from surefoot.core.values import ZERO, BotName, PositionId, Symbol, plain
+from surefoot.core.values import ZERO, BotName, Symbol, plain
 
 PATIENCE: Final = timedelta(minutes=1)
 ANOTHER_TRY: Final = 2 * RETRY_LONGEST
 # Since when a stop lacks, how large it should be, and what there is instead.
 _Lack: TypeAlias = tuple[datetime, str, str]
 _HOLDING: Final = frozenset({State.OPEN, State.CLOSING})
+# What is not seen of a position; once it is, what follows is as it would be on any other day.
+_UNSENSED: Final = frozenset(
+    {StuckKind.READ_UNPROVEN, StuckKind.PRICE_STALE, StuckKind.HOLDING_UNWEIGHED}
+)
 
 
 def overdue(
     positions: Iterable[Position],
     terms: Mapping[BotName, Terms],
     now: datetime,
-    alarmed: Container[PositionId | None] = (),
+    standing: Iterable[Stuck] = (),
 ) -> tuple[Stuck, ...]:
     """Return everything about positions that is past its deadline. `now` is exchange time.
 
-    Of an `alarmed` position nothing has another minute: what was an entry in doubt is a holding
-    without a stop now, and that is no reason to say that all is well.
+    What follows on something `standing` has no other minute: what was an entry in doubt is a
+    holding without a stop now, and that is no reason to say that all is well.
     """
+    alarmed = {each.position_id for each in standing if each.kind not in _UNSENSED}
     return tuple(
         stuck
         for position in positions

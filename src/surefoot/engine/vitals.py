@@ -138,7 +138,7 @@ class Vitals:
         silent = health.state in _SILENT
         missed = unsensed(positions, seen.unproven, seen.unpriced, seen.unweighed, now)
         found = (
-            *overdue(positions, terms, now, {each.position_id for each in self._stuck.values()}),
+            *overdue(positions, terms, now, self._stuck.values()),
             *(each for each in missed if not silent or each.id in self._stuck),
             *lingering(self._login.senses.orphans, now),
         )
