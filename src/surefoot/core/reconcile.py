@@ -217,9 +217,12 @@ class _OfOrders(Comparison):
         shown = [
             f"{plain(order.quantity - order.filled)} in order {order.exchange_order_id}"
             for order in self.evidence.open_orders
-            if order.side is Side.SELL and order.symbol == position.symbol
-            if position.find(order.client_order_id, order.exchange_order_id) is None
-            and not self.belief.is_ours(order.client_order_id or "")
+            if order.side is Side.SELL
+            and order.symbol == position.symbol
+            and all(
+                each.find(order.client_order_id, order.exchange_order_id) is None
+                for each in self.belief.positions
+            )
         ]
         self.tell(Binding(quantity=bound, by=", ".join(shown[:8]) or "orders on other symbols"))
 

@@ -31,11 +31,11 @@ from surefoot.core.values import ClientOrderId, ExchangeOrderId, Side
 MOMENT = timedelta(seconds=1)
 
 
-def by_hand(quantity: str) -> OrderReport:
+def by_hand(quantity: str, name: str) -> OrderReport:
     return OrderReport(
         symbol=BTC,
         exchange_order_id=ExchangeOrderId("77"),
-        client_order_id=ClientOrderId("web_1"),
+        client_order_id=ClientOrderId(name),
         status=ReportedStatus.OPEN,
         side=Side.SELL,
         quantity=D(quantity),
@@ -47,9 +47,12 @@ def by_hand(quantity: str) -> OrderReport:
 class Locked(Owner):
     """An owner whose own resting order locks coins."""
 
-    def __init__(self, terms: Terms = TERMS, *, coins: str = "0", locked: str) -> None:
+    def __init__(
+        self, terms: Terms = TERMS, *, coins: str = "0", locked: str, name: str = "web_1"
+    ) -> None:
         super().__init__(terms, coins=coins)
         self.locked = D(locked)
+        self.name = name
 
     def refused(self) -> Order:
         """Let what was just written be refused, because the coins are not free; look once."""
@@ -65,7 +68,7 @@ class Locked(Owner):
     def look(self) -> None:
         """Compare once, with what the account says of its coins."""
         self.life.now += MOMENT
-        orders = [] if not self.locked else [by_hand(str(self.locked))]
+        orders = [] if not self.locked else [by_hand(str(self.locked), self.name)]
         for compare in (reconcile, weigh):
             evidence = replace(
                 self.evidence(),
@@ -124,8 +127,10 @@ def test_a_stop_covers_what_is_free_and_all_of_it_when_the_lock_ends() -> None:
     assert owner.life.order.quantity == owner.held
 
 
-def test_what_locks_how_much_is_a_finding_after_a_minute() -> None:
-    owner = Locked(locked="0.0016")
+@pytest.mark.parametrize("name", ["web_1", "sf0123"])
+def test_what_locks_how_much_is_a_finding_after_a_minute(name: str) -> None:
+    """Also if its name is of ours, of another folder's journal: it is on no other symbol."""
+    owner = Locked(locked="0.0016", name=name)
     owner.life.tell(ExitSignal())
     owner.refused()
     position, terms = owner.life.position, {owner.life.position.bot: owner.life.terms}
