@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from surefoot.core.account_records import BotStatusChanged, Cause
 from surefoot.core.health import Health, HealthState
+from surefoot.core.lanes import Lane
 from surefoot.core.position import Position
 from surefoot.core.protection import Place, covers, protection, resting_stop
 from surefoot.core.resolving import Answer, offered
@@ -138,9 +139,13 @@ def _stakes(health: Health, positions: list[Position]) -> str:
     places = ((each, kept[each.position_id]) for each in held)
     partly = [each for each, its in places if its.stop is not Place.NONE and its.rest is Place.NONE]
     parts = [] if health.state is HealthState.DEGRADED else ["Nothing is entered."]
-    if not held:
+    buying = [each for each in positions if each.lane(Lane.ENTRY) is not None]
+    if buying:
+        names = ", ".join(each.position_id for each in buying)
+        parts.append(f"An entry is out ({names}): what it buys has no stop before that is known.")
+    elif not held:
         parts.append("Nothing is held on this account: no money is at risk.")
-    elif len(held) > len(bare) + len(partly):
+    if len(held) > len(bare) + len(partly):
         whole = len(held) - len(bare) - len(partly)
         parts.append(f"{counted(whole, 'position')} with a stop that works.")
     if partly:
@@ -258,6 +263,10 @@ def _holding(position: Position) -> str:
 
 def _risk(position: Position, *, watched: bool) -> str:
     """Say what is held, and what stands between it and a falling price."""
+    entry = position.lane(Lane.ENTRY)
+    if not position.quantity and entry is not None:
+        bought = f"up to {plain(entry.remaining)} {position.base}"
+        return f"An entry is out: it may have bought {bought}, without a stop before that is known."
     if not position.quantity:
         return "Nothing is held: no money is at risk."
     held, stop = _holding(position), position.levels.stop

@@ -271,6 +271,20 @@ async def test_an_account_where_nothing_is_left_wants_nobody() -> None:
     assert (await journal.read())["review"] == []
 
 
+async def test_an_entry_that_is_out_is_money_at_risk() -> None:
+    """The server had ended on a full disk, the entry had filled, and all was said to be well."""
+    life = Life(PROTECTED)
+    life.enter()
+    (finding,) = (await (await well(life, server=False)).read())["review"]
+    assert finding["meaning"] == (
+        "Nothing is entered. An entry is out (dip-btc-1): what it buys has no stop before that is "
+        "known."
+    )
+    life.tell(Freeze(reason="look"))
+    (finding,) = (await (await well(life)).read())["review"]
+    assert "it may have bought up to 0.0016 BTC, without a stop" in finding["meaning"]
+
+
 async def test_a_server_that_is_stopped_with_nothing_held_wants_nobody() -> None:
     document = await (await well(Life(), server=False)).read()
     assert document["review"] == []
