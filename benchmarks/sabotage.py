@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.door_mistakes import DOOR_MISTAKES
 from benchmarks.doubt_mistakes import DOUBT_MISTAKES
+from benchmarks.drawn_mistakes import DRAWN_MISTAKES
 from benchmarks.journal_mistakes import JOURNAL_MISTAKES
 from benchmarks.outside_mistakes import OUTSIDE_MISTAKES
 
@@ -299,7 +300,13 @@ SABOTAGES = [
     ),
     *(
         Sabotage(*each)
-        for each in (*JOURNAL_MISTAKES, *DOUBT_MISTAKES, *OUTSIDE_MISTAKES, *DOOR_MISTAKES)
+        for each in (
+            *JOURNAL_MISTAKES,
+            *DOUBT_MISTAKES,
+            *OUTSIDE_MISTAKES,
+            *DOOR_MISTAKES,
+            *DRAWN_MISTAKES,
+        )
     ),
     Sabotage(
         "conclude absence of what has moved on",

@@ -53,6 +53,8 @@ TOLD: Final[dict[str, str]] = {
     "believe a table that hides a position": "forged=60",
     "take whatever schema is there": "forged=60",
     "call absent what the balance shows": "hidden=90",
+    "call what nobody answered not sent": "request=20",
+    "come back a second after a ban was told": "ban=30",
     "forget what is missing when somebody is asked again": "latency=20,lag=15,owner=30",
     "answer 0 for what was only stored": "types=10,crash=30",
     "show a stop that nobody watches as watched": "local=1,reads=10,crash=30",
@@ -210,7 +212,16 @@ AT_THE_DOOR: Final[dict[str, str]] = {
 _DOOR: Final = "tests/simulation/test_stranger_worlds.py"
 STAGED.update({name: f"{_DOOR} -k {tried}" for name, tried in AT_THE_DOOR.items()})
 # Worlds as they are drawn convict these; none is made for them.
-DRAWN: Final[frozenset[str]] = frozenset({"follow prices of the past"})
+DRAWN: Final[frozenset[str]] = frozenset(
+    {
+        "follow prices of the past",
+        "be at break-even at once",
+        "count a price for what was paid",
+        "let who is in review enter",
+        "protect half of what is held",
+        "buy twice as much as is configured",
+    }
+)
 # Whose mistakes no world shows, but for those above: what is in the world is the trading program,
 # an exchange, and somebody at a terminal.
 ROOMS: Final[dict[str, str]] = {
