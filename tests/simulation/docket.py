@@ -205,12 +205,21 @@ AT_THE_DOOR: Final[dict[str, str]] = {
     "let another site's page ask with the cookie": "no_other_site",
     "send the cookie along from other sites": "no_other_site",
     "give a page of as many rows as are asked for": "no_page_holds",
-    "refuse a command that is repeated for what it has done itself": "said_twice",
+    "refuse a command that is repeated for what it has done itself": "given_again",
     "take each repeat of a key for a new command": "said_twice",
     "forget that a key was used for another command": "of_one_wish",
 }
 _DOOR: Final = "tests/simulation/test_stranger_worlds.py"
 STAGED.update({name: f"{_DOOR} -k {tried}" for name, tried in AT_THE_DOOR.items()})
+# Worlds with somebody who writes to the messenger, by the name of what he tries.
+BY_MESSAGE: Final[dict[str, str]] = {
+    "obey whoever writes to the bot on Telegram": "neither_obeyed",
+    "hear groups and channels on Telegram": "in_a_group",
+    "do what was written to Telegram an hour ago": "hour_ago",
+    "take a button that is pressed twice for two commands": "closes_once",
+}
+_MESSENGER: Final = "tests/simulation/test_messenger_worlds.py"
+STAGED.update({name: f"{_MESSENGER} -k {tried}" for name, tried in BY_MESSAGE.items()})
 # Worlds as they are drawn convict these; none is made for them.
 DRAWN: Final[frozenset[str]] = frozenset(
     {
@@ -226,7 +235,7 @@ DRAWN: Final[frozenset[str]] = frozenset(
 # an exchange, and somebody at a terminal.
 ROOMS: Final[dict[str, str]] = {
     "web/": "a dashboard of a world has no sockets, which pages keep open",
-    "notify/": "nobody in a world reads messages",
+    "notify/": "nobody in a world takes a webhook",
     "cli/": "a world has one process of its program, and no dashboard's",
     "strategy/workers.py": "strategies of a world think in its own process, and never for long",
     "simulator/mirror.py": "the prices of a world are its own, and no venue's",
@@ -356,7 +365,7 @@ BEYOND: Final[dict[str, str]] = {
         "a sale by hand may be left unexplained; what freezes where an owner trades is no harm"
     ),
     "let a holding that has no price any more keep everybody out": (
-        "the last price that was noted of it serves "
+        "a world's exchange tells the price of a closed market as well "
         "(tests/simulation/test_market_worlds.py -k closed_for_good ends well with it)"
     ),
     "give one login two names": (

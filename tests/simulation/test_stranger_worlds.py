@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import pytest
 from tests.simulation.door import ORIGIN, Door, Reply
-from tests.simulation.test_operator_worlds import rows
+from tests.simulation.test_operator_worlds import frozen, rows
 from tests.simulation.test_situations import bot, lived
 from tests.simulation.world import World
 
@@ -251,6 +251,23 @@ def test_a_wish_that_is_said_twice_is_one() -> None:
         assert len(rows(world, "SELECT command_id FROM commands")) == 1
 
     visited(play, harmless=False)
+
+
+def test_an_answer_that_was_given_is_no_mistake_when_it_is_given_again() -> None:
+    """By then nothing is frozen any more: refused, it would look as if it had not been taken."""
+
+    async def play(world: World) -> None:
+        await frozen(world)
+        how = {"arguments": {"how": "flat"}}
+        wish = {"kind": "resolve", "target": "bot-1", "confirm": "bot-1", **how}
+        async with Door(world).open() as door:
+            await world.sleep(5)
+            for _ in range(2):
+                reply = await door.ask(COMMANDS, "POST", headers=door.bearer() | KEY, given=wish)
+                assert (reply.status, reply.document["status"]) == (200, "done"), reply
+                await world.sleep(10)
+
+    lived(bot("bot"), play)
 
 
 def test_a_key_is_of_one_wish() -> None:
