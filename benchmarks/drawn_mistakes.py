@@ -52,4 +52,11 @@ DRAWN_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "timedelta(seconds=1)",
         "tests/unit/exchange/test_verdicts.py tests/unit/exchange/test_ban_at_start.py",
     ),
+    (
+        "let an entry rest for ever",
+        "core/rules.py",
+        "    if order.expires_at is not None and now >= order.expires_at:\n",
+        "    if False:\n",
+        "tests/unit/core/test_decide.py tests/unit/core/test_adding.py",
+    ),
 ]

@@ -19,8 +19,9 @@ _AT_LIMIT: Final = Decimal("0.001")
 _STEPS_WORTH: Final = Decimal(3)
 # The most that a position may be worth, in sizes of one entry (`Plan.configuration`).
 _SIZES: Final = 5
-# What is offered twice, or rests too long, is withdrawn within so long.
+# What is offered twice is withdrawn within so long, and what rests too long.
 _WITHDRAWN_S: Final = 120.0
+_OUTLIVED_S: Final = 30.0
 # The last word of one of these kinds before an order was written down.
 _LAST: Final = (
     "SELECT kind, data ->> 'status' FROM records "
@@ -101,10 +102,10 @@ class Bounds:
         found |= {f"resting {name}": text for name, text in outlived.items()}
         self._since = {key: self._since.get(key, self._world.now) for key in found}
         for key, text in found.items():
-            if self._weather.lasts(self._since[key]) > _WITHDRAWN_S:
-                kind = "more is offered than is held"
-                if key.startswith("resting"):
-                    kind = "an entry rests longer than it was to"
+            kind, within_s = "more is offered than is held", _WITHDRAWN_S
+            if key.startswith("resting"):
+                kind, within_s = "an entry rests longer than it was to", _OUTLIVED_S
+            if self._weather.lasts(self._since[key]) > within_s:
                 self._judge.blame(kind, text)
 
     def _offered_twice(self) -> dict[str, str]:

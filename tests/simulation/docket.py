@@ -225,6 +225,7 @@ DRAWN: Final[frozenset[str]] = frozenset(
     {
         "follow prices of the past",
         "be at break-even at once",
+        "let an entry rest for ever",
         "count a price for what was paid",
         "let who is in review enter",
         "protect half of what is held",
