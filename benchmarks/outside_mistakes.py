@@ -221,6 +221,13 @@ OUTSIDE_MISTAKES: list[tuple[str, str, str, str, str]] = [
         "tests/unit/engine/test_shared_quote.py",
     ),
     (
+        "trail a price from before anything was bought",
+        "core/leaving.py",
+        "    return seen.at is not None and opened is not None and seen.at < opened + perhaps\n",
+        "    return False\n",
+        "tests/unit/core/test_leaving.py",
+    ),
+    (
         "follow prices of the past",
         "exchange/binance/streams.py",
         "        if number < self._newest.get(key, number):\n",

@@ -44,6 +44,7 @@ TOLD: Final[dict[str, str]] = {
     "trust a stream of which one socket stands still": "local=1,still=150",
     "cancel a stop before its successor is accepted": "jump=15,trailing=0.3",
     "let a stop give way": "jump=15,trailing=0.3",
+    "trail a price from before anything was bought": "adding=1,reads=10,crash=200",
     "leave the entry of a paused bot to fill": "operator=15",
     "be green while nothing answers": "outage=60",
     "let a strategy write as many orders as it likes": "orders=3,eager=0.5",

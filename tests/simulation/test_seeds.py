@@ -18,6 +18,7 @@ WORLDS = {
     (4, None, None): "seventeen starts, with bans, breaks and steps of the clock",
     (9, None, None): "a storm every 16 seconds",
     (3, "ban=30,clock=20,crash=30", None): "a ban of seconds, noted by a clock half an hour ahead",
+    (14, None, None): "bought on a fall, and sold at once by a stop that trailed the price before",
     (15, None, None): "a ban that was noted by a clock that was ahead",
     (33, None, None): "prices told again after later ones: a trailing stop sold at one of them",
     (3, "crash=60,snapshot=60", 120.0): "a snapshot put back: sold what another bot had bought",

@@ -11,6 +11,7 @@ the order, the next try, the lapse) is the same for all of them and stands in `r
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -32,6 +33,8 @@ from surefoot.core.values import ZERO, moment, plain
 
 # A resting stop at the exchange has first go; only this far past it do we step in ourselves.
 STOP_GRACE: Final = Decimal("0.002")
+# A price of the book says no time, and has that of its arrival: it may be so much older.
+ARRIVES_WITHIN: Final = timedelta(seconds=2)
 
 
 def take_price(seen: PriceSeen, draft: Draft) -> None:
@@ -39,11 +42,23 @@ def take_price(seen: PriceSeen, draft: Draft) -> None:
     entry = draft.position.entry_price
     if entry is None or draft.position.state not in {State.OPENING, State.OPEN, State.CLOSING}:
         return
-    if draft.position.state is State.OPEN:
+    if _is_from_before(draft.position, seen, timedelta(0)):
+        return
+    follows = not _is_from_before(draft.position, seen, ARRIVES_WITHIN)
+    if draft.position.state is State.OPEN and follows:
         _follow(seen.price, entry, draft)
     # Else nothing of it is sold; and a price of today is none to leave at on some other day.
     if draft.position.set_back_at is None:
         _honour(seen, draft)
+
+
+def _is_from_before(position: Position, seen: PriceSeen, perhaps: timedelta) -> bool:
+    """Tell whether a price is, or may be, of a time when nothing of this was held yet.
+
+    What was bought on a fall would be sold at once by a stop that trails the price before it.
+    """
+    opened = position.opened_at
+    return seen.at is not None and opened is not None and seen.at < opened + perhaps
 
 
 def _honour(seen: PriceSeen, draft: Draft) -> None:

@@ -181,9 +181,10 @@ class Proof(Struct, frozen=True, kw_only=True):
 
 
 class PriceSeen(Struct, frozen=True, kw_only=True):
-    """The market traded at this price."""
+    """The market was at this price; `at` is exchange time, None means now."""
 
     price: Decimal
+    at: datetime | None = None
 
 
 class TimePassed(Struct, frozen=True, kw_only=True):

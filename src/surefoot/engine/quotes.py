@@ -53,11 +53,15 @@ class Quote(Struct, frozen=True, kw_only=True):
 
     def path(self) -> tuple[Decimal, ...]:
         """Return the prices that must be looked at, in their order, the newest last."""
+        return tuple(tick.level for tick in self.ticks())
+
+    def ticks(self) -> tuple[Tick, ...]:
+        """Return what must be looked at, in its order, the newest last."""
         if self.low is self.high:
-            return (self.newest.level,)
+            return (self.newest,)
         extremes = (self.low, self.high) if self.rising else (self.high, self.low)
-        prices = [tick.level for tick in (*extremes, self.newest)]
-        return tuple(p for n, p in enumerate(prices) if n == 0 or p != prices[n - 1])
+        ticks = (*extremes, self.newest)
+        return tuple(t for n, t in enumerate(ticks) if n == 0 or t.level != ticks[n - 1].level)
 
 
 class Quotes:

@@ -185,12 +185,12 @@ class Runner:
             self._at_ease = self._unseen is None
             await self._priced.wait()
             self._priced.clear()
-            for price in self._take_prices():
-                await self._show(PriceSeen(price=price))
+            for tick in self._take_ticks():
+                await self._show(PriceSeen(price=tick.level, at=tick.at))
 
-    def _take_prices(self) -> tuple[Decimal, ...]:
+    def _take_ticks(self) -> tuple[Tick, ...]:
         quote, self._unseen = self._unseen, None
-        return () if quote is None else quote.path()
+        return () if quote is None else quote.ticks()
 
     def _note_mark(self, tick: Tick) -> None:
         """Note the price now and then, so that a reader can say what a position is worth."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.builders import PROTECTED, TERMS, D, Life, fill, report
+from tests.builders import PROTECTED, START, TERMS, D, Life, fill, report
 
 from surefoot.core.errors import SignalRefused
 from surefoot.core.exits import ExitPlan, Level
@@ -54,6 +54,39 @@ def test_a_break_even_stop_is_told_as_one() -> None:
     assert sentence(wished) == (
         "It is to be closed, says break-even stop: the price 50000 reached it."
     )
+
+
+TRAILED = ExitPlan(stop_loss=D("0.02"), trailing_stop=D("0.01"))
+
+
+def trailed() -> Life:
+    """Return a life that bought at 50000 on a fall, and trails by a hundredth."""
+    life = Life()
+    order = life.enter(plan=TRAILED)
+    life.tell(report(order, "FILLED", order.quantity), fill(order, "50000", trade="1", at=START))
+    return life
+
+
+@pytest.mark.parametrize(
+    ("since", "stop"), [(-1.0, "49000"), (0.0, "49000"), (1.9, "49000"), (2.0, "50490")]
+)
+def test_a_stop_trails_no_price_from_before_anything_was_bought(since: float, stop: str) -> None:
+    """It was sold at once: the price that it had fallen from came after the fill did.
+
+    The book's prices say no time, and have that of their arrival.
+    """
+    life = trailed()
+    life.tell(PriceSeen(price=D(51000), at=START + timedelta(seconds=since)))
+    assert life.position.levels.stop == D(stop)
+
+
+@pytest.mark.parametrize(("since", "leaves"), [(-0.1, False), (0.0, True), (1.0, True)])
+def test_a_stop_is_honoured_at_once_but_not_before_anything_was_bought(
+    since: float, leaves: bool
+) -> None:
+    life = trailed()
+    life.tell(PriceSeen(price=D(48000), at=START + timedelta(seconds=since)))
+    assert (life.position.exit_wish is not None) is leaves
 
 
 def test_a_price_on_its_way_leaves_a_resting_exit_alone() -> None:

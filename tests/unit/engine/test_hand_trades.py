@@ -114,7 +114,7 @@ async def test_a_sale_of_the_owner_s_that_locks_the_bot_s_coins_is_said_and_the_
         floor.account.attend()
         await holding(floor)
         held = kept(floor).position.quantity
-        floor.exchange.orders.append(by_hand(str(held / 4)))
+        floor.exchange.orders.append(by_hand(str(held / 4), "web_1"))
         floor.exchange.holdings[BASE] = Holding(free=held * 3 / 4, locked=held / 4)
         floor.exchange.answer(Refused("-2010", "insufficient balance", Grounds.FUNDS))
         await kept(floor).tell(Close(by="ann"))
