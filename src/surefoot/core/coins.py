@@ -63,15 +63,26 @@ def only_of(belief: Belief, evidence: Evidence, position: Position) -> bool:
 def trades_of_others(
     belief: Belief, evidence: Evidence, symbols: Iterable[Symbol], since: datetime | None
 ) -> list[Fill]:
-    """Return what others traded on some symbols since a time, and before the balance was told."""
+    """Return what others traded on some symbols since a time, and before the balance was told.
+
+    What is booked as sold from outside is not of others any more.
+    """
     until = evidence.balances_at
     return [
         fill
         for symbol in sorted({*symbols})
         for fill in (evidence.windows[symbol].fills if symbol in evidence.windows else ())
         if (since is None or fill.at >= since) and (until is None or fill.at <= until)
-        if not _is_ours(belief, fill)
+        if not (_is_ours(belief, fill) or _is_booked(belief, fill))
     ]
+
+
+def _is_booked(belief: Belief, fill: Fill) -> bool:
+    return any(
+        fill.trade_id in each.outside or fill.exchange_order_id in each.outside_orders
+        for each in belief.positions
+        if each.symbol == fill.symbol
+    )
 
 
 def _is_ours(belief: Belief, fill: Fill) -> bool:

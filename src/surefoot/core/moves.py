@@ -61,20 +61,15 @@ def moves_of_others(
     """
     positions = [each for each in belief.positions if each.base == asset]
     symbols = {each.symbol for each in positions}
-    booked = {(each.symbol, order) for each in positions for order in each.outside_orders}
     if since is not None and symbols <= {*evidence.foreign}:
+        booked = {(each.symbol, order) for each in positions for order in each.outside_orders}
         rows = [row for symbol in sorted(symbols) for row in evidence.foreign[symbol]]
         rows = [row for row in rows if (row.symbol, row.exchange_order_id) not in booked]
         rows = [row for row in rows if row.at is None or row.at >= since]
         told = _of_orders(rows, since, _rate(positions))
         sold = tuple(row.exchange_order_id for row in rows if row.side is Side.SELL)
         return Moves(told=told or (), sellers=sold, listed=True, of_orders=told is not None)
-    used = {trade for each in positions for trade in each.outside}
-    fills = [
-        fill
-        for fill in trades_of_others(belief, evidence, symbols, since)
-        if fill.trade_id not in used and (fill.symbol, fill.exchange_order_id) not in booked
-    ]
+    fills = trades_of_others(belief, evidence, symbols, since)
     return Moves(told=tuple(_of_trade(f, asset) for f in sorted(fills, key=lambda f: f.at)))
 
 

@@ -52,7 +52,7 @@ def weigh(belief: Belief, evidence: Evidence, now: datetime) -> Reconciliation:
         weighed.add(asset)
         if scale.is_level:
             amount = scale.conclude()
-            if amount is not None and amount != scale.seen.before:
+            if amount is not None:
                 others[asset] = Coins(amount=amount, at=evidence.started_at)
         scale.release()
     return Reconciliation(
@@ -246,11 +246,14 @@ class _Scale:
         return min((each.terms.instrument.lot for each in self._sides), default=ZERO)
 
     def conclude(self) -> Decimal | None:
-        """Let the positions learn what follows; return what is others' now, or None: unknown."""
+        """Let the positions learn what follows; return what is others' from now on.
+
+        None: it is what it was, and since when, or nobody knows. What was booked is weighed anew.
+        """
         others = self.seen.there - self.seen.held
         match judge(self.seen):
             case Unchanged():
-                return others
+                return None
             case Theirs(amount=amount):
                 self._note(amount)
                 return amount
@@ -262,7 +265,8 @@ class _Scale:
                 return ZERO
             case Unclear(why=why, missing=missing):
                 self._ask(why, missing, others)
-                return max(others, self.seen.kept)
+                left = max(others, self.seen.kept)
+                return None if left == self.seen.before else left
             case Early():
                 self.look_again()
                 return None

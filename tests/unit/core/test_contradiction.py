@@ -1,7 +1,8 @@
 """What a balance says against the absence of an order, and what it does not.
 
 Broken on purpose, and red here: trades of others that keep a doubt for ever; one whose order nobody
-knows, or one among trades of which some are not shown, taken for others'.
+knows, or one among trades of which some are not shown, taken for others'; what is booked as sold by
+hand told of once more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from surefoot.core.account_records import Coins
 from surefoot.core.coins import contradiction
 from surefoot.core.evidence import Belief, Evidence, Window
 from surefoot.core.order import OrderStatus
+from surefoot.core.outside import weigh
+from surefoot.core.position import State
 from surefoot.core.reconcile import reconcile
 from surefoot.core.signals import ExitSignal
 from surefoot.core.values import Asset, Side
@@ -113,3 +116,35 @@ def test_what_others_bought_says_nothing_of_an_entry_in_doubt(bought: str, *, sp
     belief = replace(belief, positions=positions, terms={each.bot: TERMS for each in positions})
     why = contradiction(belief, owner.evidence(), other.position, entry)
     assert (why is not None) == speaks
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_sale_by_hand_that_is_booked_explains_nothing_more(*, meanwhile: bool) -> None:
+    """It hid that the exit had sold; also if it came while the account was being read."""
+    owner = Owner(TERMS)
+    half, began = owner.held / 2, owner.life.now
+    owner.sells(str(half))
+    evidence = replace(owner.evidence(), balances_at=owner.life.now)
+    if meanwhile:
+        evidence = replace(evidence, started_at=began)
+    outcome = weigh(owner.belief(), evidence, owner.life.now)
+    (decision,) = outcome.decisions.values()
+    owner.life.position, owner.others = decision.position, outcome.others
+    owner.life.tell(ExitSignal())
+    assert (owner.life.position.quantity, owner.life.order.quantity) == (half, half)
+    owner.there -= half
+    why = contradiction(owner.belief(), owner.evidence(), owner.life.position, owner.life.order)
+    assert "nothing else explains it" in str(why)
+
+
+def test_nor_does_it_speak_for_an_entry_of_the_next_position() -> None:
+    """What had been sold of the one before kept it in doubt for ever."""
+    owner = Owner(TERMS)
+    owner.sells(str(owner.held))
+    owner.weigh()
+    assert owner.life.position.state is State.CLOSED
+    after = Life(TERMS, bot="other")
+    entry = after.enter()
+    terms = {after.position.bot: TERMS}
+    belief = replace(owner.belief(), positions=(after.position,), terms=terms)
+    assert contradiction(belief, owner.evidence(), after.position, entry) is None
