@@ -7,6 +7,7 @@ are every hour: an exit should not have to be refused first.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from surefoot.engine.by_symbol import BySymbol
@@ -28,6 +29,7 @@ class Listing:
         self._keepers = keepers
         self._supervision = supervision
         self._asked_at: float | None = None
+        self._reading = asyncio.Lock()
 
     async def keep(self) -> None:
         """Read it again and again: what nothing is refused for may have changed as well."""
@@ -37,20 +39,24 @@ class Listing:
 
     def doubt(self) -> None:
         """Read it again, unless that was done just now: an order did not fit it."""
-        if self._is_due():
-            self._supervision.attend(self._read)
+        if self._is_due:
+            self._supervision.attend(self.settle)
 
     async def settle(self) -> None:
-        """Read it again before anything is concluded from what did not fit it."""
-        if self._is_due():
-            await self._read()
+        """Read it again before anything is concluded from what did not fit it.
 
+        Whoever comes while it is being read waits for that, and asks no more if it fails.
+        """
+        begun = self._reading.locked()
+        async with self._reading:
+            if self._is_due and not begun:
+                self._asked_at = self._login.clock.monotonic()
+                await self._read()
+
+    @property
     def _is_due(self) -> bool:
         now = self._login.clock.monotonic()
-        if self._asked_at is not None and now - self._asked_at < PAUSE_S:
-            return False
-        self._asked_at = now
-        return True
+        return self._asked_at is None or now - self._asked_at >= PAUSE_S
 
     async def _read(self) -> None:
         try:

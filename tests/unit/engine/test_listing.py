@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 from tests.builders import BTC, INSTRUMENT, D
@@ -12,6 +14,7 @@ from tests.unit.engine.fake import FakeExchange
 from surefoot.core.position import State
 from surefoot.core.reports import Grounds, TimePassed
 from surefoot.core.signals import Close
+from surefoot.core.values import BotName
 from surefoot.engine.keeper import Keeper
 from surefoot.engine.listing import EVERY_S, PAUSE_S
 from surefoot.engine.recovery import Outcome
@@ -72,6 +75,48 @@ async def test_a_minimum_that_was_raised_just_now_lets_nothing_go(exchange: Fake
         await turns()
         assert (keeper.position.state, keeper.position.quantity) == (State.OPEN, D("0.00032"))
         assert keeper.standing.instrument.notional_min == D(50)
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+async def test_nor_one_that_is_being_read_just_now(
+    exchange: FakeExchange, *, doubted: bool
+) -> None:
+    """Of two that were refused at once the second was judged by the minimum of before."""
+    both = (DIP, BotName("second"))
+    async with opened(account_spec(*map(bot_spec, both)), exchange=exchange) as floor:
+        assert await floor.account.recovery.patiently() is Outcome.RECOVERED
+        keepers = [floor.account.roster.keepers[bot] for bot in both]
+        for keeper in keepers:
+            await keeper.tell(replace(ENTER, quantity=D("0.00032")))
+            await turns()
+            await keeper.tell(floor.exchange.trades[-1])
+        exchange.instruments[BTC] = replace(INSTRUMENT, notional_min=D(50))
+        answer = exchange.hold("connect")
+        if doubted:
+            floor.account.roster._listing.doubt()
+        for keeper in keepers:
+            exchange.answer(Refused("-1013", "Filter failure: NOTIONAL", Grounds.TOO_SMALL))
+            await keeper.tell(Close(by="ann"))
+            await turns()
+        answer.set()
+        await turns()
+        states = {keeper.position.state for keeper in keepers}
+        assert (states, exchange.count("connect")) == ({State.OPEN}, 2)
+
+
+async def test_who_waited_for_an_answer_that_fails_asks_no_more(exchange: FakeExchange) -> None:
+    """Of many that are refused the last would be told of it when all had asked in vain."""
+    async with opened(account_spec(bot_spec()), exchange=exchange) as floor:
+        await held(floor)
+        exchange.asked.clear()
+        answer = exchange.hold("connect")
+        exchange.fail("connect", ReadFailed("no answer"))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(floor.account.roster._listing.settle())
+            await turns()
+            answer.set()
+        assert exchange.count("connect") == 1
 
 
 async def test_they_are_read_again_only_now_and_then(exchange: FakeExchange) -> None:
