@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Final
@@ -35,6 +36,8 @@ from surefoot.journal.port import Change, Command, Journal, Verdict
 _ANSWERS: Final = frozenset({"resume", "resume-all", "resolve"})
 # What lets bots enter.
 _LETTING: Final = frozenset({"resume", "resume-all"})
+# The clocks of two doors, a messenger's and this host's, are no further apart.
+_APART: Final = timedelta(minutes=10)
 
 
 class Commands:
@@ -118,12 +121,14 @@ class Commands:
     async def _refuse_overtaken(self, command: Command) -> None:
         """Let no bot enter on a word that was on its way while somebody said the contrary.
 
-        A messenger may deliver it up to a minute late; what was said last holds.
+        A messenger may deliver it up to a minute late; what was said last holds. What was said at a
+        time that is long to come was said by a clock that was ahead, and so before.
         """
         if command.kind not in _LETTING:
             return
+        latest = self._clock.now() + _APART
         for each in await self._journal.commands(status="done"):
-            if each.posted_at > command.posted_at and _holds(each, command):
+            if command.posted_at < each.posted_at <= latest and _holds(each, command):
                 raise SignalRefused(
                     f"{each.actor} said {each.kind} after it, at {each.posted_at:%H:%M:%S} UTC; "
                     f"say it again if you still want it"

@@ -68,3 +68,20 @@ async def test_a_pause_of_another_bot_keeps_nobody() -> None:
         await say(house, "resume", DIP, house.clock.now())
         await say(house, "pause", "other", before + timedelta(seconds=9))
         assert (await say(house, "resume", DIP, before + timedelta(seconds=8)))[0] == "done"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "outcome"),
+    [(timedelta(hours=9), "done"), (timedelta(seconds=30), "refused")],
+    ids=["a clock that was ahead", "a messenger's clock"],
+)
+async def test_a_pause_of_a_time_that_is_long_to_come_holds_until_somebody_speaks(
+    ahead: timedelta, outcome: str
+) -> None:
+    """A host whose clock was put right had no way to let the bot run before that time came."""
+    async with serving() as house:
+        assert (await say(house, "pause", DIP, house.clock.now() + ahead))[0] == "done"
+        assert house.account.roster.statuses.of(DIP) is Status.PAUSED
+        await house.clock.advance(5)
+        assert (await say(house, "resume", DIP, house.clock.now()))[0] == outcome
+        assert (house.account.roster.refusal(DIP) is None) == (outcome == "done")
