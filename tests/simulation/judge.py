@@ -330,19 +330,24 @@ class Judge:
                 self.blame("the owner's coins were sold", f"by {holding.name}, worth {more}")
 
     def _as_believed(self, holding: Holding, order: Any) -> bool:
-        """Tell whether a bot believes in as much as it has, with what it is buying.
+        """Tell whether a bot that lost a holding believes in as much as it truly has left.
 
-        What an older journal cannot know it may take for its own then (SAFETY.md says so).
+        What an older journal cannot know it may take for its own then (SAFETY.md says so). What
+        is nobody's it may not, and where nothing was lost, each holding stands for itself.
         """
+        mine = [each for each in self.holdings.values() if each.bot == holding.bot]
+        true = sum((each.held for each in mine), ZERO)
+        price = self.price(holding.symbol)
+        if not any(each.lost for each in mine) or true * price < -DUST_WORTH:
+            return False
         name = order.client_order_id
         filled = self.rows("SELECT filled FROM orders WHERE client_order_id = ?", name)
         booked = Decimal(filled[0][0]) if filled else ZERO
         rows = self.rows("SELECT quantity FROM positions WHERE bot = ?", holding.bot)
         believed = sum((Decimal(quantity) for (quantity,) in rows), ZERO)
-        true = sum((e.held for e in self.holdings.values() if e.bot == holding.bot), ZERO)
         fresh = order.executed - booked
         apart = true - believed - (fresh if order.side == "BUY" else -fresh)
-        return abs(apart) * self.price(holding.symbol) <= DUST_WORTH
+        return abs(apart) * price <= DUST_WORTH
 
     def give(self, asset: str, amount: Decimal) -> None:
         """Note that the owner's own share changed; what he never had he took from the bots."""

@@ -1,0 +1,76 @@
+"""What the judge of sales excuses where older files took the journal's place, and nothing else.
+
+Broken on purpose, and red here: the excuse of a lost holding given to whoever believed in nothing,
+or to whoever sold more than all that the bot has.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import apsw
+import pytest
+from tests.simulation.judge import Holding, Judge, Known
+
+SYMBOL: Final = "BTCUSDT"
+TABLES: Final = """
+CREATE TABLE positions (position_id, bot, quantity);
+CREATE TABLE orders (client_order_id, filled);
+INSERT INTO positions VALUES ('bot-1', 'bot', '{believed}');
+"""
+
+
+class Market:
+    """As much of an exchange as the judge of a trade asks: one symbol, at one price."""
+
+    def __init__(self) -> None:
+        self.rules = {SYMBOL: SimpleNamespace(base="BTC")}
+        self.quotes = {SYMBOL: SimpleNamespace(last=Decimal(50_000))}
+
+    def listen(self, listener: Any) -> None:
+        """Take whoever wants to hear."""
+        self.listener = listener
+
+    def sells(self, name: str, quantity: str) -> None:
+        """Report one trade of an order of ours that it fills."""
+        order = SimpleNamespace(
+            client_order_id=name, side="SELL", symbol=SYMBOL, origin="api",
+            executed=Decimal(quantity),
+        )  # fmt: skip
+        trade = SimpleNamespace(quantity=Decimal(quantity), fee=Decimal(0), fee_asset="USDT")
+        self.listener("TRADE", order, trade)
+
+
+def judge_of(market: Market, journal: Path, believed: str, *held: Holding) -> Judge:
+    """Return a judge of a bot that holds this, on a journal that believes in so much."""
+    with closing(apsw.Connection(str(journal))) as connection:
+        connection.execute(TABLES.format(believed=believed))
+    judge = Judge(journal, market, lambda: 0.0)
+    judge.holdings = {each.name: each for each in held}
+    judge.orders["exit"] = Known("bot-1", "bot", "exit", Decimal("0.1"))
+    return judge
+
+
+def test_what_is_sold_twice_is_blamed_although_nothing_was_believed_in(tmp_path: Path) -> None:
+    """The stop had sold it, and that was booked; then the exit sold as much of the owner's."""
+    market = Market()
+    judge = judge_of(market, tmp_path / "j.db", "0", Holding("bot-1", "bot", SYMBOL))
+    market.sells("exit", "0.1")
+    assert [harm.kind for harm in judge.harms] == ["sold more than was bought"]
+
+
+@pytest.mark.parametrize(("left", "harms"), [("0.1", []), ("0.05", ["sold more than was bought"])])
+def test_what_an_older_journal_lost_may_be_sold_in_its_name_and_no_more(
+    tmp_path: Path, left: str, harms: list[str]
+) -> None:
+    """It believes in a holding that was sold since; what was bought after that is as much."""
+    market = Market()
+    lost = Holding("bot-2, lost", "bot", SYMBOL, held=Decimal(left), lost=True)
+    held = Holding("bot-1", "bot", SYMBOL)
+    judge = judge_of(market, tmp_path / "j.db", left, held, lost)
+    market.sells("exit", "0.1")
+    assert [harm.kind for harm in judge.harms] == harms
