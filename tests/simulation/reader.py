@@ -39,7 +39,7 @@ class Reader:
         self._judge = judge
         self._luck = Random(f"{plan.seed} reader")
         self._bots = [bot.name for bot in plan.bots]
-        self._terminal = Terminal(world)
+        self.terminal = Terminal(world)
         self._words = Words(world, judge)
         self._copies = 0
         self._banned = "ban" in plan.kinds
@@ -49,7 +49,12 @@ class Reader:
         )
 
     async def _typed(self, *words: str) -> Answer:
-        answer = await self._terminal.type(*words)
+        async with self.terminal.free:
+            return await self._at_once(*words)
+
+    async def _at_once(self, *words: str) -> Answer:
+        """Type while nobody else can: what is asked before and after is of one moment with it."""
+        answer = await self.terminal.run(*words)
         self._world.story.say("reader", " ".join(words)[:200], code=answer.code)
         return answer
 
@@ -81,8 +86,9 @@ class Reader:
 
     async def _look(self) -> Answer:
         await self._world.sleep(0)  # whoever was just killed lets go of what it holds
-        text = await self._typed("status")
-        document = await self._typed("status", "--json")
+        async with self.terminal.free:
+            text = await self._at_once("status")
+            document = await self._at_once("status", "--json")
         self._words.status(text, document)
         return document
 
@@ -122,7 +128,7 @@ class Reader:
                 await self._world.sleep(luck.uniform(0, 20))
                 await self._want("resume-all")
             case "nonsense":
-                await self._nonsense(bot)
+                await self.talk_nonsense(bot)
             case "forged":
                 self._forge()
 
@@ -168,7 +174,8 @@ class Reader:
         query = "SELECT max(sequence) FROM records WHERE stream IN (?, ?)"
         return self._judge.rows(query, f"bot/{found['bot']}", f"position/{found['position']}")
 
-    async def _nonsense(self, bot: str) -> None:
+    async def talk_nonsense(self, bot: str) -> None:
+        """Type what can be no command, whatever else was said."""
         luck = self._luck
         name, amount = luck.choice(_NONSENSE), luck.choice(_AMOUNTS)
         words = luck.choice(
@@ -182,9 +189,11 @@ class Reader:
                 ("log", "--last", "-1"), ("close",), ("stop-all", "please"), (name,),
             )
         )  # fmt: skip
-        before = self._waiting()
-        answer = await self._typed(*words)
-        self._words.refused(answer, (before, self._waiting()))
+        async with self.terminal.free:
+            before = self._waiting()
+            answer = await self._at_once(*words)
+            after = self._waiting()
+        self._words.refused(answer, (before, after))
 
     def _waiting(self) -> int:
         """Return how many commands wait, or have been taken."""

@@ -72,22 +72,29 @@ _TYPING: ContextVar[bool] = ContextVar("typing", default=False)
 
 
 class Terminal:
-    """One at a time types here, and waits for the answer."""
+    """One at a time types here, and waits for the answer.
+
+    Whoever holds `free` types several commands, and nobody types in between.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._free = asyncio.Lock()
+        self.free = asyncio.Lock()
 
     async def type(self, *words: str) -> Answer:
-        """Run one command to its end; the configuration is the world's."""
+        """Run one command to its end, when whoever types now has ended."""
+        async with self.free:
+            return await self.run(*words)
+
+    async def run(self, *words: str) -> Answer:
+        """Run one command of whoever holds the terminal; the configuration is the world's."""
         place = ("--config", str(self._world.directory / "surefoot.toml"))
-        async with self._free:
-            typing = _TYPING.set(True)
-            try:
-                with self._seated() as (out, err):
-                    code, crash = await _Sitting(partial(command_line, [*words, *place])).served()
-            finally:
-                _TYPING.reset(typing)
+        typing = _TYPING.set(True)
+        try:
+            with self._seated() as (out, err):
+                code, crash = await _Sitting(partial(command_line, [*words, *place])).served()
+        finally:
+            _TYPING.reset(typing)
         return Answer(words=words, code=code, out=out.getvalue(), err=err.getvalue(), crash=crash)
 
     @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from tests.simulation.judge import Judge
 from tests.simulation.machine import simulate, story_of
 from tests.simulation.plan import draw
+from tests.simulation.reader import Reader
 from tests.simulation.terminal import Answer, Terminal
 from tests.simulation.test_situations import bot, lived
 from tests.simulation.words import Words
@@ -64,6 +66,26 @@ def test_what_is_unfit_to_be_read_is_a_harm(answer: dict[str, object], harm: str
 
     lived(bot("bot"), play)
     assert harms == [harm]
+
+
+def test_what_others_said_while_somebody_waited_is_not_his_nonsense() -> None:
+    """The terminal was taken, and an operator's command came into the inbox meanwhile."""
+    harms: list[str] = []
+
+    async def play(world: World) -> None:
+        judge = Judge(world.directory / "surefoot.db", world.simulator.exchange, lambda: world.now)
+        reader = Reader(world, draw(1), judge)
+        world.start()
+        await world.sleep(20)
+        async with reader.terminal.free:
+            waiting = asyncio.create_task(reader.talk_nonsense("bot"))
+            await world.sleep(1)
+            await world.post("one", "pause", "bot", {})
+        await waiting
+        harms.extend(each.kind for each in judge.harms)
+
+    lived(bot("bot"), play)
+    assert not harms
 
 
 def test_a_world_with_somebody_at_a_terminal_ends_without_harm() -> None:
