@@ -84,8 +84,12 @@ async def _recovered(
 
 
 async def _bots(settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the bots that names mean; where there is no journal yet, no position has one."""
-    if not journal_exists(settings.journal_url, settings.directory):
+    """Return the bots that names mean; only of a position is the journal asked.
+
+    One that is not there yet has none, and one of an older format is brought up to date first.
+    """
+    asked = any(name not in settings.bots for name in names)
+    if not asked or not journal_exists(settings.journal_url, settings.directory):
         return names
     reader = open_reader(settings.journal_url, settings.directory)
     try:

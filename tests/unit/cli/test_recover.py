@@ -21,6 +21,7 @@ from surefoot.core.account_records import BotStatusChanged, RecoveryFinished
 from surefoot.core.reconcile import Reconciliation
 from surefoot.core.signals import Freeze
 from surefoot.journal import open_journal
+from surefoot.journal.errors import JournalUnusable
 from surefoot.journal.port import Append, Change, bot_stream, position_stream
 
 WHY = "the account holds 0.0006 BTC less"
@@ -138,3 +139,17 @@ def test_a_position_that_never_was_is_no_name(
     asyncio.run(written(folder, frozen=False))
     assert run(["recover", "dip-999", "--dry-run", "--config", str(folder / "surefoot.toml")]) == 2
     assert "there is no bot or position dip-999; did you mean dip-1?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [(), ("dip",)])
+def test_a_journal_is_not_asked_what_a_bot_is_called(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    """A recovery brings an older format up to date, which nobody could have read before."""
+
+    def unreadable(*_: Any) -> Any:
+        raise JournalUnusable("it has an older schema")
+
+    asyncio.run(written(folder, frozen=False))
+    monkeypatch.setattr(recover, "open_reader", unreadable)
+    assert run(["recover", *names]) == 0
