@@ -38,7 +38,11 @@ class Weather:
 
     @property
     def fair_since(self) -> float:
-        """Return since when the same life has gone on undisturbed; later than now: it has not."""
+        """Return since when the same life has gone on undisturbed; later than now: it has not.
+
+        Whoever judges an order when it comes must not be told how it was some seconds ago.
+        """
+        self.look()
         up_since = self._world.up_since
         return max(self._foul_until, self._world.now if up_since is None else up_since)
 
