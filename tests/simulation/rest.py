@@ -21,6 +21,13 @@ _FILLS: Final = "SELECT client_order_id, trade_id, side, price, quantity, fee, f
 _CENT: Final = Decimal("0.0001")
 # Where there is more to a position than its own orders, what they brought is not all of it.
 _BESIDE: Final = ("carried", "left", "outside", "written_off", "missing")
+# What somebody wanted closed; the wish lapses where older files are put back.
+_TO_CLOSE: Final = (
+    "SELECT DISTINCT substr(stream, 10) FROM records AS wished WHERE kind = 'exit-wished' "
+    "AND data ->> '$.wish.by' = 'somebody' AND NOT EXISTS (SELECT 1 FROM records AS later "
+    "WHERE later.stream = wished.stream AND later.kind = 'position-set-back' "
+    "AND later.sequence > wished.sequence)"
+)
 # What ends by the time is withdrawn within so long.
 _LATELY: Final = timedelta(minutes=1)
 _WORKING: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
@@ -214,11 +221,7 @@ class Rest:
 
     def _look_at_closes(self, states: dict[str, Any], alarmed: set[str]) -> None:
         """Judge that what an operator closed is closed, or somebody was told why not."""
-        wished = self._judge.rows(
-            "SELECT DISTINCT substr(stream, 10) FROM records WHERE kind = 'exit-wished' "
-            "AND data ->> '$.wish.by' = 'somebody'"
-        )
-        for (name,) in wished:
+        for (name,) in self._judge.rows(_TO_CLOSE):
             holding = self._judge.holdings.get(name)
             if holding is None or holding.declared or name in alarmed or name not in states:
                 continue

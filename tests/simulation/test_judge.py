@@ -1,12 +1,14 @@
-"""What the judge of sales excuses where older files took the journal's place, and nothing else.
+"""What the judges excuse where older files took the journal's place, and nothing else.
 
 Broken on purpose, and red here: the excuse of a lost holding given to whoever believed in nothing,
-or to whoever sold more than all that the bot has.
+or to whoever sold more than all that the bot has; a close that is wished again after a setback
+excused with the one before.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from typing import Any, Final
 import apsw
 import pytest
 from tests.simulation.judge import Holding, Judge, Known
+from tests.simulation.rest import Rest
 
 SYMBOL: Final = "BTCUSDT"
 TABLES: Final = """
@@ -73,4 +76,32 @@ def test_what_an_older_journal_lost_may_be_sold_in_its_name_and_no_more(
     held = Holding("bot-1", "bot", SYMBOL)
     judge = judge_of(market, tmp_path / "j.db", left, held, lost)
     market.sells("exit", "0.1")
+    assert [harm.kind for harm in judge.harms] == harms
+
+
+@pytest.mark.parametrize(
+    ("kinds", "harms"),
+    [
+        (["exit-wished"], ["a close was not carried out"]),
+        (["position-set-back", "exit-wished"], ["a close was not carried out"]),
+        (["exit-wished", "position-set-back"], []),
+    ],
+)
+def test_a_close_from_before_a_setback_has_to_be_said_again(
+    tmp_path: Path, kinds: list[str], harms: list[str]
+) -> None:
+    """The wish lapses with the files; what is proven to be held is open again, and is kept."""
+    held = Holding("bot-1", "bot", SYMBOL, held=Decimal("0.1"))
+    judge = judge_of(Market(), tmp_path / "j.db", "0.1", held)
+    with closing(apsw.Connection(str(tmp_path / "j.db"))) as connection:
+        connection.execute(
+            "CREATE TABLE records (sequence INTEGER PRIMARY KEY, stream, kind, data)"
+        )
+        wish = '{"wish": {"by": "somebody"}}'
+        connection.executemany(
+            "INSERT INTO records (stream, kind, data) VALUES ('position/bot-1', ?, ?)",
+            [(kind, wish) for kind in kinds],
+        )
+    rest = Rest(judge, datetime(2026, 1, 1, tzinfo=UTC), innocent=False)
+    rest._look_at_closes({"bot-1": ("bot", "OPEN", None, Decimal("0.1"))}, set())
     assert [harm.kind for harm in judge.harms] == harms
