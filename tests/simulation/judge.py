@@ -182,16 +182,22 @@ class Judge:
             self._asked_at = self._now()
             self._look_at_doubts(up_since)
         for holding in self.holdings.values():
-            exempt = holding.declared or self.was_taken(holding)
-            if exempt or self.bare(holding) * self.price(holding.symbol) <= DUST_WORTH:
-                self._bare_since.pop(holding.name, None)
-                continue
-            if self._unheard_of and self._cannot_be_known(holding):
-                continue
-            since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
-            silent = self._now() - since > BARE_S and holding.name not in self.alarmed()
-            if silent and not self._was_bought_unheard(holding):
-                self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
+            self._look_at_stop(holding, up_since)
+
+    def _look_at_stop(self, holding: Holding, up_since: float) -> None:
+        exempt = holding.declared or self.was_taken(holding)
+        if exempt or self.bare(holding) * self.price(holding.symbol) <= DUST_WORTH:
+            self._bare_since.pop(holding.name, None)
+            return
+        if self._unheard_of and self._cannot_be_known(holding):
+            return
+        since = max(self._bare_since.setdefault(holding.name, self._now()), up_since)
+        if self._now() - since <= BARE_S or holding.name in self.alarmed():
+            return
+        if self._was_bought_unheard(holding):
+            self._bare_since[holding.name] = self._now()  # from when it can be known
+        else:
+            self.blame("unprotected, and nobody said so", f"{holding.name} since {since:.0f} s")
 
     def _was_bought_unheard(self, holding: Holding) -> bool:
         """Tell whether what bought it is not booked, and it is said that nobody is heard."""

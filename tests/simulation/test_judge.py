@@ -2,14 +2,16 @@
 
 Broken on purpose, and red here: the excuse of a lost holding given to whoever believed in nothing,
 or to whoever sold more than all that the bot has; a close that is wished again after a setback
-excused with the one before.
+excused with the one before; what was bought unheard called bare as soon as somebody is heard.
 """
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -21,9 +23,11 @@ from tests.simulation.rest import Rest
 
 SYMBOL: Final = "BTCUSDT"
 TABLES: Final = """
-CREATE TABLE positions (position_id, bot, quantity);
-CREATE TABLE orders (client_order_id, filled);
-INSERT INTO positions VALUES ('bot-1', 'bot', '{believed}');
+CREATE TABLE positions (position_id, bot, quantity, state, frozen);
+CREATE TABLE orders (client_order_id, position_id, role, status, filled);
+CREATE TABLE fills (client_order_id, quantity);
+CREATE TABLE records (sequence INTEGER PRIMARY KEY, stream, kind, data);
+INSERT INTO positions VALUES ('bot-1', 'bot', '{believed}', 'OPENING', NULL);
 """
 
 
@@ -33,6 +37,7 @@ class Market:
     def __init__(self) -> None:
         self.rules = {SYMBOL: SimpleNamespace(base="BTC")}
         self.quotes = {SYMBOL: SimpleNamespace(last=Decimal(50_000))}
+        self.standing: list[Any] = []
 
     def listen(self, listener: Any) -> None:
         """Take whoever wants to hear."""
@@ -46,6 +51,13 @@ class Market:
         )  # fmt: skip
         trade = SimpleNamespace(quantity=Decimal(quantity), fee=Decimal(0), fee_asset="USDT")
         self.listener("TRADE", order, trade)
+
+
+def note(journal: Path, kind: str, data: Any) -> None:
+    """Write a record of a bot's only position, or of anything."""
+    with closing(apsw.Connection(str(journal))) as connection:
+        row = ("position/bot-1", kind, json.dumps(data))
+        connection.execute("INSERT INTO records (stream, kind, data) VALUES (?, ?, ?)", row)
 
 
 def judge_of(market: Market, journal: Path, believed: str, *held: Holding) -> Judge:
@@ -93,15 +105,25 @@ def test_a_close_from_before_a_setback_has_to_be_said_again(
     """The wish lapses with the files; what is proven to be held is open again, and is kept."""
     held = Holding("bot-1", "bot", SYMBOL, held=Decimal("0.1"))
     judge = judge_of(Market(), tmp_path / "j.db", "0.1", held)
-    with closing(apsw.Connection(str(tmp_path / "j.db"))) as connection:
-        connection.execute(
-            "CREATE TABLE records (sequence INTEGER PRIMARY KEY, stream, kind, data)"
-        )
-        wish = '{"wish": {"by": "somebody"}}'
-        connection.executemany(
-            "INSERT INTO records (stream, kind, data) VALUES ('position/bot-1', ?, ?)",
-            [(kind, wish) for kind in kinds],
-        )
+    for kind in kinds:
+        note(tmp_path / "j.db", kind, {"wish": {"by": "somebody"}})
     rest = Rest(judge, datetime(2026, 1, 1, tzinfo=UTC), innocent=False)
     rest._look_at_closes({"bot-1": ("bot", "OPEN", None, Decimal("0.1"))}, set())
     assert [harm.kind for harm in judge.harms] == harms
+
+
+def test_what_was_bought_while_nobody_was_heard_is_bare_from_when_it_can_be_known(
+    tmp_path: Path,
+) -> None:
+    """The first answer ends the silence, and what it bought is booked a moment later."""
+    held = Holding("bot-1", "bot", SYMBOL, held=Decimal("0.1"), bought=Decimal("0.1"))
+    journal, times = tmp_path / "j.db", iter((400.0, 600.0, 605.0, 1006.0))
+    judge = judge_of(Market(), journal, "0", held)
+    note(journal, "health-changed", {"health": {"state": "unreachable"}})
+    judge.look(0.0)
+    for state, harms in (("unreachable", 0), ("unreachable", 0), ("ok", 0), ("ok", 1)):
+        note(journal, "health-changed", {"health": {"state": state}})
+        judge._now = partial(float, next(times))
+        judge.look(0.0)
+        assert len(judge.harms) == harms
+    assert judge.harms[0].kind == "unprotected, and nobody said so"
