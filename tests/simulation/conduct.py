@@ -70,11 +70,15 @@ class Conduct:
         if known is None:
             return
         holding = self._judge.holdings[known.position]
+        if execution == "TRADE":  # whatever is judged of a holding, what it cost is known
+            worth = trade.quantity * trade.price
+            self._cost[holding.name] += worth if order.side == "BUY" else -worth
         if holding.declared or not self._judge.files_are_whole:
             return
         match execution:
-            case "TRADE":
-                self._on_trade(order, trade, holding, role=known.role)
+            case "TRADE" if known.role == "exit":
+                self._judge_gain(order, trade, holding)
+                self._judge_rest(holding)
             case "NEW" if known.role == "entry":
                 self._judge_rate(holding)
                 self._judge_day(holding)
@@ -82,13 +86,6 @@ class Conduct:
                 self._on_sale(order, holding)
             case "CANCELED" if order.type == "STOP_LOSS":
                 self._on_cancelled_stop(order, holding)
-
-    def _on_trade(self, order: Any, trade: Any, holding: Holding, *, role: str) -> None:
-        worth = trade.quantity * trade.price
-        self._cost[holding.name] += worth if order.side == "BUY" else -worth
-        if role == "exit":
-            self._judge_gain(order, trade, holding)
-            self._judge_rest(holding)
 
     def _on_sale(self, order: Any, holding: Holding) -> None:
         self._taken_away.pop(holding.name, None)
