@@ -305,7 +305,8 @@ class Judge:
         # What the owner took is off no holding here: of one that he left only dust of, the dust is
         # not seen, and it is sold with what this one bought.
         dust = self.taken[base] > ZERO and -own * self.price(holding.symbol) <= DUST_WORTH
-        if own < ZERO and not dust and not self._as_believed(holding, order):
+        excused = dust or self._as_believed(holding, order) or self._as_adopted(holding)
+        if own < ZERO and not excused:
             self.blame("sold more than was bought", f"{holding.name}: {own}")
         adds = holding.bot in self.adders
         if len(holding.entries) > 1 and not holding.declared and not adds:
@@ -334,6 +335,15 @@ class Judge:
             more = (lacking - self.excused[base]) * self.price(holding.symbol)
             if more > DUST_WORTH and self.owned[base] > ZERO:
                 self.blame("the owner's coins were sold", f"by {holding.name}, worth {more}")
+
+    def _as_adopted(self, holding: Holding) -> bool:
+        """Tell whether somebody called his what a lost life had sold, and others' lie there.
+
+        He was asked, because files were put back; more than all bots have there he cannot give.
+        """
+        there = [each for each in self.holdings.values() if each.symbol == holding.symbol]
+        total = sum((each.held for each in there), ZERO) * self.price(holding.symbol)
+        return holding.declared and not self.files_are_whole and total >= -DUST_WORTH
 
     def _as_believed(self, holding: Holding, order: Any) -> bool:
         """Tell whether a bot that lost a holding believes in as much as it truly has left.
