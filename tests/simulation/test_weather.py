@@ -26,6 +26,7 @@ def test_what_has_just_struck_is_no_fair_weather(kind: str) -> None:
     weather = Weather(world)
     weather.look()
     assert weather.fair_since == 0
+    world.now += 1
     if kind == "fault":
         fault.hits = 1
     else:

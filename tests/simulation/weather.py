@@ -31,6 +31,7 @@ class Weather:
         self._world = world
         self._armory = world.simulator.armory
         self._foul_until = 0.0
+        self._looked_at = -1.0
         self._struck: dict[str, int] = {}
         # Faults that may yet hit, and how often they had when that was last looked at.
         self._pending: dict[int, tuple[Any, int]] = {}
@@ -42,7 +43,8 @@ class Weather:
 
         Whoever judges an order when it comes must not be told how it was some seconds ago.
         """
-        self.look()
+        if self._world.now > self._looked_at:
+            self.look()
         up_since = self._world.up_since
         return max(self._foul_until, self._world.now if up_since is None else up_since)
 
@@ -52,7 +54,7 @@ class Weather:
 
     def look(self) -> None:
         """Notice what has struck since the last look."""
-        now = self._world.now
+        now = self._looked_at = self._world.now
         if self._armory.outage:
             self._soil(now + _AGAIN_S)
         for kind, lasts_s in _LASTS_S.items():
