@@ -366,8 +366,9 @@ class _Scale:
 
     def _of_others(self, since: datetime | None) -> Moves:
         """Return what others traded since the asset was last weighed, or since it is held."""
-        opened = [e.position.opened_at for e in self._holders if e.position.opened_at]
-        first = max([*opened[:1], *([] if since is None else [since])], default=None)
+        opened = (e.position.opened_at for e in self._holders if e.position.opened_at)
+        times = (min(opened, default=None), since)
+        first = max((each for each in times if each is not None), default=None)
         return moves_of_others(self._belief, self._evidence, self._asset, first)
 
     def _guarded(self, side: _OfHoldings) -> bool:

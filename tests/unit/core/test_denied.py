@@ -55,7 +55,7 @@ class Denied(Owner):
         belief, beside = super().belief(), self.beside
         if beside is None:
             return belief
-        positions = (*belief.positions, beside.position)
+        positions = (beside.position, *belief.positions)
         return replace(
             belief,
             positions=positions,
@@ -158,6 +158,23 @@ def test_what_was_bought_after_it_was_sold_by_hand_is_not_sold() -> None:
     owner.waits()
     assert owner.tries == tried
     assert owner.life.position.state is State.CLOSED
+
+
+def test_nor_if_another_bot_has_bought_since() -> None:
+    """Trades were weighed from when the first bot of a list had bought: not those before it."""
+    owner = Denied()
+    tried = owner.tries
+    owner.sells(str(owner.held))
+    owner.buys(str(owner.held))
+    other = Life(bot="other")
+    owner.life.now += MOMENT
+    other.position = replace(other.opened(), opened_at=owner.life.now)
+    owner.there += other.position.quantity
+    owner.beside, owner.missing = other, frozenset({BASE})
+    owner.weigh()
+    owner.waits()
+    assert owner.tries == tried
+    assert owner.life.position.missing == owner.held
 
 
 def test_nor_what_was_bought_after_it_went_by_no_trade() -> None:
