@@ -168,11 +168,13 @@ class Arranged:
         async with self._trouble.program_down():
             kept = {file: file.read_bytes() for file in self._files()}
             self._put_back = partial(self._write, kept)
-            changed = self._tamper(FORGERIES[what])
+            if not self._tamper(FORGERIES[what]):
+                self.heal()  # it goes on with what it has: later that would be an older journal
+                return
             self.world.story.say("world", what)
         recovered = self.world.recoveries
         await self.world.sleep(_FORGED_S)
-        if changed and self.world.recoveries > recovered:
+        if self.world.recoveries > recovered:
             self._trouble.judge.blame("ran on a journal that was changed by hand", what)
         async with self._trouble.program_down():
             self.heal()
