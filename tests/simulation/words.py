@@ -47,7 +47,9 @@ class Words:
     def blame(self, kind: str, answer: Answer, why: str = "") -> None:
         """Note a harm, with what was typed and answered."""
         told = f"{why} | {answer.crash or ''}{answer.err}{answer.out}"
-        self._judge.blame(kind, f"`{' '.join(answer.words)}` {answer.code}: {told[:1_500]}")
+        self._judge.blame(
+            kind, f"`{' '.join(answer.words)}` {answer.code}: {told[:300]} ... {told[-1_200:]}"
+        )
 
     def heard(self, answer: Answer) -> None:
         """Judge what holds for every answer, whatever was asked."""

@@ -105,8 +105,15 @@ def stamp(at: datetime) -> str:
 
 
 def unstamp(text: str) -> datetime:
-    """Read a time back."""
-    return datetime.fromisoformat(text)
+    """Read a time back.
+
+    Raises:
+        ValueError: it is none, or does not say where on earth it is meant.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} says no zone")
+    return moment
 
 
 def amount(value: Decimal | None) -> str | None:

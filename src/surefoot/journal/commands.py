@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -108,8 +108,8 @@ def read_row(row: tuple[Any, ...]) -> Command:
             kind=row[1],
             target=row[2],
             actor=row[3],
-            posted_at=_moment(row[4]),
-            expires_at=_moment(row[5]),
+            posted_at=unstamp(row[4]),
+            expires_at=unstamp(row[5]),
             arguments=msgspec.json.decode(row[6], type=dict[str, str]),
             status=status,
             result=result,
@@ -132,10 +132,3 @@ def read_settled_row(row: tuple[Any, ...]) -> Command:
         raise JournalUnusable(
             f"the command {row[0]!r} in the journal is damaged: {error}"
         ) from error
-
-
-def _moment(text: str) -> datetime:
-    moment = unstamp(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment

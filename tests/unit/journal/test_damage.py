@@ -56,6 +56,19 @@ async def test_a_damaged_byte_is_one_sentence(tmp_path: Path, seed: int) -> None
     assert [sentence for sentence in heard if not sentence or "\n" in sentence] == []
 
 
+async def test_a_time_without_a_zone_is_one_sentence_for_whoever_reads(tmp_path: Path) -> None:
+    """`status` ended in a traceback: it could not be compared with any other."""
+    path = tmp_path / "j.db"
+    await written(path)
+    tamper(path, "UPDATE records SET at = '2020-01-01' WHERE sequence = 1")
+    reader = open_sqlite_reader(path)
+    try:
+        with pytest.raises(JournalUnusable, match="row 1 has no time"):
+            await reader.entries()
+    finally:
+        await reader.close()
+
+
 async def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     await written(path)
