@@ -61,6 +61,7 @@ class Conduct:
         # Of each holding: what it cost and what it brought.
         self._cost: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self._out_since: float | None = None
+        self._outages: set[int] = set()
         self._tries: dict[str, Any] = {}
         self._untimely = 0
         self._exchange.listen(self._on_execution)
@@ -256,10 +257,14 @@ class Conduct:
 
     def _look_at_health(self) -> None:
         """Judge that nobody says that the exchange answers while nothing is answered."""
-        if not self._world.simulator.armory.outage or self._world.up_since is None:
+        faults = self._world.simulator.armory.faults
+        before = self._outages
+        self._outages = {each for each, fault in faults.items() if fault.name == "outage"}
+        if not self._outages or self._world.up_since is None:
             self._out_since = None
             return
-        if self._out_since is None:
+        # In the moment between one that ends and the next it may be heard again.
+        if self._out_since is None or before.isdisjoint(self._outages):
             self._out_since = self._world.now
         since = max(self._out_since, self._world.up_since)
         rows = self._judge.rows(

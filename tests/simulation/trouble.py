@@ -378,8 +378,11 @@ class Trouble:
                 journal.unlink()
                 self._half_deleted = True
                 self.judge.files_are_whole = False  # what was noted of a ban went with it
+                # A copy that was put back alone, and that nobody has run on, leaves nothing.
+                beside = self.world.directory.glob(f"{_DATABASE}?*")
+                tells = any(f.stat().st_size for f in beside if not f.name.endswith("-shm"))
             await self.world.sleep(_REFUSED_S)
-            if journal.exists():
+            if tells and journal.exists():
                 self.judge.blame("a journal was begun where one was", journal.name)
         async with self.program_down():
             self._delete_all()
