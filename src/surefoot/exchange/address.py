@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
+from math import inf
 from typing import Final, Protocol
 
 from surefoot.exchange.budget import WEIGHT_SHARES, Ledger, Ticket, Urgency, Window
@@ -24,6 +25,10 @@ PATIENCE_S: Final = 65.0
 
 class Sleeper(Protocol):
     """A clock that can wait."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -45,17 +50,19 @@ class Address:
         self._time = time
         self._line: list[_Place] = []
         self._numbers = count()
-        self._banned_until: datetime | None = None
+        self._banned_until = -inf
 
-    def note_ban(self, until: datetime) -> None:
-        """Keep away until then; of two bans the longer one counts."""
-        if self._banned_until is None or until > self._banned_until:
-            self._banned_until = until
+    def note_ban(self, until: float) -> None:
+        """Keep away until then, in seconds that never go back; of two bans the longer one counts.
 
-    def ban(self, now: datetime) -> datetime | None:
+        No other clock tells when it ends: an exchange's is known only once it has answered, and by
+        one that is set right then a ban of seconds would hold again for as long as it was wrong.
+        """
+        self._banned_until = max(until, self._banned_until)
+
+    def ban(self) -> float | None:
         """Return until when the venue wants to hear nothing from here; None: it does."""
-        until = self._banned_until
-        return until if until is not None and now < until else None
+        return self._banned_until if self._time.monotonic() < self._banned_until else None
 
     async def turn(self, urgency: Urgency, weight: int, now: Callable[[], datetime]) -> Ticket:
         """Return when it is our turn and there is room; the weight is spent then.

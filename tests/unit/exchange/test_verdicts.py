@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ccxt.async_support import binance
+from tests.unit.engine.clock import HandClock
 
 from surefoot.core.reports import Grounds
 from surefoot.exchange.address import Address
@@ -279,3 +280,17 @@ async def test_of_two_bans_the_longer_counts() -> None:
         await banned.ask("time", call, {}, lambda answer: answer)
     assert refused.value.until == NOW + timedelta(days=1)
     assert banned.spending().requests == 0
+
+
+async def test_a_ban_does_not_hold_again_when_a_clock_that_was_ahead_is_set_right() -> None:
+    """It was told before anybody knew the exchange's time; then it held for twenty minutes more.
+
+    Nor does it end sooner: what is left of it is the same by either clock.
+    """
+    time = HandClock()
+    banned = Carrier(time, Address(BINANCE.weight, time))
+    banned.note_ban(banned.now() + timedelta(seconds=2))
+    banned.offset = timedelta(minutes=20)
+    assert banned.banned_until() == banned.now() + timedelta(seconds=2)
+    time.elapsed += 2
+    assert banned.banned_until() is None

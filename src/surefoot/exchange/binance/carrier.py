@@ -106,7 +106,8 @@ class Carrier:
 
     def note_ban(self, until: datetime) -> None:
         """Keep away until then; of two bans the longer one counts."""
-        self._address.note_ban(until)
+        wall, monotonic = self._began
+        self._address.note_ban(monotonic + (until + self.offset - wall).total_seconds())
 
     def adopt(self, weight: tuple[Window, ...], orders: tuple[Window, ...]) -> None:
         """Take over the limits that the exchange tells."""
@@ -119,7 +120,7 @@ class Carrier:
         """Return when so many orders of this urgency may be sent; None: now."""
         now = self.now()
         times = (
-            self._address.ban(now),
+            self.banned_until(),
             self._orders.later(urgency, orders, now),
             self._address.weight.later(urgency, 0, now),
         )
@@ -149,7 +150,11 @@ class Carrier:
 
     def banned_until(self) -> datetime | None:
         """Return until when nothing may be asked; None if it may."""
-        return self._address.ban(self.now())
+        until = self._address.ban()
+        if until is None:
+            return None
+        wall, monotonic = self._began
+        return wall + timedelta(seconds=until - monotonic) - self.offset
 
     async def ask(self, price: str, call: Call, request: Request, read: Callable[[Any], T]) -> T:
         """Ask one question when it is its turn, and read the answer."""
@@ -195,7 +200,7 @@ class Carrier:
         return await call(request)
 
     def _refuse_banned(self) -> None:
-        until = self._address.ban(self.now())
+        until = self.banned_until()
         if until is not None:
             raise Banned(until, "the exchange asked us to stay away")
 
